@@ -1,0 +1,116 @@
+// Status and Result<T>: how every fallible function of the kernel answers.
+//
+// A Status says what failed, where and why in `message()`, and what to do next in `hint()`. It is a
+// value: copy it, keep it, return it from any thread. An ok Status costs one pointer.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kernel/base/assert.hpp"
+
+namespace blockd {
+
+enum class Code : unsigned char {
+  kOk = 0,
+  kNotFound,     // no such key, file, block, method
+  kInvalid,      // the input is wrong; trying again cannot help
+  kExists,       // already there
+  kDenied,       // the caller may not
+  kBusy,         // try again later
+  kTimeout,
+  kLimit,        // a written-down bound was reached
+  kUnavailable,  // not ready, not reachable, not loaded
+  kCorrupt,      // stored data does not verify
+  kNoSpace,      // ENOSPC or a configured limit of a store
+  kIo,           // the operating system refused; after a failed fsync never try again
+  kAborted,      // trouble of this host, never an outcome
+  kInternal,     // a defect of ours
+};
+
+// The word for `code`, such as "not_found". Static storage.
+constexpr std::string_view code_name(Code code) {
+  constexpr std::string_view kNames[] = {"ok",          "not_found", "invalid",  "exists", "denied",
+                                         "busy",        "timeout",   "limit",    "unavailable",
+                                         "corrupt",     "no_space",  "io_error", "aborted",
+                                         "internal"};
+  return kNames[static_cast<unsigned char>(code)];
+}
+
+class [[nodiscard]] Status {
+ public:
+  Status() = default;  // ok
+  Status(Code code, std::string message, std::string hint = {})
+      : rep_(std::make_shared<const Rep>(Rep{code, std::move(message), std::move(hint)})) {
+    TB_ASSERT(code != Code::kOk);
+  }
+
+  bool ok() const { return rep_ == nullptr; }
+  Code code() const { return rep_ ? rep_->code : Code::kOk; }
+  const std::string& message() const { return rep_ ? rep_->message : empty(); }
+  const std::string& hint() const { return rep_ ? rep_->hint : empty(); }
+
+  // "config/node.yaml:17: rpc.port: expected 1..65535" (and the hint on a line of its own).
+  std::string to_string() const {
+    if (ok()) return "ok";
+    std::string out(code_name(rep_->code));
+    out.append(": ").append(rep_->message);
+    if (!rep_->hint.empty()) out.append("\n  ").append(rep_->hint);
+    return out;
+  }
+
+  // The same failure seen from one level up: "<where>: <message>".
+  Status in(std::string_view where) const {
+    if (ok()) return *this;
+    return Status(rep_->code, std::string(where) + ": " + rep_->message, rep_->hint);
+  }
+
+ private:
+  struct Rep {
+    Code code;
+    std::string message;
+    std::string hint;
+  };
+  static const std::string& empty() {
+    static const std::string kEmpty;
+    return kEmpty;
+  }
+  std::shared_ptr<const Rep> rep_;
+};
+
+// Either a T or the Status that explains why there is none.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
+    TB_ASSERT(!status_.ok());
+  }
+
+  bool ok() const { return value_.has_value(); }
+  explicit operator bool() const { return ok(); }
+  const Status& status() const { return status_; }
+
+  // REQUIRES: ok().
+  T& operator*() & { return check(), *value_; }
+  const T& operator*() const& { return check(), *value_; }
+  T&& operator*() && { return check(), std::move(*value_); }
+  T* operator->() { return check(), &*value_; }
+  const T* operator->() const { return check(), &*value_; }
+
+ private:
+  void check() const { TB_ASSERT(value_.has_value()); }
+  Status status_;
+  std::optional<T> value_;
+};
+
+}  // namespace blockd
+
+// Returns from the enclosing function when `expr` (a Status) is not ok.
+#define TB_TRY(expr)                                    \
+  do {                                                  \
+    if (::blockd::Status tb_status_ = (expr); !tb_status_.ok()) return tb_status_; \
+  } while (0)

@@ -1,0 +1,40 @@
+// Disk: the few file operations that the block log needs, so that the simulator can give it a disk that
+// tears writes, fills up, fails an fsync or loses power at any step. [one thread at a time per file]
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/base/bytes.hpp"
+#include "kernel/base/status.hpp"
+
+namespace blockd {
+
+class DiskFile {
+ public:
+  virtual ~DiskFile() = default;
+  virtual Status write_at(std::uint64_t offset, BytesView data) = 0;
+  // Up to `n` bytes; fewer only at the end of the file.
+  virtual Result<Bytes> read_at(std::uint64_t offset, std::uint64_t n) const = 0;
+  virtual Status sync() = 0;  // fdatasync. After an error the file must not be used again.
+  virtual Status truncate(std::uint64_t size) = 0;
+  virtual Status preallocate(std::uint64_t size) = 0;
+  virtual Result<std::uint64_t> size() const = 0;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  virtual Result<std::unique_ptr<DiskFile>> open(const std::string& path, bool create) = 0;
+  virtual Result<std::vector<std::string>> list(const std::string& dir) const = 0;  // names, sorted
+  virtual Status make_dir(const std::string& dir) = 0;
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;
+  virtual Status sync_dir(const std::string& dir) = 0;
+};
+
+// The operating system's file system. Lives for ever.
+Disk& system_disk();
+
+}  // namespace blockd
