@@ -1,0 +1,87 @@
+// Values at the border between JSON and the ABI: request params -> tb_value[], tb_out -> JSON text.
+// JSON exists only in the kernel; this is where it ends.
+#pragma once
+
+#include <memory>
+#include <memory_resource>
+#include <string>
+#include <vector>
+
+#include "kernel/manifest/manifest.hpp"
+#include "tb/types.h"
+
+namespace blockd {
+
+inline tb_str to_str(BytesView v) { return tb_str{v.data(), v.size()}; }
+inline BytesView to_view(tb_str s) { return {s.ptr, s.ptr ? static_cast<std::size_t>(s.len) : 0}; }
+
+// What is wrong with a request's params, as a client is told: -32602 with data.field and, for an unknown field, data.nearest.
+struct ParamError {
+  std::string field;    // path: "keys[2].public_key_hex"
+  std::string message;  // "expected u64 up to 2^64-1, found a fraction"
+  std::string found, expected, nearest, hint;  // empty: not told
+};
+
+// Owns the memory of decoded values (a monotonic arena). Reusable with clear(). One thread at a time.
+class ValueArena {
+ public:
+  ValueArena();
+  ~ValueArena();
+  ValueArena(const ValueArena&) = delete;
+  ValueArena& operator=(const ValueArena&) = delete;
+  void clear();
+  void* allocate(std::size_t bytes, std::size_t align);
+  BytesView copy(BytesView text);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Decodes `params` (an object; an array in the order of the fields; or null for none) by the declared fields, in declared order: aliases resolved,
+// defaults filled in, decimal strings for integers accepted, ranges and choices checked, unknown members refused last. On success `*out` has
+// fields.size() values that live as long as `arena` and `params`. nullopt error = success.
+std::optional<ParamError> decode_params(const std::vector<Field>& fields, const json::value& params, ValueArena& arena,
+                                        std::vector<tb_value>* out);
+
+// A tb_out that writes compact JSON text, members in the order in which they are put, or canonical JSON (members sorted, no
+// put_scaled) for what is hashed. Integers above 2^53-1 become decimal strings. Bounded: `max_bytes`, 64 levels; beyond, or after a misuse (end without
+// begin, invalid UTF-8, missing name in a record), `error()` says so and finish() is empty.
+class JsonOut {
+ public:
+  explicit JsonOut(bool canonical = false, std::size_t max_bytes = 16u << 20);
+  ~JsonOut();
+  JsonOut(const JsonOut&) = delete;
+  JsonOut& operator=(const JsonOut&) = delete;
+  tb_out* out();
+  // The text; "{}" when nothing was put. Closes what is open.
+  std::string finish();
+  bool empty() const;  // nothing was put
+  const std::string& error() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// A tb_out that keeps the tree as tb_values (for faces that read results, events and replies).
+class ValueOut {
+ public:
+  explicit ValueOut(ValueArena& arena);
+  ~ValueOut();
+  ValueOut(const ValueOut&) = delete;
+  ValueOut& operator=(const ValueOut&) = delete;
+  tb_out* out();
+  const tb_value* finish();  // never null; lives as long as the arena
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// JSON -> tb_value tree without a schema (events, replies, request bodies) and back.
+const tb_value* to_value(const json::value& value, ValueArena& arena);
+void write_value(tb_out* out, BytesView name, const tb_value& value);
+void write_json(tb_out* out, BytesView name, const json::value& value);
+
+}  // namespace blockd
