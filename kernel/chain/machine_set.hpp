@@ -1,0 +1,80 @@
+// MachineSet: the machines that execute a block, in dependency order, with their services bound.
+//
+// Immutable; shared between the executor, dry runs and views. An entry keeps its library mapped for as long as any set
+// that names it lives.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kernel/base/status.hpp"
+#include "kernel/manifest/manifest.hpp"
+#include "tb/plugin.h"
+
+namespace blockd {
+
+enum class RosterStatus : std::uint8_t { kActive, kSuspended };
+
+// One row of the replicated roster: namespace `chain`, key `plugin/<id>` (node-and-cli spec 5.16).
+struct RosterEntry {
+  std::string id;
+  std::uint32_t sm = 0, schema = 0;
+  Hash consensus_hash{};
+  RosterStatus status = RosterStatus::kActive;
+  std::uint64_t since = 0;
+};
+
+// A machine as loaded: what the host (or the test kit) hands to the chain.
+struct Machine {
+  std::shared_ptr<const Manifest> manifest;
+  const tb_machine* table = nullptr;
+  std::shared_ptr<const void> image;  // keeps the library mapped; null for machines linked in
+};
+
+// Finds code for a roster entry: loaded, staged, or an older library of the plugin store.
+class MachineProvider {
+ public:
+  virtual ~MachineProvider() = default;
+  // A machine of `id` that implements `sm` under `consensus_hash`. Errors: kUnavailable, naming what is missing. [executor]
+  virtual Result<Machine> find(const RosterEntry& entry) = 0;
+};
+
+struct BoundMachine {
+  Machine machine;
+  RosterEntry roster;
+  std::uint32_t index = 0;  // place in the set
+  struct Slot {
+    int provider = -1;                      // index of the machine that serves it; -1: optional and absent
+    std::uint32_t service = 0;              // place in the provider's `provides`
+    std::vector<std::uint32_t> functions;   // place in requires_.functions -> place in the provider's functions
+  };
+  std::vector<Slot> slots;                  // by place in manifest.requires_
+};
+
+class MachineSet {
+ public:
+  // Sorts by services (ties by id) and binds. The kernel's own machine, id "chain", is added in front. Errors: kInvalid for a
+  // missing or circular requirement, a clash of methods, events or escrow prefixes; each names both plugins.
+  static Result<std::shared_ptr<const MachineSet>> build(std::vector<std::pair<RosterEntry, Machine>> machines);
+
+  const std::vector<BoundMachine>& machines() const { return machines_; }
+  struct MethodRef {
+    const BoundMachine* machine = nullptr;
+    const MethodSpec* spec = nullptr;
+    std::uint32_t index = 0;
+  };
+  // A command by name or alias; machine == nullptr when there is none.
+  MethodRef find_command(std::string_view name) const;
+  const BoundMachine* find(std::string_view id) const;
+  // hash over the canonical JSON of the roster (moloch spec 6.15).
+  const Hash& roster_hash() const { return roster_hash_; }
+
+ private:
+  std::vector<BoundMachine> machines_;
+  std::unordered_map<std::string, std::pair<std::uint32_t, std::uint32_t>> commands_;
+  Hash roster_hash_{};
+};
+
+}  // namespace blockd

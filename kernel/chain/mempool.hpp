@@ -1,0 +1,71 @@
+// Mempool: accepted commands that wait for a block. Bounded, by lane, with a nonce window and parking
+// (node-and-cli spec 5.6). Thread safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/base/clock.hpp"
+#include "kernel/base/status.hpp"
+#include "kernel/chain/command.hpp"
+
+namespace blockd {
+
+struct MempoolLimits {
+  std::uint32_t fee_lane_max = 1024, service_max = 100'000;
+  std::uint32_t fee_account_cap = 16, service_account_cap = 1024;
+  std::uint64_t fee_ttl_ms = 1'800'000, service_ttl_ms = 86'400'000;
+  std::uint64_t min_fee_per_byte = 1;
+  std::uint64_t max_bytes = 256ull << 20;
+};
+
+struct PoolEntry {
+  CommandPtr command;
+  Lane lane = Lane::kService;
+  std::uint64_t entered_ms = 0;
+  bool own_account = false;      // of this node: exempt from the account cap
+  std::uint64_t total_debit = 0; // amounts + fee, for fee lanes
+};
+
+struct PoolView {                // what admission needs to know of the chain's head
+  std::uint64_t height = 0;
+  std::function<std::uint64_t(std::string_view account)> nonce;
+};
+
+class Mempool {
+ public:
+  static std::unique_ptr<Mempool> create(const MempoolLimits& limits, Clock& clock);
+  virtual ~Mempool() = default;
+
+  struct Added {
+    bool parked = false;
+    std::vector<Hash> evicted;
+  };
+  // Checks 11, 12, 13 and 17 of the admission list. The caller has done the others.
+  virtual std::optional<Refusal> add(PoolEntry entry, const PoolView& head, Added* added) = 0;
+  // Up to the limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by nonce without a gap.
+  virtual std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes, const PoolView& head) = 0;
+  // Puts back what a produced block left out, and forgets what it holds.
+  virtual void put_back(const std::vector<CommandPtr>& commands) = 0;
+  virtual void committed(const std::vector<CommandPtr>& commands, const PoolView& head) = 0;
+  virtual void drop(const Hash& id, std::string_view why) = 0;
+  // Removes what has expired; returns their ids.
+  virtual std::vector<Hash> expire() = 0;
+  virtual void set_limits(const MempoolLimits& limits) = 0;
+
+  virtual bool ready() const = 0;  // at least one command could be taken
+  struct Stats {
+    std::uint64_t size[3] = {0, 0, 0};
+    std::uint64_t parked = 0, bytes = 0;
+  };
+  virtual Stats stats() const = 0;
+  virtual std::uint64_t next_nonce(std::string_view account, std::uint64_t committed_nonce) const = 0;
+  virtual std::uint64_t pending(std::string_view account) const = 0;
+  // pending, parked, expired, evicted or unknown
+  virtual std::string state(const Hash& id) const = 0;
+};
+
+}  // namespace blockd

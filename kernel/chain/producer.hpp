@@ -1,0 +1,66 @@
+// Producer: the one thread that applies. It takes commands from the pool, cuts batches, has the chain commit them, and tells who waits.
+//
+// All functions are thread safe. Tasks given to run_between_blocks run on the executor thread, between two blocks.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "kernel/chain/chain.hpp"
+#include "kernel/chain/mempool.hpp"
+
+namespace blockd {
+
+// How a command ended, for whoever waits for it.
+struct CommandResult {
+  std::optional<Refusal> refusal;   // never got into a block
+  std::uint64_t height = 0;
+  Hash block_hash{};
+  Hash id{};
+  std::uint32_t index = 0;
+  Outcome outcome = Outcome::kApplied;
+  std::int32_t code = 0;
+  std::string name, text, error_data, result;
+};
+using CommandDone = std::function<void(const CommandResult&)>;  // called once, on the executor thread; must not block
+
+struct ProducerOptions {
+  std::uint64_t block_interval_ms = 0;         // 0: cut when there is work
+  std::uint64_t empty_block_interval_ms = 1000;  // 0: never
+  // What a waiter is told when the node's own accounts skip: see AdmissionOptions.
+};
+
+struct AdmissionOptions {
+  MempoolLimits limits;
+  bool service_requires_account = false;
+  std::string journal_dir;                     // <data>/mempool; empty: none (commands whose caller waits need none)
+};
+
+class Producer {
+ public:
+  static Result<std::unique_ptr<Producer>> start(Chain& chain, Clock& clock, const ProducerOptions& options, const AdmissionOptions& admission);
+  // Finishes the block in progress, checkpoints, joins the thread.
+  virtual ~Producer() = default;
+
+  // Admission in the order of node-and-cli spec 5.6.1 (verifies signatures on the calling thread: never call from an I/O thread that
+  // must stay quick), then the pool. `done` (may be null) hears the end; the returned refusal means `done` is never called. With `journal`
+  // the command is fsynced in the pool's journal before this returns. [worker]
+  virtual std::optional<Refusal> submit(const CommandPtr& command, bool journal, CommandDone done) = 0;
+  // Signs and submits as one of the node's own accounts: takes the next nonce, serialised per account; a command that is refused at
+  // admission uses none. [worker]
+  virtual std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method, const json::value& params, std::string_view memo, CommandDone done) = 0;
+  // Form, signatures, fields, admission and dry run without submitting. [worker]
+  virtual std::optional<Refusal> check(const CommandPtr& command, DryRun* dry) = 0;
+
+  virtual void run_between_blocks(std::function<void()> task) = 0;
+  virtual void cut_now() = 0;                  // also an empty block
+  virtual void set_options(const ProducerOptions& options) = 0;
+  virtual void set_limits(const MempoolLimits& limits) = 0;
+  virtual const Mempool& pool() const = 0;
+  // Monotonic ms of the executor's last sign of life. [any]
+  virtual std::uint64_t last_sign_ms() const = 0;
+  virtual Status health() const = 0;           // ok, disk full, stalled
+};
+
+}  // namespace blockd
