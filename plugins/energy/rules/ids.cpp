@@ -1,0 +1,101 @@
+#include "plugins/energy/rules/ids.hpp"
+
+namespace energy {
+namespace {
+
+constexpr char kDigits[] = "0123456789abcdef";
+
+// The value of a hex digit, or -1.
+int digit_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+struct CodePoint {
+  std::uint32_t value;
+  std::size_t length;  // 0: not valid UTF-8
+};
+
+// Decodes the first code point. REQUIRES: text is not empty.
+CodePoint first_code_point(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return {0, 0};
+  std::uint32_t value = lead & (0x7fu >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {0, 0};
+    value = value << 6 | (byte(i) & 0x3fu);
+  }
+  constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
+  if (value < kSmallest[length] || value > 0x10ffff || surrogate) return {0, 0};
+  return {value, length};
+}
+
+}  // namespace
+
+std::string format_provider_id(ProviderId id) {
+  std::string out(kProviderPrefix);
+  for (int shift = 28; shift >= 0; shift -= 4) out.push_back(kDigits[id >> shift & 0xf]);
+  return out;
+}
+
+std::optional<ProviderId> parse_provider_id(std::string_view text) {
+  if (!text.starts_with(kProviderPrefix)) return std::nullopt;
+  text.remove_prefix(kProviderPrefix.size());
+  if (text.empty() || text.size() > 8) return std::nullopt;
+  ProviderId id = 0;
+  for (const char c : text) {
+    const int digit = digit_value(c);
+    if (digit < 0) return std::nullopt;
+    id = id << 4 | static_cast<ProviderId>(digit);
+  }
+  return id;
+}
+
+std::string format_hex(const std::uint8_t* data, std::size_t size) {
+  std::string out;
+  out.reserve(2 * size);
+  for (std::size_t i = 0; i < size; ++i) {
+    out.push_back(kDigits[data[i] >> 4]);
+    out.push_back(kDigits[data[i] & 0xf]);
+  }
+  return out;
+}
+
+bool parse_hex(std::string_view text, std::uint8_t* out, std::size_t size) {
+  if (text.starts_with("0x")) text.remove_prefix(2);
+  if (text.size() != 2 * size) return false;
+  for (std::size_t i = 0; i < size; ++i) {
+    const int high = digit_value(text[2 * i]);
+    const int low = digit_value(text[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    out[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return true;
+}
+
+std::optional<PublicKey> parse_public_key(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return parse_hex<32>(text);
+}
+
+bool is_plain_text(std::string_view text, std::size_t max_bytes) {
+  if (text.empty() || text.size() > max_bytes) return false;
+  while (!text.empty()) {
+    const CodePoint point = first_code_point(text);
+    const bool control = point.value < 0x20 || (point.value >= 0x7f && point.value <= 0x9f);
+    if (point.length == 0 || control) return false;
+    text.remove_prefix(point.length);
+  }
+  return true;
+}
+
+}  // namespace energy

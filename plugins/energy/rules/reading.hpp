@@ -1,0 +1,68 @@
+// A signed meter reading: what is signed, what its hash is, and whether a signature holds. Pure
+// functions over values; hashing and signatures come from the caller (`Crypto`), because a plugin
+// gets both from its host.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "plugins/energy/rules/ids.hpp"
+#include "plugins/energy/rules/wide.hpp"
+
+namespace energy {
+
+// What the rules need of the host. Implementations answer the same on every node.
+class Crypto {
+ public:
+  virtual ~Crypto() = default;
+  // BLAKE3-256.
+  virtual Hash blake3(std::string_view data) const = 0;
+  // Ed25519, pure, S below the group order, cofactorless. False for a key that is no point of the
+  // curve.
+  virtual bool verify(const PublicKey& key, std::string_view message,
+                      const Signature& signature) const = 0;
+};
+
+struct Reading {
+  std::string
+      provider_id;  // exactly as sent: "energy-0x00" and the padded form are signed differently
+  std::string meter_address;
+  std::uint64_t kwh_reading = 0;  // cumulative kWh of the meter
+  std::uint64_t timestamp = 0;    // Unix seconds
+  std::uint64_t nonce = 0;
+  Signature signature{};
+
+  bool operator==(const Reading&) const = default;
+};
+
+// The signed bytes: provider id, meter address, then the three numbers as 8 bytes each,
+// little-endian.
+std::string reading_preimage(const Reading& reading);
+
+// BLAKE3 of the preimage.
+Hash reading_digest(const Reading& reading, const Crypto& crypto);
+
+// The key of the credit that the reading mints: BLAKE3 of preimage, signature length (4 bytes,
+// little-endian) and signature.
+Hash reading_meter_hash(const Reading& reading, const Crypto& crypto);
+
+// True if the signature holds over the digest, or over the preimage itself (which the operations
+// guide's test script signs). Cost: one verification when the first holds, else two.
+bool verify_reading(const Reading& reading, const PublicKey& key, const Crypto& crypto);
+
+// |block time - reading time| in seconds; both in Unix seconds.
+constexpr std::uint64_t clock_skew(std::uint64_t block_time, std::uint64_t timestamp) {
+  return block_time > timestamp ? block_time - timestamp : timestamp - block_time;
+}
+
+// How old a reading is at the block, in milliseconds; 0 for one that is ahead of it. nullopt:
+// beyond u64.
+constexpr std::optional<std::uint64_t> reading_latency_ms(std::uint64_t block_time,
+                                                          std::uint64_t timestamp) {
+  if (timestamp >= block_time) return 0;
+  return fit_u64(U128{block_time - timestamp} * 1000);
+}
+
+}  // namespace energy
