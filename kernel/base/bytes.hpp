@@ -21,6 +21,8 @@ using Signature = std::array<std::uint8_t, 64>;  // Ed25519
 
 inline constexpr Hash kZeroHash{};
 
+__extension__ typedef unsigned __int128 U128;  // spelled here once, because ISO C++ does not know it
+
 template <std::size_t N>
 BytesView view(const std::array<std::uint8_t, N>& a) {
   return {reinterpret_cast<const char*>(a.data()), N};

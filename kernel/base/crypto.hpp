@@ -56,8 +56,15 @@ struct KeystoreParams {
   std::optional<std::array<std::uint8_t, 16>> salt;   // random when absent (given only in tests)
   std::optional<std::array<std::uint8_t, 24>> nonce;  // random when absent (given only in tests)
 };
+// `[A-Za-z0-9._-]{1,64}`.
+bool is_key_id(std::string_view text);
+// The PEM block. REQUIRES: is_key_id(key_id), params within their ranges. Throws std::bad_alloc when the system
+// has not `mem_bytes` of memory.
 std::string seal_keystore(const SigningKey& key, std::string_view key_id, std::string_view password,
                           const KeystoreParams& params = {});
+// The same as bare JSON.
+std::string seal_keystore_json(const SigningKey& key, std::string_view key_id, std::string_view password,
+                               const KeystoreParams& params = {});
 struct KeystoreInfo {
   std::string key_id;
   std::string address;
@@ -65,7 +72,9 @@ struct KeystoreInfo {
 };
 // Readable without the password. Errors: kInvalid.
 Result<KeystoreInfo> inspect_keystore(std::string_view text);
-// Errors: kDenied "wrong password or damaged key file", kInvalid.
+// Errors: kDenied "wrong password or damaged key file", kInvalid, kUnavailable (not enough memory).
 Result<SigningKey> open_keystore(std::string_view text, std::string_view password);
+// An Ed25519 key in PKCS#8 PEM (RFC 8410) without password, as OpenSSL writes it. Errors: kInvalid.
+Result<SigningKey> key_from_pkcs8(std::string_view text);
 
 }  // namespace blockd

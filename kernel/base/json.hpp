@@ -37,11 +37,11 @@ Result<std::string> canonical_json(const json::value& value);
 void append_json_string(std::string& out, std::string_view text);
 // Appends an unsigned integer as answers print it: a number up to 2^53-1, else a decimal string.
 void append_json_u64(std::string& out, std::uint64_t value);
-void append_json_u128(std::string& out, unsigned __int128 value);
-std::string u128_to_string(unsigned __int128 value);
+void append_json_u128(std::string& out, U128 value);
+std::string u128_to_string(U128 value);
 // Decimal digits only, no sign, no leading zero (but "0"). nullopt otherwise or on overflow.
 std::optional<std::uint64_t> parse_u64(std::string_view digits);
-std::optional<unsigned __int128> parse_u128(std::string_view digits);
+std::optional<U128> parse_u128(std::string_view digits);
 
 // The name in `names` that is nearest to `word` by edit distance, if the distance is at most a third of its length + 1.
 template <class Names>

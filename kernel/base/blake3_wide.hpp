@@ -1,0 +1,46 @@
+// The part of BLAKE3 that uses wide registers: several whole chunks of a long input at once. Only
+// blake3.cpp includes this. Correct on every processor; on one without AVX2 it just does nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernel/base/bytes.hpp"
+
+namespace blockd::internal {
+
+inline constexpr std::size_t kChunkBytes = 1024;
+inline constexpr std::size_t kMaxWideChunks = 8;
+
+// Domain flags of the paper, table 3.
+inline constexpr std::uint32_t kChunkStart = 1;
+inline constexpr std::uint32_t kChunkEnd = 2;
+inline constexpr std::uint32_t kParent = 4;
+inline constexpr std::uint32_t kRoot = 8;
+
+inline constexpr std::uint32_t kBlake3Iv[8] = {0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A,
+                                               0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19};
+
+struct Blake3Schedule {
+  std::uint8_t order[7][16];
+  constexpr const std::uint8_t (&operator[](std::size_t round) const)[16] { return order[round]; }
+};
+
+// Which message word goes where in each round: the permutation of the paper, table 2, applied 0 to 6 times.
+constexpr Blake3Schedule make_blake3_schedule() {
+  constexpr std::uint8_t kPermutation[16] = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
+  Blake3Schedule out{};
+  for (std::uint8_t i = 0; i < 16; ++i) out.order[0][i] = i;
+  for (int round = 1; round < 7; ++round) {
+    for (int i = 0; i < 16; ++i) out.order[round][i] = out.order[round - 1][kPermutation[i]];
+  }
+  return out;
+}
+inline constexpr Blake3Schedule kBlake3Schedule = make_blake3_schedule();
+
+// Hashes the first `n` whole chunks of `data` into `cvs`, the first with number `counter`, none as the root,
+// and returns n: 8 when the processor can and that many are there, else 0.
+std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
+                             std::uint32_t (&cvs)[kMaxWideChunks][8]);
+
+}  // namespace blockd::internal
