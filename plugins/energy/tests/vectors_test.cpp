@@ -108,7 +108,7 @@ TEST(EnergyVectors, signed_message_example) {
   EXPECT_EQ(format_hex(digest), "ff5418c917740f527677718c0129ef4cd650e563de349ea83477e20d5d999ab3");
   reading.signature = key.sign(blockd::view(digest));
   EXPECT_EQ(format_hex(reading_meter_hash(reading, crypto)),
-            "8ea2ee297e3a99f899646343149e02b9fe0e5670494fc30fd27bb22b7429ec30");
+            "8ea2ee297e3a99f899646643149e02b9fe0e5670494fc30fd27bb22b7429ec30");
 
   Reading short_id = reading;
   short_id.provider_id = "energy-0x00";
