@@ -1,0 +1,62 @@
+// Rpc: JSON-RPC 2.0, REST routes, metrics and event streams over whatever transport hands it requests.
+//
+// One Rpc serves every listener. It finds the method in the host's present generation, checks credential, role, rate and
+// fields by the manifest before any plugin code runs, and then queries a view or submits a command.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/base/json.hpp"
+#include "kernel/base/status.hpp"
+#include "kernel/chain/producer.hpp"
+#include "kernel/host/host.hpp"
+#include "kernel/net/http.hpp"
+
+namespace blockd {
+
+class WorkerPool;  // kernel/net
+class IoPool;      // kernel/net
+class ConfigStore; // kernel/config
+
+// One of the node's own keys, for unsigned commands: the account that signs calls admitted by a role (node-and-cli spec 3.6).
+struct NodeKeys {
+  std::shared_ptr<const SigningKey> node, validator, op, admin, oracle;
+  // The key for RoleSpec::key ("operator", "admin", "oracle").
+  const SigningKey* for_role(std::string_view name) const;
+};
+
+struct RpcParts {                  // all outlive the Rpc
+  Host* host = nullptr;
+  Chain* chain = nullptr;
+  Producer* producer = nullptr;
+  Registry* metrics = nullptr;
+  Bus* bus = nullptr;
+  Logger* log = nullptr;
+  Clock* clock = nullptr;
+  WorkerPool* workers = nullptr;
+  IoPool* io = nullptr;
+  NodeKeys keys;
+  std::function<std::shared_ptr<const Config>()> config;
+  std::string data_dir, version;
+  std::function<void()> request_shutdown;
+  // Reload, history, diff and rollback of the configuration: implemented by the node.
+  std::function<Result<json::object>()> reload_config;
+  ConfigStore* config_store = nullptr;
+};
+
+class Rpc : public HttpHandler, public MethodCaller {
+ public:
+  static Result<std::unique_ptr<Rpc>> create(RpcParts parts);
+  ~Rpc() override = default;
+  // The manifests of the kernel's own methods, for HostOptions::kernel_manifests.
+  static std::vector<std::shared_ptr<const Manifest>> kernel_manifests();
+  // Tokens, hosts, limits and roles are read again (config generation, SIGHUP).
+  virtual Status configure() = 0;
+  // Not ready any more: readyz says "stopping", commands are refused.
+  virtual void stopping() = 0;
+};
+
+}  // namespace blockd
