@@ -41,7 +41,7 @@ TEST(Address, every_single_changed_character_is_refused) {
       for (int c = 0; c < 256; ++c) {
         std::string bad = good;
         bad[i] = static_cast<char>(c);
-        if (bad != good) EXPECT_FALSE(is_address(bad)) << i << " " << c;
+        EXPECT_EQ(is_address(bad), bad == good) << i << " " << c;
       }
     }
     EXPECT_FALSE(is_address(good + "q"));
