@@ -1,0 +1,42 @@
+// The one Merkle tree of blocks and snapshots (moloch spec 6.16): leaf(x) = H(00 || x), node(l, r) = H(01 || l || r),
+// the last node of an odd level moves up unchanged, and the root of nothing is 32 zero bytes. [any]
+//
+// A path lists the siblings of a leaf from below; a level on which the node moves up has no element. Length
+// and directions follow from index and count, so a verifier takes them from nowhere else.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernel/base/bytes.hpp"
+
+namespace blockd {
+
+Hash merkle_leaf(BytesView data);
+Hash merkle_node(const Hash& left, const Hash& right);
+
+// The root over leaves that come one after another, in the memory of 64 hashes.
+class MerkleBuilder {
+ public:
+  void add(BytesView data) { add_leaf(merkle_leaf(data)); }
+  // `leaf` is the result of merkle_leaf().
+  void add_leaf(const Hash& leaf);
+  std::uint64_t count() const { return count_; }
+  // Of what was added so far; adding may go on.
+  Hash root() const;
+
+ private:
+  // Subtree h is complete and waiting when bit h of count_ is set.
+  Hash waiting_[64];
+  std::uint64_t count_ = 0;
+};
+
+Hash merkle_root(std::span<const Hash> leaves);
+// REQUIRES: index < leaves.size().
+std::vector<Hash> merkle_path(std::span<const Hash> leaves, std::uint64_t index);
+// False for an index that is not below `count`, a path of another length, or another root.
+bool verify_merkle_path(const Hash& leaf, std::uint64_t index, std::uint64_t count,
+                        std::span<const Hash> path, const Hash& root);
+
+}  // namespace blockd
