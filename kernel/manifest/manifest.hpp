@@ -28,7 +28,7 @@ struct Field {
   FieldType type = FieldType::kAny;
   bool required = true;                    // false when `optional` or a default is given
   std::optional<json::value> default_value;
-  std::optional<unsigned __int128> min, max;   // value of a number; length in bytes of string and bytes; count of a list
+  std::optional<U128> min, max;   // value of a number; length in bytes of string and bytes; count of a list
   std::string unit, help;
   std::vector<std::string> aliases;        // older names, accepted in requests
   std::vector<std::string> choices;        // of a string; empty: any
@@ -158,6 +158,7 @@ struct Manifest {
   std::string id, version, summary;
   std::uint32_t sm = 0, sm_min = 0, schema = 0;  // sm 0: no machine
   std::string invalid_params_name = "invalid_params";  // spelling of -32602's data.name
+  std::vector<std::string> method_prefixes;      // other beginnings of its methods' names than "<id>.": "balance", "node."
   std::vector<std::string> escrow_prefixes;      // system accounts that this plugin may debit: "energy"
   std::vector<std::string> follows;              // topics of other plugins that its face wants
   std::vector<ServiceRequired> requires_;

@@ -1,0 +1,261 @@
+#include "kernel/host/library.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/dll/runtime_symbol_info.hpp>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+
+#include "kernel/base/blake3.hpp"
+#include "kernel/base/file.hpp"
+#include "kernel/base/hex.hpp"
+#include "kernel/host/library_internal.hpp"
+
+namespace blockd {
+namespace {
+
+constexpr std::uint64_t kMaxLibraryBytes = 512ull << 20;
+constexpr std::uint64_t kMaxManifestBytes = 4ull << 20;
+constexpr std::size_t kMaxLeakNotes = 256;
+
+std::mutex leaks_mutex;
+std::vector<std::string> leaks;
+
+std::string arch_name() {
+#if defined(__x86_64__)
+  return "x86_64-linux-gnu";
+#else
+  return "aarch64-linux-gnu";
+#endif
+}
+
+Status with_path(const Status& status, const std::string& path) {
+  return Status(status.code(), path + ": " + status.message(), status.hint());
+}
+
+// True for version texts "1.2.3" where a < b, number by number.
+bool version_less(std::string_view a, std::string_view b) {
+  while (!a.empty() || !b.empty()) {
+    std::uint64_t numbers[2] = {0, 0};
+    std::string_view* texts[2] = {&a, &b};
+    for (int i = 0; i < 2; ++i) {
+      while (!texts[i]->empty() && texts[i]->front() >= '0' && texts[i]->front() <= '9' && numbers[i] < (1ull << 59)) {
+        numbers[i] = numbers[i] * 10 + static_cast<std::uint64_t>(texts[i]->front() - '0');
+        texts[i]->remove_prefix(1);
+      }
+      if (!texts[i]->empty() && texts[i]->front() == '.') {
+        texts[i]->remove_prefix(1);
+      } else {
+        *texts[i] = {};
+      }
+    }
+    if (numbers[0] != numbers[1]) return numbers[0] < numbers[1];
+  }
+  return false;
+}
+
+Status check_table_sizes(const tb_plugin& plugin) {
+  if (plugin.machine && (plugin.machine->size < sizeof(std::uint32_t) * 4 || plugin.machine->size > 4096)) {
+    return Status(Code::kInvalid, "its machine table lies about its size (" + std::to_string(plugin.machine->size) + " bytes)");
+  }
+  if (plugin.machine && plugin.machine->size < sizeof(tb_machine)) {
+    return Status(Code::kInvalid, "its machine table is shorter than that of ABI 1.0");
+  }
+  if (plugin.face && (plugin.face->size < sizeof(tb_face) || plugin.face->size > 4096)) {
+    return Status(Code::kInvalid, "its face table lies about its size (" + std::to_string(plugin.face->size) + " bytes)");
+  }
+  if (!plugin.machine && !plugin.face) return Status(Code::kInvalid, "it has neither a machine nor a face");
+  return {};
+}
+
+}  // namespace
+
+Result<const tb_plugin*> open_plugin(const std::string& path, boost::dll::shared_library* library) {
+  boost::dll::fs::error_code error;
+  library->load(path, error, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+  if (error) {
+    const char* detail = ::dlerror();
+    return Status(Code::kInvalid, std::string("the dynamic linker refused it: ") + (detail ? detail : error.message().c_str()));
+  }
+  if (!library->has("tb_plugin_entry")) return Status(Code::kInvalid, "it does not export tb_plugin_entry");
+  auto* entry = &library->get<const tb_plugin*(const tb_host_info*)>("tb_plugin_entry");
+  const tb_host_info info{sizeof(tb_host_info), TB_ABI_MAJOR, TB_ABI_MINOR, 0, {kNodeVersion.data(), kNodeVersion.size()}};
+  const tb_plugin* plugin = nullptr;
+  try {
+    plugin = entry(&info);
+  } catch (const std::exception& e) {
+    return Status(Code::kInvalid, std::string("tb_plugin_entry threw: ") + e.what());
+  } catch (...) {
+    return Status(Code::kInvalid, "tb_plugin_entry threw an exception");
+  }
+  if (!plugin) return Status(Code::kInvalid, "tb_plugin_entry returned null: it says that it cannot run under this node");
+  if (plugin->size < sizeof(tb_plugin) || plugin->size > 4096) {
+    return Status(Code::kInvalid, "it lies about its size (" + std::to_string(plugin->size) + " bytes)");
+  }
+  if (plugin->abi_major != TB_ABI_MAJOR || plugin->abi_minor > TB_ABI_MINOR) {
+    return Status(Code::kInvalid,
+                  "it was built for ABI " + std::to_string(plugin->abi_major) + "." + std::to_string(plugin->abi_minor) +
+                      ", this node offers " + std::to_string(TB_ABI_MAJOR) + "." + std::to_string(TB_ABI_MINOR),
+                  "rebuild it with SDK " + std::to_string(TB_ABI_MAJOR) + ".x, or upgrade the node");
+  }
+  if (!plugin->manifest.ptr || plugin->manifest.len == 0 || plugin->manifest.len > kMaxManifestBytes) {
+    return Status(Code::kInvalid, "its manifest is empty or above 4 MiB");
+  }
+  TB_TRY(check_table_sizes(*plugin));
+  return plugin;
+}
+
+struct Library::Image {
+  boost::dll::shared_library library;
+  std::string path;
+
+  ~Image() {
+    library.unload();
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+      if (line.find(path) == std::string::npos) continue;
+      std::lock_guard lock(leaks_mutex);
+      if (leaks.size() < kMaxLeakNotes) leaks.push_back(path + " stayed mapped after it was closed (unique symbols or a running thread)");
+      break;
+    }
+  }
+};
+
+Library::~Library() = default;
+
+std::vector<std::string> leaked_images() {
+  std::lock_guard lock(leaks_mutex);
+  return leaks;
+}
+
+namespace {
+
+struct Checked {
+  LibraryFile file;
+  Bytes bytes;
+  std::shared_ptr<const Manifest> manifest;
+  std::string stored_as;
+  std::string manifest_text;
+};
+
+Status check_policy(const LoadRules& rules, const std::string& path, Checked* c, const ProbeResult& probe,
+                    const std::function<void(std::string_view)>& say) {
+  if (rules.policy == SignaturePolicy::kOff) {
+    say("signature: not looked at (policy off)");
+    return {};
+  }
+  SignatureStatement found;
+  found.abi = std::to_string(probe.abi_major) + "." + std::to_string(probe.abi_minor);
+  found.arch = arch_name();
+  found.file = to_hex(c->file.blake3);
+  found.id = c->manifest->id;
+  found.manifest = to_hex(c->manifest->hash);
+  found.sm = c->manifest->sm;
+  found.version = c->manifest->version;
+  std::string why = "there is no " + path + ".sig";
+  Result<Bytes> sig = read_file(path + ".sig", 1u << 20);
+  c->file.signature = sig.ok() ? check_signature(found, *sig, rules.signers, &c->file.signer, &why) : SignatureState::kMissing;
+  say("signature: " + std::string(signature_state_name(c->file.signature)) +
+      (c->file.signature == SignatureState::kValid ? " (" + c->file.signer + ")" : " (" + why + ")"));
+  if (c->file.signature == SignatureState::kBad ||
+      (rules.policy == SignaturePolicy::kEnforce && c->file.signature != SignatureState::kValid)) {
+    return Status(Code::kDenied, path + ": signature " + std::string(signature_state_name(c->file.signature)) + ": " + why,
+                  "sign it with `contract-cli plugin sign FILE --key KEY`, and list the key in plugins.signers_file");
+  }
+  for (const auto& [id, least] : rules.min_version) {
+    if (id == c->manifest->id && version_less(c->manifest->version, least)) {
+      return Status(Code::kDenied, path + ": version " + c->manifest->version + " is below plugins.min_version " + least + " of " + id);
+    }
+  }
+  return {};
+}
+
+// A name that was never used: the same path or inode would return the old image.
+Result<std::string> store_copy(const LoadRules& rules, const Checked& c) {
+  static std::atomic<std::uint64_t> counter{0};
+  TB_TRY(make_directories(rules.store_dir));
+  const std::string hash = to_hex(c.file.blake3);
+  for (int tries = 0; tries < 100'000; ++tries) {
+    const std::string name = rules.store_dir + "/" + hash + "-" + std::to_string(counter.fetch_add(1)) + ".so";
+    if (file_exists(name)) continue;
+    TB_TRY(write_file_atomic(name, c.bytes, 0644));
+    return name;
+  }
+  return Status(Code::kLimit, rules.store_dir + ": 100,000 copies of " + hash, "run `contract-cli plugin prune`");
+}
+
+Result<Checked> check_steps(const LoadRules& rules, const std::string& path, const std::function<void(std::string_view)>& report) {
+  auto say = [&](std::string_view line) {
+    if (report) report(line);
+  };
+  Checked c;
+  c.file.path = path;
+  Result<Bytes> bytes = read_file(path, kMaxLibraryBytes);
+  if (!bytes.ok()) return with_path(bytes.status(), path);
+  c.bytes = *std::move(bytes);
+  c.file.bytes = c.bytes.size();
+  c.file.blake3 = blake3(c.bytes);
+  say("read: " + std::to_string(c.bytes.size()) + " bytes, blake3 " + to_hex(c.file.blake3));
+  if (Status elf = check_elf(c.bytes); !elf.ok()) return with_path(elf, path);
+  say("elf: ok");
+  Result<std::string> stored = store_copy(rules, c);
+  if (!stored.ok()) return stored.status();
+  c.stored_as = *stored;
+  // From here on a refusal takes the copy with it.
+  struct Removal {
+    const std::string* path;
+    ~Removal() {
+      if (path) ::unlink(path->c_str());
+    }
+  } removal{&c.stored_as};
+  Result<ProbeResult> probe = probe_plugin(rules, c.stored_as);
+  if (!probe.ok()) return with_path(probe.status(), path);
+  Result<std::shared_ptr<const Manifest>> manifest = Manifest::parse(probe->manifest);
+  if (!manifest.ok()) return with_path(manifest.status(), path);
+  c.manifest = *manifest;
+  c.manifest_text = probe->manifest;
+  if (probe->has_machine != (c.manifest->sm != 0)) {
+    return Status(Code::kInvalid, path + ": the manifest says sm " + std::to_string(c.manifest->sm) + ", but the library has " +
+                                      (probe->has_machine ? "a machine" : "no machine"));
+  }
+  say("probe: " + c.manifest->id + " " + c.manifest->version + ", sm " + std::to_string(c.manifest->sm) + ", ABI " +
+      std::to_string(probe->abi_major) + "." + std::to_string(probe->abi_minor));
+  TB_TRY(check_policy(rules, path, &c, *probe, say));
+  removal.path = nullptr;
+  return c;
+}
+
+}  // namespace
+
+Result<std::pair<LibraryFile, std::shared_ptr<const Manifest>>> Library::check(const LoadRules& rules, const std::string& path,
+                                                                               const std::function<void(std::string_view)>& report) {
+  Result<Checked> c = check_steps(rules, path, report);
+  if (!c.ok()) return c.status();
+  ::unlink(c->stored_as.c_str());
+  return std::make_pair(c->file, c->manifest);
+}
+
+Result<std::shared_ptr<Library>> Library::load(const LoadRules& rules, const std::string& path,
+                                               const std::function<void(std::string_view)>& report) {
+  Result<Checked> c = check_steps(rules, path, report);
+  if (!c.ok()) return c.status();
+  auto library = std::shared_ptr<Library>(new Library);
+  library->image_ = std::make_unique<Image>();
+  library->image_->path = c->stored_as;
+  Result<const tb_plugin*> plugin = open_plugin(c->stored_as, &library->image_->library);
+  if (!plugin.ok()) return with_path(plugin.status(), path);
+  library->plugin_ = *plugin;
+  const BytesView here = to_view_of(**plugin);
+  if (here != c->manifest_text) {
+    return Status(Code::kInvalid, path + ": its manifest here differs from the one it showed to the probe", "a manifest must not depend on the process that loads it");
+  }
+  library->manifest_ = c->manifest;
+  library->file_ = c->file;
+  library->stored_as_ = c->stored_as;
+  if (report) report("loaded");
+  return library;
+}
+
+}  // namespace blockd
