@@ -22,7 +22,7 @@
 namespace blockd {
 
 class Config;    // kernel/config
-class Registry;  // kernel/metrics
+class MetricRegistry;  // kernel/metrics
 class Bus;       // kernel/bus
 class Logger;    // kernel/log
 class Producer;
@@ -110,7 +110,7 @@ struct HostOptions {
   std::vector<PluginRequest> load;
   std::string stores_dir;       // <data>/stores: local stores of faces
   std::vector<std::shared_ptr<const Manifest>> kernel_manifests;
-  Registry* metrics = nullptr;
+  MetricRegistry* metrics = nullptr;
   Bus* bus = nullptr;
   Logger* log = nullptr;
   Clock* clock = nullptr;

@@ -13,6 +13,7 @@
 
 #include "kernel/base/bytes.hpp"
 #include "kernel/base/json.hpp"
+#include "kernel/base/metric_type.hpp"
 #include "kernel/base/status.hpp"
 
 namespace blockd {
@@ -84,7 +85,6 @@ struct RecordSpec {
   std::vector<Field> fields;
 };
 
-enum class MetricType : std::uint8_t { kCounter, kGauge, kHistogram };
 struct MetricSpec {
   std::string name, help, unit;
   MetricType type = MetricType::kCounter;

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/base/metric_type.hpp"
 #include "kernel/base/status.hpp"
 
 namespace blockd {
@@ -34,8 +35,6 @@ inline constexpr std::size_t kMaxMetricBuckets = 64;
 inline constexpr std::size_t kMaxMetricAliases = 8;
 inline constexpr std::size_t kDefaultLabelLimit = 1000;
 inline constexpr std::size_t kMaxLabelValueBytes = 128;  // a longer value is counted as "other"
-
-enum class MetricType : unsigned char { kCounter, kGauge, kHistogram };
 
 // What a family is. Names follow Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*, labels without the colon.
 struct MetricDecl {

@@ -32,7 +32,7 @@ struct RpcParts {                  // all outlive the Rpc
   Host* host = nullptr;
   Chain* chain = nullptr;
   Producer* producer = nullptr;
-  Registry* metrics = nullptr;
+  MetricRegistry* metrics = nullptr;
   Bus* bus = nullptr;
   Logger* log = nullptr;
   Clock* clock = nullptr;
