@@ -44,6 +44,13 @@ class ValueArena {
 std::optional<ParamError> decode_params(const std::vector<Field>& fields, const json::value& params, ValueArena& arena,
                                         std::vector<tb_value>* out);
 
+// One value by one field, as decode_params does for each: for config values, defaults and service arguments. `out->name` is the
+// field's name. What is wrong is told relative to the field ("" or "[2].key").
+std::optional<ParamError> decode_field(const Field& field, const json::value& value, ValueArena& arena, tb_value* out);
+
+// value / 10^decimals with that many decimals: scaled_text(-5, 2) is "-0.05".
+std::string scaled_text(std::int64_t value, std::uint32_t decimals);
+
 // A tb_out that writes compact JSON text, members in the order in which they are put, or canonical JSON (members sorted, no
 // put_scaled) for what is hashed. Integers above 2^53-1 become decimal strings. Bounded: `max_bytes`, 64 levels; beyond, or after a misuse (end without
 // begin, invalid UTF-8, missing name in a record), `error()` says so and finish() is empty.
@@ -72,14 +79,18 @@ class ValueOut {
   ValueOut(const ValueOut&) = delete;
   ValueOut& operator=(const ValueOut&) = delete;
   tb_out* out();
-  const tb_value* finish();  // never null; lives as long as the arena
+  const tb_value* finish();  // never null; lives as long as the arena; an empty record when nothing was put or after an error
+  // What was misused, as JsonOut tells it, or that more than 1,000,000 values or 64 MiB of text were put; empty if nothing was.
+  const std::string& error() const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-// JSON -> tb_value tree without a schema (events, replies, request bodies) and back.
+// JSON -> tb_value tree without a schema (events, replies, request bodies) and back. Texts are borrowed from `value`. Integers
+// become U64, or I64 when negative; a number with a fraction becomes its text, since the ABI has integers only. Bytes were hex
+// text in JSON and stay text.
 const tb_value* to_value(const json::value& value, ValueArena& arena);
 void write_value(tb_out* out, BytesView name, const tb_value& value);
 void write_json(tb_out* out, BytesView name, const json::value& value);
