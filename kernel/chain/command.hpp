@@ -43,10 +43,32 @@ struct Command {
   json::value params;                  // an object
 
   Command() = default;
+  // Adopts `value` with its memory resource (an assignment would copy).
+  explicit Command(json::value value) : params(std::move(value)) {}
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 };
 using CommandPtr = std::shared_ptr<const Command>;
+
+// What parse_envelope holds every envelope to; methods have tighter limits of their own (manifest `max_bytes`).
+inline constexpr std::size_t kMaxEnvelopeBytes = 8ull << 20;
+inline constexpr std::size_t kMaxMemoBytes = 1024;
+inline constexpr std::size_t kMaxSignatures = 16;
+inline constexpr std::uint64_t kMaxFee = (1ull << 63) - 1;  // above: refused by admission, not by the parser
+inline constexpr std::uint8_t kMaxPct = 100;                // above: refused by admission; `pct` is cut to 255
+
+// Codes of JSON-RPC errors that refusals of commands bear (node-and-cli spec 5.2.2).
+inline constexpr std::int32_t kRpcParseError = -32700, kRpcInvalidParams = -32602, kRpcInternal = -32603,
+                              kRpcDiskFull = -34002, kRpcNotReady = -34004, kRpcAdmission = -34010,
+                              kRpcPluginError = -34014;
+
+// Words and numbers of the admission list (node-and-cli spec 5.6.1).
+namespace admission {
+inline constexpr int kUnknownSender = 1, kInsufficientBalance = 2, kNonceGap = 3, kInvalidSelector = 4, kBadSignature = 5,
+                     kDuplicate = 6, kBalanceOverflow = 8, kFeeOverflow = 9, kFeeTooLow = 10, kMempoolFull = 11,
+                     kPendingLimit = 13, kFeeTooLarge = 14, kPendingSignatures = 17, kSessionExpired = 18,
+                     kUnknownCommand = 19, kExpired = 20, kWrongChain = 21;
+}  // namespace admission
 
 // A refusal of a command before it is in a block: what a client gets as error code, data.name and, for the pool's own words,
 // data.admission_code (node-and-cli spec 5.6.1).
@@ -58,6 +80,10 @@ struct Refusal {
   json::object data;              // members of the plugin's own error data
   std::string outcome;            // "rejected" when a dry run said so
 };
+// A refusal whose message is "<name>: <text>".
+Refusal make_refusal(std::int32_t code, std::string name, std::string_view text);
+// -34010 with the number of the admission list.
+Refusal admission_refusal(int admission_code, std::string name, std::string_view text);
 
 // Parses the canonical bytes of an envelope (from the log, a peer, or re-printed from a request).
 // REQUIRES: nothing; any input. A refusal is -32602 "not_canonical", "invalid_params" with the field, or -32700.
