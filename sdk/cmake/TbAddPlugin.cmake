@@ -1,0 +1,50 @@
+# tb_add_plugin(NAME SOURCES file... [DEPS target...] [OUTPUT_DIR dir])
+#
+# Builds the plugin NAME from C or C++ sources as NAME.so, linked the way the node demands of every library: one
+# exported symbol, all symbols resolved at load, no executable stack, no run path, shared libstdc++. The file goes to
+# OUTPUT_DIR (build/plugins of the project unless given) and, on install, to <libdir>/the-block/plugins.
+#
+# Makes two targets: NAME, the library, and NAME_objects, the same objects for tests that link them.
+include_guard(GLOBAL)
+set(TB_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map CACHE INTERNAL "Version script of plugins")
+
+function(tb_add_plugin name)
+  cmake_parse_arguments(arg "" "OUTPUT_DIR" "SOURCES;DEPS" ${ARGN})
+  if(NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "tb_add_plugin(${name}): say SOURCES file... [DEPS target...] [OUTPUT_DIR dir]; "
+                        "not understood: '${arg_UNPARSED_ARGUMENTS}'")
+  endif()
+  if(NOT arg_OUTPUT_DIR)
+    set(arg_OUTPUT_DIR ${CMAKE_BINARY_DIR}/plugins)
+  endif()
+
+  set(sdk_target TheBlock::sdk)
+  add_library(${name}_objects OBJECT ${arg_SOURCES})
+  target_link_libraries(${name}_objects PUBLIC ${sdk_target} ${arg_DEPS})
+  if(TARGET tb_warnings)
+    target_link_libraries(${name}_objects PRIVATE tb_warnings)
+  endif()
+  set_target_properties(${name}_objects PROPERTIES
+    POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  # Unique symbols would keep the image mapped after dlclose; only GCC makes them, only GCC knows the switch.
+  target_compile_options(${name}_objects PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
+
+  add_library(${name} MODULE $<TARGET_OBJECTS:${name}_objects>)
+  target_link_libraries(${name} PRIVATE ${sdk_target} ${arg_DEPS})
+  target_link_options(${name} PRIVATE
+    -Wl,--version-script=${TB_PLUGIN_MAP} -Wl,-z,now -Wl,-z,noexecstack -Wl,--exclude-libs,ALL)
+  if(NOT TB_SANITIZE AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    target_link_options(${name} PRIVATE -Wl,-z,defs)  # a sanitizer's runtime is resolved in the program
+  endif()
+  set_target_properties(${name} PROPERTIES
+    OUTPUT_NAME ${name} PREFIX "" SUFFIX ".so" LIBRARY_OUTPUT_DIRECTORY ${arg_OUTPUT_DIR}
+    SKIP_BUILD_RPATH ON INSTALL_RPATH "" LINK_DEPENDS ${TB_PLUGIN_MAP})
+  # A module of object files has no language of its own; libstdc++ must be there for a plugin in C++.
+  if(arg_SOURCES MATCHES "\\.(cpp|cc|cxx)(;|$)")
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+  else()
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
+  endif()
+  include(GNUInstallDirs)
+  install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/the-block/plugins)
+endfunction()
