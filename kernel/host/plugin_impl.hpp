@@ -1,0 +1,109 @@
+// Plugin: a loaded library with its face, and the tb_host that the face sees. Not for other folders.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "kernel/host/face_thread.hpp"
+#include "kernel/host/host.hpp"
+#include "kernel/host/local_store.hpp"
+#include "kernel/host/plugin_metrics.hpp"
+#include "kernel/log/logger.hpp"
+
+namespace blockd {
+
+// What all plugins of a host share. Outlives every Plugin.
+struct HostServices {
+  MetricRegistry* metrics = nullptr;
+  Bus* bus = nullptr;
+  Logger* log = nullptr;
+  Clock* clock = nullptr;
+  std::string stores_dir;
+  std::function<std::shared_ptr<const Config>()> config;
+  std::function<StateViewPtr()> view;  // set when the chain runs
+  MethodCaller* caller = nullptr;
+  FaceThread* face_thread = nullptr;
+  std::atomic<std::uint32_t> posts_under_way{0};
+};
+inline constexpr std::uint32_t kMaxPosts = 1024;
+
+class Plugin;
+
+// The tb_host of one plugin; the ABI functions find their way back through it.
+struct FaceHost {
+  tb_host abi;  // must stay the first member
+  Plugin* plugin = nullptr;
+};
+
+class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin> {
+ public:
+  static Result<std::shared_ptr<Plugin>> create(HostServices& services, std::shared_ptr<Library> library,
+                                                std::shared_ptr<LocalStore> store);
+  ~Plugin() override;
+
+  // Makes the face instance. Errors: kInvalid with what the plugin said. Call once, when the chain runs.
+  Status create_face();
+  void start_timers();
+  void stop_timers();
+
+  const Manifest& manifest() const override { return *library_->manifest(); }
+  std::shared_ptr<const Manifest> manifest_ptr() const override { return library_->manifest(); }
+  std::shared_ptr<Library> library() const override { return library_; }
+  Machine machine() const override;
+  bool has_face() const override { return library_->plugin().face != nullptr; }
+  std::uint64_t calls_in_flight() const override { return in_flight_.load(); }
+  std::optional<CallError> query(const StateViewPtr& view, std::uint32_t method, const std::vector<tb_value>& params,
+                                 std::string* result) override;
+  std::optional<CallError> local(std::uint32_t method, const std::vector<tb_value>& params, std::string* result) override;
+  HttpAnswer http(const StateViewPtr& view, const HttpCall& call) override;
+
+  // On the face thread.
+  void tell_config_changed();
+  void tell_commit(const StateViewPtr& view);
+  void tell_reply(std::uint64_t cookie, bool ok, const json::value& value);
+  // Delivers one event; false when the face refused it.
+  bool tell_event(std::uint64_t height, std::uint64_t time_ms, std::uint32_t index, const Event& event);
+  bool wants(std::string_view topic) const;
+
+  HostServices& services() { return services_; }
+  LocalStore& store() { return *store_; }
+  const std::shared_ptr<LocalStore>& store_ptr() const { return store_; }
+  PluginMetrics* metrics() { return metrics_.get(); }
+  void log(std::uint32_t level, std::string_view text);
+
+ private:
+  Plugin(HostServices& services, std::shared_ptr<Library> library, std::shared_ptr<LocalStore> store);
+  const tb_face& face() const { return *library_->plugin().face; }
+  // Runs plugin code inside the guard: an exception becomes text and is destroyed there.
+  template <class Body>
+  std::optional<std::string> guarded(const char* entry, Body&& body);
+
+  HostServices& services_;
+  std::shared_ptr<Library> library_;
+  std::shared_ptr<LocalStore> store_;
+  std::shared_ptr<PluginMetrics> metrics_;
+  FaceHost host_;
+  void* instance_ = nullptr;
+  bool face_made_ = false;
+  std::vector<std::uint64_t> timers_;
+  std::atomic<std::uint64_t> in_flight_{0};
+};
+
+// The table behind FaceHost::abi. Static storage.
+const tb_host_api* face_host_api();
+
+// Where the present thread stands: which plugin's face entry it runs, and whether it may wait. Set by Plugin around every
+// entry; asked by the ABI functions.
+struct FaceScope {
+  FaceScope(Plugin* plugin, bool worker);
+  ~FaceScope();
+  static Plugin* current();
+  static bool may_wait();
+
+ private:
+  Plugin* previous_;
+  bool previous_worker_;
+};
+
+}  // namespace blockd

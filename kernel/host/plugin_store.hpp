@@ -1,0 +1,44 @@
+// PluginStore: every image that may be needed again, below <data>/plugins, with an index of what each one is.
+//
+// Files are <hash>-<n>.so; the loader always writes a fresh name. At start, surplus copies of the same hash are removed.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/chain/machine_set.hpp"
+#include "kernel/host/library.hpp"
+
+namespace blockd {
+
+struct StoredImage {
+  std::string hash, id, version;
+  std::uint32_t sm = 0, sm_min = 0, schema = 0;
+  Hash consensus_hash{};
+};
+
+class PluginStore {
+ public:
+  // Reads the index and removes surplus copies. REQUIRES: no image of `dir` is mapped. Errors: kCorrupt, kIo.
+  static Result<std::unique_ptr<PluginStore>> open(const std::string& dir);
+
+  // Notes what `library` is. Errors: kIo, kNoSpace.
+  Status note(const Library& library);
+  // Path of an image that implements `entry`, newest version first; nullopt when none is here.
+  std::optional<std::string> find(const RosterEntry& entry) const;
+  std::vector<StoredImage> list() const;
+  // Removes the images of these hashes. Returns the file names.
+  Result<std::vector<std::string>> remove(const std::vector<std::string>& hashes);
+
+ private:
+  explicit PluginStore(std::string dir) : dir_(std::move(dir)) {}
+  Status save_locked() const;
+  std::string dir_;
+  mutable std::mutex mutex_;
+  std::vector<StoredImage> images_;
+};
+
+}  // namespace blockd
