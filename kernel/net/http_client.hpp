@@ -22,9 +22,9 @@
 namespace blockd {
 
 struct TlsClientConfig {
-  std::string ca_file;    // trust anchors; empty: the system's
-  std::string cert_file;  // own identity; both or none
-  std::string key_file;
+  std::string ca_file{};    // trust anchors; empty: the system's
+  std::string cert_file{};  // own identity; both or none
+  std::string key_file{};
   bool insecure = false;  // accept any certificate
 };
 
@@ -32,7 +32,7 @@ struct HttpClientOptions {
   std::uint32_t connect_timeout_ms = 5000;  // TCP and TLS
   std::uint32_t timeout_ms = 15000;         // the whole request
   std::uint64_t max_response_bytes = 16 << 20;
-  TlsClientConfig tls;
+  TlsClientConfig tls{};
 };
 
 struct HttpClientRequest {

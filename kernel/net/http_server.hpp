@@ -45,19 +45,19 @@ struct HttpLimits {
 
 // TLS 1.3 only. Files are PEM and read at set_listener and reload_tls.
 struct TlsServerConfig {
-  std::string cert_file;  // chain, leaf first
-  std::string key_file;
-  std::string client_ca_file;        // empty: clients are not asked for a certificate
+  std::string cert_file{};  // chain, leaf first
+  std::string key_file{};
+  std::string client_ca_file{};        // empty: clients are not asked for a certificate
   bool client_cert_required = true;  // with client_ca_file: refuse who shows none
 };
 
 struct ListenerConfig {
-  std::string name;                    // "rpc"
-  std::vector<std::string> addresses;  // see ListenAddress; port 0: any free one, read it by bound_addresses
-  std::shared_ptr<HttpHandler> handler;  // shared: requests in flight outlive a change of listeners
-  std::optional<TlsServerConfig> tls;  // for the TCP addresses; Unix sockets stay plain
+  std::string name{};                    // "rpc"
+  std::vector<std::string> addresses{};  // see ListenAddress; port 0: any free one, read it by bound_addresses
+  std::shared_ptr<HttpHandler> handler{};  // shared: requests in flight outlive a change of listeners
+  std::optional<TlsServerConfig> tls{};  // for the TCP addresses; Unix sockets stay plain
   unsigned unix_mode = 0600;
-  std::string unix_group;        // group owner of the socket file; empty: the process's
+  std::string unix_group{};      // group owner of the socket file; empty: the process's
   std::uint64_t body_bytes = 0;  // instead of HttpLimits::body_bytes; 0: that one
 };
 

@@ -1,0 +1,463 @@
+// One client connection: read a request, hand it to the listener's handler, write the answer, again.
+// Half duplex by design: at most one read or one write is pending, so a slow client costs one buffer.
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+#include <array>
+#include <cstring>
+#include <exception>
+
+#include "kernel/net/http_parser.hpp"
+#include "kernel/net/response_writer.hpp"
+#include "kernel/net/server_core.hpp"
+#include "kernel/net/url.hpp"
+#include "kernel/net/ws_session.hpp"
+
+namespace blockd {
+namespace {
+
+namespace asio = boost::asio;
+using Error = boost::system::error_code;
+
+constexpr std::size_t kFirstBuffer = 4096;
+constexpr std::size_t kBodyBuffer = 65536;
+constexpr std::size_t kJoinBody = 16384;  // smaller bodies are copied behind the head: one buffer, one write
+constexpr std::size_t kKeptOut = 65536;   // a larger output buffer is not kept for the next answer
+constexpr std::uint64_t kWriteBytesPerMs = 64;
+constexpr std::uint32_t kLingerMs = 1000;
+constexpr std::size_t kLingerBytes = 1 << 20;
+
+bool is_served(std::string_view method) {
+  return method == "GET" || method == "POST" || method == "HEAD" || method == "OPTIONS" ||
+         method == "PUT" || method == "DELETE" || method == "PATCH";
+}
+
+HttpResponse busy_response(std::string_view why) {
+  HttpResponse response = text_response(503, why);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+// Splits the target into path and query. False: malformed.
+bool split_target(HttpRequest& request) {
+  std::string_view target = request.target;
+  if (target == "*") {
+    request.path = "*";
+    return request.method == "OPTIONS";
+  }
+  if (target.starts_with("http://") || target.starts_with("https://")) {
+    const std::size_t slash = target.find('/', target.find("://") + 3);
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  if (target.empty() || target.front() != '/') return false;
+  const std::size_t mark = target.find('?');
+  const std::string_view path = target.substr(0, mark);
+  if (path.find('%') == std::string_view::npos) {
+    request.path = path;
+  } else {
+    std::optional<std::string> decoded = percent_decode(path);
+    if (!decoded) return false;
+    request.path = std::move(*decoded);
+  }
+  if (mark == std::string_view::npos) return true;
+  std::optional<QueryPairs> query = parse_query(target.substr(mark + 1));
+  if (!query) return false;
+  request.query = std::move(*query);
+  return true;
+}
+
+PlainStream make_stream(PlainStream socket, const ListenerSettings&, PlainStream*) { return socket; }
+
+TlsStream make_stream(PlainStream socket, const ListenerSettings& settings, TlsStream*) {
+  SSL_CTX_up_ref(settings.tls.get());  // the wrapper frees what it is given
+  asio::ssl::context context(settings.tls.get());
+  return TlsStream(std::move(socket), context);
+}
+
+template <class Stream>
+class HttpConnection final : public Connection {
+ public:
+  HttpConnection(ConnectionInfo info, std::shared_ptr<const ListenerSettings> settings,
+                 PlainStream socket)
+      : Connection(info.listener.get()),
+        info_(std::move(info)),
+        core_(info_.core),
+        executor_(socket.get_executor()),
+        stream_(make_stream(std::move(socket), *settings, static_cast<Stream*>(nullptr))),
+        settings_(std::move(settings)),
+        in_(kFirstBuffer, '\0') {
+    refresh();
+    core_->enter(this);
+  }
+  ~HttpConnection() override { core_->leave(this); }
+
+  void start() {
+    asio::dispatch(executor_, [self = self()] { self->handshake(); });
+  }
+
+  void on_deadline() override {
+    asio::post(executor_, [self = self()] { self->expire(); });
+  }
+  void drain() override {
+    asio::post(executor_, [self = self()] {
+      self->close_after_ = true;
+      if (self->phase_ == Phase::kIdle || self->phase_ == Phase::kHandshake) self->close();
+    });
+  }
+  void cut() override {
+    asio::post(executor_, [self = self()] { self->close(); });
+  }
+
+ private:
+  enum class Phase : std::uint8_t {
+    kHandshake,
+    kIdle,   // no byte of the next request yet
+    kHead,
+    kBody,
+    kWork,   // the handler has it
+    kWrite,
+    kLinger, // answered for the last time, the client may still be sending
+    kClosed,
+  };
+
+  // The handler's right to answer, once. Shared by the copies of an HttpReply.
+  struct Ticket {
+    explicit Ticket(std::shared_ptr<HttpConnection> c) : connection(std::move(c)) {}
+    ~Ticket() {
+      if (!used.load()) answer(text_response(500, "the handler gave no answer"));
+    }
+    void answer(HttpResponse response) {
+      if (used.exchange(true)) return;
+      HttpConnection& c = *connection;
+      if (c.executor_.running_in_this_thread()) {
+        c.finish_work(std::move(response));
+        return;
+      }
+      asio::post(c.executor_, [held = connection, r = std::move(response)]() mutable {
+        held->finish_work(std::move(r));
+      });
+    }
+    std::shared_ptr<HttpConnection> connection;
+    std::atomic<bool> used{false};
+  };
+
+  std::shared_ptr<HttpConnection> self() {
+    return std::static_pointer_cast<HttpConnection>(shared_from_this());
+  }
+
+  void enter_phase(Phase phase, std::uint64_t limit_ms) {
+    phase_ = phase;
+    set_deadline(limit_ms == 0 ? 0 : now_ms() + limit_ms);
+  }
+
+  void handshake() {
+    if (phase_ == Phase::kClosed) return;
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      enter_phase(Phase::kHandshake, limits_.handshake_timeout_ms);
+      stream_.async_handshake(asio::ssl::stream_base::server,
+                              [self = self()](const Error& error) {
+                                if (error || self->phase_ == Phase::kClosed) return self->close();
+                                self->info_.client_cert =
+                                    peer_certificate(self->stream_.native_handle());
+                                self->wait_first();
+                              });
+    } else {
+      wait_first();
+    }
+  }
+
+  void wait_first() {
+    enter_phase(Phase::kIdle, limits_.header_timeout_ms);
+    read();
+  }
+
+  void read() {
+    make_room();
+    stream_.async_read_some(asio::buffer(in_.data() + end_, in_.size() - end_),
+                            [self = self()](const Error& error, std::size_t n) {
+                              self->on_read(error, n);
+                            });
+  }
+
+  void make_room() {
+    if (begin_ == end_) begin_ = end_ = 0;
+    if (phase_ == Phase::kBody && in_.size() < kBodyBuffer && end_ == 0) in_.resize(kBodyBuffer);
+    if (end_ < in_.size()) return;
+    if (begin_ > 0) {
+      std::memmove(in_.data(), in_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    } else {
+      in_.resize(in_.size() * 2);  // ends at the parser's head limit
+    }
+  }
+
+  void on_read(const Error& error, std::size_t n) {
+    if (phase_ == Phase::kClosed) return;
+    if (phase_ == Phase::kLinger) return linger_on(error, n);
+    if (timed_out_) return refuse(text_response(408, "the request took too long"));
+    if (error) return close();
+    end_ += n;
+    parse();
+  }
+
+  void parse() {
+    if (phase_ == Phase::kIdle && !begin_request()) return read();
+    begin_ += parser_.put(std::string_view(in_).substr(begin_, end_ - begin_));
+    switch (parser_.state()) {
+      case ParseState::kHead: return read();
+      case ParseState::kBody: return read_body();
+      case ParseState::kDone: return dispatch_request();
+      case ParseState::kError: return refuse_malformed();
+    }
+  }
+
+  // False if there are only the empty lines that some clients send between requests.
+  bool begin_request() {
+    while (begin_ < end_ && (in_[begin_] == '\r' || in_[begin_] == '\n')) ++begin_;
+    if (begin_ == end_) return false;
+    started_us_ = now_us();
+    if (core_->generation.load(std::memory_order_acquire) != generation_) refresh();
+    request_ = std::make_shared<HttpRequest>();
+    parser_.reset(request_.get(), limits_.head_bytes,
+                  settings_->body_bytes != 0 ? settings_->body_bytes : limits_.body_bytes);
+    phase_ = Phase::kHead;
+    set_deadline(started_us_ / 1000 + limits_.header_timeout_ms);
+    return true;
+  }
+
+  void refresh() {
+    generation_ = core_->generation.load(std::memory_order_acquire);
+    limits_ = core_->limits();
+    settings_ = info_.listener->get();
+  }
+
+  void read_body() {
+    if (phase_ == Phase::kHead) enter_phase(Phase::kBody, limits_.body_timeout_ms);
+    if (!parser_.take_expect_continue()) return read();
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
+                      [self = self()](const Error& error, std::size_t) {
+                        if (error) return self->close();
+                        if (self->phase_ == Phase::kBody) self->read();
+                      });
+  }
+
+  void refuse_malformed() {
+    switch (parser_.error_status()) {
+      case 413: return refuse(text_response(413, "the body is larger than this listener accepts"));
+      case 431: return refuse(text_response(431, "the request line and headers are too large"));
+      case 505: return refuse(text_response(505, "this server speaks HTTP/1.1"));
+      default: return refuse(text_response(400, "malformed HTTP request"));
+    }
+  }
+
+  // An answer after which the connection cannot go on, as the rest of the request is unknown.
+  void refuse(HttpResponse response) {
+    close_after_ = true;
+    respond(std::move(response));
+  }
+
+  void dispatch_request() {
+    HttpRequest& request = *request_;
+    request.listener = info_.listener->name;
+    request.remote_ip = info_.remote_ip;
+    request.over_tls = std::is_same_v<Stream, TlsStream>;
+    request.over_unix_socket = info_.over_unix;
+    request.peer_uid = info_.peer_uid;
+    request.peer_gid = info_.peer_gid;
+    request.tls_client_cert = info_.client_cert;
+    if (!is_served(request.method)) {
+      HttpResponse response = text_response(405, "this method is not served");
+      response.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+      return respond(std::move(response));
+    }
+    if (!split_target(request)) return refuse(text_response(400, "malformed request target"));
+    if (!parser_.http_1_0() && !request.headers.has("Host")) {
+      return refuse(text_response(400, "the Host header is missing"));
+    }
+    if (parser_.is_upgrade() && request.method == "GET" &&
+        equal_ignoring_case(request.headers.get("Upgrade"), "websocket")) {
+      return upgrade();
+    }
+    hand_over();
+  }
+
+  void hand_over() {
+    if (core_->in_work.fetch_add(1) >= limits_.requests_in_work) {
+      core_->in_work.fetch_sub(1);
+      core_->refused_requests.fetch_add(1);
+      return respond(busy_response("too many requests in work"));
+    }
+    enter_phase(Phase::kWork, 0);
+    auto ticket = std::make_shared<Ticket>(self());
+    const std::shared_ptr<HttpHandler> handler = settings_->handler;
+    try {
+      handler->handle(request_, [ticket](HttpResponse response) {
+        ticket->answer(std::move(response));
+      });
+    } catch (const std::exception&) {
+      ticket->answer(text_response(500, "the handler failed"));
+    } catch (...) {
+      ticket->answer(text_response(500, "the handler failed"));
+    }
+  }
+
+  void finish_work(HttpResponse response) {
+    core_->in_work.fetch_sub(1);
+    if (phase_ == Phase::kWork) respond(std::move(response));
+  }
+
+  void upgrade() {
+    WsAnswer answer;
+    try {
+      answer = settings_->handler->accept_ws(request_);
+    } catch (const std::exception&) {
+      return respond(text_response(500, "the handler failed"));
+    }
+    if (!answer.handler) return respond(std::move(answer.refusal));
+    observe(101);
+    phase_ = Phase::kClosed;  // of HTTP; the stream goes on as a WebSocket
+    set_deadline(0);
+    std::string received = request_->method + " " + request_->target + " HTTP/1.1\r\n";
+    for (std::size_t i = 0; i < request_->headers.size(); ++i) {
+      received.append(request_->headers.name(i)).append(": ");
+      received.append(request_->headers.value(i)).append("\r\n");
+    }
+    received.append("\r\n").append(in_, begin_, end_ - begin_);
+    start_websocket(std::move(stream_),
+                    WsStart{std::move(info_), limits_, std::move(answer.handler),
+                            std::move(answer.subprotocol), std::move(received)});
+  }
+
+  void respond(HttpResponse response) {
+    response_ = std::move(response);
+    const bool head_only = request_->method == "HEAD";
+    gzip_if_wanted(response_, request_->headers.get("Accept-Encoding"));
+    // After a refusal the parser may not have seen the head: it is asked last.
+    keep_ = !close_after_ && !info_.listener->removed.load() && !core_->draining.load() &&
+            parser_.keep_alive();
+    out_.clear();
+    append_response_head(out_, response_, {keep_, parser_.http_1_0(), head_only});
+    if (head_only || status_without_body(response_.status)) response_.body.clear();
+    enter_phase(Phase::kWrite,
+                limits_.write_timeout_ms + response_.body.size() / kWriteBytesPerMs);
+    if (response_.body.size() <= kJoinBody) {
+      out_.append(response_.body);
+      asio::async_write(stream_, asio::buffer(out_), written());
+      return;
+    }
+    const std::array<asio::const_buffer, 2> parts{asio::buffer(out_), asio::buffer(response_.body)};
+    asio::async_write(stream_, parts, written());
+  }
+
+  auto written() {
+    return [self = self()](const Error& error, std::size_t) { self->on_written(error); };
+  }
+
+  void on_written(const Error& error) {
+    observe(response_.status);
+    if (error || phase_ == Phase::kClosed) return close();
+    request_.reset();
+    if (!keep_) return linger();
+    if (out_.capacity() > kKeptOut) out_ = std::string();
+    if (response_.body.capacity() > kKeptOut) response_.body = std::string();
+    if (begin_ == end_ && in_.size() >= kBodyBuffer) std::string(kFirstBuffer, '\0').swap(in_);
+    enter_phase(Phase::kIdle, limits_.keep_alive_ms);
+    if (close_after_) return linger();  // drain() came while we wrote
+    begin_ == end_ ? read() : parse();
+  }
+
+  void observe(int status) {
+    core_->requests.fetch_add(1, std::memory_order_relaxed);
+    if (core_->observer) {
+      core_->observer->on_request(info_.listener->name, now_us() - started_us_, status);
+    }
+  }
+
+  // Closing with unread bytes makes the system send a reset, which can overtake the answer. So: our half is
+  // closed, and what the client still sends is read and dropped for a moment.
+  void linger() {
+    enter_phase(Phase::kLinger, kLingerMs);
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      stream_.async_shutdown([self = self()](const Error&) { self->close(); });
+    } else {
+      Error ignored;
+      stream_.shutdown(asio::socket_base::shutdown_send, ignored);
+      begin_ = end_ = 0;
+      read();
+    }
+  }
+
+  void linger_on(const Error& error, std::size_t n) {
+    lingered_ += n;
+    if (error || lingered_ > kLingerBytes) return close();
+    begin_ = end_ = 0;
+    read();
+  }
+
+  void expire() {
+    if (phase_ == Phase::kClosed || !deadline_passed()) return;
+    if (phase_ != Phase::kHead && phase_ != Phase::kBody) return close();
+    // The pending read ends with an error and on_read answers 408.
+    timed_out_ = true;
+    set_deadline(now_ms() + kLingerMs);
+    if (expired_once_) return close();
+    expired_once_ = true;
+    Error ignored;
+    stream_.lowest_layer().cancel(ignored);
+  }
+
+  void close() {
+    if (phase_ == Phase::kClosed) return;
+    phase_ = Phase::kClosed;
+    set_deadline(0);
+    Error ignored;
+    stream_.lowest_layer().close(ignored);
+  }
+
+  ConnectionInfo info_;
+  const std::shared_ptr<ServerCore> core_;
+  const NetExecutor executor_;
+  Stream stream_;
+  std::shared_ptr<const ListenerSettings> settings_;
+  HttpLimits limits_;
+  std::uint64_t generation_ = 0;
+
+  Phase phase_ = Phase::kIdle;
+  std::string in_;  // bytes [begin_, end_) are received and not parsed
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  RequestParser parser_;
+  std::shared_ptr<HttpRequest> request_;  // shared with the handler
+  std::uint64_t started_us_ = 0;
+
+  HttpResponse response_;
+  std::string out_;
+  bool keep_ = true;
+  bool close_after_ = false;
+  bool timed_out_ = false;
+  bool expired_once_ = false;
+  std::size_t lingered_ = 0;
+};
+
+}  // namespace
+
+void start_connection(ConnectionInfo info, std::shared_ptr<const ListenerSettings> settings,
+                      PlainStream socket) {
+  if (settings->tls && !info.over_unix) {
+    std::make_shared<HttpConnection<TlsStream>>(std::move(info), std::move(settings),
+                                                std::move(socket))
+        ->start();
+  } else {
+    std::make_shared<HttpConnection<PlainStream>>(std::move(info), std::move(settings),
+                                                  std::move(socket))
+        ->start();
+  }
+}
+
+}  // namespace blockd

@@ -1,0 +1,354 @@
+#include "kernel/net/http_server.hpp"
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <thread>
+
+#include "kernel/net/tests/net_fixture.hpp"
+
+namespace blockd::test {
+namespace {
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+class HttpServerTest : public NetTest {};
+
+TEST_F(HttpServerTest, answers_with_method_path_query_and_body) {
+  listen();
+  HttpClient client;
+  auto response = client.post_json(url("/echo?a=1&b=x%20y"), "hello");
+  ASSERT_TRUE(response.ok()) << response.status().to_string();
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->body, "POST /echo a=1 b=x y hello");
+}
+
+TEST_F(HttpServerTest, keeps_the_connection_for_the_next_request) {
+  listen();
+  RawClient client(port());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(client.send(kGetEcho));
+    EXPECT_TRUE(contains(client.read_until("GET /echo "), "200 OK"));
+  }
+  EXPECT_EQ(server.stats().connections, 1u);
+}
+
+TEST_F(HttpServerTest, answers_pipelined_requests_in_order) {
+  listen();
+  RawClient client(port());
+  std::string all;
+  for (int i = 0; i < 50; ++i) {
+    all += "GET /echo?i=" + std::to_string(i) + " HTTP/1.1\r\nHost: x\r\n\r\n";
+  }
+  ASSERT_TRUE(client.send(all));
+  const std::string text = client.read_until("GET /echo i=", 50);
+  std::size_t at = 0;
+  for (int i = 0; i < 50; ++i) {
+    at = text.find("GET /echo i=" + std::to_string(i), at);
+    ASSERT_NE(at, std::string::npos) << i;
+  }
+}
+
+TEST_F(HttpServerTest, head_has_the_length_but_no_body) {
+  listen();
+  RawClient client(port());
+  ASSERT_TRUE(client.send("HEAD /big?n=5000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  const std::string text = client.read_to_end();
+  EXPECT_TRUE(contains(text, "Content-Length: 5000\r\n"));
+  EXPECT_TRUE(text.ends_with("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, sends_continue_and_takes_chunked_bodies) {
+  listen();
+  RawClient client(port());
+  ASSERT_TRUE(client.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                          "Transfer-Encoding: chunked\r\n\r\n"));
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 100 Continue"));
+  ASSERT_TRUE(client.send("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
+  EXPECT_TRUE(client.read_until("abcde").ends_with("POST /echo abcde"));
+}
+
+TEST_F(HttpServerTest, refuses_what_is_malformed) {
+  listen();
+  for (const std::string_view bad :
+       {"nonsense\r\n\r\n", "GET /a%zz HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+        "GET relative HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"}) {
+    RawClient client(port());
+    ASSERT_TRUE(client.send(bad));
+    EXPECT_TRUE(client.read_to_end().starts_with("HTTP/1.1 400 ")) << bad;
+  }
+}
+
+TEST_F(HttpServerTest, refuses_an_oversized_head_with_431_and_body_with_413) {
+  listen();
+  RawClient head(port());
+  head.send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(20000, 'h') + "\r\n\r\n");
+  EXPECT_TRUE(head.read_to_end().starts_with("HTTP/1.1 431 "));
+  RawClient body(port());
+  body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n" + std::string(5000, 'b'));
+  EXPECT_TRUE(body.read_to_end().starts_with("HTTP/1.1 413 "));
+  RawClient chunked(port());
+  chunked.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string chunk = "10000\r\n" + std::string(65536, 'c') + "\r\n";
+  for (int i = 0; i < 17 && chunked.send(chunk); ++i) {
+  }
+  EXPECT_TRUE(chunked.read_to_end().starts_with("HTTP/1.1 413 "));
+}
+
+TEST_F(HttpServerTest, a_failing_or_silent_handler_becomes_500_and_unknown_methods_405) {
+  listen();
+  HttpClient client;
+  EXPECT_EQ(client.get(url("/throw"))->status, 500);
+  EXPECT_EQ(client.get(url("/silent"))->status, 500);
+  EXPECT_EQ(client.get(url("/none"))->status, 404);
+  RawClient raw(port());
+  ASSERT_TRUE(raw.send("BREW / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_TRUE(raw.read_until("\r\n\r\n").starts_with("HTTP/1.1 405 "));
+}
+
+TEST_F(HttpServerTest, refuses_more_requests_in_work_than_allowed_with_retry_after) {
+  HttpLimits limits;
+  limits.requests_in_work = 2;
+  server.set_limits(limits);
+  listen();
+  RawClient first(port()), second(port()), third(port());
+  first.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  second.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  handler->wait_held(2);
+  third.send(kGetEcho);
+  const std::string refusal = third.read_until("\r\n\r\n");
+  EXPECT_TRUE(refusal.starts_with("HTTP/1.1 503 "));
+  EXPECT_TRUE(contains(refusal, "Retry-After: 1\r\n"));
+  handler->release();
+  EXPECT_TRUE(contains(first.read_until("released"), "200 OK"));
+  EXPECT_TRUE(contains(second.read_until("released"), "200 OK"));
+  third.send(kGetEcho);
+  EXPECT_TRUE(contains(third.read_until("GET /echo "), "200 OK"));
+  EXPECT_EQ(server.stats().refused_requests, 1u);
+}
+
+TEST_F(HttpServerTest, refuses_more_connections_than_allowed_and_takes_them_again_later) {
+  HttpLimits limits;
+  limits.connections_per_ip = 2;
+  server.set_limits(limits);
+  listen();
+  {
+    RawClient first(port()), second(port());
+    first.send(kGetEcho);
+    first.read_until("GET /echo ");
+    second.send(kGetEcho);
+    second.read_until("GET /echo ");
+    RawClient third(port());
+    EXPECT_TRUE(third.read_to_end().starts_with("HTTP/1.1 503 "));
+    EXPECT_EQ(server.stats().refused_connections, 1u);
+  }
+  eventually([&] { return server.stats().connections == 0; });
+  RawClient again(port());
+  again.send(kGetEcho);
+  EXPECT_TRUE(contains(again.read_until("GET /echo "), "200 OK"));
+}
+
+HttpLimits short_limits() {
+  HttpLimits limits;
+  limits.header_timeout_ms = 100;
+  limits.body_timeout_ms = 100;
+  limits.keep_alive_ms = 100;
+  limits.write_timeout_ms = 100;
+  return limits;
+}
+
+class HttpTimeoutTest : public NetTest {
+ protected:
+  HttpTimeoutTest() : NetTest(short_limits()) {}
+};
+
+TEST_F(HttpTimeoutTest, a_byte_at_a_time_ends_in_408) {
+  listen();
+  RawClient client(port());
+  client.send("G");
+  EXPECT_TRUE(client.read_to_end().starts_with("HTTP/1.1 408 "));
+  RawClient body(port());
+  body.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_TRUE(body.read_to_end().starts_with("HTTP/1.1 408 "));
+}
+
+TEST_F(HttpTimeoutTest, silence_is_closed_without_a_word) {
+  listen();
+  RawClient never(port());
+  EXPECT_EQ(never.read_to_end(), "");
+  RawClient once(port());
+  once.send(kGetEcho);
+  once.read_until("GET /echo ");
+  EXPECT_EQ(once.read_to_end(), "");
+}
+
+TEST_F(HttpTimeoutTest, a_client_that_never_reads_its_answer_is_cut) {
+  HttpLimits limits = short_limits();
+  server.set_limits(limits);
+  listen();
+  RawClient client(port(), 4096);
+  client.send("GET /big?n=20000000 HTTP/1.1\r\nHost: x\r\n\r\n");
+  eventually([&] { return server.stats().requests == 1; });
+  eventually([&] { return server.stats().connections == 0; });
+  EXPECT_LT(client.read_to_end().size(), 20000000u);
+}
+
+TEST_F(HttpServerTest, compresses_long_texts_for_those_who_ask) {
+  listen();
+  HttpClient client;
+  HttpClientRequest request{.method = "GET", .url = url("/big?n=100000"), .headers = {}, .body = {}};
+  EXPECT_EQ(client.send(request)->body.size(), 100000u);
+  request.headers.emplace_back("Accept-Encoding", "deflate, gzip;q=0.5");
+  auto packed = client.send(request);
+  ASSERT_TRUE(packed.ok());
+  EXPECT_EQ(packed->headers.get("content-encoding"), "gzip");
+  EXPECT_LT(packed->body.size(), 2000u);
+  EXPECT_EQ(packed->body.substr(0, 2), "\x1f\x8b");
+  request.url = url("/big?n=1024");
+  EXPECT_FALSE(client.send(request)->headers.has("Content-Encoding"));
+}
+
+TEST_F(HttpServerTest, a_port_in_use_is_named_with_its_listener) {
+  listen();
+  const std::string address = "127.0.0.1:" + std::to_string(port());
+  const Status status =
+      server.set_listener({.name = "metrics", .addresses = {address}, .handler = handler});
+  EXPECT_EQ(status.code(), Code::kExists);
+  EXPECT_TRUE(contains(status.message(), address)) << status.message();
+  EXPECT_TRUE(contains(status.message(), "'metrics'")) << status.message();
+}
+
+TEST_F(HttpServerTest, moving_a_listener_keeps_old_connections) {
+  listen();
+  RawClient old(port());
+  old.send(kGetEcho);
+  old.read_until("GET /echo ");
+  const std::uint16_t before = port();
+  listen({"[::1]:0", "127.0.0.1:0"});
+  listen({"localhost:0", "127.0.0.1:0"});
+  const std::vector<std::string> bound = server.bound_addresses("rpc");
+  ASSERT_EQ(bound.size(), 2u);
+  EXPECT_EQ(bound[1], "127.0.0.1:" + std::to_string(before));
+  listen({"localhost:0"});
+  EXPECT_FALSE(RawClient(before).connected);
+  old.send(kGetEcho);
+  EXPECT_TRUE(contains(old.read_until("GET /echo "), "200 OK"));
+  RawClient fresh(port());
+  fresh.send(kGetEcho);
+  EXPECT_TRUE(contains(fresh.read_until("GET /echo "), "200 OK"));
+}
+
+TEST_F(HttpServerTest, a_port_moves_from_one_interface_to_all) {
+  listen();
+  const std::uint16_t before = port();
+  listen({"0.0.0.0:" + std::to_string(before)});
+  EXPECT_EQ(server.bound_addresses("rpc")[0], "0.0.0.0:" + std::to_string(before));
+  HttpClient client;
+  EXPECT_EQ(client.get(url("/echo"))->status, 200);
+}
+
+TEST_F(HttpServerTest, removing_a_listener_closes_idle_connections_and_ends_busy_ones_after_their_answer) {
+  listen();
+  RawClient idle(port()), busy(port());
+  idle.send(kGetEcho);
+  idle.read_until("GET /echo ");
+  busy.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  handler->wait_held(1);
+  ASSERT_TRUE(server.remove_listener("rpc").ok());
+  EXPECT_EQ(idle.read_to_end(), "");
+  handler->release();
+  const std::string answer = busy.read_to_end();
+  EXPECT_TRUE(contains(answer, "released"));
+  EXPECT_TRUE(contains(answer, "Connection: close\r\n"));
+  EXPECT_EQ(server.remove_listener("rpc").code(), Code::kNotFound);
+}
+
+TEST_F(HttpServerTest, unix_socket_has_its_mode_tells_the_peer_and_goes_away) {
+  TempDir dir;
+  const std::string path = dir.file("rpc.sock");
+  ASSERT_TRUE(server
+                  .set_listener({.name = "local", .addresses = {"unix:" + path}, .handler = handler,
+                                 .unix_mode = 0660})
+                  .ok());
+  struct stat file {};
+  ASSERT_EQ(::stat(path.c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 07777u, 0660u);
+  HttpClient client;
+  auto response = client.get("unix:" + path + ":/who");
+  ASSERT_TRUE(response.ok()) << response.status().to_string();
+  EXPECT_EQ(response->body, "local ip= uid=" + std::to_string(::getuid()) + " tls=no cn=-");
+  HttpServer second(pool, {});
+  const Status taken =
+      second.set_listener({.name = "local", .addresses = {"unix:" + path}, .handler = handler});
+  EXPECT_EQ(taken.code(), Code::kExists);
+  ASSERT_TRUE(server.remove_listener("local").ok());
+  EXPECT_NE(::stat(path.c_str(), &file), 0);
+}
+
+TEST_F(HttpServerTest, stop_lets_requests_in_work_finish) {
+  listen();
+  RawClient idle(port()), busy(port());
+  idle.send(kGetEcho);
+  idle.read_until("GET /echo ");
+  busy.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  handler->wait_held(1);
+  auto stopped = std::async(std::launch::async, [&] { return server.stop(60000); });
+  EXPECT_EQ(idle.read_to_end(), "");
+  handler->release();
+  EXPECT_TRUE(contains(busy.read_to_end(), "released"));
+  EXPECT_TRUE(stopped.get().ok());
+}
+
+TEST_F(HttpServerTest, stop_cuts_what_does_not_end_and_says_how_many) {
+  listen();
+  RawClient busy(port());
+  busy.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  handler->wait_held(1);
+  const Status status = server.stop(0);
+  EXPECT_EQ(status.code(), Code::kTimeout);
+  EXPECT_TRUE(contains(status.message(), "cut 1 ")) << status.message();
+  EXPECT_EQ(busy.read_to_end(), "");
+}
+
+TEST_F(HttpServerTest, many_clients_at_once_get_their_own_answers) {
+  listen();
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      HttpClient client;
+      for (int i = 0; i < 100; ++i) {
+        const std::string body = std::to_string(t * 1000 + i);
+        auto response = client.post_json(url("/echo"), body);
+        if (response.ok() && response->body == "POST /echo " + body) ++right;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right.load(), 800);
+}
+
+TEST_F(HttpServerTest, tells_the_observer_about_every_answer) {
+  struct Counter : HttpObserver {
+    void on_request(std::string_view listener, std::uint64_t, int status) override {
+      if (listener == "seen" && status == 404) ++count;
+    }
+    std::atomic<int> count{0};
+  };
+  auto counter = std::make_shared<Counter>();
+  HttpServer watched(pool, {}, counter);
+  ASSERT_TRUE(
+      watched.set_listener({.name = "seen", .addresses = {"127.0.0.1:0"}, .handler = handler}).ok());
+  HttpClient client;
+  const std::string target = "http://127.0.0.1:" + std::to_string(watched.port("seen")) + "/none";
+  EXPECT_EQ(client.get(target)->status, 404);
+  EXPECT_EQ(client.get(target)->status, 404);
+  eventually([&] { return counter->count.load() == 2; });
+}
+
+}  // namespace
+}  // namespace blockd::test
