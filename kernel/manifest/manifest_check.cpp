@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "kernel/manifest/cli_tree.hpp"
 #include "kernel/manifest/manifest_parse.hpp"
 #include "kernel/manifest/names.hpp"
 #include "kernel/manifest/values.hpp"
@@ -147,11 +148,6 @@ void check_positionals(const Place& place, const MethodSpec& method) {
     place.require(!field->required || !optional_before, "positional '" + name + "' is required but stands behind an optional one");
     optional_before = optional_before || !field->required;
   }
-}
-
-std::string default_flag(std::string name) {
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '_' || c == '.'; }, '-');
-  return "--" + name;
 }
 
 void check_flags(const Place& place, const MethodSpec& method) {

@@ -167,6 +167,7 @@ void ObjectReader::word(std::string_view name, const std::vector<std::string_vie
 }
 
 void ObjectReader::finish() {
+  if (!strict_) return;
   for (const auto& member : *object_) {
     const std::string_view key = member.key();
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;

@@ -88,6 +88,8 @@ class ObjectReader {
   }
   // Reports a member that was never asked for, with the nearest name that was.
   void finish();
+  // Members that nobody asked for are fine: for documents of a newer node.
+  void accept_rest() { strict_ = false; }
 
   static std::optional<U128> unsigned_of(const json::value& value);
 
@@ -101,6 +103,7 @@ class ObjectReader {
   Problems& problems_;
   const json::object* object_;
   std::string place_;
+  bool strict_ = true;
   std::vector<std::string> asked_;
 };
 

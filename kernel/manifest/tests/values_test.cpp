@@ -1,0 +1,301 @@
+#include <gtest/gtest.h>
+
+#include "kernel/base/address.hpp"
+#include "kernel/manifest/utf8.hpp"
+#include "kernel/manifest/values.hpp"
+#include "samples.hpp"
+
+namespace blockd {
+namespace {
+
+Field field(std::string name, FieldType type) {
+  Field out;
+  out.name = std::move(name);
+  out.type = type;
+  return out;
+}
+
+json::value parsed(std::string_view text) {
+  Result<json::value> value = parse_json(text);
+  EXPECT_TRUE(value.ok()) << value.status().to_string();
+  return value.ok() ? *value : json::value(nullptr);
+}
+
+struct Decoded {
+  ValueArena arena;
+  json::value params;
+  std::vector<tb_value> values;
+  std::optional<ParamError> error;
+  Decoded(const std::vector<Field>& fields, std::string_view text) : params(parsed(text)) {
+    error = decode_params(fields, params, arena, &values);
+  }
+};
+
+std::string message_of(const std::vector<Field>& fields, std::string_view text) {
+  Decoded d(fields, text);
+  return d.error ? d.error->field + ": " + d.error->message : "ok";
+}
+
+TEST(Decode, integers_in_range_arrive_as_declared) {
+  std::vector<Field> fields = {field("a", FieldType::kU8), field("b", FieldType::kU64), field("c", FieldType::kI64),
+                               field("d", FieldType::kU128)};
+  Decoded d(fields, R"({"a":255,"b":"18446744073709551615","c":-9007199254740991,"d":"340282366920938463463374607431768211455"})");
+  ASSERT_FALSE(d.error) << d.error->message;
+  EXPECT_EQ(d.values[0].num, 255u);
+  EXPECT_EQ(d.values[0].type, TB_TYPE_U64);
+  EXPECT_EQ(d.values[1].num, 18446744073709551615u);
+  EXPECT_EQ(static_cast<std::int64_t>(d.values[2].num), -9007199254740991);
+  EXPECT_EQ(d.values[2].type, TB_TYPE_I64);
+  EXPECT_EQ(d.values[3].num_hi, 18446744073709551615u);
+  EXPECT_EQ(to_view(d.values[3].name), "d");
+}
+
+TEST(Decode, integers_that_are_none_are_refused_with_the_field) {
+  const std::vector<Field> fields = {field("a", FieldType::kU64)};
+  EXPECT_EQ(message_of(fields, R"({"a":1.5})"), "a: expected u64 up to 2^64-1, found a fraction");
+  EXPECT_EQ(message_of(fields, R"({"a":1.0})"), "a: expected u64 up to 2^64-1, found a number with a fraction or an exponent");
+  EXPECT_EQ(message_of(fields, R"({"a":1e3})"), "a: expected u64 up to 2^64-1, found a number with a fraction or an exponent");
+  EXPECT_EQ(message_of(fields, R"({"a":-0})"), "a: expected u64 up to 2^64-1, found -0");
+  EXPECT_EQ(message_of(fields, R"({"a":-1})"), "a: expected u64 up to 2^64-1, found -1");
+  EXPECT_EQ(message_of(fields, R"({"a":true})"), "a: expected u64 up to 2^64-1, found true");
+  EXPECT_EQ(message_of(fields, R"({"a":null})"), "a: expected u64 up to 2^64-1, found null");
+  for (const char* text : {R"({"a":"01"})", R"({"a":""})", R"({"a":"+1"})", R"({"a":" 1"})", R"({"a":"-1"})", R"({"a":"0x1"})",
+                           R"({"a":"18446744073709551616"})"}) {
+    EXPECT_NE(message_of(fields, text), "ok") << text;
+  }
+  for (const char* text : {R"({"a":9007199254740992})", R"({"a":18446744073709551615})", R"({"a":1e300})"}) {
+    Decoded d(fields, text);
+    ASSERT_TRUE(d.error) << text;
+    EXPECT_EQ(d.error->hint, "send it as a decimal string");
+  }
+}
+
+TEST(Decode, ranges_hold_at_their_ends) {
+  Field f = field("a", FieldType::kU32);
+  f.min = 5, f.max = 10;
+  EXPECT_EQ(message_of({f}, R"({"a":5})"), "ok");
+  EXPECT_EQ(message_of({f}, R"({"a":"10"})"), "ok");
+  EXPECT_EQ(message_of({f}, R"({"a":4})"), "a: expected u32 5..10, found 4");
+  EXPECT_EQ(message_of({f}, R"({"a":11})"), "a: expected u32 5..10, found 11");
+  Field low = field("b", FieldType::kI64);
+  EXPECT_EQ(message_of({low}, R"({"b":"-9223372036854775808"})"), "ok");
+  EXPECT_NE(message_of({low}, R"({"b":"-9223372036854775809"})"), "ok");
+  EXPECT_NE(message_of({low}, R"({"b":"9223372036854775808"})"), "ok");
+  EXPECT_NE(message_of({low}, R"({"b":"-0"})"), "ok");
+}
+
+TEST(Decode, the_first_bad_field_in_declared_order_is_named_and_unknown_ones_last) {
+  const std::vector<Field> fields = {field("kwh_consumed", FieldType::kU64), field("id", FieldType::kString)};
+  EXPECT_EQ(message_of(fields, R"({"kwh_consumd":1,"id":5})"), "kwh_consumed: missing, expected u64 up to 2^64-1");
+  EXPECT_EQ(message_of(fields, R"({"zzz":1,"id":5,"kwh_consumed":1})"), "id: expected text, found 5");
+  Decoded d(fields, R"({"kwh_consumd":1,"id":"x","kwh_consumed":1})");
+  ASSERT_TRUE(d.error);
+  EXPECT_EQ(d.error->field, "kwh_consumd");
+  EXPECT_EQ(d.error->nearest, "kwh_consumed");
+}
+
+TEST(Decode, aliases_defaults_and_absent_fields) {
+  Field a = field("page_size", FieldType::kU32), b = field("buyer", FieldType::kString);
+  a.aliases = {"limit"};
+  a.required = b.required = false;
+  a.default_value = 100;
+  Decoded none({a, b}, "null");
+  ASSERT_FALSE(none.error);
+  EXPECT_EQ(none.values[0].num, 100u);
+  EXPECT_EQ(none.values[1].type, TB_TYPE_NONE);
+  Decoded alias({a, b}, R"({"limit":7,"buyer":null})");
+  ASSERT_FALSE(alias.error);
+  EXPECT_EQ(alias.values[0].num, 7u);
+  EXPECT_EQ(alias.values[1].type, TB_TYPE_NONE);
+  EXPECT_EQ(message_of({a, b}, R"({"limit":7,"page_size":7})"), "page_size: given twice, as 'page_size' and as 'limit'");
+}
+
+TEST(Decode, params_may_be_a_list_in_the_order_of_the_fields) {
+  const std::vector<Field> fields = {field("a", FieldType::kU64), field("b", FieldType::kString)};
+  Decoded d(fields, R"([5,"x"])");
+  ASSERT_FALSE(d.error);
+  EXPECT_EQ(to_view(d.values[1].str), "x");
+  EXPECT_EQ(message_of(fields, "[5]"), "b: missing, expected text");
+  EXPECT_EQ(message_of(fields, R"([5,"x",1])"), "[2]: expected at most 2 params, found 3");
+  EXPECT_NE(message_of(fields, "5"), "ok");
+}
+
+TEST(Decode, hex_becomes_bytes_and_a_hash_has_32) {
+  Field bytes = field("b", FieldType::kBytes), hash = field("h", FieldType::kHash);
+  bytes.max = 2;
+  Decoded d({bytes}, R"({"b":"0xAbcd"})");
+  ASSERT_FALSE(d.error);
+  EXPECT_EQ(to_view(d.values[0].str), "\xab\xcd");
+  EXPECT_EQ(d.values[0].type, TB_TYPE_BYTES);
+  EXPECT_EQ(message_of({bytes}, R"({"b":""})"), "ok");
+  EXPECT_EQ(message_of({bytes}, R"({"b":"abc"})"), "b: expected hex of at most 2 bytes, found an odd number of hex digits");
+  EXPECT_EQ(message_of({bytes}, R"({"b":"zz"})"), "b: expected hex of at most 2 bytes, found a character that is no hex digit");
+  EXPECT_EQ(message_of({bytes}, R"({"b":"aabbcc"})"), "b: expected hex of at most 2 bytes, found 3 bytes");
+  const std::string digits(64, 'F');
+  EXPECT_EQ(message_of({hash}, "{\"h\":\"" + digits + "\"}"), "ok");
+  EXPECT_EQ(message_of({hash}, "{\"h\":\"" + digits + "00\"}"), "h: expected 64 hex digits, found 33 bytes");
+}
+
+TEST(Decode, texts_by_length_in_bytes_and_by_choice) {
+  Field text = field("t", FieldType::kString);
+  text.min = 1, text.max = 4;
+  EXPECT_EQ(message_of({text}, "{\"t\":\"\u00e9\u00e9\"}"), "ok");
+  EXPECT_EQ(message_of({text}, "{\"t\":\"\u00e9\u00e9x\"}"), "t: expected text of 1..4 bytes, found 5 bytes");
+  Field choice = field("c", FieldType::kString);
+  choice.choices = {"Open", "Resolved"};
+  EXPECT_NE(message_of({choice}, R"({"c":"open"})"), "ok");
+  choice.ignore_case = true;
+  Decoded d({choice}, R"({"c":"RESOLVED"})");
+  ASSERT_FALSE(d.error);
+  EXPECT_EQ(to_view(d.values[0].str), "Resolved");
+  Decoded wrong({choice}, R"({"c":"resolve"})");
+  ASSERT_TRUE(wrong.error);
+  EXPECT_EQ(wrong.error->message, "expected one of Open, Resolved, found another text");
+}
+
+TEST(Decode, addresses_are_checked_and_spelled_in_lower_case) {
+  PublicKey key{};
+  key[0] = 7;
+  const std::string address = address_of(key);
+  std::string upper = address;
+  for (char& c : upper) c = static_cast<char>(std::toupper(c));
+  const std::vector<Field> fields = {field("a", FieldType::kAddress)};
+  Decoded d(fields, "{\"a\":\"" + upper + "\"}");
+  ASSERT_FALSE(d.error);
+  EXPECT_EQ(to_view(d.values[0].str), address);
+  std::string broken = address;
+  broken.back() = broken.back() == 'q' ? 'p' : 'q';
+  EXPECT_EQ(message_of(fields, "{\"a\":\"" + broken + "\"}"), "a: expected an address tb1..., found text that is not a valid address");
+}
+
+TEST(Decode, paths_lead_to_what_is_inside) {
+  Field record = field("", FieldType::kRecord), list = field("keys", FieldType::kList);
+  record.fields = {field("public_key_hex", FieldType::kHash), field("weight", FieldType::kU8)};
+  list.fields = {record};
+  list.max = 3;
+  const std::string good = "{\"public_key_hex\":\"" + std::string(64, 'a') + "\",\"weight\":3}";
+  Decoded d({list}, "{\"keys\":[" + good + "," + good + "]}");
+  ASSERT_FALSE(d.error) << d.error->message;
+  ASSERT_EQ(d.values[0].count, 2u);
+  EXPECT_EQ(d.values[0].items[1].items[1].num, 3u);
+  EXPECT_EQ(message_of({list}, "{\"keys\":[" + good + ",{}]}"), "keys[1].public_key_hex: missing, expected 64 hex digits");
+  EXPECT_EQ(message_of({list}, "{\"keys\":[5]}"), "keys[0]: expected an object, found 5");
+  EXPECT_EQ(message_of({list}, "{\"keys\":[1,2,3,4]}"), "keys: expected a list of at most 3 entries, found 4 entries");
+}
+
+TEST(Decode, any_takes_all_but_fractions) {
+  const std::vector<Field> fields = {field("x", FieldType::kAny)};
+  Decoded d(fields, R"({"x":{"a":[1,-2,"t",null,true]}})");
+  ASSERT_FALSE(d.error);
+  JsonOut out;
+  write_value(out.out(), "x", d.values[0]);
+  EXPECT_EQ(out.finish(), R"({"x":{"a":[1,-2,"t",null,true]}})");
+  EXPECT_NE(message_of(fields, R"({"x":[[1.5]]})"), "ok");
+}
+
+const tb_out_api& api(tb_out* out) { return *out->api; }
+
+TEST(JsonOut, writes_members_in_the_order_in_which_they_come) {
+  JsonOut json;
+  tb_out* out = json.out();
+  api(out).put_u64(out, to_str("z"), kMaxSafeInteger);
+  api(out).put_u64(out, to_str("y"), kMaxSafeInteger + 1);
+  api(out).put_i64(out, to_str("n"), INT64_MIN);
+  api(out).put_u128(out, to_str("u"), 0, 1);
+  api(out).put_scaled(out, to_str("s"), -5, 2);
+  api(out).put_bytes(out, to_str("b"), to_str("\x01\xff"));
+  api(out).begin_list(out, to_str("l"));
+  api(out).put_bool(out, to_str("ignored"), 7);
+  api(out).put_null(out, tb_str{});
+  api(out).begin_record(out, tb_str{});
+  api(out).put_str(out, to_str("q\""), to_str("a\n\u00e9"));
+  EXPECT_EQ(json.finish(), "{\"z\":9007199254740991,\"y\":\"9007199254740992\",\"n\":\"-9223372036854775808\","
+                           "\"u\":\"18446744073709551616\",\"s\":-0.05,\"b\":\"01ff\",\"l\":[true,null,{\"q\\\"\":\"a\\n\u00e9\"}]}");
+}
+
+TEST(JsonOut, the_root_may_be_a_list_or_one_value) {
+  JsonOut list, value, nothing;
+  api(list.out()).begin_list(list.out(), tb_str{});
+  api(list.out()).put_u64(list.out(), tb_str{}, 1);
+  EXPECT_EQ(list.finish(), "[1]");
+  api(value.out()).put_str(value.out(), tb_str{}, to_str("x"));
+  EXPECT_EQ(value.finish(), "\"x\"");
+  EXPECT_TRUE(nothing.empty());
+  EXPECT_EQ(nothing.finish(), "{}");
+}
+
+TEST(JsonOut, canonical_sorts_by_utf16_like_the_canonical_form_of_base) {
+  JsonOut out(true);
+  const json::value tree = parsed("{\"b\":{\"z\":1,\"a\":[{\"y\":1,\"x\":2}]},\"\xf0\x9f\x98\x80\":1,\"\xef\xbc\xa1\":2,\"a\":\"t\\u0001\",\"\u00e9\":null}");
+  for (const auto& member : tree.get_object()) write_json(out.out(), member.key(), member.value());
+  Result<std::string> expected = canonical_json(tree);
+  ASSERT_TRUE(expected.ok());
+  EXPECT_EQ(out.finish(), *expected);
+  EXPECT_TRUE(utf16_less("\xf0\x9f\x98\x80", "\xef\xbc\xa1"));
+}
+
+TEST(JsonOut, misuse_is_told_and_gives_no_text) {
+  const auto error_of = [](bool canonical, auto&& misuse) {
+    JsonOut json(canonical, 1000);
+    misuse(json.out());
+    const std::string text = json.finish();
+    EXPECT_EQ(text, "");
+    return json.error();
+  };
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).end(o); }), "end without begin");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).end(o); }), "end without begin");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_str(o, to_str("a"), to_str("\xff")); }), "invalid UTF-8");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_str(o, to_str("a"), to_str("\xed\xa0\x80")); }), "invalid UTF-8");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).put_null(o, tb_str{}); }), "a member without a name");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_null(o, tb_str{}), api(o).put_null(o, tb_str{}); }), "put after the end");
+  EXPECT_EQ(error_of(true, [](tb_out* o) { api(o).put_scaled(o, to_str("a"), 1, 1); }), "put_scaled in what is hashed");
+  EXPECT_EQ(error_of(true, [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).put_null(o, to_str("a")); }), "member 'a' was put twice");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { for (int i = 0; i < 70; ++i) api(o).begin_list(o, to_str("l")); }), "more than 64 levels");
+  const std::string big(1000, 'x');
+  EXPECT_EQ(error_of(false, [&](tb_out* o) { api(o).put_str(o, to_str("a"), to_str(big)); }), "more than 1000 bytes");
+  EXPECT_EQ(error_of(false, [&](tb_out* o) { api(o).put_bytes(o, to_str("a"), to_str(big)); }), "more than 1000 bytes");
+}
+
+TEST(ValueOut, keeps_the_tree_that_json_says) {
+  const std::string_view text = R"({"a":1,"b":[true,null,{"c":"x"}],"d":{},"e":[],"f":-3})";
+  ValueArena arena;
+  const json::value tree = parsed(text);
+  ValueOut values(arena);
+  for (const auto& member : tree.get_object()) write_json(values.out(), member.key(), member.value());
+  const tb_value* root = values.finish();
+  ASSERT_EQ(root->type, TB_TYPE_RECORD);
+  JsonOut json;
+  write_value(json.out(), "", *root);
+  EXPECT_EQ(json.finish(), text);
+  ValueOut nothing(arena);
+  EXPECT_EQ(nothing.finish()->type, TB_TYPE_RECORD);
+  ValueOut wrong(arena);
+  wrong.out()->api->end(wrong.out());
+  EXPECT_EQ(wrong.finish()->count, 0u);
+  EXPECT_EQ(wrong.error(), "end without begin");
+}
+
+TEST(Values, a_tree_that_is_too_deep_or_of_an_unknown_type_is_refused) {
+  tb_value self{};
+  self.type = TB_TYPE_LIST;
+  self.count = 1;
+  self.items = &self;
+  JsonOut deep;
+  write_value(deep.out(), "a", self);
+  EXPECT_EQ(deep.finish(), "");
+  EXPECT_EQ(deep.error(), "more than 64 levels");
+  tb_value odd{};
+  odd.type = 99;
+  JsonOut unknown;
+  write_value(unknown.out(), "a", odd);
+  EXPECT_EQ(unknown.finish(), "");
+}
+
+TEST(Values, a_number_with_a_fraction_becomes_its_text) {
+  ValueArena arena;
+  const json::value value = parsed("2.5");
+  EXPECT_EQ(to_view(to_value(value, arena)->str), "2.5");
+}
+
+}  // namespace
+}  // namespace blockd
