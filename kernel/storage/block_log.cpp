@@ -1,0 +1,498 @@
+#include "kernel/storage/block_log.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+
+#include "kernel/base/crc32c.hpp"
+#include "kernel/storage/log_record.hpp"
+
+namespace blockd {
+namespace {
+
+using namespace internal;
+using SegmentPtr = std::shared_ptr<Segment>;
+
+constexpr std::string_view kPrefix = "log-";
+constexpr std::string_view kSuffix = ".seg";
+constexpr std::size_t kNameDigits = 16;
+constexpr std::uint64_t kMaxSegmentBytes = 0xFFFFFFFF;  // offsets are u32
+
+std::string segment_name(std::uint64_t first_height) {
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%016llu", static_cast<unsigned long long>(first_height));
+  return std::string(kPrefix) + digits + std::string(kSuffix);
+}
+
+std::optional<std::uint64_t> height_of_name(std::string_view name) {
+  if (name.size() != kPrefix.size() + kNameDigits + kSuffix.size()) return std::nullopt;
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  std::uint64_t height = 0;
+  for (char c : name.substr(kPrefix.size(), kNameDigits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    height = height * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return height;
+}
+
+struct Place {
+  std::uint32_t segment = 0;
+  std::uint32_t offset = 0;  // 0: none, because the magic is there
+};
+
+class Log final : public BlockLog {
+ public:
+  Log(Disk& disk, std::string dir, const BlockLogOptions& options)
+      : disk_(disk), dir_(std::move(dir)), options_(options) {}
+
+  Status open(std::string* recovered);
+
+  Status append(LogRecordType type, std::uint64_t height, BytesView payload) override;
+  Status sync() override;
+  Status drop_unsynced() override;
+  std::optional<std::uint64_t> head() const override {
+    std::shared_lock lock(mutex_);
+    return last_block();
+  }
+  std::optional<std::uint64_t> first() const override {
+    std::shared_lock lock(mutex_);
+    return entries_.empty() ? std::nullopt : std::optional(base_);
+  }
+  std::optional<std::uint64_t> checkpoint() const override {
+    std::shared_lock lock(mutex_);
+    return checkpoint_;
+  }
+  Result<Bytes> read(LogRecordType type, std::uint64_t height) const override;
+  Status visit(std::uint64_t from, const std::function<bool(const LogRecord&)>& visitor) const override;
+  Status prune_below(std::uint64_t height) override;
+  std::uint64_t bytes() const override {
+    std::shared_lock lock(mutex_);
+    std::uint64_t sum = 0;
+    for (const auto& [id, end] : committed_) sum += end;
+    return sum;
+  }
+
+ private:
+  struct Entry {
+    std::uint32_t segment, batch, block;
+    std::uint32_t certificate_segment, certificate;
+  };
+  struct Pending {
+    LogRecordType type;
+    std::uint64_t height;
+    Place place;
+  };
+
+  // Opening.
+  Result<std::vector<SegmentPtr>> open_segments();
+  Status check_magic(const Segment& segment, bool last);
+  Status settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from, std::string* recovered);
+  Status index(const Segment& segment, const SegmentWalk& walk);
+
+  // Appending.
+  Status refused() const;
+  Status check_height(LogRecordType type, std::uint64_t height) const;
+  Status make_room(std::uint64_t height, std::uint64_t size);
+  Status start_segment(std::uint64_t first_height);
+  Status reserve(std::uint64_t end);
+  Status fail(Status status) {
+    failed_ = status;
+    return status;
+  }
+
+  // The index; the lock is held, or nobody else is there yet.
+  std::optional<std::uint64_t> last_block() const {
+    return entries_.empty() ? std::nullopt : std::optional(base_ + entries_.size() - 1);
+  }
+  bool has_block(std::uint64_t height) const {
+    return height >= base_ && height - base_ < entries_.size();
+  }
+  void publish(const Pending& record);
+
+  Disk& disk_;
+  const std::string dir_;
+  const BlockLogOptions options_;
+
+  // Of the appending thread.
+  Status failed_;
+  SegmentPtr open_;               // the last segment
+  std::uint64_t offset_ = 0;      // where the next record goes
+  std::uint64_t synced_ = 0;      // up to here the segment is durable
+  std::uint64_t reserved_ = 0;    // size of the file
+  std::vector<Pending> pending_;  // appended, not synced; at most what one block brings
+
+  mutable std::shared_mutex mutex_;  // guards the rest: what is committed
+  std::map<std::uint32_t, SegmentPtr> segments_;
+  std::map<std::uint32_t, std::uint64_t> committed_;  // segment -> end of its durable records
+  std::uint64_t base_ = 0;                            // height of entries_[0]
+  std::deque<Entry> entries_;
+  std::optional<Pending> batch_;  // a batch whose block is not there yet
+  std::optional<std::uint64_t> checkpoint_;
+  Place checkpoint_place_;
+};
+
+// --- opening ---
+
+Result<std::vector<SegmentPtr>> Log::open_segments() {
+  TB_TRY(disk_.make_dir(dir_));
+  Result<std::vector<std::string>> names = disk_.list(dir_);
+  if (!names.ok()) return names.status();
+  std::vector<SegmentPtr> out;
+  for (const std::string& name : *names) {
+    const std::optional<std::uint64_t> height = height_of_name(name);
+    if (!height) continue;
+    const std::string path = dir_ + "/" + name;
+    Result<std::unique_ptr<DiskFile>> file = disk_.open(path, false);
+    if (!file.ok()) return file.status();
+    const auto id = static_cast<std::uint32_t>(out.size());
+    out.push_back(std::make_shared<Segment>(Segment{id, *height, path, std::move(*file)}));
+  }
+  return out;
+}
+
+// A new segment is synced before a record goes into it, so one without magic is either empty and new, or damaged.
+Status Log::check_magic(const Segment& segment, bool last) {
+  Result<Bytes> magic = segment.file->read_at(0, kSegmentMagic.size());
+  if (!magic.ok()) return magic.status();
+  if (*magic == kSegmentMagic) return {};
+  Result<std::uint64_t> size = segment.file->size();
+  if (!size.ok()) return size.status();
+  Result<TailCheck> content = check_tail(segment, 0, *size);
+  if (!content.ok()) return content.status();
+  if (!last || !content->only_zeros) return damage(segment, 0, "this is not a segment of a block log");
+  TB_TRY(segment.file->write_at(0, kSegmentMagic));
+  return segment.file->sync();
+}
+
+// Verifies the payloads of the last segment from `verify_from` on, decides whether what is behind the good
+// records is a torn write or damage, and cuts it off.
+Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from, std::string* recovered) {
+  std::string why = "a record that was not written completely";
+  auto good = walk->records.begin();
+  for (; good != walk->records.end(); ++good) {
+    if (good->offset < verify_from) continue;
+    std::uint64_t end = 0;
+    Result<LogRecord> record = read_record(segment, good->offset, &end);
+    if (record.ok()) continue;
+    if (record.status().code() != Code::kCorrupt) return record.status();
+    why = record.status().message();
+    walk->end = good->offset;
+    break;
+  }
+  walk->records.erase(good, walk->records.end());
+  Result<TailCheck> tail = check_tail(segment, walk->end, walk->file_size);
+  if (!tail.ok()) return tail.status();
+  if (tail->witness) {
+    return damage(segment, walk->end, "the record here does not verify, but the one at offset " +
+                                          std::to_string(*tail->witness) + " was written after it had been synced");
+  }
+  // A batch without its block is of no use; certificates and checkpoints right behind the last block are.
+  auto keep = walk->records.end();
+  for (auto it = walk->records.begin(); it != walk->records.end(); ++it) {
+    if (it->type() == LogRecordType::kBlock) keep = walk->records.end();
+    if (it->type() == LogRecordType::kBatch && keep == walk->records.end()) keep = it;
+  }
+  const bool orphan = keep != walk->records.end();
+  if (orphan) walk->end = keep->offset;
+  walk->records.erase(keep, walk->records.end());
+  if (tail->only_zeros && !orphan) return {};
+  *recovered = segment.path + ": cut off at offset " + std::to_string(walk->end) + " of " +
+               std::to_string(walk->file_size) + ": " + (tail->only_zeros ? "a batch without its block" : why);
+  TB_TRY(segment.file->truncate(walk->end));
+  walk->file_size = walk->end;
+  return segment.file->sync();
+}
+
+Status Log::index(const Segment& segment, const SegmentWalk& walk) {
+  for (const FoundRecord& record : walk.records) {
+    const std::uint64_t height = record.header.height;
+    const std::optional<std::uint64_t> last = last_block();
+    if (record.type() == LogRecordType::kBlock && last && height != *last + 1) {
+      return damage(segment, record.offset, "block " + std::to_string(height) + " follows block " +
+                                                std::to_string(*last));
+    }
+    publish({record.type(), height, {segment.id, record.offset}});
+  }
+  committed_[segment.id] = walk.end;
+  return {};
+}
+
+Status Log::open(std::string* recovered) {
+  recovered->clear();
+  Result<std::vector<SegmentPtr>> segments = open_segments();
+  if (!segments.ok()) return segments.status();
+  std::vector<SegmentWalk> walks;
+  for (const SegmentPtr& segment : *segments) {
+    const bool last = segment == segments->back();
+    TB_TRY(check_magic(*segment, last));
+    Result<SegmentWalk> walk = walk_segment(*segment);
+    if (!walk.ok()) return walk.status();
+    if (!last && walk->end != walk->file_size) return damage(*segment, walk->end, "the record here does not verify");
+    walks.push_back(std::move(*walk));
+  }
+  // Payloads are verified from the point that was durable when the newest checkpoint was written.
+  Place from{0, static_cast<std::uint32_t>(kSegmentMagic.size())};
+  for (std::uint32_t i = 0; i < walks.size(); ++i) {
+    for (const FoundRecord& record : walks[i].records) {
+      if (record.type() == LogRecordType::kCheckpoint) from = {i, record.header.synced};
+    }
+  }
+  for (std::uint32_t i = 0; i < walks.size(); ++i) {
+    const Segment& segment = *(*segments)[i];
+    const std::uint64_t verify_from = i < from.segment ? kMaxSegmentBytes : i == from.segment ? from.offset : 0;
+    if (i + 1 == walks.size()) {
+      TB_TRY(settle_tail(segment, &walks[i], verify_from, recovered));
+    } else {
+      for (const FoundRecord& record : walks[i].records) {
+        std::uint64_t end = 0;
+        if (record.offset < verify_from) continue;
+        Result<LogRecord> read = read_record(segment, record.offset, &end);
+        if (!read.ok()) return read.status();
+      }
+    }
+    segments_[i] = (*segments)[i];
+    TB_TRY(index(segment, walks[i]));
+  }
+  if (segments->empty()) return {};
+  open_ = segments->back();
+  offset_ = synced_ = walks.back().end;
+  reserved_ = walks.back().file_size;
+  return {};
+}
+
+// --- appending ---
+
+Status Log::refused() const {
+  if (failed_.ok()) return {};
+  return Status(Code::kIo, "block log " + dir_ + " takes no more records: " + failed_.message(),
+                "what the disk holds is unknown now; check the disk and start the node again");
+}
+
+Status Log::check_height(LogRecordType type, std::uint64_t height) const {
+  std::optional<std::uint64_t> last = last_block();
+  for (const Pending& record : pending_) {
+    if (record.type == LogRecordType::kBlock) last = record.height;
+  }
+  if (type == LogRecordType::kCheckpoint || !last) {
+    if (type != LogRecordType::kCertificate) return {};
+  } else if (type == LogRecordType::kCertificate) {
+    if (height >= base_ && height <= *last) return {};
+  } else if (height == *last + 1) {
+    return {};
+  }
+  return Status(Code::kInvalid, "block log " + dir_ + ": a record of block " + std::to_string(height) +
+                                    " cannot follow block " + (last ? std::to_string(*last) : "none"));
+}
+
+Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) {
+  TB_TRY(refused());
+  if (payload.size() > options_.max_record_bytes) {
+    return Status(Code::kLimit, "block log " + dir_ + ": a record of " + std::to_string(payload.size()) +
+                                    " bytes is above the limit of " + std::to_string(options_.max_record_bytes));
+  }
+  TB_TRY(check_height(type, height));
+  const std::uint64_t size = kRecordHeaderBytes + payload.size();
+  TB_TRY(make_room(height, size));
+  const Bytes record = encode_record(type, height, static_cast<std::uint32_t>(synced_), payload);
+  if (Status written = open_->file->write_at(offset_, record); !written.ok()) {
+    // A part of it may be there: take it back, or stop.
+    Status undone = open_->file->truncate(offset_);
+    reserved_ = offset_;
+    if (written.code() != Code::kNoSpace || !undone.ok()) return fail(written);
+    return written;
+  }
+  pending_.push_back({type, height, {open_->id, static_cast<std::uint32_t>(offset_)}});
+  offset_ += size;
+  return {};
+}
+
+// A segment ends between two blocks only, so that a batch and its block lie together and all that is
+// unsynced lies in the last segment.
+Status Log::make_room(std::uint64_t height, std::uint64_t size) {
+  if (!open_) {
+    TB_TRY(start_segment(height));
+  } else if (offset_ + size > options_.segment_bytes && pending_.empty() && !batch_) {
+    const std::optional<std::uint64_t> last = last_block();
+    const std::uint64_t first_height = last ? *last + 1 : height;
+    if (first_height > open_->first_height) TB_TRY(start_segment(first_height));
+  }
+  if (offset_ + size > kMaxSegmentBytes) {
+    return Status(Code::kLimit, "block log " + dir_ + ": one segment would grow above 4 GiB");
+  }
+  return reserve(offset_ + size);
+}
+
+Status Log::start_segment(std::uint64_t first_height) {
+  if (open_) {
+    TB_TRY(open_->file->truncate(offset_));
+    reserved_ = offset_;
+    if (Status synced = open_->file->sync(); !synced.ok()) return fail(synced);
+  }
+  const std::string path = dir_ + "/" + segment_name(first_height);
+  Result<std::unique_ptr<DiskFile>> file = disk_.open(path, true);
+  if (!file.ok()) return file.status();
+  TB_TRY((*file)->write_at(0, kSegmentMagic));
+  if (Status synced = (*file)->sync(); !synced.ok()) return fail(synced);
+  if (Status synced = disk_.sync_dir(dir_); !synced.ok()) return fail(synced);
+  const std::uint32_t id = open_ ? open_->id + 1 : 0;
+  open_ = std::make_shared<Segment>(Segment{id, first_height, path, std::move(*file)});
+  offset_ = synced_ = reserved_ = kSegmentMagic.size();
+  std::unique_lock lock(mutex_);
+  segments_[id] = open_;
+  committed_[id] = offset_;
+  return {};
+}
+
+// Space and file size are settled ahead, so that a commit writes data only.
+Status Log::reserve(std::uint64_t end) {
+  if (end <= reserved_) return {};
+  const std::uint64_t step = std::max<std::uint64_t>(options_.preallocate_bytes, 1);
+  const std::uint64_t size = (end + step - 1) / step * step;
+  TB_TRY(open_->file->preallocate(size));
+  reserved_ = size;
+  return {};
+}
+
+Status Log::sync() {
+  TB_TRY(refused());
+  if (pending_.empty()) return {};
+  if (Status synced = open_->file->sync(); !synced.ok()) return fail(synced);
+  synced_ = offset_;
+  std::unique_lock lock(mutex_);
+  for (const Pending& record : pending_) publish(record);
+  committed_[open_->id] = offset_;
+  pending_.clear();
+  return {};
+}
+
+Status Log::drop_unsynced() {
+  TB_TRY(refused());
+  if (pending_.empty()) return {};
+  if (Status cut = open_->file->truncate(synced_); !cut.ok()) return fail(cut);
+  offset_ = reserved_ = synced_;
+  pending_.clear();
+  return {};
+}
+
+void Log::publish(const Pending& record) {
+  switch (record.type) {
+    case LogRecordType::kBatch:
+      batch_ = record;
+      break;
+    case LogRecordType::kBlock: {
+      if (entries_.empty()) base_ = record.height;
+      const bool has_batch = batch_ && batch_->height == record.height;
+      entries_.push_back({record.place.segment, has_batch ? batch_->place.offset : 0, record.place.offset, 0, 0});
+      batch_.reset();
+      break;
+    }
+    case LogRecordType::kCheckpoint:
+      checkpoint_ = record.height;
+      checkpoint_place_ = record.place;
+      break;
+    case LogRecordType::kCertificate:
+      if (!has_block(record.height)) break;  // of a block that was pruned
+      entries_[record.height - base_].certificate_segment = record.place.segment;
+      entries_[record.height - base_].certificate = record.place.offset;
+      break;
+  }
+}
+
+// --- reading ---
+
+Result<Bytes> Log::read(LogRecordType type, std::uint64_t height) const {
+  Place place;
+  SegmentPtr segment;
+  {
+    std::shared_lock lock(mutex_);
+    if (type == LogRecordType::kCheckpoint) {
+      if (checkpoint_ == height) place = checkpoint_place_;
+    } else if (has_block(height)) {
+      const Entry& entry = entries_[height - base_];
+      if (type == LogRecordType::kBatch) place = {entry.segment, entry.batch};
+      if (type == LogRecordType::kBlock) place = {entry.segment, entry.block};
+      if (type == LogRecordType::kCertificate) place = {entry.certificate_segment, entry.certificate};
+    }
+    if (place.offset != 0) segment = segments_.at(place.segment);
+  }
+  if (!segment) {
+    return Status(Code::kNotFound, "block log " + dir_ + ": no such record of block " + std::to_string(height));
+  }
+  std::uint64_t end = 0;
+  Result<LogRecord> record = read_record(*segment, place.offset, &end);
+  if (!record.ok()) return record.status().in("block " + std::to_string(height));
+  if (record->type != type || record->height != height) {
+    return damage(*segment, place.offset, "the record of block " + std::to_string(height) + " is not here any more");
+  }
+  return std::move(record->payload);
+}
+
+Status Log::visit(std::uint64_t from, const std::function<bool(const LogRecord&)>& visitor) const {
+  Place at;
+  {
+    std::shared_lock lock(mutex_);
+    if (entries_.empty() || from > *last_block()) return {};
+    if (from < base_) {
+      return Status(Code::kNotFound, "block log " + dir_ + ": block " + std::to_string(from) +
+                                         " was pruned, the first is " + std::to_string(base_));
+    }
+    const Entry& entry = entries_[from - base_];
+    at = {entry.segment, entry.batch != 0 ? entry.batch : entry.block};
+  }
+  for (;; ++at.segment, at.offset = static_cast<std::uint32_t>(kSegmentMagic.size())) {
+    SegmentPtr segment;
+    std::uint64_t end = 0;
+    {
+      std::shared_lock lock(mutex_);
+      auto found = segments_.find(at.segment);
+      if (found == segments_.end()) return {};
+      segment = found->second;
+      end = committed_.at(at.segment);
+    }
+    for (std::uint64_t offset = at.offset; offset < end;) {
+      Result<LogRecord> record = read_record(*segment, offset, &offset);
+      if (!record.ok()) return record.status();
+      if (!visitor(*record)) return {};
+    }
+  }
+}
+
+Status Log::prune_below(std::uint64_t height) {
+  TB_TRY(refused());
+  while (true) {
+    std::string path;
+    {
+      std::unique_lock lock(mutex_);
+      if (segments_.size() < 2) break;
+      auto oldest = segments_.begin();
+      const std::uint64_t next_first = std::next(oldest)->second->first_height;
+      const bool holds_checkpoint = checkpoint_ && checkpoint_place_.segment == oldest->first;
+      if (next_first > height || holds_checkpoint) break;
+      path = oldest->second->path;
+      while (!entries_.empty() && entries_.front().segment == oldest->first) {
+        entries_.pop_front();
+        ++base_;
+      }
+      committed_.erase(oldest->first);
+      segments_.erase(oldest);
+    }
+    TB_TRY(disk_.remove(path));
+    // In order, so that a power cut never leaves a hole.
+    if (Status synced = disk_.sync_dir(dir_); !synced.ok()) return fail(synced);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockLog>> BlockLog::open(Disk& disk, const std::string& dir, const BlockLogOptions& options,
+                                                 std::string* recovered) {
+  auto log = std::make_unique<Log>(disk, dir, options);
+  TB_TRY(log->open(recovered));
+  return std::unique_ptr<BlockLog>(std::move(log));
+}
+
+}  // namespace blockd

@@ -1,0 +1,101 @@
+#include "kernel/storage/log_record.hpp"
+
+#include "kernel/base/crc32c.hpp"
+
+namespace blockd::internal {
+namespace {
+
+constexpr std::uint64_t kTailStep = 1 << 20;
+constexpr std::size_t kTypeOffset = 4;
+
+bool is_type(std::uint8_t type) { return type >= 1 && type <= 4; }
+
+}  // namespace
+
+Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced, BytesView payload) {
+  Bytes out;
+  out.reserve(kRecordHeaderBytes + payload.size());
+  put_u32(out, static_cast<std::uint32_t>(payload.size()));
+  put_u8(out, static_cast<std::uint8_t>(type));
+  put_u64(out, height);
+  put_u32(out, synced);
+  put_u32(out, crc32c(payload));
+  put_u32(out, crc32c(out));
+  TB_ASSERT(out.size() == kRecordHeaderBytes);
+  return out.append(payload);
+}
+
+std::optional<RecordHeader> decode_header(BytesView bytes) {
+  Reader in(bytes.substr(0, kRecordHeaderBytes));
+  RecordHeader out;
+  out.length = in.u32();
+  const std::uint8_t type = in.u8();
+  out.height = in.u64();
+  out.synced = in.u32();
+  out.payload_crc = in.u32();
+  const std::uint32_t crc = in.u32();
+  if (!in.ok() || !is_type(type)) return std::nullopt;
+  if (crc != crc32c(bytes.substr(0, kRecordHeaderBytes - 4))) return std::nullopt;
+  out.type = static_cast<LogRecordType>(type);
+  return out;
+}
+
+Status damage(const Segment& segment, std::uint64_t offset, std::string_view why) {
+  return Status(Code::kCorrupt, segment.path + ": offset " + std::to_string(offset) + ": " + std::string(why),
+                "the file is damaged and was left as it is: restore the newest snapshot and replay");
+}
+
+Result<SegmentWalk> walk_segment(const Segment& segment) {
+  Result<std::uint64_t> size = segment.file->size();
+  if (!size.ok()) return size.status();
+  SegmentWalk out;
+  out.file_size = *size;
+  out.end = kSegmentMagic.size();
+  while (out.end + kRecordHeaderBytes <= out.file_size) {
+    Result<Bytes> bytes = segment.file->read_at(out.end, kRecordHeaderBytes);
+    if (!bytes.ok()) return bytes.status();
+    const std::optional<RecordHeader> header = decode_header(*bytes);
+    if (!header) break;
+    const FoundRecord record{*header, static_cast<std::uint32_t>(out.end)};
+    if (record.end() > out.file_size) break;
+    out.records.push_back(record);
+    out.end = record.end();
+  }
+  return out;
+}
+
+Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end) {
+  Result<Bytes> head = segment.file->read_at(offset, kRecordHeaderBytes);
+  if (!head.ok()) return head.status();
+  const std::optional<RecordHeader> header = decode_header(*head);
+  if (!header) return damage(segment, offset, "the header of the record does not verify");
+  Result<Bytes> payload = segment.file->read_at(offset + kRecordHeaderBytes, header->length);
+  if (!payload.ok()) return payload.status();
+  if (payload->size() != header->length || crc32c(*payload) != header->payload_crc) {
+    return damage(segment, offset, "the record of block " + std::to_string(header->height) + " does not verify");
+  }
+  *end = offset + kRecordHeaderBytes + header->length;
+  return LogRecord{header->type, header->height, std::move(*payload)};
+}
+
+Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::uint64_t file_size) {
+  TailCheck out;
+  for (std::uint64_t at = from; at < file_size; at += kTailStep) {
+    // Steps overlap by a header, so that one across their border is seen.
+    Result<Bytes> bytes = segment.file->read_at(at, kTailStep + kRecordHeaderBytes - 1);
+    if (!bytes.ok()) return bytes.status();
+    if (bytes->find_first_not_of('\0') == Bytes::npos) continue;
+    out.only_zeros = false;
+    for (std::size_t i = 0; i + kRecordHeaderBytes <= bytes->size() && i < kTailStep; ++i) {
+      if (!is_type(static_cast<std::uint8_t>((*bytes)[i + kTypeOffset]))) continue;
+      const std::optional<RecordHeader> header = decode_header(BytesView(*bytes).substr(i));
+      if (header && header->synced > from && header->synced <= at + i) {
+        out.witness = at + i;
+        return out;
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace blockd::internal

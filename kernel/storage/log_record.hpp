@@ -1,0 +1,60 @@
+// The bytes of one record of the block log; block_log.hpp describes them. Only the block log includes this.
+#pragma once
+
+#include <optional>
+
+#include "kernel/storage/block_log.hpp"
+
+namespace blockd::internal {
+
+inline constexpr BytesView kSegmentMagic = "tb-log1\n";
+inline constexpr std::uint32_t kRecordHeaderBytes = 25;
+
+struct RecordHeader {
+  std::uint32_t length = 0;  // of the payload
+  LogRecordType type = LogRecordType::kBatch;
+  std::uint64_t height = 0;
+  std::uint32_t synced = 0;
+  std::uint32_t payload_crc = 0;
+};
+
+Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced, BytesView payload);
+// nullopt when these are not 25 bytes of a header that verifies.
+std::optional<RecordHeader> decode_header(BytesView bytes);
+
+// A file of the log. Its id grows by one from segment to segment and is not stored.
+struct Segment {
+  std::uint32_t id;
+  std::uint64_t first_height;
+  std::string path;
+  std::unique_ptr<DiskFile> file;
+};
+
+struct FoundRecord {
+  RecordHeader header;
+  std::uint32_t offset;
+  LogRecordType type() const { return header.type; }
+  std::uint64_t end() const { return std::uint64_t{offset} + kRecordHeaderBytes + header.length; }
+};
+
+// The records of a segment as far as their headers verify, without their payloads, and where that ends.
+struct SegmentWalk {
+  std::vector<FoundRecord> records;
+  std::uint64_t end = 0;
+  std::uint64_t file_size = 0;
+};
+Result<SegmentWalk> walk_segment(const Segment& segment);
+
+// The record at `offset`, its header and payload verified. Errors: kCorrupt with file and offset.
+Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end);
+
+struct TailCheck {
+  bool only_zeros = true;
+  std::optional<std::uint64_t> witness;  // offset of a later record which says that `from` had been synced
+};
+// Looks at everything in the file from `from` on.
+Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::uint64_t file_size);
+
+Status damage(const Segment& segment, std::uint64_t offset, std::string_view why);
+
+}  // namespace blockd::internal
