@@ -70,6 +70,7 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
   LocalStore& store() { return *store_; }
   const std::shared_ptr<LocalStore>& store_ptr() const { return store_; }
   PluginMetrics* metrics() { return metrics_.get(); }
+  const std::shared_ptr<PluginMetrics>& metrics_ptr() const { return metrics_; }  // outlives the image
   void log(std::uint32_t level, std::string_view text);
 
  private:

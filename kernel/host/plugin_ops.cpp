@@ -1,0 +1,339 @@
+// Operations on a running node: reload, stage, load, unload, prune, list (node-and-cli spec 5.16).
+
+#include <algorithm>
+#include <future>
+#include <set>
+
+#include "kernel/base/file.hpp"
+#include "kernel/base/hex.hpp"
+#include "kernel/chain/producer.hpp"
+#include "kernel/host/host_impl.hpp"
+#include "kernel/manifest/diff.hpp"
+
+namespace blockd {
+namespace {
+constexpr std::uint64_t kRehearsalBlocks = 64;
+constexpr std::uint64_t kRehearsalMs = 1000;
+}  // namespace
+
+Status HostImpl::between_blocks(const std::function<Status()>& body) {
+  std::promise<Status> done;
+  producer_->run_between_blocks([&] { done.set_value(body()); });
+  return done.get_future().get();
+}
+
+// Puts `next` in the place of a plugin of the same id, with no block in between. [worker]
+Status HostImpl::swap_local(const std::string& id, std::shared_ptr<Plugin> next) {
+  TB_TRY(next->create_face());
+  std::shared_ptr<Plugin> old;
+  Status status = between_blocks([&]() -> Status {
+    std::lock_guard lock(switch_mutex_);
+    if (auto it = plugins_.find(id); it != plugins_.end()) old = it->second;
+    PluginMap plugins = plugins_;
+    plugins[id] = next;
+    publish(std::move(plugins));
+    return {};
+  });
+  if (old) old->stop_timers();
+  if (status.ok()) next->start_timers();
+  return status;
+}
+
+Status HostImpl::reload(const std::string& id, const std::string& file) {
+  std::lock_guard operation(operation_mutex_);
+  std::shared_ptr<Plugin> old;
+  {
+    std::lock_guard lock(switch_mutex_);
+    auto it = plugins_.find(id);
+    if (it == plugins_.end()) return Status(Code::kNotFound, "no plugin '" + id + "' is loaded here", "`contract-cli plugin list` shows what is");
+    old = it->second;
+  }
+  std::string path = file;
+  if (path.empty()) {
+    PluginRequest request;
+    request.id = id;
+    for (const PluginRequest& r : options_.load) {
+      if (r.id == id) request = r;
+    }
+    path = path_of(request);
+  }
+  Result<std::shared_ptr<Plugin>> loaded = load_plugin(path, old->store_ptr());
+  if (!loaded.ok()) return loaded.status();
+  const std::shared_ptr<Plugin> next = *loaded;
+  const Manifest &was = old->manifest(), &now = next->manifest();
+  if (now.id != id) return Status(Code::kInvalid, path + ": it is plugin '" + now.id + "', not '" + id + "'");
+  TB_TRY(check_against_others(now));
+  if (was.sm == 0 && now.sm == 0) return swap_local(id, next);
+  if (was.sm != now.sm || was.schema != now.schema || was.consensus_hash != now.consensus_hash) {
+    return Status(Code::kInvalid,
+                  path + ": it changes the rules (sm " + std::to_string(was.sm) + " -> " + std::to_string(now.sm) + ", schema " + std::to_string(was.schema) +
+                      " -> " + std::to_string(now.schema) + ", consensus hash " + to_hex(was.consensus_hash).substr(0, 16) + "… -> " +
+                      to_hex(now.consensus_hash).substr(0, 16) + "…); a reload changes the build only; " + id + " " + was.version + " stays active",
+                  "use: contract-cli plugin upgrade " + path);
+  }
+  TB_TRY(chain_->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
+  TB_TRY(next->create_face());
+  Status status = between_blocks([&]() -> Status {
+    std::lock_guard lock(switch_mutex_);
+    PluginMap plugins = plugins_;
+    plugins[id] = next;
+    publish(std::move(plugins));
+    return {};
+  });
+  TB_TRY(status);
+  // The chain takes the new image between two blocks too; on failure the old one goes back in place.
+  status = between_blocks([&] { return chain_->swap_machines(); });
+  if (!status.ok()) {
+    (void)between_blocks([&]() -> Status {
+      std::lock_guard lock(switch_mutex_);
+      PluginMap plugins = plugins_;
+      plugins[id] = old;
+      publish(std::move(plugins));
+      return {};
+    });
+    return status;
+  }
+  old->stop_timers();
+  next->start_timers();
+  options_.log->target("host").info("plugin reloaded", {{"plugin", id}, {"version", now.version}, {"blake3", to_hex(next->library()->file().blake3)}});
+  return {};
+}
+
+Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run) {
+  std::lock_guard operation(operation_mutex_);
+  Result<std::shared_ptr<Plugin>> loaded = load_plugin(file, nullptr);
+  if (!loaded.ok()) return loaded.status();
+  const std::shared_ptr<Plugin> next = *loaded;
+  const Manifest& now = next->manifest();
+  if (now.sm == 0) return Status(Code::kInvalid, file + ": it has no machine, so it is in no roster", "use: contract-cli plugin load " + file);
+  TB_TRY(check_against_others(now));
+  UpgradePlan plan;
+  plan.entry.id = now.id;
+  plan.entry.sm = now.sm;
+  plan.entry.schema = now.schema;
+  plan.entry.consensus_hash = now.consensus_hash;
+  std::shared_ptr<Plugin> old;
+  {
+    std::lock_guard lock(switch_mutex_);
+    if (auto it = plugins_.find(now.id); it != plugins_.end()) old = it->second;
+  }
+  if (old) {
+    const ManifestDiff diff = manifest_diff(old->manifest(), now);
+    for (const std::string& line : diff.lines) plan.diff += line + "\n";
+    plan.report = diff.json;
+    // At the old state machine version the new library must do what the old one did.
+    const std::uint32_t least = now.sm_min ? now.sm_min : now.sm;
+    if (old->manifest().sm >= least && old->manifest().sm <= now.sm && old->manifest().schema == now.schema) {
+      TB_TRY(chain_->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
+    }
+  } else {
+    plan.diff = "+ plugin " + now.id + " " + now.version + "\n";
+  }
+  if (!dry_run) {
+    std::lock_guard lock(switch_mutex_);
+    staged_[now.id] = next;
+  }
+  return plan;
+}
+
+void HostImpl::adopt(const MachineSet& machines) {
+  std::vector<std::shared_ptr<Plugin>> started, stopped;
+  {
+    std::lock_guard lock(switch_mutex_);
+    if (!running_ || staged_.empty()) return;
+    PluginMap plugins = plugins_;
+    for (auto it = staged_.begin(); it != staged_.end();) {
+      const BoundMachine* bound = machines.find(it->first);
+      if (!bound || bound->machine.table != it->second->machine().table) {
+        ++it;
+        continue;
+      }
+      if (Status status = it->second->create_face(); !status.ok()) {
+        options_.log->target("host").error("the upgraded plugin's face could not be made; its queries answer errors", {{"reason", status.message()}});
+      }
+      if (auto old = plugins.find(it->first); old != plugins.end()) stopped.push_back(old->second);
+      plugins[it->first] = it->second;
+      failed_.erase(it->first);
+      started.push_back(it->second);
+      it = staged_.erase(it);
+    }
+    if (started.empty()) return;
+    publish(std::move(plugins));
+  }
+  for (auto& plugin : started) {
+    options_.log->target("host").info("plugin switched", {{"plugin", plugin->manifest().id}, {"sm", plugin->manifest().sm}, {"version", plugin->manifest().version}});
+  }
+  // remove_timer waits for a running timer, and a timer may wait for a block: not on this thread.
+  face_thread_->post([started, stopped] {
+    for (auto& plugin : stopped) plugin->stop_timers();
+    for (auto& plugin : started) plugin->start_timers();
+  });
+}
+
+Status HostImpl::load(const std::string& file_or_id) {
+  std::lock_guard operation(operation_mutex_);
+  std::string path = file_or_id;
+  if (path.find('/') == std::string::npos && !path.ends_with(".so")) {
+    PluginRequest request;
+    request.id = file_or_id;
+    for (const PluginRequest& r : options_.load) {
+      if (r.id == file_or_id) request = r;
+    }
+    path = path_of(request);
+  }
+  Result<std::shared_ptr<Plugin>> loaded = load_plugin(path, nullptr);
+  if (!loaded.ok()) return loaded.status();
+  const Manifest& m = (*loaded)->manifest();
+  {
+    std::lock_guard lock(switch_mutex_);
+    if (plugins_.contains(m.id)) return Status(Code::kExists, "plugin '" + m.id + "' is loaded already", "use: contract-cli plugin reload " + m.id + " --file " + path);
+  }
+  if (m.sm != 0) {
+    return Status(Code::kInvalid, path + ": " + m.id + " has a machine; only the log changes which machines run", "use: contract-cli plugin upgrade " + path);
+  }
+  TB_TRY(check_against_others(m));
+  TB_TRY(swap_local(m.id, *loaded));
+  std::lock_guard lock(switch_mutex_);
+  failed_.erase(m.id);
+  return {};
+}
+
+Status HostImpl::unload(const std::string& id) {
+  std::lock_guard operation(operation_mutex_);
+  std::shared_ptr<Plugin> old;
+  Status status = between_blocks([&]() -> Status {
+    std::lock_guard lock(switch_mutex_);
+    auto it = plugins_.find(id);
+    if (it == plugins_.end()) return Status(Code::kNotFound, "no plugin '" + id + "' is loaded here");
+    if (it->second->manifest().sm != 0) {
+      return Status(Code::kInvalid, id + " has a machine and is in the roster", "use: contract-cli plugin upgrade --suspend " + id);
+    }
+    old = it->second;
+    PluginMap plugins = plugins_;
+    plugins.erase(id);
+    publish(std::move(plugins));
+    return {};
+  });
+  if (old) old->stop_timers();
+  return status;
+}
+
+Result<std::vector<std::string>> HostImpl::prune(std::optional<unsigned> keep) {
+  std::lock_guard operation(operation_mutex_);
+  std::set<std::string> in_use;
+  {
+    std::lock_guard lock(switch_mutex_);
+    for (const PluginMap* map : {&plugins_, &staged_}) {
+      for (const auto& [id, plugin] : *map) in_use.insert(to_hex(plugin->library()->file().blake3));
+    }
+    for (const auto& [id, weak] : draining_) {
+      if (auto plugin = weak.lock()) in_use.insert(to_hex(plugin->library()->file().blake3));
+    }
+  }
+  // Without `keep`, an image stays while a block in the log may have been executed by it: by the same state machine version.
+  std::set<std::pair<std::string, std::uint32_t>> needed;
+  if (!keep) {
+    for (const auto& bound : chain_->view()->machines->machines()) needed.emplace(bound.roster.id, bound.roster.sm);
+  }
+  std::vector<StoredImage> images = store_->list();
+  std::vector<std::string> victims;
+  unsigned kept = 0;
+  for (auto it = images.rbegin(); it != images.rend(); ++it) {
+    if (in_use.contains(it->hash)) continue;
+    const bool stays = keep ? kept < *keep : !needed.contains({it->id, it->sm});
+    if (stays) {
+      ++kept;
+    } else {
+      victims.push_back(it->hash);
+    }
+  }
+  return store_->remove(victims);
+}
+
+void HostImpl::on_config_changed(const std::vector<std::string>& keys) {
+  std::vector<std::shared_ptr<Plugin>> touched;
+  {
+    std::lock_guard lock(switch_mutex_);
+    for (const auto& [id, plugin] : plugins_) {
+      std::string section = id + ".";
+      for (char& c : section) c = c == '-' ? '_' : c;
+      for (const std::string& key : keys) {
+        const bool absolute = std::any_of(plugin->manifest().config.begin(), plugin->manifest().config.end(), [&](const ConfigSpec& c) { return c.key == key; });
+        if (key.starts_with(section) || absolute) {
+          touched.push_back(plugin);
+          break;
+        }
+      }
+    }
+  }
+  face_thread_->post([touched] {
+    for (const auto& plugin : touched) plugin->tell_config_changed();
+  });
+}
+
+std::string HostImpl::state_of(const std::string& id, const RosterEntry* roster) const {
+  if (staged_.contains(id)) return "staged";
+  if (roster && roster->status == RosterStatus::kSuspended) return "suspended";
+  if (!plugins_.contains(id)) return roster ? "missing" : "failed";
+  return running_ ? "running" : "loading";
+}
+
+std::vector<PluginStatus> HostImpl::list() const {
+  std::map<std::string, RosterEntry> roster;
+  if (chain_) {
+    for (const auto& bound : chain_->view()->machines->machines()) {
+      if (bound.roster.id != "chain") roster[bound.roster.id] = bound.roster;
+    }
+  }
+  std::lock_guard lock(switch_mutex_);
+  std::set<std::string> ids;
+  for (const auto& [id, plugin] : plugins_) ids.insert(id);
+  for (const auto& [id, plugin] : staged_) ids.insert(id);
+  for (const auto& [id, why] : failed_) ids.insert(id);
+  for (const auto& [id, entry] : roster) ids.insert(id);
+  std::vector<PluginStatus> out;
+  for (const std::string& id : ids) {
+    PluginStatus s;
+    s.id = id;
+    const RosterEntry* entry = roster.contains(id) ? &roster[id] : nullptr;
+    s.state = state_of(id, entry);
+    if (auto it = plugins_.find(id); it != plugins_.end()) {
+      const Plugin& p = *it->second;
+      s.version = p.manifest().version;
+      s.file = p.library()->file().path;
+      s.blake3 = to_hex(p.library()->file().blake3);
+      s.signature = std::string(signature_state_name(p.library()->file().signature));
+      s.sm = p.manifest().sm;
+      s.schema = p.manifest().schema;
+      s.consensus_hash = to_hex(p.manifest().consensus_hash);
+      s.calls_in_flight = p.calls_in_flight();
+    }
+    if (entry) {
+      s.sm = entry->sm;
+      s.schema = entry->schema;
+      s.since_height = entry->since;
+      s.consensus_hash = to_hex(entry->consensus_hash);
+    }
+    if (auto it = failed_.find(id); it != failed_.end()) s.error = it->second;
+    if (auto it = draining_.find(id); it != draining_.end()) {
+      if (auto old = it->second.lock()) {
+        s.held_by = "older image " + old->manifest().version + ", " + std::to_string(old->calls_in_flight()) + " calls in flight";
+      }
+    }
+    for (const PluginRequest& r : options_.load) {
+      if (r.id == id) s.required = r.required;
+    }
+    out.push_back(std::move(s));
+  }
+  return out;
+}
+
+std::vector<std::string> HostImpl::not_ready() const {
+  std::vector<std::string> out;
+  for (const PluginStatus& s : list()) {
+    if (s.state == "missing" || (s.required && s.state != "running")) out.push_back(s.id);
+  }
+  return out;
+}
+
+}  // namespace blockd
