@@ -7,7 +7,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <array>
+#include <algorithm>
 #include <cstring>
 #include <exception>
 
@@ -27,7 +27,7 @@ constexpr std::size_t kFirstBuffer = 4096;
 constexpr std::size_t kBodyBuffer = 65536;
 constexpr std::size_t kJoinBody = 16384;  // smaller bodies are copied behind the head: one buffer, one write
 constexpr std::size_t kKeptOut = 65536;   // a larger output buffer is not kept for the next answer
-constexpr std::uint64_t kWriteBytesPerMs = 64;
+constexpr std::size_t kWriteChunk = 65536;  // has write_timeout_ms to leave
 constexpr std::uint32_t kLingerMs = 1000;
 constexpr std::size_t kLingerBytes = 1 << 20;
 
@@ -344,19 +344,27 @@ class HttpConnection final : public Connection {
     out_.clear();
     append_response_head(out_, response_, {keep_, parser_.http_1_0(), head_only});
     if (head_only || status_without_body(response_.status)) response_.body.clear();
-    enter_phase(Phase::kWrite,
-                limits_.write_timeout_ms + response_.body.size() / kWriteBytesPerMs);
+    written_ = 0;
     if (response_.body.size() <= kJoinBody) {
       out_.append(response_.body);
-      asio::async_write(stream_, asio::buffer(out_), written());
-      return;
+      written_ = response_.body.size();
     }
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(out_), asio::buffer(response_.body)};
-    asio::async_write(stream_, parts, written());
+    enter_phase(Phase::kWrite, limits_.write_timeout_ms);
+    asio::async_write(stream_, asio::buffer(out_), [self = self()](const Error& error, std::size_t) {
+      self->write_rest(error);
+    });
   }
 
-  auto written() {
-    return [self = self()](const Error& error, std::size_t) { self->on_written(error); };
+  void write_rest(const Error& error) {
+    const std::size_t left = response_.body.size() - written_;
+    if (error || phase_ == Phase::kClosed || left == 0) return on_written(error);
+    const std::size_t chunk = std::min(left, kWriteChunk);
+    enter_phase(Phase::kWrite, limits_.write_timeout_ms);
+    asio::async_write(stream_, asio::buffer(response_.body.data() + written_, chunk),
+                      [self = self(), chunk](const Error& failed, std::size_t) {
+                        self->written_ += chunk;
+                        self->write_rest(failed);
+                      });
   }
 
   void on_written(const Error& error) {
@@ -437,6 +445,7 @@ class HttpConnection final : public Connection {
   std::uint64_t started_us_ = 0;
 
   HttpResponse response_;
+  std::size_t written_ = 0;  // of its body
   std::string out_;
   bool keep_ = true;
   bool close_after_ = false;

@@ -32,7 +32,7 @@ struct HttpLimits {
   std::uint32_t header_timeout_ms = 10000;  // first byte of a request (or accept) to the end of its head -> 408
   std::uint32_t body_timeout_ms = 10000;    // end of the head to the end of the body -> 408
   std::uint32_t keep_alive_ms = 90000;      // silence between two requests -> closed
-  std::uint32_t write_timeout_ms = 10000;   // a response, plus a second for each 64 KB of it -> closed
+  std::uint32_t write_timeout_ms = 10000;   // each 64 KiB of a response -> closed
   std::uint32_t handshake_timeout_ms = 10000;  // TLS and WebSocket handshakes
   std::uint32_t connections = 4096;         // all listeners together
   std::uint32_t connections_per_ip = 256;   // TCP only
