@@ -19,6 +19,7 @@ using SegmentPtr = std::shared_ptr<Segment>;
 constexpr std::string_view kPrefix = "log-";
 constexpr std::string_view kSuffix = ".seg";
 constexpr std::size_t kNameDigits = 16;
+constexpr std::size_t kMaxUnsynced = 4096;  // records; a block and its company are a handful
 constexpr std::uint64_t kMaxSegmentBytes = 0xFFFFFFFF;  // offsets are u32
 
 std::string segment_name(std::uint64_t first_height) {
@@ -122,7 +123,7 @@ class Log final : public BlockLog {
   std::uint64_t offset_ = 0;      // where the next record goes
   std::uint64_t synced_ = 0;      // up to here the segment is durable
   std::uint64_t reserved_ = 0;    // size of the file
-  std::vector<Pending> pending_;  // appended, not synced; at most what one block brings
+  std::vector<Pending> pending_;  // appended, not synced
 
   mutable std::shared_mutex mutex_;  // guards the rest: what is committed
   std::map<std::uint32_t, SegmentPtr> segments_;
@@ -293,6 +294,10 @@ Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) 
     return Status(Code::kLimit, "block log " + dir_ + ": a record of " + std::to_string(payload.size()) +
                                     " bytes is above the limit of " + std::to_string(options_.max_record_bytes));
   }
+  if (pending_.size() >= kMaxUnsynced) {
+    return Status(Code::kLimit, "block log " + dir_ + ": " + std::to_string(kMaxUnsynced) +
+                                    " records wait for a sync");
+  }
   TB_TRY(check_height(type, height));
   const std::uint64_t size = kRecordHeaderBytes + payload.size();
   TB_TRY(make_room(height, size));
@@ -334,7 +339,12 @@ Status Log::start_segment(std::uint64_t first_height) {
   const std::string path = dir_ + "/" + segment_name(first_height);
   Result<std::unique_ptr<DiskFile>> file = disk_.open(path, true);
   if (!file.ok()) return file.status();
-  TB_TRY((*file)->write_at(0, kSegmentMagic));
+  if (Status written = (*file)->write_at(0, kSegmentMagic); !written.ok()) {
+    // The present segment goes on, so it must stay the last one.
+    Status removed = disk_.remove(path);
+    if (removed.ok()) removed = disk_.sync_dir(dir_);
+    return removed.ok() && written.code() == Code::kNoSpace ? written : fail(written);
+  }
   if (Status synced = (*file)->sync(); !synced.ok()) return fail(synced);
   if (Status synced = disk_.sync_dir(dir_); !synced.ok()) return fail(synced);
   const std::uint32_t id = open_ ? open_->id + 1 : 0;

@@ -234,7 +234,8 @@ TEST(BlockLog, random_crashes_never_lose_a_synced_block) {
       }
       std::uint64_t h = head + 1;
       for (auto steps = random() % 25; steps > 0; --steps) {
-        attempted[h] = {std::to_string(++salt) + Bytes(random() % 900, 'b'), std::to_string(++salt) + Bytes(random() % 2500, 'k')};
+        const std::string unique = std::to_string(++salt);
+        attempted[h] = {unique + Bytes(random() % 900, 'b'), unique + Bytes(random() % 2500, 'k')};
         ASSERT_TRUE(log.append(kBatch, h, attempted[h].first).ok());
         if (random() % 8 == 0) break;
         if (random() % 6 == 0) {
