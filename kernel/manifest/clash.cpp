@@ -11,10 +11,13 @@ class Claims {
   void add(const std::string& what, const std::string& name, const std::string& plugin) {
     const auto [at, fresh] = owners_.emplace(what + " '" + name + "'", plugin);
     if (fresh || at->second == plugin || !first_.ok()) return;
-    first_ = Status(Code::kExists, at->first + " of plugin '" + plugin + "' is already that of plugin '" + at->second + "'",
-                    "load only one of them, or rename it in one");
+    first_ = Status(
+        Code::kExists,
+        at->first + " of plugin '" + plugin + "' is already that of plugin '" + at->second + "'",
+        "load only one of them, or rename it in one");
   }
-  void add_all(const std::string& what, const std::vector<std::string>& names, const std::string& plugin) {
+  void add_all(const std::string& what, const std::vector<std::string>& names,
+               const std::string& plugin) {
     for (const std::string& name : names) add(what, name, plugin);
   }
   const Status& first() const { return first_; }

@@ -5,8 +5,8 @@
 
 namespace blockd {
 
-// Methods and their aliases, CLI paths, event topics, record kinds, metrics and their aliases, HTTP routes, governance keys and
-// their aliases, config keys with a '.', roles, provided services.
+// Methods and their aliases, CLI paths, event topics, record kinds, metrics and their aliases, HTTP
+// routes, governance keys and their aliases, config keys with a '.', roles, provided services.
 // Errors: kExists "method 'energy.settle' of plugin 'energy2' is already that of plugin 'energy'".
 Status check_clashes(const ManifestList& manifests);
 

@@ -77,17 +77,23 @@ void read_method_object(ObjectReader& in, Raw* out) {
 void put_args(const Raw& raw, CliNode* node, ObjectReader& in) {
   const auto& flags = raw.cli.flags;
   for (const Field& field : raw.fields) {
-    const auto named = std::find_if(flags.begin(), flags.end(), [&](const auto& pair) { return pair.first == field.name; });
+    const auto named = std::find_if(flags.begin(), flags.end(),
+                                    [&](const auto& pair) { return pair.first == field.name; });
     const bool positional = contains(raw.cli.positionals, field.name);
     if (positional && named == flags.end()) continue;
     const bool file = contains(raw.cli.file_fields, field.name);
-    node->flags.push_back(CliArg{field, named != flags.end() ? named->second : default_flag(field.name), file});
+    node->flags.push_back(
+        CliArg{field, named != flags.end() ? named->second : default_flag(field.name), file});
   }
   for (const std::string& name : raw.cli.positionals) {
-    const auto field = std::find_if(raw.fields.begin(), raw.fields.end(), [&](const Field& f) { return f.name == name; });
-    if (field == raw.fields.end()) return in.problem(node->method + ": positional '" + name + "' is no param");
-    const auto named = std::find_if(flags.begin(), flags.end(), [&](const auto& pair) { return pair.first == name; });
-    node->positionals.push_back(CliArg{*field, named == flags.end() ? "" : named->second, contains(raw.cli.file_fields, name)});
+    const auto field = std::find_if(raw.fields.begin(), raw.fields.end(),
+                                    [&](const Field& f) { return f.name == name; });
+    if (field == raw.fields.end())
+      return in.problem(node->method + ": positional '" + name + "' is no param");
+    const auto named = std::find_if(flags.begin(), flags.end(),
+                                    [&](const auto& pair) { return pair.first == name; });
+    node->positionals.push_back(CliArg{*field, named == flags.end() ? "" : named->second,
+                                       contains(raw.cli.file_fields, name)});
   }
 }
 
@@ -114,7 +120,8 @@ std::string default_flag(std::string_view field) {
 
 const CliArg* CliNode::find_flag(std::string_view flag) const {
   const std::string wanted = hyphened(flag);
-  const auto at = std::find_if(flags.begin(), flags.end(), [&](const CliArg& arg) { return hyphened(arg.flag) == wanted; });
+  const auto at = std::find_if(flags.begin(), flags.end(),
+                               [&](const CliArg& arg) { return hyphened(arg.flag) == wanted; });
   return at == flags.end() ? nullptr : &*at;
 }
 
@@ -162,7 +169,8 @@ Result<CliTree> parse_cli_tree(const json::value& openrpc) {
     if (!raw.cli.path.empty()) tree.nodes.push_back(node_of(raw, in));
   }
   if (problems.any()) return problems.first();
-  std::sort(tree.nodes.begin(), tree.nodes.end(), [](const CliNode& a, const CliNode& b) { return a.path < b.path; });
+  std::sort(tree.nodes.begin(), tree.nodes.end(),
+            [](const CliNode& a, const CliNode& b) { return a.path < b.path; });
   return tree;
 }
 

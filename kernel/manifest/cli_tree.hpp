@@ -1,4 +1,5 @@
-// The verbs of contract-cli, rebuilt from a node's OpenRPC document: the CLI has no line of code for a plugin. [any]
+// The verbs of contract-cli, rebuilt from a node's OpenRPC document: the CLI has no line of code
+// for a plugin. [any]
 #pragma once
 
 #include "kernel/manifest/manifest.hpp"
@@ -13,12 +14,13 @@ struct CliArg {
 };
 
 struct CliNode {
-  std::string path;                   // "energy oracle keys status"
-  std::vector<std::string> aliases;   // other paths
+  std::string path;                  // "energy oracle keys status"
+  std::vector<std::string> aliases;  // other paths
   std::string method, plugin, role, summary, help;
   MethodKind kind = MethodKind::kQuery;
-  std::vector<CliArg> positionals;    // in order
-  std::vector<CliArg> flags;          // in declared order; a positional with a declared flag is in both lists
+  std::vector<CliArg> positionals;  // in order
+  std::vector<CliArg>
+      flags;  // in declared order; a positional with a declared flag is in both lists
   std::vector<std::string> merge_json;  // flags whose JSON object is spread over the params
   std::string list, id_field, format;
   std::vector<std::string> columns;
@@ -32,8 +34,8 @@ struct CliNode {
 struct CliTree {
   std::vector<CliNode> nodes;  // sorted by path
 
-  // The verb that the longest beginning of `words` names, by path or alias, underscores counting as hyphens; `*used` is the
-  // number of words that it took. nullptr: none.
+  // The verb that the longest beginning of `words` names, by path or alias, underscores counting as
+  // hyphens; `*used` is the number of words that it took. nullptr: none.
   const CliNode* find(const std::vector<std::string>& words, std::size_t* used) const;
   // The words that may follow `words`, sorted, each once: for help and completion.
   std::vector<std::string> next_words(const std::vector<std::string>& words) const;
@@ -41,8 +43,8 @@ struct CliTree {
   std::optional<std::string> nearest(const std::vector<std::string>& words) const;
 };
 
-// Methods without a CLI declaration are left out. Unknown members are ignored, so that an older CLI reads a newer node.
-// Errors: kInvalid naming the method whose "x-tb" does not hold.
+// Methods without a CLI declaration are left out. Unknown members are ignored, so that an older CLI
+// reads a newer node. Errors: kInvalid naming the method whose "x-tb" does not hold.
 Result<CliTree> parse_cli_tree(const json::value& openrpc);
 
 // "page_size" -> "--page-size".

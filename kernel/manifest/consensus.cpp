@@ -42,7 +42,9 @@ json::object field_part(const Field& field) {
   return out;
 }
 
-json::object error_part(const ErrorSpec& error) { return {{"code", error.code}, {"name", error.name}}; }
+json::object error_part(const ErrorSpec& error) {
+  return {{"code", error.code}, {"name", error.name}};
+}
 
 json::object command_part(const MethodSpec& method) {
   json::object out;
@@ -87,7 +89,8 @@ void put_commands(const Manifest& manifest, json::object& out) {
     used.insert(method.role);
   }
   for (const RoleSpec& role : manifest.roles) {
-    if (used.count(role.name) > 0) roles.emplace_back(json::object{{"name", role.name}, {"within", role.within}});
+    if (used.count(role.name) > 0)
+      roles.emplace_back(json::object{{"name", role.name}, {"within", role.within}});
   }
   out["commands"] = std::move(commands);
   out["roles"] = std::move(roles);
@@ -98,11 +101,14 @@ void append_number(double number, std::string& out) {
   if (number == 0) return out.push_back('0'), void();
   if (number < 0) out.push_back('-');
   char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number), std::chars_format::scientific).ptr;
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(number),
+                                 std::chars_format::scientific)
+                       .ptr;
   const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
   const std::size_t e = text.find('e');
   int exponent = 0;
-  std::from_chars(text.data() + e + (text[e + 1] == '+' ? 2 : 1), text.data() + text.size(), exponent);
+  std::from_chars(text.data() + e + (text[e + 1] == '+' ? 2 : 1), text.data() + text.size(),
+                  exponent);
   std::string digits(text.substr(0, e));
   digits.erase(std::remove(digits.begin(), digits.end(), '.'), digits.end());
   const int k = static_cast<int>(digits.size()), point = exponent + 1;
@@ -114,30 +120,47 @@ void append_number(double number, std::string& out) {
     out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
   } else {
     if (k > 1) digits.insert(1, 1, '.');
-    out.append(digits).append(exponent > 0 ? "e+" : "e-").append(std::to_string(std::abs(exponent)));
+    out.append(digits)
+        .append(exponent > 0 ? "e+" : "e-")
+        .append(std::to_string(std::abs(exponent)));
   }
 }
 
 void append(const json::value& value, std::string& out) {
   switch (value.kind()) {
-    case json::kind::null: out.append("null"); return;
-    case json::kind::bool_: out.append(value.get_bool() ? "true" : "false"); return;
-    case json::kind::int64: out.append(std::to_string(value.get_int64())); return;
-    case json::kind::uint64: out.append(std::to_string(value.get_uint64())); return;
-    case json::kind::double_: append_number(value.get_double(), out); return;
-    case json::kind::string: append_json_string(out, value.get_string()); return;
+    case json::kind::null:
+      out.append("null");
+      return;
+    case json::kind::bool_:
+      out.append(value.get_bool() ? "true" : "false");
+      return;
+    case json::kind::int64:
+      out.append(std::to_string(value.get_int64()));
+      return;
+    case json::kind::uint64:
+      out.append(std::to_string(value.get_uint64()));
+      return;
+    case json::kind::double_:
+      append_number(value.get_double(), out);
+      return;
+    case json::kind::string:
+      append_json_string(out, value.get_string());
+      return;
     case json::kind::array: {
       char before = '[';
       if (value.get_array().empty()) out.push_back('[');
-      for (const json::value& item : value.get_array()) out.push_back(before), append(item, out), before = ',';
+      for (const json::value& item : value.get_array())
+        out.push_back(before), append(item, out), before = ',';
       out.push_back(']');
       return;
     }
-    case json::kind::object: break;
+    case json::kind::object:
+      break;
   }
   std::vector<const json::key_value_pair*> members;
   for (const auto& member : value.get_object()) members.push_back(&member);
-  std::sort(members.begin(), members.end(), [](auto* a, auto* b) { return utf16_less(a->key(), b->key()); });
+  std::sort(members.begin(), members.end(),
+            [](auto* a, auto* b) { return utf16_less(a->key(), b->key()); });
   char before = '{';
   if (members.empty()) out.push_back('{');
   for (const auto* member : members) {
@@ -152,8 +175,8 @@ void append(const json::value& value, std::string& out) {
 
 }  // namespace
 
-// Lists stay in the order of the manifest, so that moving a declaration is a change: the safe side, since places are what
-// the ABI names things by.
+// Lists stay in the order of the manifest, so that moving a declaration is a change: the safe side,
+// since places are what the ABI names things by.
 json::object consensus_part(const Manifest& manifest) {
   json::object out;
   out["id"] = manifest.id;
@@ -163,7 +186,9 @@ json::object consensus_part(const Manifest& manifest) {
   put_commands(manifest, out);
   json::array events;
   for (const EventSpec& event : manifest.events) {
-    if (event.durable) events.emplace_back(json::object{{"topic", event.topic}, {"fields", each(event.fields, field_part)}});
+    if (event.durable)
+      events.emplace_back(
+          json::object{{"topic", event.topic}, {"fields", each(event.fields, field_part)}});
   }
   out["events"] = std::move(events);
   out["records"] = each(manifest.records, [](const RecordSpec& record) {
@@ -171,10 +196,13 @@ json::object consensus_part(const Manifest& manifest) {
   });
   out["params"] = each(manifest.params, param_part);
   out["provides"] = each(manifest.provides, [](const ServiceProvided& service) {
-    return json::object{{"name", service.name}, {"functions", each(service.functions, function_part)}};
+    return json::object{{"name", service.name},
+                        {"functions", each(service.functions, function_part)}};
   });
   out["requires"] = each(manifest.requires_, [](const ServiceRequired& service) {
-    return json::object{{"name", service.name}, {"optional", service.optional}, {"functions", texts(service.functions)}};
+    return json::object{{"name", service.name},
+                        {"optional", service.optional},
+                        {"functions", texts(service.functions)}};
   });
   return out;
 }

@@ -17,11 +17,13 @@ struct ListKind {
   const char* key;
 };
 constexpr ListKind kLists[] = {
-    {"methods", "method", "name"},      {"params", "param", "key"},      {"metrics", "metric", "name"},
-    {"events", "event", "topic"},       {"records", "record", "kind"},   {"config", "config key", "key"},
-    {"provides", "service", "name"},    {"requires", "required service", "name"}, {"roles", "role", "name"},
-    {"rate_classes", "rate class", "name"}, {"http", "route", "path"},   {"timers", "timer", "name"},
-    {"alerts", "alert", "name"},        {"panels", "panel", "title"}};
+    {"methods", "method", "name"},   {"params", "param", "key"},
+    {"metrics", "metric", "name"},   {"events", "event", "topic"},
+    {"records", "record", "kind"},   {"config", "config key", "key"},
+    {"provides", "service", "name"}, {"requires", "required service", "name"},
+    {"roles", "role", "name"},       {"rate_classes", "rate class", "name"},
+    {"http", "route", "path"},       {"timers", "timer", "name"},
+    {"alerts", "alert", "name"},     {"panels", "panel", "title"}};
 
 using Entries = std::map<std::string, const json::value*>;
 
@@ -32,10 +34,12 @@ Entries entries_of(const Manifest& manifest, const ListKind& kind) {
   for (const json::value& entry : list->get_array()) {
     const json::object& object = entry.get_object();
     std::string name(object.at(kind.key).get_string());
-    if (const json::value* verb = object.if_contains("method"); std::string_view(kind.list) == "http" && verb != nullptr) {
+    if (const json::value* verb = object.if_contains("method");
+        std::string_view(kind.list) == "http" && verb != nullptr) {
       name.insert(0, std::string(verb->get_string()) + " ");
     }
-    if (const json::value* row = object.if_contains("row"); row != nullptr) name.insert(0, std::string(row->get_string()) + "/");
+    if (const json::value* row = object.if_contains("row"); row != nullptr)
+      name.insert(0, std::string(row->get_string()) + "/");
     out.emplace(std::move(name), &entry);
   }
   return out;
@@ -44,12 +48,15 @@ Entries entries_of(const Manifest& manifest, const ListKind& kind) {
 class Differ {
  public:
   void line(std::string text) {
-    if (result.lines.size() < kMaxLines) result.lines.push_back(std::move(text));
-    else ++left_out_;
+    if (result.lines.size() < kMaxLines)
+      result.lines.push_back(std::move(text));
+    else
+      ++left_out_;
   }
 
   template <class T>
-  void head(const char* name, const T& before, const T& after, const std::string& old_text, const std::string& new_text) {
+  void head(const char* name, const T& before, const T& after, const std::string& old_text,
+            const std::string& new_text) {
     result.json[name] = json::array{json::value(before), json::value(after)};
     if (before != after) line(std::string(name) + " " + old_text + " -> " + new_text);
   }
@@ -62,7 +69,8 @@ class Differ {
         removed.emplace_back(name);
         line("- " + std::string(kind.word) + " " + name);
       } else if (*entry != *now->second) {
-        changed.emplace_back(json::object{{"name", name}, {"members", members(kind, name, *entry, *now->second)}});
+        changed.emplace_back(
+            json::object{{"name", name}, {"members", members(kind, name, *entry, *now->second)}});
       }
     }
     for (const auto& [name, entry] : after) {
@@ -71,7 +79,9 @@ class Differ {
       line("+ " + std::string(kind.word) + " " + name);
     }
     if (added.empty() && removed.empty() && changed.empty()) return;
-    result.json[kind.list] = json::object{{"added", std::move(added)}, {"removed", std::move(removed)}, {"changed", std::move(changed)}};
+    result.json[kind.list] = json::object{{"added", std::move(added)},
+                                          {"removed", std::move(removed)},
+                                          {"changed", std::move(changed)}};
   }
 
   void close() {
@@ -82,7 +92,8 @@ class Differ {
 
  private:
   // The names of the members that differ; a line says all of them.
-  json::array members(const ListKind& kind, const std::string& name, const json::value& before, const json::value& after) {
+  json::array members(const ListKind& kind, const std::string& name, const json::value& before,
+                      const json::value& after) {
     json::array out;
     std::string text;
     std::map<std::string, std::pair<const json::value*, const json::value*>> all;
@@ -102,7 +113,8 @@ class Differ {
     if (value == nullptr) return "(none)";
     std::string text = canonical_manifest(*value);
     if (text.size() <= 120) return text;
-    return value->is_array() ? "[" + std::to_string(value->get_array().size()) + " entries]" : "(long)";
+    return value->is_array() ? "[" + std::to_string(value->get_array().size()) + " entries]"
+                             : "(long)";
   }
 
   std::size_t left_out_ = 0;
@@ -117,9 +129,11 @@ ManifestDiff manifest_diff(const Manifest& old_manifest, const Manifest& new_man
   differ.head("version", a.version, b.version, a.version, b.version);
   differ.head("sm", a.sm, b.sm, std::to_string(a.sm), std::to_string(b.sm));
   differ.head("schema", a.schema, b.schema, std::to_string(a.schema), std::to_string(b.schema));
-  differ.head("consensus_hash", to_hex(a.consensus_hash), to_hex(b.consensus_hash), to_hex(a.consensus_hash), to_hex(b.consensus_hash));
+  differ.head("consensus_hash", to_hex(a.consensus_hash), to_hex(b.consensus_hash),
+              to_hex(a.consensus_hash), to_hex(b.consensus_hash));
   differ.result.json["consensus_changed"] = a.consensus_hash != b.consensus_hash;
-  differ.result.build_only = a.sm == b.sm && a.schema == b.schema && a.consensus_hash == b.consensus_hash;
+  differ.result.build_only =
+      a.sm == b.sm && a.schema == b.schema && a.consensus_hash == b.consensus_hash;
   for (const ListKind& kind : kLists) differ.list(kind, entries_of(a, kind), entries_of(b, kind));
   differ.close();
   return std::move(differ.result);

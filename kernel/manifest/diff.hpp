@@ -6,8 +6,8 @@
 namespace blockd {
 
 struct ManifestDiff {
-  // "sm 1 -> 2", "+ method energy.flag", "- metric energy_x", "~ param energy_min_stake: default 1000 -> 2000". At most
-  // 1,000; a last line tells how many are left out.
+  // "sm 1 -> 2", "+ method energy.flag", "- metric energy_x", "~ param energy_min_stake: default
+  // 1000 -> 2000". At most 1,000; a last line tells how many are left out.
   std::vector<std::string> lines;
   // {"id","version":[old,new],"sm":[..],"schema":[..],"consensus_changed":bool,"methods":{"added":[..],"removed":[..],
   // "changed":[{"name","members":[..]}]}, and so on for each list of the manifest that differs}

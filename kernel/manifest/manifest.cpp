@@ -23,7 +23,8 @@ std::string place_of(const json::value& whole) {
 const MethodSpec* Manifest::find_method(std::string_view name) const {
   for (const MethodSpec& method : methods) {
     if (method.name == name) return &method;
-    if (std::find(method.aliases.begin(), method.aliases.end(), name) != method.aliases.end()) return &method;
+    if (std::find(method.aliases.begin(), method.aliases.end(), name) != method.aliases.end())
+      return &method;
   }
   return nullptr;
 }

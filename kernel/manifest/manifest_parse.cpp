@@ -1,15 +1,18 @@
-// The JSON form of a manifest, read member by member. What the members mean together is checked in manifest_check.cpp.
+// The JSON form of a manifest, read member by member. What the members mean together is checked in
+// manifest_check.cpp.
 #include "kernel/manifest/manifest_parse.hpp"
 
 namespace blockd {
 namespace {
 
 constexpr int kMaxFieldDepth = 8;
-const std::vector<std::string_view> kTypes = {"bool", "u8",     "u16",   "u32",  "u64",     "u128", "i64",
-                                              "string", "bytes", "hash", "address", "list", "record", "any"};
+const std::vector<std::string_view> kTypes = {"bool",    "u8",   "u16",    "u32",   "u64",
+                                              "u128",    "i64",  "string", "bytes", "hash",
+                                              "address", "list", "record", "any"};
 
 void read_fields(ObjectReader& in, std::string_view name, std::vector<Field>* out, int depth = 0) {
-  in.list(name, out, [&](ObjectReader& entry, Field* field) { read_field(entry, field, depth); }, 256);
+  in.list(
+      name, out, [&](ObjectReader& entry, Field* field) { read_field(entry, field, depth); }, 256);
 }
 
 void read_method(ObjectReader& in, MethodSpec* out) {
@@ -19,7 +22,8 @@ void read_method(ObjectReader& in, MethodSpec* out) {
   in.text("help", &out->help);
   in.texts("aliases", &out->aliases);
   if (out->kind == MethodKind::kCommand && !in.has("role")) {
-    in.problem("a command needs a role", "add \"role\": \"operator\", or \"open\" if everyone may send it");
+    in.problem("a command needs a role",
+               "add \"role\": \"operator\", or \"open\" if everyone may send it");
   }
   in.text("role", &out->role);
   in.boolean("hidden", &out->hidden);

@@ -24,15 +24,21 @@ inline bool is_lower_word(std::string_view text, std::string_view others) {
   return is_word(text, others) && std::none_of(text.begin(), text.end(), is_upper);
 }
 
-inline bool is_plugin_id(std::string_view text) { return text.size() <= 64 && is_lower_word(text, "-"); }
+inline bool is_plugin_id(std::string_view text) {
+  return text.size() <= 64 && is_lower_word(text, "-");
+}
 inline bool is_field(std::string_view text) { return is_word(text, "_-.", "_"); }
 inline bool is_method(std::string_view text) { return is_word(text, "_.-"); }
 inline bool is_topic(std::string_view text) { return is_word(text, "_.-"); }
 inline bool is_error(std::string_view text) { return is_word(text, "_.-"); }
 inline bool is_metric(std::string_view text) { return is_word(text, "_:", "_:"); }
-inline bool is_label(std::string_view text) { return is_word(text, "_", "_") && text != "le" && !text.starts_with("__"); }
+inline bool is_label(std::string_view text) {
+  return is_word(text, "_", "_") && text != "le" && !text.starts_with("__");
+}
 inline bool is_key(std::string_view text) { return is_word(text, "_.-"); }
-inline bool is_env(std::string_view text) { return is_word(text, "_", "_") && std::none_of(text.begin(), text.end(), is_lower); }
+inline bool is_env(std::string_view text) {
+  return is_word(text, "_", "_") && std::none_of(text.begin(), text.end(), is_lower);
+}
 
 // All of a version's part: "1", "20".
 inline bool is_number(std::string_view text) {
@@ -49,7 +55,8 @@ inline bool is_service(std::string_view text) {
 // "1.4.0", "1.4.0-rc.1".
 inline bool is_version(std::string_view text) {
   const std::size_t dash = text.find('-');
-  if (dash != std::string_view::npos && !is_word(text.substr(dash + 1), ".-", "0123456789")) return false;
+  if (dash != std::string_view::npos && !is_word(text.substr(dash + 1), ".-", "0123456789"))
+    return false;
   std::string_view core = text.substr(0, dash);
   const std::size_t one = core.find('.'), two = core.rfind('.');
   return one != std::string_view::npos && one != two && is_number(core.substr(0, one)) &&
@@ -73,7 +80,9 @@ inline bool is_cli_path(std::string_view text) {
   }
 }
 
-inline bool is_flag(std::string_view text) { return text.starts_with("--") && is_word(text.substr(2), "-_"); }
+inline bool is_flag(std::string_view text) {
+  return text.starts_with("--") && is_word(text.substr(2), "-_");
+}
 
 // "30s", "5m", "0m".
 inline bool is_duration(std::string_view text) {

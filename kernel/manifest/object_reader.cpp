@@ -36,7 +36,8 @@ std::string ObjectReader::inner_place(std::string_view name) const {
 }
 
 // "methods[3] 'energy.settle'"; a field is named the way it is written in a path: "params.kwh".
-std::string ObjectReader::entry_place(std::string_view list, std::size_t index, const json::value& entry) const {
+std::string ObjectReader::entry_place(std::string_view list, std::size_t index,
+                                      const json::value& entry) const {
   static constexpr std::string_view kLabels[] = {"name", "topic", "kind", "key", "path", "title"};
   static constexpr std::string_view kFieldLists[] = {"params", "result", "fields", "items"};
   const json::object* object = entry.if_object();
@@ -44,7 +45,8 @@ std::string ObjectReader::entry_place(std::string_view list, std::size_t index, 
     const json::value* value = object != nullptr ? object->if_contains(label) : nullptr;
     if (value == nullptr || !value->is_string()) continue;
     const std::string text(value->get_string().subview(0, kMaxName));
-    const bool is_field = !place_.empty() && std::count(std::begin(kFieldLists), std::end(kFieldLists), list) > 0;
+    const bool is_field =
+        !place_.empty() && std::count(std::begin(kFieldLists), std::end(kFieldLists), list) > 0;
     if (is_field) return inner_place(list) + "." + text;
     return inner_place(list) + "[" + std::to_string(index) + "] '" + text + "'";
   }
@@ -55,7 +57,8 @@ void ObjectReader::text(std::string_view name, std::string* out, bool required) 
   const json::value* value = take(name, required);
   if (value == nullptr) return;
   if (!value->is_string()) return expected(name, "a text");
-  if (value->get_string().size() > kMaxText) return expected(name, "at most " + std::to_string(kMaxText) + " bytes");
+  if (value->get_string().size() > kMaxText)
+    return expected(name, "at most " + std::to_string(kMaxText) + " bytes");
   *out = std::string(value->get_string());
 }
 
@@ -63,7 +66,8 @@ const json::array* ObjectReader::array_of(std::string_view name, std::size_t max
   const json::value* value = take(name, false);
   if (value == nullptr) return nullptr;
   if (!value->is_array()) return expected(name, "a list"), nullptr;
-  if (value->get_array().size() > max) return expected(name, "at most " + std::to_string(max) + " entries"), nullptr;
+  if (value->get_array().size() > max)
+    return expected(name, "at most " + std::to_string(max) + " entries"), nullptr;
   return &value->get_array();
 }
 
@@ -71,7 +75,8 @@ void ObjectReader::texts(std::string_view name, std::vector<std::string>* out) {
   const json::array* array = array_of(name, kMaxEntries);
   if (array == nullptr) return;
   for (const json::value& item : *array) {
-    if (!item.is_string() || item.get_string().size() > kMaxText) return expected(name, "a list of texts");
+    if (!item.is_string() || item.get_string().size() > kMaxText)
+      return expected(name, "a list of texts");
     out->emplace_back(item.get_string());
   }
 }
@@ -97,7 +102,8 @@ void ObjectReader::boolean(std::string_view name, bool* out) {
 }
 
 std::optional<U128> ObjectReader::unsigned_of(const json::value& value) {
-  if (value.is_int64() && value.get_int64() >= 0) return static_cast<std::uint64_t>(value.get_int64());
+  if (value.is_int64() && value.get_int64() >= 0)
+    return static_cast<std::uint64_t>(value.get_int64());
   if (value.is_uint64()) return value.get_uint64();
   if (value.is_string()) return parse_u128(value.get_string());
   return std::nullopt;
@@ -113,7 +119,8 @@ void ObjectReader::integer128(std::string_view name, std::optional<U128>* out) {
 void ObjectReader::code(std::string_view name, std::int32_t* out) {
   const json::value* value = take(name, true);
   if (value == nullptr) return;
-  const bool fits = value->is_int64() && value->get_int64() >= INT32_MIN && value->get_int64() <= INT32_MAX;
+  const bool fits =
+      value->is_int64() && value->get_int64() >= INT32_MIN && value->get_int64() <= INT32_MAX;
   if (!fits) return expected(name, "an integer of 32 bits");
   *out = static_cast<std::int32_t>(value->get_int64());
 }
@@ -127,7 +134,8 @@ void ObjectReader::numbers(std::string_view name, std::vector<double>* out) {
   }
 }
 
-void ObjectReader::pairs(std::string_view name, std::vector<std::pair<std::string, std::string>>* out) {
+void ObjectReader::pairs(std::string_view name,
+                         std::vector<std::pair<std::string, std::string>>* out) {
   const json::value* value = take(name, false);
   if (value == nullptr) return;
   if (!value->is_object()) return expected(name, "an object of texts");
@@ -137,12 +145,14 @@ void ObjectReader::pairs(std::string_view name, std::vector<std::pair<std::strin
   }
 }
 
-void ObjectReader::couples(std::string_view name, std::vector<std::pair<std::string, std::string>>* out) {
+void ObjectReader::couples(std::string_view name,
+                           std::vector<std::pair<std::string, std::string>>* out) {
   const json::array* array = array_of(name, 64);
   if (array == nullptr) return;
   for (const json::value& item : *array) {
     const json::array* couple = item.if_array();
-    const bool good = couple != nullptr && couple->size() == 2 && (*couple)[0].is_string() && (*couple)[1].is_string();
+    const bool good = couple != nullptr && couple->size() == 2 && (*couple)[0].is_string() &&
+                      (*couple)[1].is_string();
     if (!good) return expected(name, "a list of [text, text]");
     out->emplace_back((*couple)[0].get_string(), (*couple)[1].get_string());
   }
@@ -152,10 +162,12 @@ void ObjectReader::any(std::string_view name, std::optional<json::value>* out) {
   if (const json::value* value = take(name, false)) *out = *value;
 }
 
-void ObjectReader::word(std::string_view name, const std::vector<std::string_view>& words, std::size_t* out, bool required) {
+void ObjectReader::word(std::string_view name, const std::vector<std::string_view>& words,
+                        std::size_t* out, bool required) {
   const json::value* value = take(name, required);
   if (value == nullptr) return;
-  const std::string_view found = value->is_string() ? std::string_view(value->get_string()) : std::string_view();
+  const std::string_view found =
+      value->is_string() ? std::string_view(value->get_string()) : std::string_view();
   const auto at = std::find(words.begin(), words.end(), found);
   if (value->is_string() && at != words.end()) {
     *out = static_cast<std::size_t>(at - words.begin());

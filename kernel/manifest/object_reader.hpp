@@ -1,6 +1,7 @@
-// ObjectReader: reads the members of one JSON object into a struct and knows, at the end, which ones nobody asked for.
-// The first thing that is wrong is kept with its place ("methods[3] 'energy.settle': params.kwh: ..."); what
-// follows is read but no longer matters. Internal to kernel/manifest.
+// ObjectReader: reads the members of one JSON object into a struct and knows, at the end, which
+// ones nobody asked for. The first thing that is wrong is kept with its place ("methods[3]
+// 'energy.settle': params.kwh: ..."); what follows is read but no longer matters. Internal to
+// kernel/manifest.
 #pragma once
 
 #include <functional>
@@ -32,7 +33,9 @@ class ObjectReader {
   ObjectReader(Problems& problems, const json::value& value, std::string place);
 
   const std::string& place() const { return place_; }
-  void problem(const std::string& what, std::string hint = {}) { problems_.add(place_, what, std::move(hint)); }
+  void problem(const std::string& what, std::string hint = {}) {
+    problems_.add(place_, what, std::move(hint));
+  }
   bool has(std::string_view name) const { return object_->contains(name); }
 
   void text(std::string_view name, std::string* out, bool required = false);
@@ -44,7 +47,8 @@ class ObjectReader {
     const json::value* value = take(name, required);
     if (value == nullptr) return;
     std::optional<U128> n = unsigned_of(*value);
-    if (!n || *n > static_cast<T>(~T{0})) return expected(name, "an integer up to " + u128_to_string(static_cast<T>(~T{0})));
+    if (!n || *n > static_cast<T>(~T{0}))
+      return expected(name, "an integer up to " + u128_to_string(static_cast<T>(~T{0})));
     *out = static_cast<T>(*n);
   }
   void integer128(std::string_view name, std::optional<U128>* out);
@@ -56,9 +60,11 @@ class ObjectReader {
   void couples(std::string_view name, std::vector<std::pair<std::string, std::string>>* out);
   void any(std::string_view name, std::optional<json::value>* out);
   // An index of `words`, spelled out.
-  void word(std::string_view name, const std::vector<std::string_view>& words, std::size_t* out, bool required = false);
+  void word(std::string_view name, const std::vector<std::string_view>& words, std::size_t* out,
+            bool required = false);
   template <class E>
-  void word_as(std::string_view name, const std::vector<std::string_view>& words, E* out, bool required = false) {
+  void word_as(std::string_view name, const std::vector<std::string_view>& words, E* out,
+               bool required = false) {
     auto index = static_cast<std::size_t>(*out);
     word(name, words, &index, required);
     *out = static_cast<E>(index);

@@ -5,14 +5,20 @@
 namespace blockd {
 namespace {
 
-json::array texts(const std::vector<std::string>& list) { return json::array(list.begin(), list.end()); }
+json::array texts(const std::vector<std::string>& list) {
+  return json::array(list.begin(), list.end());
+}
 
-std::uint64_t clamp(U128 value) { return value > kMaxSafeInteger ? kMaxSafeInteger : static_cast<std::uint64_t>(value); }
+std::uint64_t clamp(U128 value) {
+  return value > kMaxSafeInteger ? kMaxSafeInteger : static_cast<std::uint64_t>(value);
+}
 
 json::object integer_schema(const Field& field) {
   json::object number = {{"type", "integer"}};
-  if (field.min) number["minimum"] = clamp(*field.min);
-  else if (field.type != FieldType::kI64) number["minimum"] = 0;
+  if (field.min)
+    number["minimum"] = clamp(*field.min);
+  else if (field.type != FieldType::kI64)
+    number["minimum"] = 0;
   if (field.max) number["maximum"] = clamp(*field.max);
   if (field.type == FieldType::kU8 && !field.max) number["maximum"] = 255;
   if (field.type == FieldType::kU16 && !field.max) number["maximum"] = 65535;
@@ -21,7 +27,8 @@ json::object integer_schema(const Field& field) {
   return {{"oneOf", json::array{number, json::object{{"type", "string"}, {"pattern", digits}}}}};
 }
 
-void put_lengths(json::object& out, const Field& field, const char* min, const char* max, unsigned factor) {
+void put_lengths(json::object& out, const Field& field, const char* min, const char* max,
+                 unsigned factor) {
   if (field.min) out[min] = clamp(*field.min * factor);
   if (field.max) out[max] = clamp(*field.max * factor);
 }
@@ -49,24 +56,33 @@ json::object record_schema(const std::vector<Field>& fields) {
 
 json::object typed_schema(const Field& field) {
   switch (field.type) {
-    case FieldType::kBool: return {{"type", "boolean"}};
-    case FieldType::kString: return string_schema(field);
-    case FieldType::kBytes: return {{"type", "string"}, {"pattern", "^(0x)?([0-9a-fA-F]{2})*$"}};
-    case FieldType::kHash: return {{"type", "string"}, {"pattern", "^(0x)?[0-9a-fA-F]{64}$"}};
-    case FieldType::kAddress: return {{"type", "string"}, {"pattern", "^(tb1|TB1)"}};
-    case FieldType::kAny: return {};
-    case FieldType::kRecord: return record_schema(field.fields);
+    case FieldType::kBool:
+      return {{"type", "boolean"}};
+    case FieldType::kString:
+      return string_schema(field);
+    case FieldType::kBytes:
+      return {{"type", "string"}, {"pattern", "^(0x)?([0-9a-fA-F]{2})*$"}};
+    case FieldType::kHash:
+      return {{"type", "string"}, {"pattern", "^(0x)?[0-9a-fA-F]{64}$"}};
+    case FieldType::kAddress:
+      return {{"type", "string"}, {"pattern", "^(tb1|TB1)"}};
+    case FieldType::kAny:
+      return {};
+    case FieldType::kRecord:
+      return record_schema(field.fields);
     case FieldType::kList: {
       json::object out = {{"type", "array"}, {"items", json_schema(field.fields[0])}};
       put_lengths(out, field, "minItems", "maxItems", 1);
       return out;
     }
-    default: return integer_schema(field);
+    default:
+      return integer_schema(field);
   }
 }
 
 json::object param_object(const Field& field) {
-  json::object out = {{"name", field.name}, {"required", field.required}, {"schema", json_schema(field)}};
+  json::object out = {
+      {"name", field.name}, {"required", field.required}, {"schema", json_schema(field)}};
   if (!field.help.empty()) out["summary"] = field.help;
   out["x-tb"] = field_to_json(field);
   return out;
@@ -76,7 +92,9 @@ json::array error_list(const std::vector<ErrorSpec>& errors) {
   json::array out;
   for (const ErrorSpec& error : errors) {
     json::object data = {{"name", error.name}};
-    out.emplace_back(json::object{{"code", error.code}, {"message", error.help.empty() ? error.name : error.help}, {"data", data}});
+    out.emplace_back(json::object{{"code", error.code},
+                                  {"message", error.help.empty() ? error.name : error.help},
+                                  {"data", data}});
   }
   return out;
 }
@@ -113,8 +131,13 @@ json::object extension(const Manifest& manifest, const MethodSpec& method) {
 json::object method_object(const Manifest& manifest, const MethodSpec& method) {
   json::array params;
   for (const Field& field : method.params) params.emplace_back(param_object(field));
-  json::object result = {{"name", "result"}, {"schema", method.result.empty() ? json::object{} : record_schema(method.result)}};
-  json::object out = {{"name", method.name}, {"paramStructure", "either"}, {"params", std::move(params)}, {"result", std::move(result)}};
+  json::object result = {
+      {"name", "result"},
+      {"schema", method.result.empty() ? json::object{} : record_schema(method.result)}};
+  json::object out = {{"name", method.name},
+                      {"paramStructure", "either"},
+                      {"params", std::move(params)},
+                      {"result", std::move(result)}};
   if (!method.summary.empty()) out["summary"] = method.summary;
   if (!method.help.empty()) out["description"] = method.help;
   if (!method.errors.empty()) out["errors"] = error_list(method.errors);
@@ -134,7 +157,10 @@ json::object json_schema(const Field& field) {
 json::object openrpc_document(const ManifestList& manifests, const OpenRpcOptions& options) {
   json::array methods, plugins;
   for (const auto& manifest : manifests) {
-    plugins.emplace_back(json::object{{"id", manifest->id}, {"version", manifest->version}, {"sm", manifest->sm}, {"summary", manifest->summary}});
+    plugins.emplace_back(json::object{{"id", manifest->id},
+                                      {"version", manifest->version},
+                                      {"sm", manifest->sm},
+                                      {"summary", manifest->summary}});
     for (const MethodSpec& method : manifest->methods) {
       const bool shown = options.visible ? options.visible(method) : !method.hidden;
       if (shown) methods.emplace_back(method_object(*manifest, method));

@@ -5,11 +5,13 @@
 
 namespace blockd {
 
-// Methods with fields, errors, CLI lines and examples; events, records, metrics, governance parameters, config keys, roles,
-// services, HTTP routes, alerts. The same manifest gives the same text.
+// Methods with fields, errors, CLI lines and examples; events, records, metrics, governance
+// parameters, config keys, roles, services, HTTP routes, alerts. The same manifest gives the same
+// text.
 std::string reference_markdown(const Manifest& manifest);
 
-// "energy settle <provider-id> --kwh-consumed U64 [--queue]"; empty for a method that the CLI does not show.
+// "energy settle <provider-id> --kwh-consumed U64 [--queue]"; empty for a method that the CLI does
+// not show.
 std::string cli_usage(const MethodSpec& method);
 
 }  // namespace blockd

@@ -48,7 +48,8 @@ bool utf16_less(BytesView a, BytesView b) {
   const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
   if (x == a.end() || y == b.end()) return a.size() < b.size();
   const auto p = static_cast<std::uint8_t>(*x), q = static_cast<std::uint8_t>(*y);
-  // A lead byte from 0xf0 stands for a surrogate pair, which sorts before U+E000..U+FFFF (leads 0xee and 0xef).
+  // A lead byte from 0xf0 stands for a surrogate pair, which sorts before U+E000..U+FFFF (leads
+  // 0xee and 0xef).
   const bool p_pair = p >= 0xf0, q_pair = q >= 0xf0;
   if (p_pair != q_pair) {
     if (p_pair && q >= 0xee) return true;

@@ -1,5 +1,5 @@
-// Request params -> tb_value[]. The path of a good request allocates nothing but arena memory; what is wrong is
-// put into words only when it is found.
+// Request params -> tb_value[]. The path of a good request allocates nothing but arena memory; what
+// is wrong is put into words only when it is found.
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +9,8 @@
 namespace blockd {
 namespace {
 
-bool decode(const Field& field, const json::value& value, ValueArena& arena, tb_value* out, ParamError* error);
+bool decode(const Field& field, const json::value& value, ValueArena& arena, tb_value* out,
+            ParamError* error);
 
 std::string limit_text(U128 value) {
   if (value == ~U128{0}) return "2^128-1";
@@ -20,12 +21,18 @@ std::string limit_text(U128 value) {
 
 U128 type_max(FieldType type) {
   switch (type) {
-    case FieldType::kU8: return 0xff;
-    case FieldType::kU16: return 0xffff;
-    case FieldType::kU32: return 0xffffffffu;
-    case FieldType::kI64: return static_cast<U128>(INT64_MAX);
-    case FieldType::kU64: return ~std::uint64_t{0};
-    default: return ~U128{0};
+    case FieldType::kU8:
+      return 0xff;
+    case FieldType::kU16:
+      return 0xffff;
+    case FieldType::kU32:
+      return 0xffffffffu;
+    case FieldType::kI64:
+      return static_cast<U128>(INT64_MAX);
+    case FieldType::kU64:
+      return ~std::uint64_t{0};
+    default:
+      return ~U128{0};
   }
 }
 
@@ -34,9 +41,12 @@ std::string length_text(const Field& field, std::string_view what) {
   if (!field.min && !field.max) return "";
   std::string out = " of ";
   if (field.min && field.max) {
-    out += *field.min == *field.max ? u128_to_string(*field.min) : u128_to_string(*field.min) + ".." + u128_to_string(*field.max);
+    out += *field.min == *field.max
+               ? u128_to_string(*field.min)
+               : u128_to_string(*field.min) + ".." + u128_to_string(*field.max);
   } else {
-    out += field.max ? "at most " + u128_to_string(*field.max) : "at least " + u128_to_string(*field.min);
+    out += field.max ? "at most " + u128_to_string(*field.max)
+                     : "at least " + u128_to_string(*field.min);
   }
   return out + " " + std::string(what);
 }
@@ -49,15 +59,24 @@ std::string choices_text(const Field& field) {
 
 std::string expected_text(const Field& field) {
   switch (field.type) {
-    case FieldType::kBool: return "true or false";
-    case FieldType::kString: return field.choices.empty() ? "text" + length_text(field, "bytes") : choices_text(field);
-    case FieldType::kBytes: return "hex" + length_text(field, "bytes");
-    case FieldType::kHash: return "64 hex digits";
-    case FieldType::kAddress: return "an address tb1...";
-    case FieldType::kList: return "a list" + length_text(field, "entries");
-    case FieldType::kRecord: return "an object";
-    case FieldType::kAny: return "a value without fractions";
-    default: break;
+    case FieldType::kBool:
+      return "true or false";
+    case FieldType::kString:
+      return field.choices.empty() ? "text" + length_text(field, "bytes") : choices_text(field);
+    case FieldType::kBytes:
+      return "hex" + length_text(field, "bytes");
+    case FieldType::kHash:
+      return "64 hex digits";
+    case FieldType::kAddress:
+      return "an address tb1...";
+    case FieldType::kList:
+      return "a list" + length_text(field, "entries");
+    case FieldType::kRecord:
+      return "an object";
+    case FieldType::kAny:
+      return "a value without fractions";
+    default:
+      break;
   }
   std::string out(field_type_name(field.type));
   const U128 max = std::min(field.max.value_or(type_max(field.type)), type_max(field.type));
@@ -67,14 +86,22 @@ std::string expected_text(const Field& field) {
 
 std::string found_text(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null: return "null";
-    case json::kind::bool_: return value.get_bool() ? "true" : "false";
-    case json::kind::int64: return std::to_string(value.get_int64());
-    case json::kind::uint64: return std::to_string(value.get_uint64());
-    case json::kind::string: return "text";
-    case json::kind::array: return "a list";
-    case json::kind::object: return "an object";
-    case json::kind::double_: break;
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return value.get_bool() ? "true" : "false";
+    case json::kind::int64:
+      return std::to_string(value.get_int64());
+    case json::kind::uint64:
+      return std::to_string(value.get_uint64());
+    case json::kind::string:
+      return "text";
+    case json::kind::array:
+      return "a list";
+    case json::kind::object:
+      return "an object";
+    case json::kind::double_:
+      break;
   }
   const double number = value.get_double();
   if (number == 0 && std::signbit(number)) return "-0";
@@ -108,7 +135,8 @@ bool refuse_unsafe(const Field& field, ParamError* error) {
 }
 
 // The integer that `value` says, with its sign apart; false after telling why there is none.
-bool read_integer(const Field& field, const json::value& value, bool* negative, U128* magnitude, ParamError* error) {
+bool read_integer(const Field& field, const json::value& value, bool* negative, U128* magnitude,
+                  ParamError* error) {
   *negative = false;
   switch (value.kind()) {
     case json::kind::int64: {
@@ -132,22 +160,28 @@ bool read_integer(const Field& field, const json::value& value, bool* negative, 
       return true;
     }
     case json::kind::double_:
-      if (std::fabs(value.get_double()) > static_cast<double>(kMaxSafeInteger)) return refuse_unsafe(field, error);
+      if (std::fabs(value.get_double()) > static_cast<double>(kMaxSafeInteger))
+        return refuse_unsafe(field, error);
       [[fallthrough]];
-    default: return refuse_value(field, value, error);
+    default:
+      return refuse_value(field, value, error);
   }
 }
 
-std::string signed_text(bool negative, U128 magnitude) { return (negative ? "-" : "") + u128_to_string(magnitude); }
+std::string signed_text(bool negative, U128 magnitude) {
+  return (negative ? "-" : "") + u128_to_string(magnitude);
+}
 
-bool decode_integer(const Field& field, const json::value& value, tb_value* out, ParamError* error) {
+bool decode_integer(const Field& field, const json::value& value, tb_value* out,
+                    ParamError* error) {
   bool negative = false;
   U128 number = 0;
   if (!read_integer(field, value, &negative, &number, error)) return false;
   const bool is_signed = field.type == FieldType::kI64;
-  const bool fits = negative ? is_signed && number <= U128{1} << 63 && !field.min
-                             : number <= type_max(field.type) && (!field.max || number <= *field.max) &&
-                                   (!field.min || number >= *field.min);
+  const bool fits = negative
+                        ? is_signed && number <= U128{1} << 63 && !field.min
+                        : number <= type_max(field.type) && (!field.max || number <= *field.max) &&
+                              (!field.min || number >= *field.min);
   if (!fits) return refuse(field, signed_text(negative, number), error);
   out->num = static_cast<std::uint64_t>(number);
   if (negative) out->num = ~out->num + 1;
@@ -166,7 +200,8 @@ bool length_ok(const Field& field, std::size_t length) {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool decode_choice(const Field& field, std::string_view text, tb_value* out, ParamError* error) {
@@ -185,11 +220,13 @@ bool decode_string(const Field& field, const json::value& value, tb_value* out, 
   const std::string_view text(value.get_string());
   out->type = TB_TYPE_STR;
   out->str = to_str(text);
-  if (!length_ok(field, text.size())) return refuse(field, std::to_string(text.size()) + " bytes", error);
+  if (!length_ok(field, text.size()))
+    return refuse(field, std::to_string(text.size()) + " bytes", error);
   return field.choices.empty() || decode_choice(field, text, out, error);
 }
 
-bool decode_address(const Field& field, const json::value& value, ValueArena& arena, tb_value* out, ParamError* error) {
+bool decode_address(const Field& field, const json::value& value, ValueArena& arena, tb_value* out,
+                    ParamError* error) {
   if (!value.is_string()) return refuse_value(field, value, error);
   const std::string_view text(value.get_string());
   if (!is_address(text)) return refuse(field, "text that is not a valid address", error);
@@ -207,12 +244,14 @@ constexpr std::array<std::uint8_t, 256> make_digits() {
   std::array<std::uint8_t, 256> digits{};
   for (auto& d : digits) d = 0xff;
   for (std::size_t i = 0; i < 10; ++i) digits['0' + i] = static_cast<std::uint8_t>(i);
-  for (std::size_t i = 0; i < 6; ++i) digits['a' + i] = digits['A' + i] = static_cast<std::uint8_t>(10 + i);
+  for (std::size_t i = 0; i < 6; ++i)
+    digits['a' + i] = digits['A' + i] = static_cast<std::uint8_t>(10 + i);
   return digits;
 }
 constexpr std::array<std::uint8_t, 256> kHexDigits = make_digits();
 
-bool decode_hex(const Field& field, const json::value& value, ValueArena& arena, tb_value* out, ParamError* error) {
+bool decode_hex(const Field& field, const json::value& value, ValueArena& arena, tb_value* out,
+                ParamError* error) {
   if (!value.is_string()) return refuse_value(field, value, error);
   std::string_view text(value.get_string());
   if (text.starts_with("0x")) text.remove_prefix(2);
@@ -233,18 +272,22 @@ bool decode_hex(const Field& field, const json::value& value, ValueArena& arena,
 }
 
 tb_value* new_values(ValueArena& arena, std::size_t count) {
-  auto* values = static_cast<tb_value*>(arena.allocate(count * sizeof(tb_value), alignof(tb_value)));
+  auto* values =
+      static_cast<tb_value*>(arena.allocate(count * sizeof(tb_value), alignof(tb_value)));
   std::fill_n(values, count, tb_value{});
   return values;
 }
 
-bool decode_list(const Field& field, const json::value& value, ValueArena& arena, tb_value* out, ParamError* error) {
+bool decode_list(const Field& field, const json::value& value, ValueArena& arena, tb_value* out,
+                 ParamError* error) {
   if (!value.is_array()) return refuse_value(field, value, error);
   const json::array& list = value.get_array();
-  if (!length_ok(field, list.size())) return refuse(field, std::to_string(list.size()) + " entries", error);
+  if (!length_ok(field, list.size()))
+    return refuse(field, std::to_string(list.size()) + " entries", error);
   tb_value* items = new_values(arena, list.size());
   for (std::size_t i = 0; i < list.size(); ++i) {
-    if (!decode(field.fields[0], list[i], arena, &items[i], error)) return within("[" + std::to_string(i) + "]", error);
+    if (!decode(field.fields[0], list[i], arena, &items[i], error))
+      return within("[" + std::to_string(i) + "]", error);
     items[i].name = tb_str{};
   }
   out->type = TB_TYPE_LIST;
@@ -256,13 +299,16 @@ bool decode_list(const Field& field, const json::value& value, ValueArena& arena
 // Fractions have no place in what a plugin decides on.
 bool integers_only(const json::value& value) {
   if (value.is_double()) return false;
-  if (value.is_array()) return std::all_of(value.get_array().begin(), value.get_array().end(), integers_only);
+  if (value.is_array())
+    return std::all_of(value.get_array().begin(), value.get_array().end(), integers_only);
   if (!value.is_object()) return true;
   const json::object& object = value.get_object();
-  return std::all_of(object.begin(), object.end(), [](const auto& member) { return integers_only(member.value()); });
+  return std::all_of(object.begin(), object.end(),
+                     [](const auto& member) { return integers_only(member.value()); });
 }
 
-bool decode_any(const Field& field, const json::value& value, ValueArena& arena, tb_value* out, ParamError* error) {
+bool decode_any(const Field& field, const json::value& value, ValueArena& arena, tb_value* out,
+                ParamError* error) {
   if (!integers_only(value)) return refuse(field, "a fraction", error, "send it as text");
   const tb_str name = out->name;
   *out = *to_value(value, arena);
@@ -271,7 +317,8 @@ bool decode_any(const Field& field, const json::value& value, ValueArena& arena,
 }
 
 // The member of `object` that carries `field`, by name or alias; nullptr if none does.
-bool find_member(const Field& field, const json::object& object, const json::value** found, ParamError* error) {
+bool find_member(const Field& field, const json::object& object, const json::value** found,
+                 ParamError* error) {
   *found = object.if_contains(field.name);
   std::string_view as = field.name;
   for (const std::string& alias : field.aliases) {
@@ -289,12 +336,14 @@ bool find_member(const Field& field, const json::object& object, const json::val
   return true;
 }
 
-bool decode_or_default(const Field& field, const json::value* value, ValueArena& arena, tb_value* out,
-                       ParamError* error) {
+bool decode_or_default(const Field& field, const json::value* value, ValueArena& arena,
+                       tb_value* out, ParamError* error) {
   out->name = to_str(field.name);
   const bool absent = value == nullptr || (value->is_null() && !field.required);
-  if (absent && field.default_value) value = &*field.default_value;
-  else if (absent && !field.required) return true;
+  if (absent && field.default_value)
+    value = &*field.default_value;
+  else if (absent && !field.required)
+    return true;
   if (value == nullptr) {
     error->field = field.name;
     error->expected = expected_text(field);
@@ -306,11 +355,13 @@ bool decode_or_default(const Field& field, const json::value* value, ValueArena&
 
 bool is_known(const std::vector<Field>& fields, std::string_view name) {
   return std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
-    return field.name == name || std::find(field.aliases.begin(), field.aliases.end(), name) != field.aliases.end();
+    return field.name == name ||
+           std::find(field.aliases.begin(), field.aliases.end(), name) != field.aliases.end();
   });
 }
 
-bool refuse_unknown(const std::vector<Field>& fields, const json::object& object, ParamError* error) {
+bool refuse_unknown(const std::vector<Field>& fields, const json::object& object,
+                    ParamError* error) {
   std::vector<std::string> names;
   for (const Field& field : fields) {
     names.push_back(field.name);
@@ -329,8 +380,8 @@ bool refuse_unknown(const std::vector<Field>& fields, const json::object& object
   return true;
 }
 
-bool decode_members(const std::vector<Field>& fields, const json::object& object, ValueArena& arena, tb_value* out,
-                    ParamError* error) {
+bool decode_members(const std::vector<Field>& fields, const json::object& object, ValueArena& arena,
+                    tb_value* out, ParamError* error) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const json::value* value = nullptr;
@@ -341,8 +392,8 @@ bool decode_members(const std::vector<Field>& fields, const json::object& object
   return used == object.size() || refuse_unknown(fields, object, error);
 }
 
-bool decode_positions(const std::vector<Field>& fields, const json::array& list, ValueArena& arena, tb_value* out,
-                      ParamError* error) {
+bool decode_positions(const std::vector<Field>& fields, const json::array& list, ValueArena& arena,
+                      tb_value* out, ParamError* error) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const json::value* value = i < list.size() ? &list[i] : nullptr;
     if (!decode_or_default(fields[i], value, arena, &out[i], error)) return false;
@@ -355,19 +406,25 @@ bool decode_positions(const std::vector<Field>& fields, const json::array& list,
   return false;
 }
 
-bool decode(const Field& field, const json::value& value, ValueArena& arena, tb_value* out, ParamError* error) {
+bool decode(const Field& field, const json::value& value, ValueArena& arena, tb_value* out,
+            ParamError* error) {
   switch (field.type) {
     case FieldType::kBool:
       if (!value.is_bool()) return refuse_value(field, value, error);
       out->type = TB_TYPE_BOOL;
       out->num = value.get_bool() ? 1 : 0;
       return true;
-    case FieldType::kString: return decode_string(field, value, out, error);
+    case FieldType::kString:
+      return decode_string(field, value, out, error);
     case FieldType::kBytes:
-    case FieldType::kHash: return decode_hex(field, value, arena, out, error);
-    case FieldType::kAddress: return decode_address(field, value, arena, out, error);
-    case FieldType::kList: return decode_list(field, value, arena, out, error);
-    case FieldType::kAny: return decode_any(field, value, arena, out, error);
+    case FieldType::kHash:
+      return decode_hex(field, value, arena, out, error);
+    case FieldType::kAddress:
+      return decode_address(field, value, arena, out, error);
+    case FieldType::kList:
+      return decode_list(field, value, arena, out, error);
+    case FieldType::kAny:
+      return decode_any(field, value, arena, out, error);
     case FieldType::kRecord: {
       if (!value.is_object()) return refuse_value(field, value, error);
       tb_value* items = new_values(arena, field.fields.size());
@@ -377,13 +434,15 @@ bool decode(const Field& field, const json::value& value, ValueArena& arena, tb_
       out->items = items;
       return true;
     }
-    default: return decode_integer(field, value, out, error);
+    default:
+      return decode_integer(field, value, out, error);
   }
 }
 
 }  // namespace
 
-std::optional<ParamError> decode_field(const Field& field, const json::value& value, ValueArena& arena, tb_value* out) {
+std::optional<ParamError> decode_field(const Field& field, const json::value& value,
+                                       ValueArena& arena, tb_value* out) {
   ParamError error;
   *out = tb_value{};
   out->name = to_str(field.name);
@@ -391,14 +450,15 @@ std::optional<ParamError> decode_field(const Field& field, const json::value& va
   return error;
 }
 
-std::optional<ParamError> decode_params(const std::vector<Field>& fields, const json::value& params, ValueArena& arena,
-                                        std::vector<tb_value>* out) {
+std::optional<ParamError> decode_params(const std::vector<Field>& fields, const json::value& params,
+                                        ValueArena& arena, std::vector<tb_value>* out) {
   static const json::object kNone;
   ParamError error;
   out->assign(fields.size(), tb_value{});
   bool good = false;
   if (params.is_object() || params.is_null()) {
-    good = decode_members(fields, params.is_null() ? kNone : params.get_object(), arena, out->data(), &error);
+    good = decode_members(fields, params.is_null() ? kNone : params.get_object(), arena,
+                          out->data(), &error);
   } else if (params.is_array()) {
     good = decode_positions(fields, params.get_array(), arena, out->data(), &error);
   } else {

@@ -1,5 +1,6 @@
-// JsonOut: tb_out -> JSON text, written as it comes. Canonical mode remembers where each member of an open record lies and
-// puts them into order when the record ends; nothing moves when they came in order.
+// JsonOut: tb_out -> JSON text, written as it comes. Canonical mode remembers where each member of
+// an open record lies and puts them into order when the record ends; nothing moves when they came
+// in order.
 #include <algorithm>
 #include <charconv>
 #include <vector>
@@ -43,7 +44,10 @@ struct JsonOut::Impl : tb_out {
   void push(bool list) {
     if (frames.size() >= kMaxOpen) return fail("more than 64 levels");
     text.push_back(list ? '[' : '{');
-    frames.push_back(Frame{.list = list, .begin = text.size(), .first_member = members.size(), .first_name = names.size()});
+    frames.push_back(Frame{.list = list,
+                           .begin = text.size(),
+                           .first_member = members.size(),
+                           .first_name = names.size()});
   }
 
   void append_text(BytesView value) {
@@ -68,16 +72,19 @@ struct JsonOut::Impl : tb_out {
   void note_member(BytesView name, Frame& frame) {
     if (members.size() > frame.first_member) {
       const Member& last = members.back();
-      if (!utf16_less(BytesView(names).substr(last.name_begin, last.name_size), name)) frame.sorted = false;
+      if (!utf16_less(BytesView(names).substr(last.name_begin, last.name_size), name))
+        frame.sorted = false;
     }
     members.push_back(Member{names.size(), name.size(), text.size(), 0});
     names.append(name);
   }
 
-  // Makes room for a value of about `size` bytes: the separator, and its name in a record. False after an error.
+  // Makes room for a value of about `size` bytes: the separator, and its name in a record. False
+  // after an error.
   bool start(tb_str name, std::size_t size) {
     if (!error.empty()) return false;
-    if (text.size() + size + name.len + 8 > max_bytes) return fail("more than " + std::to_string(max_bytes) + " bytes"), false;
+    if (text.size() + size + name.len + 8 > max_bytes)
+      return fail("more than " + std::to_string(max_bytes) + " bytes"), false;
     if (done) return fail("put after the end"), false;
     if (frames.empty()) {
       if (name.len == 0) return true;  // the root is this value itself
@@ -100,16 +107,23 @@ struct JsonOut::Impl : tb_out {
   }
 
   void close_member(const Frame& frame) {
-    if (canonical && !frame.list && members.size() > frame.first_member) members.back().end = text.size();
+    if (canonical && !frame.list && members.size() > frame.first_member)
+      members.back().end = text.size();
   }
 
-  BytesView name_of(const Member& member) const { return BytesView(names).substr(member.name_begin, member.name_size); }
+  BytesView name_of(const Member& member) const {
+    return BytesView(names).substr(member.name_begin, member.name_size);
+  }
 
   void sort_members(const Frame& frame) {
     const auto first = members.begin() + static_cast<std::ptrdiff_t>(frame.first_member);
-    std::sort(first, members.end(), [&](const Member& a, const Member& b) { return utf16_less(name_of(a), name_of(b)); });
-    const auto twin = std::adjacent_find(first, members.end(), [&](const Member& a, const Member& b) { return name_of(a) == name_of(b); });
-    if (twin != members.end()) return fail("member '" + std::string(name_of(*twin)) + "' was put twice");
+    std::sort(first, members.end(),
+              [&](const Member& a, const Member& b) { return utf16_less(name_of(a), name_of(b)); });
+    const auto twin = std::adjacent_find(
+        first, members.end(),
+        [&](const Member& a, const Member& b) { return name_of(a) == name_of(b); });
+    if (twin != members.end())
+      return fail("member '" + std::string(name_of(*twin)) + "' was put twice");
     scratch.clear();
     for (auto member = first; member != members.end(); ++member) {
       if (member != first) scratch.push_back(',');
@@ -154,7 +168,8 @@ struct JsonOut::Impl : tb_out {
   }
   static void put_u128(tb_out* out, tb_str name, std::uint64_t lo, std::uint64_t hi) {
     Impl* self = of(out);
-    if (self->start(name, 42)) append_json_u128(self->text, static_cast<U128>(hi) << 64 | lo), self->stop();
+    if (self->start(name, 42))
+      append_json_u128(self->text, static_cast<U128>(hi) << 64 | lo), self->stop();
   }
   static void put_scaled(tb_out* out, tb_str name, std::int64_t value, std::uint32_t decimals) {
     Impl* self = of(out);
@@ -171,7 +186,8 @@ struct JsonOut::Impl : tb_out {
   static void put_bytes(tb_out* out, tb_str name, tb_str value) {
     static constexpr char kDigits[] = "0123456789abcdef";
     Impl* self = of(out);
-    if (value.len > self->max_bytes / 2) return self->fail("more than " + std::to_string(self->max_bytes) + " bytes");
+    if (value.len > self->max_bytes / 2)
+      return self->fail("more than " + std::to_string(self->max_bytes) + " bytes");
     if (!self->start(name, 2 * value.len)) return;
     self->text.push_back('"');
     const std::size_t at = self->text.size();
@@ -184,7 +200,9 @@ struct JsonOut::Impl : tb_out {
     self->text.push_back('"');
     self->stop();
   }
-  static void put_value(tb_out* out, tb_str name, const tb_value* value) { write_value(out, to_view(name), *value); }
+  static void put_value(tb_out* out, tb_str name, const tb_value* value) {
+    write_value(out, to_view(name), *value);
+  }
   static void begin_record(tb_out* out, tb_str name) {
     Impl* self = of(out);
     if (self->start(name, 2)) self->push(false);
@@ -196,12 +214,14 @@ struct JsonOut::Impl : tb_out {
   static void end(tb_out* out) {
     Impl* self = of(out);
     if (!self->error.empty()) return;
-    const bool nothing_open = self->frames.empty() || (self->frames.size() == 1 && self->implicit_root);
+    const bool nothing_open =
+        self->frames.empty() || (self->frames.size() == 1 && self->implicit_root);
     if (nothing_open) return self->fail("end without begin");
     self->pop();
   }
-  static constexpr tb_out_api kApi = {put_null, put_bool,  put_u64,   put_i64,      put_u128,   put_scaled,
-                                      put_str,  put_bytes, put_value, begin_record, begin_list, end};
+  static constexpr tb_out_api kApi = {put_null,  put_bool,     put_u64,    put_i64,
+                                      put_u128,  put_scaled,   put_str,    put_bytes,
+                                      put_value, begin_record, begin_list, end};
 
   bool canonical;
   std::size_t max_bytes;
@@ -213,14 +233,16 @@ struct JsonOut::Impl : tb_out {
 };
 
 std::string scaled_text(std::int64_t value, std::uint32_t decimals) {
-  const std::uint64_t magnitude = value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+  const std::uint64_t magnitude =
+      value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
   std::string digits = std::to_string(magnitude);
   if (digits.size() <= decimals) digits.insert(0, decimals + 1 - digits.size(), '0');
   if (decimals > 0) digits.insert(digits.size() - decimals, 1, '.');
   return value < 0 ? "-" + digits : digits;
 }
 
-JsonOut::JsonOut(bool canonical, std::size_t max_bytes) : impl_(std::make_unique<Impl>(canonical, max_bytes)) {}
+JsonOut::JsonOut(bool canonical, std::size_t max_bytes)
+    : impl_(std::make_unique<Impl>(canonical, max_bytes)) {}
 JsonOut::~JsonOut() = default;
 tb_out* JsonOut::out() { return impl_.get(); }
 bool JsonOut::empty() const { return impl_->text.empty() && impl_->error.empty(); }

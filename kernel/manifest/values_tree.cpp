@@ -1,4 +1,5 @@
-// Trees of tb_value: the arena they live in, the writer that builds them, and the ways between them and JSON.
+// Trees of tb_value: the arena they live in, the writer that builds them, and the ways between them
+// and JSON.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -24,7 +25,9 @@ struct ValueArena::Impl {
 ValueArena::ValueArena() : impl_(std::make_unique<Impl>()) {}
 ValueArena::~ValueArena() = default;
 void ValueArena::clear() { impl_->memory.release(); }
-void* ValueArena::allocate(std::size_t bytes, std::size_t align) { return impl_->memory.allocate(bytes, align); }
+void* ValueArena::allocate(std::size_t bytes, std::size_t align) {
+  return impl_->memory.allocate(bytes, align);
+}
 BytesView ValueArena::copy(BytesView text) {
   if (text.empty()) return {};
   auto* to = static_cast<char*>(allocate(text.size(), 1));
@@ -32,7 +35,8 @@ BytesView ValueArena::copy(BytesView text) {
   return {to, text.size()};
 }
 
-// Values of open records and lists lie in one stack; `end` moves those of the innermost into the arena.
+// Values of open records and lists lie in one stack; `end` moves those of the innermost into the
+// arena.
 struct ValueOut::Impl : tb_out {
   struct Frame {
     tb_str name;
@@ -68,7 +72,8 @@ struct ValueOut::Impl : tb_out {
       frames.push_back(Frame{});
       implicit_root = true;
     }
-    if (frames.back().type == TB_TYPE_RECORD && name.len == 0) return fail("a member without a name"), false;
+    if (frames.back().type == TB_TYPE_RECORD && name.len == 0)
+      return fail("a member without a name"), false;
     return true;
   }
 
@@ -106,15 +111,20 @@ struct ValueOut::Impl : tb_out {
   }
 
   static Impl* of(tb_out* out) { return static_cast<Impl*>(out); }
-  static void add_number(tb_out* out, tb_str name, std::uint32_t type, std::uint64_t lo, std::uint64_t hi = 0) {
+  static void add_number(tb_out* out, tb_str name, std::uint32_t type, std::uint64_t lo,
+                         std::uint64_t hi = 0) {
     tb_value* value = of(out)->add(name, type);
     if (value == nullptr) return;
     value->num = lo;
     value->num_hi = hi;
   }
   static void put_null(tb_out* out, tb_str name) { of(out)->add(name, TB_TYPE_NONE); }
-  static void put_bool(tb_out* out, tb_str name, std::uint32_t v) { add_number(out, name, TB_TYPE_BOOL, v != 0); }
-  static void put_u64(tb_out* out, tb_str name, std::uint64_t v) { add_number(out, name, TB_TYPE_U64, v); }
+  static void put_bool(tb_out* out, tb_str name, std::uint32_t v) {
+    add_number(out, name, TB_TYPE_BOOL, v != 0);
+  }
+  static void put_u64(tb_out* out, tb_str name, std::uint64_t v) {
+    add_number(out, name, TB_TYPE_U64, v);
+  }
   static void put_i64(tb_out* out, tb_str name, std::int64_t v) {
     add_number(out, name, TB_TYPE_I64, static_cast<std::uint64_t>(v));
   }
@@ -132,19 +142,23 @@ struct ValueOut::Impl : tb_out {
   static void put_bytes(tb_out* out, tb_str name, tb_str value) {
     of(out)->add_text(name, TB_TYPE_BYTES, to_view(value));
   }
-  static void put_value(tb_out* out, tb_str name, const tb_value* value) { write_value(out, to_view(name), *value); }
+  static void put_value(tb_out* out, tb_str name, const tb_value* value) {
+    write_value(out, to_view(name), *value);
+  }
   static void begin_record(tb_out* out, tb_str name) { of(out)->begin(name, TB_TYPE_RECORD); }
   static void begin_list(tb_out* out, tb_str name) { of(out)->begin(name, TB_TYPE_LIST); }
   static void end(tb_out* out) {
     Impl* self = of(out);
     if (!self->error.empty()) return;
-    const bool nothing_open = self->frames.empty() || (self->frames.size() == 1 && self->implicit_root);
+    const bool nothing_open =
+        self->frames.empty() || (self->frames.size() == 1 && self->implicit_root);
     if (nothing_open) return self->fail("end without begin");
     self->pop();
   }
 
-  static constexpr tb_out_api kApi = {put_null, put_bool,  put_u64,   put_i64,      put_u128,   put_scaled,
-                                      put_str,  put_bytes, put_value, begin_record, begin_list, end};
+  static constexpr tb_out_api kApi = {put_null,  put_bool,     put_u64,    put_i64,
+                                      put_u128,  put_scaled,   put_str,    put_bytes,
+                                      put_value, begin_record, begin_list, end};
 
   ValueArena& arena;
   bool done = false;
@@ -199,7 +213,9 @@ void fill_items(const json::value& value, ValueArena& arena, tb_value* out) {
 // Depth: parse_json bounds what comes from outside.
 void fill_value(const json::value& value, ValueArena& arena, tb_value* out) {
   switch (value.kind()) {
-    case json::kind::null: out->type = TB_TYPE_NONE; return;
+    case json::kind::null:
+      out->type = TB_TYPE_NONE;
+      return;
     case json::kind::bool_:
       out->type = TB_TYPE_BOOL;
       out->num = value.get_bool() ? 1 : 0;
@@ -220,47 +236,69 @@ void fill_value(const json::value& value, ValueArena& arena, tb_value* out) {
       out->type = TB_TYPE_STR;
       out->str = to_str(BytesView(value.get_string()));
       return;
-    default: fill_items(value, arena, out);
+    default:
+      fill_items(value, arena, out);
   }
 }
 
-// A tree of a plugin may be deeper than any reader wants. One level beyond the bound is begun and no further one, so
-// that the writer meets its own bound and says so.
+// A tree of a plugin may be deeper than any reader wants. One level beyond the bound is begun and
+// no further one, so that the writer meets its own bound and says so.
 void write_tree(tb_out* out, tb_str name, const tb_value& value, std::size_t depth) {
   const tb_out_api& api = *out->api;
   switch (value.type) {
-    case TB_TYPE_NONE: return api.put_null(out, name);
-    case TB_TYPE_BOOL: return api.put_bool(out, name, value.num != 0);
-    case TB_TYPE_U64: return api.put_u64(out, name, value.num);
-    case TB_TYPE_I64: return api.put_i64(out, name, static_cast<std::int64_t>(value.num));
-    case TB_TYPE_U128: return api.put_u128(out, name, value.num, value.num_hi);
-    case TB_TYPE_STR: return api.put_str(out, name, value.str);
-    case TB_TYPE_BYTES: return api.put_bytes(out, name, value.str);
-    case TB_TYPE_LIST: api.begin_list(out, name); break;
-    case TB_TYPE_RECORD: api.begin_record(out, name); break;
-    default: return api.put_str(out, name, to_str("\xff"));  // of no known type: refused like any invalid text
+    case TB_TYPE_NONE:
+      return api.put_null(out, name);
+    case TB_TYPE_BOOL:
+      return api.put_bool(out, name, value.num != 0);
+    case TB_TYPE_U64:
+      return api.put_u64(out, name, value.num);
+    case TB_TYPE_I64:
+      return api.put_i64(out, name, static_cast<std::int64_t>(value.num));
+    case TB_TYPE_U128:
+      return api.put_u128(out, name, value.num, value.num_hi);
+    case TB_TYPE_STR:
+      return api.put_str(out, name, value.str);
+    case TB_TYPE_BYTES:
+      return api.put_bytes(out, name, value.str);
+    case TB_TYPE_LIST:
+      api.begin_list(out, name);
+      break;
+    case TB_TYPE_RECORD:
+      api.begin_record(out, name);
+      break;
+    default:
+      return api.put_str(out, name,
+                         to_str("\xff"));  // of no known type: refused like any invalid text
   }
   if (depth > kMaxOpen) return;
-  for (std::uint32_t i = 0; i < value.count; ++i) write_tree(out, value.items[i].name, value.items[i], depth + 1);
+  for (std::uint32_t i = 0; i < value.count; ++i)
+    write_tree(out, value.items[i].name, value.items[i], depth + 1);
   api.end(out);
 }
 
 void write_json_tree(tb_out* out, tb_str name, const json::value& value) {
   const tb_out_api& api = *out->api;
   switch (value.kind()) {
-    case json::kind::null: return api.put_null(out, name);
-    case json::kind::bool_: return api.put_bool(out, name, value.get_bool());
-    case json::kind::int64: return api.put_i64(out, name, value.get_int64());
-    case json::kind::uint64: return api.put_u64(out, name, value.get_uint64());
-    case json::kind::double_: return api.put_str(out, name, to_str(number_text(value.get_double())));
-    case json::kind::string: return api.put_str(out, name, to_str(BytesView(value.get_string())));
+    case json::kind::null:
+      return api.put_null(out, name);
+    case json::kind::bool_:
+      return api.put_bool(out, name, value.get_bool());
+    case json::kind::int64:
+      return api.put_i64(out, name, value.get_int64());
+    case json::kind::uint64:
+      return api.put_u64(out, name, value.get_uint64());
+    case json::kind::double_:
+      return api.put_str(out, name, to_str(number_text(value.get_double())));
+    case json::kind::string:
+      return api.put_str(out, name, to_str(BytesView(value.get_string())));
     case json::kind::array:
       api.begin_list(out, name);
       for (const json::value& item : value.get_array()) write_json_tree(out, tb_str{}, item);
       return api.end(out);
     case json::kind::object:
       api.begin_record(out, name);
-      for (const auto& member : value.get_object()) write_json_tree(out, to_str(member.key()), member.value());
+      for (const auto& member : value.get_object())
+        write_json_tree(out, to_str(member.key()), member.value());
       return api.end(out);
   }
 }
@@ -274,8 +312,12 @@ const tb_value* to_value(const json::value& value, ValueArena& arena) {
   return root;
 }
 
-void write_value(tb_out* out, BytesView name, const tb_value& value) { write_tree(out, to_str(name), value, 0); }
+void write_value(tb_out* out, BytesView name, const tb_value& value) {
+  write_tree(out, to_str(name), value, 0);
+}
 
-void write_json(tb_out* out, BytesView name, const json::value& value) { write_json_tree(out, to_str(name), value); }
+void write_json(tb_out* out, BytesView name, const json::value& value) {
+  write_json_tree(out, to_str(name), value);
+}
 
 }  // namespace blockd

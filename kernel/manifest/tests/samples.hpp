@@ -27,7 +27,9 @@ inline json::value documented_json() {
   return value.ok() ? *value : json::value(nullptr);
 }
 
-inline Result<std::shared_ptr<const Manifest>> parse(const json::value& value) { return Manifest::parse(json::serialize(value)); }
+inline Result<std::shared_ptr<const Manifest>> parse(const json::value& value) {
+  return Manifest::parse(json::serialize(value));
+}
 
 inline std::shared_ptr<const Manifest> must(const json::value& value) {
   auto manifest = parse(value);

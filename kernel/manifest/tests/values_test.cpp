@@ -37,9 +37,11 @@ std::string message_of(const std::vector<Field>& fields, std::string_view text) 
 }
 
 TEST(Decode, integers_in_range_arrive_as_declared) {
-  std::vector<Field> fields = {field("a", FieldType::kU8), field("b", FieldType::kU64), field("c", FieldType::kI64),
-                               field("d", FieldType::kU128)};
-  Decoded d(fields, R"({"a":255,"b":"18446744073709551615","c":-9007199254740991,"d":"340282366920938463463374607431768211455"})");
+  std::vector<Field> fields = {field("a", FieldType::kU8), field("b", FieldType::kU64),
+                               field("c", FieldType::kI64), field("d", FieldType::kU128)};
+  Decoded d(
+      fields,
+      R"({"a":255,"b":"18446744073709551615","c":-9007199254740991,"d":"340282366920938463463374607431768211455"})");
   ASSERT_FALSE(d.error) << d.error->message;
   EXPECT_EQ(d.values[0].num, 255u);
   EXPECT_EQ(d.values[0].type, TB_TYPE_U64);
@@ -53,17 +55,20 @@ TEST(Decode, integers_in_range_arrive_as_declared) {
 TEST(Decode, integers_that_are_none_are_refused_with_the_field) {
   const std::vector<Field> fields = {field("a", FieldType::kU64)};
   EXPECT_EQ(message_of(fields, R"({"a":1.5})"), "a: expected u64 up to 2^64-1, found a fraction");
-  EXPECT_EQ(message_of(fields, R"({"a":1.0})"), "a: expected u64 up to 2^64-1, found a number with a fraction or an exponent");
-  EXPECT_EQ(message_of(fields, R"({"a":1e3})"), "a: expected u64 up to 2^64-1, found a number with a fraction or an exponent");
+  EXPECT_EQ(message_of(fields, R"({"a":1.0})"),
+            "a: expected u64 up to 2^64-1, found a number with a fraction or an exponent");
+  EXPECT_EQ(message_of(fields, R"({"a":1e3})"),
+            "a: expected u64 up to 2^64-1, found a number with a fraction or an exponent");
   EXPECT_EQ(message_of(fields, R"({"a":-0})"), "a: expected u64 up to 2^64-1, found -0");
   EXPECT_EQ(message_of(fields, R"({"a":-1})"), "a: expected u64 up to 2^64-1, found -1");
   EXPECT_EQ(message_of(fields, R"({"a":true})"), "a: expected u64 up to 2^64-1, found true");
   EXPECT_EQ(message_of(fields, R"({"a":null})"), "a: expected u64 up to 2^64-1, found null");
-  for (const char* text : {R"({"a":"01"})", R"({"a":""})", R"({"a":"+1"})", R"({"a":" 1"})", R"({"a":"-1"})", R"({"a":"0x1"})",
-                           R"({"a":"18446744073709551616"})"}) {
+  for (const char* text : {R"({"a":"01"})", R"({"a":""})", R"({"a":"+1"})", R"({"a":" 1"})",
+                           R"({"a":"-1"})", R"({"a":"0x1"})", R"({"a":"18446744073709551616"})"}) {
     EXPECT_NE(message_of(fields, text), "ok") << text;
   }
-  for (const char* text : {R"({"a":9007199254740992})", R"({"a":18446744073709551615})", R"({"a":1e300})"}) {
+  for (const char* text :
+       {R"({"a":9007199254740992})", R"({"a":18446744073709551615})", R"({"a":1e300})"}) {
     Decoded d(fields, text);
     ASSERT_TRUE(d.error) << text;
     EXPECT_EQ(d.error->hint, "send it as a decimal string");
@@ -85,9 +90,12 @@ TEST(Decode, ranges_hold_at_their_ends) {
 }
 
 TEST(Decode, the_first_bad_field_in_declared_order_is_named_and_unknown_ones_last) {
-  const std::vector<Field> fields = {field("kwh_consumed", FieldType::kU64), field("id", FieldType::kString)};
-  EXPECT_EQ(message_of(fields, R"({"kwh_consumd":1,"id":5})"), "kwh_consumed: missing, expected u64 up to 2^64-1");
-  EXPECT_EQ(message_of(fields, R"({"zzz":1,"id":5,"kwh_consumed":1})"), "id: expected text, found 5");
+  const std::vector<Field> fields = {field("kwh_consumed", FieldType::kU64),
+                                     field("id", FieldType::kString)};
+  EXPECT_EQ(message_of(fields, R"({"kwh_consumd":1,"id":5})"),
+            "kwh_consumed: missing, expected u64 up to 2^64-1");
+  EXPECT_EQ(message_of(fields, R"({"zzz":1,"id":5,"kwh_consumed":1})"),
+            "id: expected text, found 5");
   Decoded d(fields, R"({"kwh_consumd":1,"id":"x","kwh_consumed":1})");
   ASSERT_TRUE(d.error);
   EXPECT_EQ(d.error->field, "kwh_consumd");
@@ -107,7 +115,8 @@ TEST(Decode, aliases_defaults_and_absent_fields) {
   ASSERT_FALSE(alias.error);
   EXPECT_EQ(alias.values[0].num, 7u);
   EXPECT_EQ(alias.values[1].type, TB_TYPE_NONE);
-  EXPECT_EQ(message_of({a, b}, R"({"limit":7,"page_size":7})"), "page_size: given twice, as 'page_size' and as 'limit'");
+  EXPECT_EQ(message_of({a, b}, R"({"limit":7,"page_size":7})"),
+            "page_size: given twice, as 'page_size' and as 'limit'");
 }
 
 TEST(Decode, params_may_be_a_list_in_the_order_of_the_fields) {
@@ -128,19 +137,24 @@ TEST(Decode, hex_becomes_bytes_and_a_hash_has_32) {
   EXPECT_EQ(to_view(d.values[0].str), "\xab\xcd");
   EXPECT_EQ(d.values[0].type, TB_TYPE_BYTES);
   EXPECT_EQ(message_of({bytes}, R"({"b":""})"), "ok");
-  EXPECT_EQ(message_of({bytes}, R"({"b":"abc"})"), "b: expected hex of at most 2 bytes, found an odd number of hex digits");
-  EXPECT_EQ(message_of({bytes}, R"({"b":"zz"})"), "b: expected hex of at most 2 bytes, found a character that is no hex digit");
-  EXPECT_EQ(message_of({bytes}, R"({"b":"aabbcc"})"), "b: expected hex of at most 2 bytes, found 3 bytes");
+  EXPECT_EQ(message_of({bytes}, R"({"b":"abc"})"),
+            "b: expected hex of at most 2 bytes, found an odd number of hex digits");
+  EXPECT_EQ(message_of({bytes}, R"({"b":"zz"})"),
+            "b: expected hex of at most 2 bytes, found a character that is no hex digit");
+  EXPECT_EQ(message_of({bytes}, R"({"b":"aabbcc"})"),
+            "b: expected hex of at most 2 bytes, found 3 bytes");
   const std::string digits(64, 'F');
   EXPECT_EQ(message_of({hash}, "{\"h\":\"" + digits + "\"}"), "ok");
-  EXPECT_EQ(message_of({hash}, "{\"h\":\"" + digits + "00\"}"), "h: expected 64 hex digits, found 33 bytes");
+  EXPECT_EQ(message_of({hash}, "{\"h\":\"" + digits + "00\"}"),
+            "h: expected 64 hex digits, found 33 bytes");
 }
 
 TEST(Decode, texts_by_length_in_bytes_and_by_choice) {
   Field text = field("t", FieldType::kString);
   text.min = 1, text.max = 4;
   EXPECT_EQ(message_of({text}, "{\"t\":\"\u00e9\u00e9\"}"), "ok");
-  EXPECT_EQ(message_of({text}, "{\"t\":\"\u00e9\u00e9x\"}"), "t: expected text of 1..4 bytes, found 5 bytes");
+  EXPECT_EQ(message_of({text}, "{\"t\":\"\u00e9\u00e9x\"}"),
+            "t: expected text of 1..4 bytes, found 5 bytes");
   Field choice = field("c", FieldType::kString);
   choice.choices = {"Open", "Resolved"};
   EXPECT_NE(message_of({choice}, R"({"c":"open"})"), "ok");
@@ -165,7 +179,8 @@ TEST(Decode, addresses_are_checked_and_spelled_in_lower_case) {
   EXPECT_EQ(to_view(d.values[0].str), address);
   std::string broken = address;
   broken.back() = broken.back() == 'q' ? 'p' : 'q';
-  EXPECT_EQ(message_of(fields, "{\"a\":\"" + broken + "\"}"), "a: expected an address tb1..., found text that is not a valid address");
+  EXPECT_EQ(message_of(fields, "{\"a\":\"" + broken + "\"}"),
+            "a: expected an address tb1..., found text that is not a valid address");
 }
 
 TEST(Decode, paths_lead_to_what_is_inside) {
@@ -178,9 +193,11 @@ TEST(Decode, paths_lead_to_what_is_inside) {
   ASSERT_FALSE(d.error) << d.error->message;
   ASSERT_EQ(d.values[0].count, 2u);
   EXPECT_EQ(d.values[0].items[1].items[1].num, 3u);
-  EXPECT_EQ(message_of({list}, "{\"keys\":[" + good + ",{}]}"), "keys[1].public_key_hex: missing, expected 64 hex digits");
+  EXPECT_EQ(message_of({list}, "{\"keys\":[" + good + ",{}]}"),
+            "keys[1].public_key_hex: missing, expected 64 hex digits");
   EXPECT_EQ(message_of({list}, "{\"keys\":[5]}"), "keys[0]: expected an object, found 5");
-  EXPECT_EQ(message_of({list}, "{\"keys\":[1,2,3,4]}"), "keys: expected a list of at most 3 entries, found 4 entries");
+  EXPECT_EQ(message_of({list}, "{\"keys\":[1,2,3,4]}"),
+            "keys: expected a list of at most 3 entries, found 4 entries");
 }
 
 TEST(Decode, any_takes_all_but_fractions) {
@@ -209,8 +226,10 @@ TEST(JsonOut, writes_members_in_the_order_in_which_they_come) {
   api(out).put_null(out, tb_str{});
   api(out).begin_record(out, tb_str{});
   api(out).put_str(out, to_str("q\""), to_str("a\n\u00e9"));
-  EXPECT_EQ(json.finish(), "{\"z\":9007199254740991,\"y\":\"9007199254740992\",\"n\":\"-9223372036854775808\","
-                           "\"u\":\"18446744073709551616\",\"s\":-0.05,\"b\":\"01ff\",\"l\":[true,null,{\"q\\\"\":\"a\\n\u00e9\"}]}");
+  EXPECT_EQ(json.finish(),
+            "{\"z\":9007199254740991,\"y\":\"9007199254740992\",\"n\":\"-9223372036854775808\","
+            "\"u\":\"18446744073709551616\",\"s\":-0.05,\"b\":\"01ff\",\"l\":[true,null,{\"q\\\"\":"
+            "\"a\\n\u00e9\"}]}");
 }
 
 TEST(JsonOut, the_root_may_be_a_list_or_one_value) {
@@ -226,7 +245,9 @@ TEST(JsonOut, the_root_may_be_a_list_or_one_value) {
 
 TEST(JsonOut, canonical_sorts_by_utf16_like_the_canonical_form_of_base) {
   JsonOut out(true);
-  const json::value tree = parsed("{\"b\":{\"z\":1,\"a\":[{\"y\":1,\"x\":2}]},\"\xf0\x9f\x98\x80\":1,\"\xef\xbc\xa1\":2,\"a\":\"t\\u0001\",\"\u00e9\":null}");
+  const json::value tree = parsed(
+      "{\"b\":{\"z\":1,\"a\":[{\"y\":1,\"x\":2}]},\"\xf0\x9f\x98\x80\":1,\"\xef\xbc\xa1\":2,\"a\":"
+      "\"t\\u0001\",\"\u00e9\":null}");
   for (const auto& member : tree.get_object()) write_json(out.out(), member.key(), member.value());
   Result<std::string> expected = canonical_json(tree);
   ASSERT_TRUE(expected.ok());
@@ -243,17 +264,36 @@ TEST(JsonOut, misuse_is_told_and_gives_no_text) {
     return json.error();
   };
   EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).end(o); }), "end without begin");
-  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).end(o); }), "end without begin");
-  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_str(o, to_str("a"), to_str("\xff")); }), "invalid UTF-8");
-  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_str(o, to_str("a"), to_str("\xed\xa0\x80")); }), "invalid UTF-8");
-  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).put_null(o, tb_str{}); }), "a member without a name");
-  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_null(o, tb_str{}), api(o).put_null(o, tb_str{}); }), "put after the end");
-  EXPECT_EQ(error_of(true, [](tb_out* o) { api(o).put_scaled(o, to_str("a"), 1, 1); }), "put_scaled in what is hashed");
-  EXPECT_EQ(error_of(true, [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).put_null(o, to_str("a")); }), "member 'a' was put twice");
-  EXPECT_EQ(error_of(false, [](tb_out* o) { for (int i = 0; i < 70; ++i) api(o).begin_list(o, to_str("l")); }), "more than 64 levels");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).end(o); }),
+            "end without begin");
+  EXPECT_EQ(error_of(false, [](tb_out* o) { api(o).put_str(o, to_str("a"), to_str("\xff")); }),
+            "invalid UTF-8");
+  EXPECT_EQ(
+      error_of(false, [](tb_out* o) { api(o).put_str(o, to_str("a"), to_str("\xed\xa0\x80")); }),
+      "invalid UTF-8");
+  EXPECT_EQ(
+      error_of(false,
+               [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).put_null(o, tb_str{}); }),
+      "a member without a name");
+  EXPECT_EQ(error_of(false,
+                     [](tb_out* o) { api(o).put_null(o, tb_str{}), api(o).put_null(o, tb_str{}); }),
+            "put after the end");
+  EXPECT_EQ(error_of(true, [](tb_out* o) { api(o).put_scaled(o, to_str("a"), 1, 1); }),
+            "put_scaled in what is hashed");
+  EXPECT_EQ(
+      error_of(true,
+               [](tb_out* o) { api(o).put_null(o, to_str("a")), api(o).put_null(o, to_str("a")); }),
+      "member 'a' was put twice");
+  EXPECT_EQ(error_of(false,
+                     [](tb_out* o) {
+                       for (int i = 0; i < 70; ++i) api(o).begin_list(o, to_str("l"));
+                     }),
+            "more than 64 levels");
   const std::string big(1000, 'x');
-  EXPECT_EQ(error_of(false, [&](tb_out* o) { api(o).put_str(o, to_str("a"), to_str(big)); }), "more than 1000 bytes");
-  EXPECT_EQ(error_of(false, [&](tb_out* o) { api(o).put_bytes(o, to_str("a"), to_str(big)); }), "more than 1000 bytes");
+  EXPECT_EQ(error_of(false, [&](tb_out* o) { api(o).put_str(o, to_str("a"), to_str(big)); }),
+            "more than 1000 bytes");
+  EXPECT_EQ(error_of(false, [&](tb_out* o) { api(o).put_bytes(o, to_str("a"), to_str(big)); }),
+            "more than 1000 bytes");
 }
 
 TEST(ValueOut, keeps_the_tree_that_json_says) {
@@ -261,7 +301,8 @@ TEST(ValueOut, keeps_the_tree_that_json_says) {
   ValueArena arena;
   const json::value tree = parsed(text);
   ValueOut values(arena);
-  for (const auto& member : tree.get_object()) write_json(values.out(), member.key(), member.value());
+  for (const auto& member : tree.get_object())
+    write_json(values.out(), member.key(), member.value());
   const tb_value* root = values.finish();
   ASSERT_EQ(root->type, TB_TYPE_RECORD);
   JsonOut json;
