@@ -77,11 +77,10 @@ void Acceptor::take_many() {
   int error = 0;
   for (int i = 0; socket_ && i < kBatch; ++i) {
     if (take_one(&error)) continue;
-    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
-      core_->accept_failures.fetch_add(1);
-      return back_off();
-    }
-    break;
+    if (error == EAGAIN) break;
+    // No descriptors or no memory, most likely. Waiting for readiness would return at once.
+    core_->accept_failures.fetch_add(1);
+    return back_off();
   }
   if (socket_) wait();
 }

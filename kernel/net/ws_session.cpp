@@ -23,6 +23,37 @@ using Error = boost::system::error_code;
 
 constexpr std::size_t kMaxReason = 123;  // RFC 6455, 5.5.1
 
+// What handlers get. Weak, because a handler keeps its peer and the session its handler: no circle.
+class PeerHandle final : public WsPeer {
+ public:
+  PeerHandle(std::weak_ptr<WsPeer> session, std::size_t max_queue)
+      : session_(std::move(session)), max_queue_(max_queue) {}
+  bool send(std::string text) override {
+    const auto session = session_.lock();
+    return session && session->send(std::move(text));
+  }
+  void close(std::uint16_t code, std::string_view reason) override {
+    if (const auto session = session_.lock()) session->close(code, reason);
+  }
+  std::size_t queue_size() const override {
+    const auto session = session_.lock();
+    return session ? session->queue_size() : 0;
+  }
+  std::size_t max_queue() const override { return max_queue_; }
+  std::size_t drop_queue() override {
+    const auto session = session_.lock();
+    return session ? session->drop_queue() : 0;
+  }
+  bool is_open() const override {
+    const auto session = session_.lock();
+    return session && session->is_open();
+  }
+
+ private:
+  const std::weak_ptr<WsPeer> session_;
+  const std::size_t max_queue_;
+};
+
 template <class Stream>
 class WsSession final : public Connection, public WsPeer {
  public:
@@ -50,7 +81,8 @@ class WsSession final : public Connection, public WsPeer {
       self->received_ = std::string();
       if (error || self->finished_) return self->finish();
       self->opened_ = true;
-      self->handler_->on_open(std::static_pointer_cast<WsPeer>(self));
+      self->handler_->on_open(std::make_shared<PeerHandle>(std::static_pointer_cast<WsPeer>(self),
+                                                           self->max_queue()));
       if (self->core_->draining.load()) self->close(websocket::going_away, "server stops");
       self->read();
     });
@@ -213,7 +245,7 @@ class WsSession final : public Connection, public WsPeer {
     Error ignored;
     beast::get_lowest_layer(ws_).close(ignored);
     if (opened_) handler_->on_close();
-    handler_.reset();  // it may hold us
+    handler_.reset();
   }
 
   const NetExecutor executor_;

@@ -152,6 +152,30 @@ TEST_F(HttpServerTest, refuses_more_connections_than_allowed_and_takes_them_agai
   EXPECT_TRUE(contains(again.read_until("GET /echo "), "200 OK"));
 }
 
+TEST_F(HttpServerTest, a_crowd_is_refused_at_once_while_those_inside_are_served) {
+  HttpLimits limits;
+  limits.connections = 10;
+  server.set_limits(limits);
+  listen();
+  std::vector<std::unique_ptr<RawClient>> inside;
+  for (int i = 0; i < 10; ++i) {
+    inside.push_back(std::make_unique<RawClient>(port()));
+    inside.back()->send(kGetEcho);
+    inside.back()->read_until("GET /echo ");
+  }
+  std::vector<std::unique_ptr<RawClient>> crowd;
+  for (int i = 0; i < 300; ++i) crowd.push_back(std::make_unique<RawClient>(port()));
+  for (const auto& client : crowd) {
+    EXPECT_TRUE(client->read_to_end().starts_with("HTTP/1.1 503 "));
+  }
+  EXPECT_EQ(server.stats().refused_connections, 300u);
+  EXPECT_EQ(server.stats().connections, 10u);
+  for (const auto& client : inside) {
+    client->send(kGetEcho);
+    EXPECT_TRUE(contains(client->read_until("GET /echo "), "200 OK"));
+  }
+}
+
 HttpLimits short_limits() {
   HttpLimits limits;
   limits.header_timeout_ms = 100;
