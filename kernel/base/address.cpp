@@ -65,7 +65,8 @@ std::string encode(const Hash& payload) {
   put(bits << (5 - held));
   for (std::size_t i = 0; i < kChecksumSymbols; ++i) state = polymod_step(state, 0);
   state ^= kBech32m;
-  for (unsigned i = 0; i < kChecksumSymbols; ++i) out.push_back(kAlphabet[state >> 5 * (5 - i) & 31]);
+  for (unsigned i = 0; i < kChecksumSymbols; ++i)
+    out.push_back(kAlphabet[state >> 5 * (5 - i) & 31]);
   return out;
 }
 

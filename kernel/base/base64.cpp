@@ -17,11 +17,11 @@ Result<Bytes> decode(std::string_view text, int variant) {
   Bytes out(text.size() / 4 * 3 + 3, '\0');
   std::size_t size = 0;
   const char* end = nullptr;
-  int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(),
-                                 text.size(), nullptr, &size, &end, variant);
+  int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(),
+                                 text.data(), text.size(), nullptr, &size, &end, variant);
   if (failed != 0 || end != text.data() + text.size()) {
-    return Status(Code::kInvalid, "not valid Base64 at character " +
-                                      std::to_string(end ? end - text.data() : 0));
+    return Status(Code::kInvalid,
+                  "not valid Base64 at character " + std::to_string(end ? end - text.data() : 0));
   }
   out.resize(size);
   return out;

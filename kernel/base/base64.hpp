@@ -1,5 +1,6 @@
-// Base64 texts (RFC 4648): the padded standard form of key files, and the URL form without padding of tokens.
-// Decoding is strict: another character, wrong padding, blanks or non-zero spare bits are kInvalid. [any]
+// Base64 texts (RFC 4648): the padded standard form of key files, and the URL form without padding
+// of tokens. Decoding is strict: another character, wrong padding, blanks or non-zero spare bits
+// are kInvalid. [any]
 #pragma once
 
 #include <string>

@@ -54,11 +54,22 @@ void compress(const Words& cv, const void* block, std::uint64_t counter, std::si
               std::uint32_t flags, Words& out) {
   std::uint32_t m[16];
   std::memcpy(m, block, kBlockBytes);
-  std::uint32_t s[16] = {cv[0], cv[1], cv[2], cv[3], cv[4], cv[5], cv[6], cv[7],
-                         kBlake3Iv[0], kBlake3Iv[1], kBlake3Iv[2], kBlake3Iv[3],
+  std::uint32_t s[16] = {cv[0],
+                         cv[1],
+                         cv[2],
+                         cv[3],
+                         cv[4],
+                         cv[5],
+                         cv[6],
+                         cv[7],
+                         kBlake3Iv[0],
+                         kBlake3Iv[1],
+                         kBlake3Iv[2],
+                         kBlake3Iv[3],
                          static_cast<std::uint32_t>(counter),
                          static_cast<std::uint32_t>(counter >> 32),
-                         static_cast<std::uint32_t>(length), flags};
+                         static_cast<std::uint32_t>(length),
+                         flags};
   mix_round<0>(s, m);
   mix_round<1>(s, m);
   mix_round<2>(s, m);
@@ -112,8 +123,8 @@ Blake3::Blake3() {
   chunk_.blocks_compressed = 0;
 }
 
-// `total_chunks` counts this one; each zero bit below its lowest one bit is a pair of subtrees of equal
-// size that is complete now.
+// `total_chunks` counts this one; each zero bit below its lowest one bit is a pair of subtrees of
+// equal size that is complete now.
 void Blake3::add_chunk_cv(const std::uint32_t cv[8], std::uint64_t total_chunks) {
   Words merged;
   std::memcpy(merged, cv, sizeof merged);
@@ -124,7 +135,8 @@ void Blake3::add_chunk_cv(const std::uint32_t cv[8], std::uint64_t total_chunks)
   std::memcpy(stack_[stack_len_++], merged, sizeof merged);
 }
 
-// The last block of a chunk and the last chunk stay open until more input shows that they are not the end.
+// The last block of a chunk and the last chunk stay open until more input shows that they are not
+// the end.
 Blake3& Blake3::update(BytesView data) {
   auto chunk_size = [this] { return chunk_.blocks_compressed * kBlockBytes + chunk_.block_len; };
   auto open_next_chunk = [this](std::uint64_t counter) {
@@ -141,9 +153,11 @@ Blake3& Blake3::update(BytesView data) {
       open_next_chunk(chunk_.counter + 1);
     }
     if (chunk_size() == 0 && data.size() > kChunkBytes) {
-      // Whole chunks that are not the last, straight from the input: many at once where that is possible.
+      // Whole chunks that are not the last, straight from the input: many at once where that is
+      // possible.
       Words cvs[internal::kMaxWideChunks];
-      std::size_t n = internal::hash_wide_chunks(data.substr(0, data.size() - 1), chunk_.counter, cvs);
+      std::size_t n =
+          internal::hash_wide_chunks(data.substr(0, data.size() - 1), chunk_.counter, cvs);
       if (n == 0) hash_chunk(data.data(), kChunkBytes, chunk_.counter, 0, cvs[n++]);
       for (std::size_t i = 0; i < n; ++i) add_chunk_cv(cvs[i], chunk_.counter + i + 1);
       data.remove_prefix(n * kChunkBytes);

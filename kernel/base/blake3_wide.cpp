@@ -5,7 +5,8 @@ namespace blockd::internal {
 #if defined(__x86_64__)
 namespace {
 
-// Eight lanes, one a chunk. GCC and clang compile the plain operators to AVX2 in functions with that target.
+// Eight lanes, one a chunk. GCC and clang compile the plain operators to AVX2 in functions with
+// that target.
 using Lanes = std::uint32_t __attribute__((vector_size(32)));
 constexpr int kLanes = 8;
 static_assert(kLanes == kMaxWideChunks);

@@ -26,7 +26,8 @@ struct Blake3Schedule {
   constexpr const std::uint8_t (&operator[](std::size_t round) const)[16] { return order[round]; }
 };
 
-// Which message word goes where in each round: the permutation of the paper, table 2, applied 0 to 6 times.
+// Which message word goes where in each round: the permutation of the paper, table 2, applied 0 to
+// 6 times.
 constexpr Blake3Schedule make_blake3_schedule() {
   constexpr std::uint8_t kPermutation[16] = {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
   Blake3Schedule out{};
@@ -38,8 +39,8 @@ constexpr Blake3Schedule make_blake3_schedule() {
 }
 inline constexpr Blake3Schedule kBlake3Schedule = make_blake3_schedule();
 
-// Hashes the first `n` whole chunks of `data` into `cvs`, the first with number `counter`, none as the root,
-// and returns n: 8 when the processor can and that many are there, else 0.
+// Hashes the first `n` whole chunks of `data` into `cvs`, the first with number `counter`, none as
+// the root, and returns n: 8 when the processor can and that many are there, else 0.
 std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
                              std::uint32_t (&cvs)[kMaxWideChunks][8]);
 

@@ -45,8 +45,8 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Unique among the threads of this process by the counter and among processes by the pid; what a dead
-// process left under the same name is refused by O_EXCL and the next number is taken.
+// Unique among the threads of this process by the counter and among processes by the pid; what a
+// dead process left under the same name is refused by O_EXCL and the next number is taken.
 std::string temporary_name(const std::string& path) {
   static std::atomic<std::uint64_t> counter{0};
   return path + "." + std::to_string(::getpid()) + "." + std::to_string(++counter) + ".tmp";
@@ -109,8 +109,8 @@ Result<Bytes> read_file(const std::string& path, std::uint64_t max_bytes) {
     if (n < 0 && errno != EINTR) return errno_status("cannot read " + path);
     out.resize(old_size + static_cast<std::size_t>(n < 0 ? 0 : n));
     if (out.size() > max_bytes) {
-      return Status(Code::kLimit,
-                    path + ": larger than the " + std::to_string(max_bytes) + " bytes allowed here");
+      return Status(Code::kLimit, path + ": larger than the " + std::to_string(max_bytes) +
+                                      " bytes allowed here");
     }
     if (n == 0) return out;
   }
@@ -146,7 +146,8 @@ Status make_directories(const std::string& path, unsigned mode) {
   }
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return errno_status("cannot look at " + path);
-  if (!S_ISDIR(info.st_mode)) return Status(Code::kInvalid, path + ": there is a file, not a directory");
+  if (!S_ISDIR(info.st_mode))
+    return Status(Code::kInvalid, path + ": there is a file, not a directory");
   return {};
 }
 

@@ -29,16 +29,16 @@ std::string to_hex(BytesView data) {
 Result<Bytes> from_hex(std::string_view text) {
   if (text.starts_with("0x")) text.remove_prefix(2);
   if (text.size() % 2 != 0) {
-    return Status(Code::kInvalid, "hex text has an odd number of digits (" +
-                                      std::to_string(text.size()) + ")");
+    return Status(Code::kInvalid,
+                  "hex text has an odd number of digits (" + std::to_string(text.size()) + ")");
   }
   Bytes out(text.size() / 2, '\0');
   for (std::size_t i = 0; i < out.size(); ++i) {
     int high = nibble(text[2 * i]);
     int low = nibble(text[2 * i + 1]);
     if (high < 0 || low < 0) {
-      return Status(Code::kInvalid, "not a hex digit at character " +
-                                        std::to_string(2 * i + (high < 0 ? 0 : 1)));
+      return Status(Code::kInvalid,
+                    "not a hex digit at character " + std::to_string(2 * i + (high < 0 ? 0 : 1)));
     }
     out[i] = static_cast<char>(high << 4 | low);
   }

@@ -1,22 +1,24 @@
 #include "kernel/base/json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
-#include <deque>
+#include <forward_list>
 #include <limits>
 #include <vector>
 
 namespace blockd {
 namespace {
 
+constexpr std::size_t kUsualNames = 32;      // open at one time in a request
 constexpr std::size_t kMaxNameLength = 128;  // longer words are compared by their beginning
 
 std::string_view std_view(json::string_view s) { return {s.data(), s.size()}; }
 
-// Receives what the parser meets and builds the value; besides, it keeps the names of the objects that are
-// still open, to find a repeated one when the object ends.
+// Receives what the parser meets and builds the value; besides, it keeps the names of the objects
+// that are still open, to find a repeated one when the object ends.
 class Builder {
  public:
   // Limits of the parser's handler concept: the input has one, and it is the caller's.
@@ -28,6 +30,7 @@ class Builder {
   Builder(std::string_view text, json::storage_ptr storage)
       : text_(text), stack_({}, scratch_, sizeof scratch_) {
     stack_.reset(std::move(storage));
+    names_.reserve(kUsualNames);
   }
 
   json::value release() { return stack_.release(); }
@@ -86,15 +89,16 @@ class Builder {
   bool on_comment(json::string_view, json::error_code&) { return true; }
 
  private:
-  // A name without escapes stands in the input as it is and is borrowed from there; others are copied.
+  // A name without escapes stands in the input as it is and is borrowed from there; others are
+  // copied.
   std::string_view name(json::string_view last_part) {
     const bool borrowed = partial_.empty() && last_part.data() >= text_.data() &&
                           last_part.data() + last_part.size() <= text_.data() + text_.size();
     if (borrowed) return std_view(last_part);
     partial_.append(last_part.data(), last_part.size());
-    copies_.push_back(std::move(partial_));
+    copies_.push_front(std::move(partial_));
     partial_.clear();
-    return copies_.back();
+    return copies_.front();
   }
 
   // Looks at the last `n` names; may reorder them, they are dropped next.
@@ -123,19 +127,21 @@ class Builder {
   unsigned char scratch_[2048];
   json::value_stack stack_;
   std::vector<std::string_view> names_;
-  std::deque<std::string> copies_;
+  std::forward_list<std::string> copies_;  // costs nothing while empty
   std::string partial_;
   std::string repeated_;
 };
 
 Status parse_failure(const json::error_code& ec, std::size_t offset, const std::string& repeated) {
   std::string where = "JSON at byte " + std::to_string(offset) + ": ";
-  if (!repeated.empty()) return Status(Code::kInvalid, where + "member \"" + repeated + "\" is repeated");
+  if (!repeated.empty())
+    return Status(Code::kInvalid, where + "member \"" + repeated + "\" is repeated");
   return Status(Code::kInvalid, where + ec.message());
 }
 
-// Order by UTF-16 code units without decoding. It differs from the order of the bytes in one case: the
-// characters above U+FFFF (lead byte F0 and up) are surrogates there and come before U+E000..U+FFFF (EE, EF).
+// Order by UTF-16 code units without decoding. It differs from the order of the bytes in one case:
+// the characters above U+FFFF (lead byte F0 and up) are surrogates there and come before
+// U+E000..U+FFFF (EE, EF).
 bool utf16_less(json::string_view a, json::string_view b) {
   std::size_t n = std::min(a.size(), b.size());
   std::size_t i = 0;
@@ -185,9 +191,8 @@ Status append_object(const json::object& object, std::string& out, int depth) {
     members[n++] = &member;
   }
   if (!sorted) {
-    std::sort(members, members + n, [](const auto* a, const auto* b) {
-      return utf16_less(a->key(), b->key());
-    });
+    std::sort(members, members + n,
+              [](const auto* a, const auto* b) { return utf16_less(a->key(), b->key()); });
   }
   return append_members(members, n, out, depth);
 }
@@ -333,9 +338,7 @@ std::optional<std::uint64_t> parse_u64(std::string_view digits) {
   return parse_digits<std::uint64_t>(digits);
 }
 
-std::optional<U128> parse_u128(std::string_view digits) {
-  return parse_digits<U128>(digits);
-}
+std::optional<U128> parse_u128(std::string_view digits) { return parse_digits<U128>(digits); }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   a = a.substr(0, kMaxNameLength);

@@ -18,7 +18,8 @@ constexpr std::string_view kPemEnd = "-----END TB KEYSTORE-----";
 constexpr std::string_view kPkcs8Begin = "-----BEGIN PRIVATE KEY-----";
 constexpr std::string_view kPkcs8End = "-----END PRIVATE KEY-----";
 // RFC 8410: SEQUENCE, version 0, id-Ed25519, OCTET STRING in OCTET STRING; the seed follows.
-constexpr std::string_view kPkcs8Ed25519("\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16);
+constexpr std::string_view kPkcs8Ed25519(
+    "\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20", 16);
 constexpr std::size_t kPemLine = 64;
 constexpr std::size_t kMaxText = 16 << 10;
 constexpr std::uint64_t kMinMemory = 8ull << 20;
@@ -58,7 +59,8 @@ bool derive(std::string_view password, const Sealed& sealed, Secret* key) {
 }
 
 // Exactly these members, no other.
-const json::object* object_with(const json::value& value, std::initializer_list<const char*> names) {
+const json::object* object_with(const json::value& value,
+                                std::initializer_list<const char*> names) {
   const json::object* object = value.if_object();
   if (object == nullptr || object->size() != names.size()) return nullptr;
   for (const char* name : names) {
@@ -78,7 +80,8 @@ std::uint64_t number_of(const json::object& object, std::string_view name) {
 }
 
 template <std::size_t N>
-Status read_hex(const json::object& object, std::string_view name, std::array<std::uint8_t, N>* out) {
+Status read_hex(const json::object& object, std::string_view name,
+                std::array<std::uint8_t, N>* out) {
   Result<std::array<std::uint8_t, N>> bytes = array_from_hex<N>(text_of(object, name));
   if (!bytes.ok()) return bytes.status().in("key file: " + std::string(name));
   *out = *bytes;
@@ -86,7 +89,8 @@ Status read_hex(const json::object& object, std::string_view name, std::array<st
 }
 
 // The text between the lines `begin` and `end`, without its line ends.
-std::optional<std::string> pem_body(std::string_view text, std::string_view begin, std::string_view end) {
+std::optional<std::string> pem_body(std::string_view text, std::string_view begin,
+                                    std::string_view end) {
   std::size_t from = text.find(begin);
   if (from == std::string_view::npos) return std::nullopt;
   from += begin.size();
@@ -193,7 +197,8 @@ std::string seal_keystore(const SigningKey& key, std::string_view key_id, std::s
                           const KeystoreParams& params) {
   const std::string body = to_base64(seal_keystore_json(key, key_id, password, params));
   std::string out(kPemBegin);
-  for (std::size_t i = 0; i < body.size(); i += kPemLine) out.append("\n").append(body, i, kPemLine);
+  for (std::size_t i = 0; i < body.size(); i += kPemLine)
+    out.append("\n").append(body, i, kPemLine);
   out.append("\n").append(kPemEnd).append("\n");
   return out;
 }
@@ -209,8 +214,9 @@ Result<SigningKey> open_keystore(std::string_view text, std::string_view passwor
   if (!sealed.ok()) return sealed.status();
   Secret key, seed;
   if (!derive(password, *sealed, &key)) {
-    return Status(Code::kUnavailable, "cannot open key file: not enough memory for its " +
-                                          std::to_string(sealed->mem_bytes >> 20) + " MiB",
+    return Status(Code::kUnavailable,
+                  "cannot open key file: not enough memory for its " +
+                      std::to_string(sealed->mem_bytes >> 20) + " MiB",
                   "free memory and try again");
   }
   const Status wrong(Code::kDenied, "wrong password or damaged key file");

@@ -22,7 +22,8 @@ void MerkleBuilder::add_leaf(const Hash& leaf) {
   ++count_;
 }
 
-// What waits is folded from the right: a lone subtree has moved up to where it meets its left neighbour.
+// What waits is folded from the right: a lone subtree has moved up to where it meets its left
+// neighbour.
 Hash MerkleBuilder::root() const {
   if (count_ == 0) return kZeroHash;
   auto level = static_cast<std::size_t>(std::countr_zero(count_));

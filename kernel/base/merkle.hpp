@@ -1,8 +1,10 @@
-// The one Merkle tree of blocks and snapshots (moloch spec 6.16): leaf(x) = H(00 || x), node(l, r) = H(01 || l || r),
-// the last node of an odd level moves up unchanged, and the root of nothing is 32 zero bytes. [any]
+// The one Merkle tree of blocks and snapshots (moloch spec 6.16): leaf(x) = H(00 || x), node(l, r)
+// = H(01 || l || r), the last node of an odd level moves up unchanged, and the root of nothing is
+// 32 zero bytes. [any]
 //
-// A path lists the siblings of a leaf from below; a level on which the node moves up has no element. Length
-// and directions follow from index and count, so a verifier takes them from nowhere else.
+// A path lists the siblings of a leaf from below; a level on which the node moves up has no
+// element. Length and directions follow from index and count, so a verifier takes them from nowhere
+// else.
 #pragma once
 
 #include <cstdint>

@@ -8,15 +8,16 @@ namespace {
 unsigned ones(std::uint64_t n) { return static_cast<unsigned>(std::popcount(n)); }
 bool bit(std::uint64_t n, unsigned i) { return (n >> i & 1) != 0; }
 
-// The root of the perfect subtree over 2^height leaves from `first_leaf` on comes right after its last leaf
-// and the inner nodes that this leaf completes.
+// The root of the perfect subtree over 2^height leaves from `first_leaf` on comes right after its
+// last leaf and the inner nodes that this leaf completes.
 std::uint64_t subtree_position(std::uint64_t first_leaf, unsigned height) {
   return mmr_leaf_position(first_leaf + (1ull << height) - 1) + height;
 }
 
 Status check_count(std::uint64_t leaf_count) {
   if (leaf_count <= kMmrMaxLeaves) return {};
-  return Status(Code::kInvalid, "MMR: " + std::to_string(leaf_count) + " leaves are more than 2^62");
+  return Status(Code::kInvalid,
+                "MMR: " + std::to_string(leaf_count) + " leaves are more than 2^62");
 }
 
 // Which mountain of `mountains` holds the leaf. REQUIRES: one does.
@@ -28,11 +29,11 @@ std::size_t mountain_of(const std::vector<MmrMountain>& mountains, std::uint64_t
 
 // How the mountains of `m` leaves become those of `n` (spec 6.6). REQUIRES: 0 < m < n.
 struct Growth {
-  unsigned b;              // the first bit from above in which m and n differ: the mountain that grew
-  std::uint64_t base;      // first leaf of that mountain = leaves in common mountains
-  unsigned common;         // old mountains above bit b
-  std::uint64_t rest;      // the bits of m below b: old mountains inside the one that grew
-  std::uint64_t right;     // the bits of n below b: mountains to its right
+  unsigned b;           // the first bit from above in which m and n differ: the mountain that grew
+  std::uint64_t base;   // first leaf of that mountain = leaves in common mountains
+  unsigned common;      // old mountains above bit b
+  std::uint64_t rest;   // the bits of m below b: old mountains inside the one that grew
+  std::uint64_t right;  // the bits of n below b: mountains to its right
   unsigned path_length;
 };
 
@@ -56,7 +57,9 @@ Growth growth(std::uint64_t m, std::uint64_t n) {
 
 Hash mmr_node(const Hash& left, const Hash& right) { return blake3({view(left), view(right)}); }
 
-std::uint64_t mmr_leaf_position(std::uint64_t leaf_index) { return 2 * leaf_index - ones(leaf_index); }
+std::uint64_t mmr_leaf_position(std::uint64_t leaf_index) {
+  return 2 * leaf_index - ones(leaf_index);
+}
 
 std::uint64_t mmr_size(std::uint64_t leaf_count) { return 2 * leaf_count - ones(leaf_count); }
 
@@ -78,7 +81,8 @@ Hash mmr_bag(std::span<const Hash> peaks) {
   return merged;
 }
 
-Result<std::vector<MmrNode>> mmr_append(const MmrNodes& nodes, std::uint64_t leaf_count, const Hash& leaf) {
+Result<std::vector<MmrNode>> mmr_append(const MmrNodes& nodes, std::uint64_t leaf_count,
+                                        const Hash& leaf) {
   if (leaf_count >= kMmrMaxLeaves) return Status(Code::kLimit, "MMR: it holds 2^62 leaves");
   std::vector<MmrNode> out = {{mmr_leaf_position(leaf_count), leaf}};
   auto parents = static_cast<unsigned>(std::countr_zero(leaf_count + 1));
@@ -142,7 +146,8 @@ Result<MmrInclusionProof> mmr_prove_inclusion(const MmrNodes& nodes, std::uint64
 bool mmr_verify_inclusion(const MmrInclusionProof& proof, const Hash& root) {
   const std::uint64_t n = proof.leaf_count;
   if (n > kMmrMaxLeaves || proof.leaf_index >= n) return false;
-  if (proof.mmr_size != mmr_size(n) || proof.position != mmr_leaf_position(proof.leaf_index)) return false;
+  if (proof.mmr_size != mmr_size(n) || proof.position != mmr_leaf_position(proof.leaf_index))
+    return false;
   const std::vector<MmrMountain> mountains = mmr_mountains(n);
   const std::size_t place = mountain_of(mountains, proof.leaf_index);
   const MmrMountain& mountain = mountains[place];
@@ -179,7 +184,8 @@ Result<std::vector<Hash>> mmr_prove_consistency(const MmrNodes& nodes, std::uint
   };
   if (g.rest != 0) {
     auto low = static_cast<unsigned>(std::countr_zero(old_count));
-    const std::uint64_t last = old_count - g.base - (1ull << low);  // the lowest old peak inside the mountain
+    const std::uint64_t last =
+        old_count - g.base - (1ull << low);  // the lowest old peak inside the mountain
     for (unsigned height = low; height < g.b; ++height) {
       const std::uint64_t block = last >> height;
       if (block % 2 == 0) TB_TRY(add(g.base + ((block + 1) << height), height));
@@ -202,7 +208,8 @@ bool mmr_verify_consistency(std::uint64_t old_count, std::uint64_t new_count, co
   if (old_count == 0) return old_root == kZeroHash && proof.empty();
   if (old_count == new_count) return old_root == new_root && proof.empty();
   const Growth g = growth(old_count, new_count);
-  const std::size_t expected = ones(old_count) + g.path_length + (g.rest == 0 ? 1u : 0u) + ones(g.right);
+  const std::size_t expected =
+      ones(old_count) + g.path_length + (g.rest == 0 ? 1u : 0u) + ones(g.right);
   if (proof.size() != expected) return false;
   const std::span<const Hash> old_peaks = proof.first(ones(old_count));
   if (mmr_bag(old_peaks) != old_root) return false;

@@ -1,9 +1,11 @@
-// Merkle mountain range over block hashes (moloch spec 6.4 to 6.6): an append-only list of 32-byte leaves whose
-// root at every earlier size stays provable, because nodes never change once they are stored.
+// Merkle mountain range over block hashes (moloch spec 6.4 to 6.6): an append-only list of 32-byte
+// leaves whose root at every earlier size stays provable, because nodes never change once they are
+// stored.
 //
-// A leaf is taken as it is, node(l, r) = BLAKE3(l || r), the root of nothing is 32 zero bytes. Nodes have
-// positions in the order in which they came to be. These are functions over a store of nodes that the caller
-// owns; they keep nothing. Sizes are leaf counts, at most kMmrMaxLeaves. [any]
+// A leaf is taken as it is, node(l, r) = BLAKE3(l || r), the root of nothing is 32 zero bytes.
+// Nodes have positions in the order in which they came to be. These are functions over a store of
+// nodes that the caller owns; they keep nothing. Sizes are leaf counts, at most kMmrMaxLeaves.
+// [any]
 #pragma once
 
 #include <cstdint>
@@ -49,8 +51,8 @@ struct MmrInclusionProof {
   Hash leaf{};
   std::vector<MmrSibling> siblings;  // from below
   std::uint64_t peak_position = 0;
-  std::vector<Hash> peaks;      // all, from the left
-  std::uint64_t mmr_size = 0;   // number of nodes
+  std::vector<Hash> peaks;     // all, from the left
+  std::uint64_t mmr_size = 0;  // number of nodes
   std::uint64_t leaf_count = 0;
 };
 
@@ -62,9 +64,10 @@ std::uint64_t mmr_size(std::uint64_t leaf_count);
 std::vector<MmrMountain> mmr_mountains(std::uint64_t leaf_count);
 Hash mmr_bag(std::span<const Hash> peaks);
 
-// The nodes that the next leaf brings, itself first, in the order of their positions: the caller stores them.
-// Errors: those of `nodes`; kLimit.
-Result<std::vector<MmrNode>> mmr_append(const MmrNodes& nodes, std::uint64_t leaf_count, const Hash& leaf);
+// The nodes that the next leaf brings, itself first, in the order of their positions: the caller
+// stores them. Errors: those of `nodes`; kLimit.
+Result<std::vector<MmrNode>> mmr_append(const MmrNodes& nodes, std::uint64_t leaf_count,
+                                        const Hash& leaf);
 
 // Errors of the next four: those of `nodes`; kInvalid when a size or index is out of range.
 Result<std::vector<Hash>> mmr_peaks(const MmrNodes& nodes, std::uint64_t leaf_count);
@@ -75,8 +78,8 @@ Result<MmrInclusionProof> mmr_prove_inclusion(const MmrNodes& nodes, std::uint64
 Result<std::vector<Hash>> mmr_prove_consistency(const MmrNodes& nodes, std::uint64_t old_count,
                                                 std::uint64_t new_count);
 
-// `root` comes from a trusted header, never from the proof. Every field of the proof must be what leaf index and
-// leaf count dictate.
+// `root` comes from a trusted header, never from the proof. Every field of the proof must be what
+// leaf index and leaf count dictate.
 bool mmr_verify_inclusion(const MmrInclusionProof& proof, const Hash& root);
 bool mmr_verify_consistency(std::uint64_t old_count, std::uint64_t new_count, const Hash& old_root,
                             const Hash& new_root, std::span<const Hash> proof);

@@ -8,10 +8,12 @@ namespace blockd {
 namespace {
 
 Status bad(std::string_view field) {
-  return Status(Code::kInvalid, "MMR case: " + std::string(field) + " is missing or of another form");
+  return Status(Code::kInvalid,
+                "MMR case: " + std::string(field) + " is missing or of another form");
 }
 
-// The first defect is kept and the reading goes on with zeros; the caller looks at status() at the end.
+// The first defect is kept and the reading goes on with zeros; the caller looks at status() at the
+// end.
 class Fields {
  public:
   explicit Fields(const json::value& value) : object_(value.if_object()) {
@@ -37,7 +39,8 @@ class Fields {
   }
   std::string_view text(std::string_view field) {
     const json::value* value = find(field);
-    if (value && value->is_string()) return {value->get_string().data(), value->get_string().size()};
+    if (value && value->is_string())
+      return {value->get_string().data(), value->get_string().size()};
     fail(field);
     return {};
   }
@@ -100,10 +103,14 @@ json::object proof_to_json(const MmrInclusionProof& proof) {
     siblings.push_back(json::object{{"hash", to_hex(sibling.hash)},
                                     {"position", sibling.right ? "right" : "left"}});
   }
-  return {{"leaf_index", number(proof.leaf_index)}, {"pos", number(proof.position)},
-          {"leaf", to_hex(proof.leaf)},             {"siblings", std::move(siblings)},
-          {"peak_pos", number(proof.peak_position)}, {"peaks", hex_list(proof.peaks)},
-          {"mmr_size", number(proof.mmr_size)},     {"leaf_count", number(proof.leaf_count)}};
+  return {{"leaf_index", number(proof.leaf_index)},
+          {"pos", number(proof.position)},
+          {"leaf", to_hex(proof.leaf)},
+          {"siblings", std::move(siblings)},
+          {"peak_pos", number(proof.peak_position)},
+          {"peaks", hex_list(proof.peaks)},
+          {"mmr_size", number(proof.mmr_size)},
+          {"leaf_count", number(proof.leaf_count)}};
 }
 
 Result<MmrInclusionProof> proof_from_json(const json::value& value) {
@@ -132,8 +139,10 @@ Result<json::value> replay_root(Fields& input) {
   TB_TRY(input.status());
   const MmrMemory mmr = build(leaves);
   json::array leaf_positions, peak_positions;
-  for (std::uint64_t i = 0; i < leaves.size(); ++i) leaf_positions.push_back(number(mmr_leaf_position(i)));
-  for (const MmrMountain& m : mmr_mountains(leaves.size())) peak_positions.push_back(number(m.peak_position));
+  for (std::uint64_t i = 0; i < leaves.size(); ++i)
+    leaf_positions.push_back(number(mmr_leaf_position(i)));
+  for (const MmrMountain& m : mmr_mountains(leaves.size()))
+    peak_positions.push_back(number(m.peak_position));
   return json::value{{"leaf_count", number(leaves.size())},
                      {"mmr_size", number(mmr_size(leaves.size()))},
                      {"leaves", hex_list(leaves)},
@@ -177,10 +186,11 @@ Result<json::value> replay_consistency(Fields& input) {
   if (!proof.ok()) return proof.status();
   const Hash old_root = *mmr_root(mmr, old_size);
   const Hash new_root = *mmr_root(mmr, new_size);
-  return json::value{{"old_root", to_hex(old_root)},
-                     {"new_root", to_hex(new_root)},
-                     {"proof", hex_list(*proof)},
-                     {"valid", mmr_verify_consistency(old_size, new_size, old_root, new_root, *proof)}};
+  return json::value{
+      {"old_root", to_hex(old_root)},
+      {"new_root", to_hex(new_root)},
+      {"proof", hex_list(*proof)},
+      {"valid", mmr_verify_consistency(old_size, new_size, old_root, new_root, *proof)}};
 }
 
 Result<json::value> replay_verify_consistency(Fields& input) {
@@ -190,7 +200,8 @@ Result<json::value> replay_verify_consistency(Fields& input) {
   const Hash new_root = input.hash("new_root");
   const std::vector<Hash> proof = input.hashes("proof");
   TB_TRY(input.status());
-  return json::value{{"valid", mmr_verify_consistency(old_size, new_size, old_root, new_root, proof)}};
+  return json::value{
+      {"valid", mmr_verify_consistency(old_size, new_size, old_root, new_root, proof)}};
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ class Log final : public BlockLog {
     return checkpoint_;
   }
   Result<Bytes> read(LogRecordType type, std::uint64_t height) const override;
-  Status visit(std::uint64_t from, const std::function<bool(const LogRecord&)>& visitor) const override;
+  Status visit(std::uint64_t from,
+               const std::function<bool(const LogRecord&)>& visitor) const override;
   Status prune_below(std::uint64_t height) override;
   std::uint64_t bytes() const override {
     std::shared_lock lock(mutex_);
@@ -90,7 +91,8 @@ class Log final : public BlockLog {
   // Opening.
   Result<std::vector<SegmentPtr>> open_segments();
   Status check_magic(const Segment& segment, bool last);
-  Status settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from, std::string* recovered);
+  Status settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
+                     std::string* recovered);
   Status index(const Segment& segment, const SegmentWalk& walk);
 
   // Appending.
@@ -154,7 +156,8 @@ Result<std::vector<SegmentPtr>> Log::open_segments() {
   return out;
 }
 
-// A new segment is synced before a record goes into it, so one without magic is either empty and new, or damaged.
+// A new segment is synced before a record goes into it, so one without magic is either empty and
+// new, or damaged.
 Status Log::check_magic(const Segment& segment, bool last) {
   Result<Bytes> magic = segment.file->read_at(0, kSegmentMagic.size());
   if (!magic.ok()) return magic.status();
@@ -163,14 +166,16 @@ Status Log::check_magic(const Segment& segment, bool last) {
   if (!size.ok()) return size.status();
   Result<TailCheck> content = check_tail(segment, 0, *size);
   if (!content.ok()) return content.status();
-  if (!last || !content->only_zeros) return damage(segment, 0, "this is not a segment of a block log");
+  if (!last || !content->only_zeros)
+    return damage(segment, 0, "this is not a segment of a block log");
   TB_TRY(segment.file->write_at(0, kSegmentMagic));
   return segment.file->sync();
 }
 
-// Verifies the payloads of the last segment from `verify_from` on, decides whether what is behind the good
-// records is a torn write or damage, and cuts it off.
-Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from, std::string* recovered) {
+// Verifies the payloads of the last segment from `verify_from` on, decides whether what is behind
+// the good records is a torn write or damage, and cuts it off.
+Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
+                        std::string* recovered) {
   std::string why = "a record that was not written completely";
   auto good = walk->records.begin();
   for (; good != walk->records.end(); ++good) {
@@ -187,10 +192,12 @@ Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t
   Result<TailCheck> tail = check_tail(segment, walk->end, walk->file_size);
   if (!tail.ok()) return tail.status();
   if (tail->witness) {
-    return damage(segment, walk->end, "the record here does not verify, but the one at offset " +
-                                          std::to_string(*tail->witness) + " was written after it had been synced");
+    return damage(segment, walk->end,
+                  "the record here does not verify, but the one at offset " +
+                      std::to_string(*tail->witness) + " was written after it had been synced");
   }
-  // A batch without its block is of no use; certificates and checkpoints right behind the last block are.
+  // A batch without its block is of no use; certificates and checkpoints right behind the last
+  // block are.
   auto keep = walk->records.end();
   for (auto it = walk->records.begin(); it != walk->records.end(); ++it) {
     if (it->type() == LogRecordType::kBlock) keep = walk->records.end();
@@ -201,7 +208,8 @@ Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t
   walk->records.erase(keep, walk->records.end());
   if (tail->only_zeros && !orphan) return {};
   *recovered = segment.path + ": cut off at offset " + std::to_string(walk->end) + " of " +
-               std::to_string(walk->file_size) + ": " + (tail->only_zeros ? "a batch without its block" : why);
+               std::to_string(walk->file_size) + ": " +
+               (tail->only_zeros ? "a batch without its block" : why);
   TB_TRY(segment.file->truncate(walk->end));
   walk->file_size = walk->end;
   return segment.file->sync();
@@ -212,8 +220,8 @@ Status Log::index(const Segment& segment, const SegmentWalk& walk) {
     const std::uint64_t height = record.header.height;
     const std::optional<std::uint64_t> last = last_block();
     if (record.type() == LogRecordType::kBlock && last && height != *last + 1) {
-      return damage(segment, record.offset, "block " + std::to_string(height) + " follows block " +
-                                                std::to_string(*last));
+      return damage(segment, record.offset,
+                    "block " + std::to_string(height) + " follows block " + std::to_string(*last));
     }
     publish({record.type(), height, {segment.id, record.offset}});
   }
@@ -231,7 +239,8 @@ Status Log::open(std::string* recovered) {
     TB_TRY(check_magic(*segment, last));
     Result<SegmentWalk> walk = walk_segment(*segment);
     if (!walk.ok()) return walk.status();
-    if (!last && walk->end != walk->file_size) return damage(*segment, walk->end, "the record here does not verify");
+    if (!last && walk->end != walk->file_size)
+      return damage(*segment, walk->end, "the record here does not verify");
     walks.push_back(std::move(*walk));
   }
   // Payloads are verified from the point that was durable when the newest checkpoint was written.
@@ -243,7 +252,9 @@ Status Log::open(std::string* recovered) {
   }
   for (std::uint32_t i = 0; i < walks.size(); ++i) {
     const Segment& segment = *(*segments)[i];
-    const std::uint64_t verify_from = i < from.segment ? kMaxSegmentBytes : i == from.segment ? from.offset : 0;
+    const std::uint64_t verify_from = i < from.segment    ? kMaxSegmentBytes
+                                      : i == from.segment ? from.offset
+                                                          : 0;
     if (i + 1 == walks.size()) {
       TB_TRY(settle_tail(segment, &walks[i], verify_from, recovered));
     } else {
@@ -284,15 +295,17 @@ Status Log::check_height(LogRecordType type, std::uint64_t height) const {
   } else if (height == *last + 1) {
     return {};
   }
-  return Status(Code::kInvalid, "block log " + dir_ + ": a record of block " + std::to_string(height) +
-                                    " cannot follow block " + (last ? std::to_string(*last) : "none"));
+  return Status(Code::kInvalid, "block log " + dir_ + ": a record of block " +
+                                    std::to_string(height) + " cannot follow block " +
+                                    (last ? std::to_string(*last) : "none"));
 }
 
 Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) {
   TB_TRY(refused());
   if (payload.size() > options_.max_record_bytes) {
-    return Status(Code::kLimit, "block log " + dir_ + ": a record of " + std::to_string(payload.size()) +
-                                    " bytes is above the limit of " + std::to_string(options_.max_record_bytes));
+    return Status(Code::kLimit,
+                  "block log " + dir_ + ": a record of " + std::to_string(payload.size()) +
+                      " bytes is above the limit of " + std::to_string(options_.max_record_bytes));
   }
   if (pending_.size() >= kMaxUnsynced) {
     return Status(Code::kLimit, "block log " + dir_ + ": " + std::to_string(kMaxUnsynced) +
@@ -314,8 +327,8 @@ Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) 
   return {};
 }
 
-// A segment ends between two blocks only, so that a batch and its block lie together and all that is
-// unsynced lies in the last segment.
+// A segment ends between two blocks only, so that a batch and its block lie together and all that
+// is unsynced lies in the last segment.
 Status Log::make_room(std::uint64_t height, std::uint64_t size) {
   if (!open_) {
     TB_TRY(start_segment(height));
@@ -395,7 +408,8 @@ void Log::publish(const Pending& record) {
     case LogRecordType::kBlock: {
       if (entries_.empty()) base_ = record.height;
       const bool has_batch = batch_ && batch_->height == record.height;
-      entries_.push_back({record.place.segment, has_batch ? batch_->place.offset : 0, record.place.offset, 0, 0});
+      entries_.push_back(
+          {record.place.segment, has_batch ? batch_->place.offset : 0, record.place.offset, 0, 0});
       batch_.reset();
       break;
     }
@@ -424,18 +438,21 @@ Result<Bytes> Log::read(LogRecordType type, std::uint64_t height) const {
       const Entry& entry = entries_[height - base_];
       if (type == LogRecordType::kBatch) place = {entry.segment, entry.batch};
       if (type == LogRecordType::kBlock) place = {entry.segment, entry.block};
-      if (type == LogRecordType::kCertificate) place = {entry.certificate_segment, entry.certificate};
+      if (type == LogRecordType::kCertificate)
+        place = {entry.certificate_segment, entry.certificate};
     }
     if (place.offset != 0) segment = segments_.at(place.segment);
   }
   if (!segment) {
-    return Status(Code::kNotFound, "block log " + dir_ + ": no such record of block " + std::to_string(height));
+    return Status(Code::kNotFound,
+                  "block log " + dir_ + ": no such record of block " + std::to_string(height));
   }
   std::uint64_t end = 0;
   Result<LogRecord> record = read_record(*segment, place.offset, &end);
   if (!record.ok()) return record.status().in("block " + std::to_string(height));
   if (record->type != type || record->height != height) {
-    return damage(*segment, place.offset, "the record of block " + std::to_string(height) + " is not here any more");
+    return damage(*segment, place.offset,
+                  "the record of block " + std::to_string(height) + " is not here any more");
   }
   return std::move(record->payload);
 }
@@ -498,7 +515,8 @@ Status Log::prune_below(std::uint64_t height) {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockLog>> BlockLog::open(Disk& disk, const std::string& dir, const BlockLogOptions& options,
+Result<std::unique_ptr<BlockLog>> BlockLog::open(Disk& disk, const std::string& dir,
+                                                 const BlockLogOptions& options,
                                                  std::string* recovered) {
   auto log = std::make_unique<Log>(disk, dir, options);
   TB_TRY(log->open(recovered));

@@ -7,7 +7,9 @@ namespace {
 
 std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-Status not_found(const std::string& path) { return Status(Code::kNotFound, path + ": no such file"); }
+Status not_found(const std::string& path) {
+  return Status(Code::kNotFound, path + ": no such file");
+}
 
 }  // namespace
 
@@ -51,7 +53,8 @@ class FaultDisk::File final : public DiskFile {
  private:
   Status alive() const {
     if (crashes_ == disk_.crashes_) return {};
-    return Status(Code::kAborted, path_ + ": the machine has lost power since this file was opened");
+    return Status(Code::kAborted,
+                  path_ + ": the machine has lost power since this file was opened");
   }
   FaultDisk& disk_;
   InodePtr inode_;
@@ -68,7 +71,8 @@ void FaultDisk::crash() {
   for (const auto& [path, unused] : all) {
     const auto before = durable_.find(path);
     const auto after = now_.find(path);
-    const bool same = before != durable_.end() && after != now_.end() && before->second == after->second;
+    const bool same =
+        before != durable_.end() && after != now_.end() && before->second == after->second;
     if (same || coin()) {
       if (after != now_.end()) left[path] = after->second;
     } else if (before != durable_.end()) {
@@ -130,7 +134,8 @@ std::uint64_t FaultDisk::used() const {
   return sum;
 }
 
-Status FaultDisk::write(Inode& inode, const std::string& path, std::uint64_t offset, BytesView data) {
+Status FaultDisk::write(Inode& inode, const std::string& path, std::uint64_t offset,
+                        BytesView data) {
   Status status;
   const std::uint64_t end = offset + data.size();
   if (capacity_ && end > inode.now.size()) {
@@ -144,7 +149,8 @@ Status FaultDisk::write(Inode& inode, const std::string& path, std::uint64_t off
   if (data.empty()) return status;
   if (inode.now.size() < offset + data.size()) inode.now.resize(offset + data.size(), '\0');
   inode.now.replace(offset, data.size(), data);
-  for (std::uint64_t s = offset / kSectorBytes; s <= (offset + data.size() - 1) / kSectorBytes; ++s) {
+  for (std::uint64_t s = offset / kSectorBytes; s <= (offset + data.size() - 1) / kSectorBytes;
+       ++s) {
     inode.dirty.insert(s);
   }
   return status;
@@ -157,7 +163,8 @@ Status FaultDisk::resize(Inode& inode, const std::string& path, std::uint64_t si
   }
   inode.now.resize(size, '\0');
   const std::uint64_t last = std::max<std::uint64_t>(std::max(size, old_size), 1) - 1;
-  for (std::uint64_t s = std::min(size, old_size) / kSectorBytes; s <= last / kSectorBytes; ++s) inode.dirty.insert(s);
+  for (std::uint64_t s = std::min(size, old_size) / kSectorBytes; s <= last / kSectorBytes; ++s)
+    inode.dirty.insert(s);
   return {};
 }
 

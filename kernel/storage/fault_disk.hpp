@@ -1,10 +1,10 @@
-// FaultDisk: a disk in memory that fails on demand, for tests and the simulator. Driven by its seed alone, so
-// the same calls give the same outcome.
+// FaultDisk: a disk in memory that fails on demand, for tests and the simulator. Driven by its seed
+// alone, so the same calls give the same outcome.
 //
-// What a disk may do, this one does: written sectors (512 bytes) reach the platter one by one, in any
-// order, unless the file is synced; names appear and disappear durably only with sync_dir. crash() is a power cut:
-// each unsynced sector, size and name keeps its old or its new state by a coin. Handles from before a crash
-// answer kAborted.
+// What a disk may do, this one does: written sectors (512 bytes) reach the platter one by one, in
+// any order, unless the file is synced; names appear and disappear durably only with sync_dir.
+// crash() is a power cut: each unsynced sector, size and name keeps its old or its new state by a
+// coin. Handles from before a crash answer kAborted.
 //
 // Thread: any, calls are serialised.
 #pragma once
@@ -30,7 +30,8 @@ class FaultDisk final : public Disk {
 
   // Loses power now; what is left is what later opens see.
   void crash();
-  // All files together hold at most this many bytes; then kNoSpace, after a part of the write. nullopt: no limit.
+  // All files together hold at most this many bytes; then kNoSpace, after a part of the write.
+  // nullopt: no limit.
   void set_capacity(std::optional<std::uint64_t> bytes);
   // The n-th sync of a file from now on (1 is the next) answers kIo and makes nothing durable.
   void fail_sync(std::uint64_t nth);

@@ -23,20 +23,24 @@ Status translate(const leveldb::Status& status, const std::string& dir) {
   const std::string message = "state store " + dir + ": " + text;
   auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
   if (has("No space left") || has("Disk quota exceeded")) {
-    return Status(Code::kNoSpace, message, "free space on this file system; the store has to be opened again");
+    return Status(Code::kNoSpace, message,
+                  "free space on this file system; the store has to be opened again");
   }
   if (status.IsCorruption() || status.IsNotFound()) {
     return Status(Code::kCorrupt, message, "restore the newest snapshot and replay");
   }
   if (has("does not exist")) return Status(Code::kNotFound, message);
-  if (has("lock ")) return Status(Code::kBusy, message, "stop the process that uses this directory");
-  if (has("Permission denied")) return Status(Code::kDenied, message, "check the owner of the directory");
+  if (has("lock "))
+    return Status(Code::kBusy, message, "stop the process that uses this directory");
+  if (has("Permission denied"))
+    return Status(Code::kDenied, message, "check the owner of the directory");
   return Status(Code::kIo, message);
 }
 
 class Reader final : public KvReader {
  public:
-  Reader(leveldb::DB* db, const std::string* dir, const leveldb::Snapshot* snapshot) : db_(db), dir_(dir) {
+  Reader(leveldb::DB* db, const std::string* dir, const leveldb::Snapshot* snapshot)
+      : db_(db), dir_(dir) {
     options_.verify_checksums = true;
     options_.snapshot = snapshot;
   }
@@ -54,7 +58,8 @@ class Reader final : public KvReader {
     return status.IsNotFound() ? Status() : translate(status, *dir_);
   }
 
-  Status scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
     std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options_));
     it->Seek(slice(std::max(prefix, after)));
     if (!after.empty() && it->Valid() && bytes(it->key()) == after) it->Next();
@@ -64,7 +69,8 @@ class Reader final : public KvReader {
     return translate(it->status(), *dir_);
   }
 
-  Status scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
     std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options_));
     // The first key behind the page: `before`, or the end of the prefix if that comes first.
     std::optional<Bytes> end = end_of(prefix);
@@ -123,11 +129,15 @@ class LevelDbStore final : public KvStore {
     return {};
   }
 
-  Status get(BytesView key, std::optional<Bytes>* value) const override { return reader_->get(key, value); }
-  Status scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const override {
+  Status get(BytesView key, std::optional<Bytes>* value) const override {
+    return reader_->get(key, value);
+  }
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
     return reader_->scan(prefix, after, limit, visit);
   }
-  Status scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
     return reader_->scan_back(prefix, before, limit, visit);
   }
 
@@ -149,9 +159,9 @@ class LevelDbStore final : public KvStore {
     return std::make_shared<Reader>(db_.get(), &dir_, db_->GetSnapshot());
   }
 
-  // A synced write covers the present log only: an older one, whose table is still being written, was
-  // closed without fsync. Compacting an empty range writes and syncs the tables of both; it reports no
-  // error, the write behind it does.
+  // A synced write covers the present log only: an older one, whose table is still being written,
+  // was closed without fsync. Compacting an empty range writes and syncs the tables of both; it
+  // reports no error, the write behind it does.
   Status flush() override {
     const leveldb::Slice nowhere;
     db_->CompactRange(&nowhere, &nowhere);
@@ -181,8 +191,10 @@ Status refuse_headless(const std::string& dir) {
   std::error_code ignored;  // a directory that is not there holds nothing
   for (const auto& entry : std::filesystem::directory_iterator(dir, ignored)) {
     const std::string name = entry.path().filename();
-    if (name.ends_with(".ldb") || name.ends_with(".sst") || name.ends_with(".log") || name.starts_with("MANIFEST-")) {
-      return Status(Code::kCorrupt, "state store " + dir + "/CURRENT is missing, but " + name + " is there",
+    if (name.ends_with(".ldb") || name.ends_with(".sst") || name.ends_with(".log") ||
+        name.starts_with("MANIFEST-")) {
+      return Status(Code::kCorrupt,
+                    "state store " + dir + "/CURRENT is missing, but " + name + " is there",
                     "restore the newest snapshot into an empty directory and replay");
     }
   }
@@ -191,7 +203,8 @@ Status refuse_headless(const std::string& dir) {
 
 }  // namespace
 
-Result<std::unique_ptr<KvStore>> open_leveldb(const std::string& dir, const LevelDbOptions& options) {
+Result<std::unique_ptr<KvStore>> open_leveldb(const std::string& dir,
+                                              const LevelDbOptions& options) {
   TB_TRY(refuse_headless(dir));
   if (!options.create_if_missing && !file_exists(dir + "/CURRENT")) {
     return Status(Code::kNotFound, "no state store in " + dir);

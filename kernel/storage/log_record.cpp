@@ -12,7 +12,8 @@ bool is_type(std::uint8_t type) { return type >= 1 && type <= 4; }
 
 }  // namespace
 
-Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced, BytesView payload) {
+Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced,
+                    BytesView payload) {
   Bytes out;
   out.reserve(kRecordHeaderBytes + payload.size());
   put_u32(out, static_cast<std::uint32_t>(payload.size()));
@@ -41,8 +42,9 @@ std::optional<RecordHeader> decode_header(BytesView bytes) {
 }
 
 Status damage(const Segment& segment, std::uint64_t offset, std::string_view why) {
-  return Status(Code::kCorrupt, segment.path + ": offset " + std::to_string(offset) + ": " + std::string(why),
-                "the file is damaged and was left as it is: restore the newest snapshot and replay");
+  return Status(
+      Code::kCorrupt, segment.path + ": offset " + std::to_string(offset) + ": " + std::string(why),
+      "the file is damaged and was left as it is: restore the newest snapshot and replay");
 }
 
 Result<SegmentWalk> walk_segment(const Segment& segment) {
@@ -72,7 +74,8 @@ Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std:
   Result<Bytes> payload = segment.file->read_at(offset + kRecordHeaderBytes, header->length);
   if (!payload.ok()) return payload.status();
   if (payload->size() != header->length || crc32c(*payload) != header->payload_crc) {
-    return damage(segment, offset, "the record of block " + std::to_string(header->height) + " does not verify");
+    return damage(segment, offset,
+                  "the record of block " + std::to_string(header->height) + " does not verify");
   }
   *end = offset + kRecordHeaderBytes + header->length;
   return LogRecord{header->type, header->height, std::move(*payload)};

@@ -1,4 +1,5 @@
-// The bytes of one record of the block log; block_log.hpp describes them. Only the block log includes this.
+// The bytes of one record of the block log; block_log.hpp describes them. Only the block log
+// includes this.
 #pragma once
 
 #include <optional>
@@ -18,7 +19,8 @@ struct RecordHeader {
   std::uint32_t payload_crc = 0;
 };
 
-Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced, BytesView payload);
+Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced,
+                    BytesView payload);
 // nullopt when these are not 25 bytes of a header that verifies.
 std::optional<RecordHeader> decode_header(BytesView bytes);
 
@@ -37,7 +39,8 @@ struct FoundRecord {
   std::uint64_t end() const { return std::uint64_t{offset} + kRecordHeaderBytes + header.length; }
 };
 
-// The records of a segment as far as their headers verify, without their payloads, and where that ends.
+// The records of a segment as far as their headers verify, without their payloads, and where that
+// ends.
 struct SegmentWalk {
   std::vector<FoundRecord> records;
   std::uint64_t end = 0;
@@ -50,7 +53,8 @@ Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std:
 
 struct TailCheck {
   bool only_zeros = true;
-  std::optional<std::uint64_t> witness;  // offset of a later record which says that `from` had been synced
+  std::optional<std::uint64_t>
+      witness;  // offset of a later record which says that `from` had been synced
 };
 // Looks at everything in the file from `from` on.
 Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::uint64_t file_size);

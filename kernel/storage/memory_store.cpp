@@ -1,5 +1,6 @@
-// KvStore in memory: a balanced tree whose nodes never change. A write copies the path from the root to each
-// row that it touches (about 20 nodes in a million rows), so a snapshot is the present root and costs nothing.
+// KvStore in memory: a balanced tree whose nodes never change. A write copies the path from the
+// root to each row that it touches (about 20 nodes in a million rows), so a snapshot is the present
+// root and costs nothing.
 #include <algorithm>
 #include <mutex>
 
@@ -37,14 +38,16 @@ NodePtr balance(const RowPtr& row, const NodePtr& left, const NodePtr& right) {
       return make(left->row, left->left, make(row, left->right, right));
     }
     const NodePtr& middle = left->right;
-    return make(middle->row, make(left->row, left->left, middle->left), make(row, middle->right, right));
+    return make(middle->row, make(left->row, left->left, middle->left),
+                make(row, middle->right, right));
   }
   if (height(right) > height(left) + 2) {
     if (height(right->right) >= height(right->left)) {
       return make(right->row, make(row, left, right->left), right->right);
     }
     const NodePtr& middle = right->left;
-    return make(middle->row, make(row, left, middle->left), make(right->row, middle->right, right->right));
+    return make(middle->row, make(row, left, middle->left),
+                make(right->row, middle->right, right->right));
   }
   return make(row, left, right);
 }
@@ -105,7 +108,8 @@ struct Page {
   bool walk_down(const Node* node) {
     if (node == nullptr) return true;
     const BytesView key = node->row->key;
-    const bool started = (key < prefix || key.starts_with(prefix)) && (bound.empty() || key < bound);
+    const bool started =
+        (key < prefix || key.starts_with(prefix)) && (bound.empty() || key < bound);
     if (started) {
       if (!walk_down(node->right.get())) return false;
       if (!key.starts_with(prefix) || !show(*node->row)) return false;
@@ -123,11 +127,13 @@ class Snapshot final : public KvReader {
     if (const Row* row = find(root_.get(), key)) *value = row->value;
     return {};
   }
-  Status scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
     if (limit != 0) Page{prefix, after, limit, visit}.walk_up(root_.get());
     return {};
   }
-  Status scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
     if (limit != 0) Page{prefix, before, limit, visit}.walk_down(root_.get());
     return {};
   }
@@ -141,10 +147,12 @@ class MemoryStore final : public KvStore {
   Status get(BytesView key, std::optional<Bytes>* value) const override {
     return Snapshot(root()).get(key, value);
   }
-  Status scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
     return Snapshot(root()).scan(prefix, after, limit, visit);
   }
-  Status scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
     return Snapshot(root()).scan_back(prefix, before, limit, visit);
   }
 
@@ -165,7 +173,9 @@ class MemoryStore final : public KvStore {
     bytes_ = bytes;
     return {};
   }
-  std::shared_ptr<const KvReader> snapshot() const override { return std::make_shared<Snapshot>(root()); }
+  std::shared_ptr<const KvReader> snapshot() const override {
+    return std::make_shared<Snapshot>(root());
+  }
   Status flush() override { return {}; }
   std::uint64_t approximate_bytes() const override {
     std::lock_guard lock(mutex_);

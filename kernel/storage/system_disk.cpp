@@ -23,7 +23,8 @@ class SystemFile final : public DiskFile {
     while (!data.empty()) {
       ssize_t n = ::pwrite(fd_, data.data(), data.size(), static_cast<off_t>(offset));
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return errno_status("cannot write " + path_ + " at offset " + std::to_string(offset));
+      if (n < 0)
+        return errno_status("cannot write " + path_ + " at offset " + std::to_string(offset));
       offset += static_cast<std::uint64_t>(n);
       data.remove_prefix(static_cast<std::size_t>(n));
     }
@@ -36,7 +37,8 @@ class SystemFile final : public DiskFile {
     while (done < n) {
       ssize_t got = ::pread(fd_, out.data() + done, n - done, static_cast<off_t>(offset + done));
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return errno_status("cannot read " + path_ + " at offset " + std::to_string(offset));
+      if (got < 0)
+        return errno_status("cannot read " + path_ + " at offset " + std::to_string(offset));
       if (got == 0) break;
       done += static_cast<std::size_t>(got);
     }
@@ -49,7 +51,8 @@ class SystemFile final : public DiskFile {
     return {};
   }
   Status truncate(std::uint64_t size) override {
-    if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return errno_status("cannot truncate " + path_);
+    if (::ftruncate(fd_, static_cast<off_t>(size)) != 0)
+      return errno_status("cannot truncate " + path_);
     return {};
   }
   Status preallocate(std::uint64_t size) override {
@@ -100,7 +103,8 @@ class SystemDisk final : public Disk {
   Status make_dir(const std::string& dir) override { return make_directories(dir); }
 
   Status rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return errno_status("cannot rename " + from + " to " + to);
+    if (::rename(from.c_str(), to.c_str()) != 0)
+      return errno_status("cannot rename " + from + " to " + to);
     return {};
   }
   Status remove(const std::string& path) override {

@@ -61,10 +61,12 @@ TEST(Address, upper_case_is_read_and_mixed_case_refused) {
 }
 
 TEST(Address, system_accounts) {
-  for (const char* good : {"treasury", "treasury/pending", "naming/stakes", "energy:p-1", "a/b/c", "a-1/X.y_Z"}) {
+  for (const char* good :
+       {"treasury", "treasury/pending", "naming/stakes", "energy:p-1", "a/b/c", "a-1/X.y_Z"}) {
     EXPECT_TRUE(is_system_account(good)) << good;
   }
-  for (const char* bad : {"", "/a", "a/", "a:", "a//b", "Treasury", "a b", "tb1abc", "a.b", "a/b/", "a/b c"}) {
+  for (const char* bad :
+       {"", "/a", "a/", "a:", "a//b", "Treasury", "a b", "tb1abc", "a.b", "a/b/", "a/b c"}) {
     EXPECT_FALSE(is_system_account(bad)) << bad;
   }
   EXPECT_TRUE(is_system_account(std::string(128, 'a')));

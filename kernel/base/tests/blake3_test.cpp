@@ -61,7 +61,8 @@ TEST(Blake3, same_hash_whatever_the_pieces) {
     const Bytes input = pattern(v.size);
     for (std::size_t step : {1, 13, 64, 100, 1000, 1024, 1025, 8192, 9000}) {
       Blake3 hasher;
-      for (std::size_t i = 0; i < input.size(); i += step) hasher.update(BytesView(input).substr(i, step));
+      for (std::size_t i = 0; i < input.size(); i += step)
+        hasher.update(BytesView(input).substr(i, step));
       EXPECT_EQ(to_hex(hasher.finish()), v.hash) << v.size << " in steps of " << step;
     }
   }

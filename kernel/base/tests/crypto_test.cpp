@@ -33,7 +33,8 @@ class Crypto : public testing::Test {
 TEST_F(Crypto, public_keys_of_the_spec) {
   EXPECT_EQ(to_hex(SigningKey::from_seed(seed_of(1)).public_key()),
             "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c");
-  EXPECT_EQ(to_hex(SigningKey::from_hex(std::string(64, '0').replace(0, 64, to_hex(seed_of(3))))->public_key()),
+  EXPECT_EQ(to_hex(SigningKey::from_hex(std::string(64, '0').replace(0, 64, to_hex(seed_of(3))))
+                       ->public_key()),
             "ed4928c628d1c2c6eae90338905995612959273a5c63f93636c14614ac8737d1");
 }
 
@@ -69,14 +70,21 @@ TEST_F(Crypto, signed_token_of_the_spec) {
       R"({"aud":"dev","exp":1700003600,"iat":1700000000,"id":"00112233445566aa","role":"operator","sub":"ci"})";
   const Signature signature = SigningKey::from_seed(seed_of(1)).sign("tb/rpc-token/v1" + text);
   EXPECT_EQ("tbt1." + to_base64url(text) + "." + to_base64url(view(signature)),
-            "tbt1.eyJhdWQiOiJkZXYiLCJleHAiOjE3MDAwMDM2MDAsImlhdCI6MTcwMDAwMDAwMCwiaWQiOiIwMDExMjIzMzQ0NTU2NmFhIi"
-            "wicm9sZSI6Im9wZXJhdG9yIiwic3ViIjoiY2kifQ.Xft7P8v2oaW536xU-eAuFefEj36F2GDo0EDQ9lMQBZR0tKy1M7-DzEDpdA1"
+            "tbt1."
+            "eyJhdWQiOiJkZXYiLCJleHAiOjE3MDAwMDM2MDAsImlhdCI6MTcwMDAwMDAwMCwiaWQiOiIwMDExMjIzMzQ0NT"
+            "U2NmFhIi"
+            "wicm9sZSI6Im9wZXJhdG9yIiwic3ViIjoiY2kifQ.Xft7P8v2oaW536xU-"
+            "eAuFefEj36F2GDo0EDQ9lMQBZR0tKy1M7-DzEDpdA1"
             "r7U0iT5rQqZFe7IeMAF2Sz4S6Ag");
 }
 
 TEST_F(Crypto, base64_of_rfc_4648) {
-  const std::pair<const char*, const char*> cases[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                                       {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+  const std::pair<const char*, const char*> cases[] = {{"", ""},
+                                                       {"f", "Zg=="},
+                                                       {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"},
+                                                       {"foob", "Zm9vYg=="},
+                                                       {"fooba", "Zm9vYmE="},
                                                        {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, text] : cases) {
     EXPECT_EQ(to_base64(plain), text);
@@ -97,13 +105,15 @@ TEST_F(Crypto, keystore_check_value_of_the_spec) {
   KeystoreParams params;
   params.salt.emplace().fill(0x11);
   params.nonce.emplace().fill(0x22);
-  const std::string text = seal_keystore_json(SigningKey::from_seed(seed_of(1)), "alice", "correct horse", params);
-  EXPECT_EQ(text,
-            R"({"version":1,"key_id":"alice","address":"tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z0",)"
-            R"("public_key":"8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",)"
-            R"("kdf":{"name":"argon2id","ops":3,"mem_bytes":268435456,"salt":"11111111111111111111111111111111"},)"
-            R"("box":{"name":"xsalsa20poly1305","nonce":"222222222222222222222222222222222222222222222222",)"
-            R"("ciphertext":"0cb15e4823ef94b47ecedcd6e85ffc200d96c11d39ca8075284eb5afe04ab0f49e5341d451140fa27cbbf97c03ff4336"}})");
+  const std::string text =
+      seal_keystore_json(SigningKey::from_seed(seed_of(1)), "alice", "correct horse", params);
+  EXPECT_EQ(
+      text,
+      R"({"version":1,"key_id":"alice","address":"tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z0",)"
+      R"("public_key":"8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",)"
+      R"("kdf":{"name":"argon2id","ops":3,"mem_bytes":268435456,"salt":"11111111111111111111111111111111"},)"
+      R"("box":{"name":"xsalsa20poly1305","nonce":"222222222222222222222222222222222222222222222222",)"
+      R"("ciphertext":"0cb15e4823ef94b47ecedcd6e85ffc200d96c11d39ca8075284eb5afe04ab0f49e5341d451140fa27cbbf97c03ff4336"}})");
   EXPECT_EQ(open_keystore(text, "correct horse")->seed(), seed_of(1));
 }
 
@@ -139,7 +149,9 @@ TEST_F(Crypto, keystore_with_strange_content_is_refused_before_any_work) {
   EXPECT_EQ(with("\"key_id\":\"a\"", "\"key_id\":\"a/b\""), Code::kInvalid);
   EXPECT_EQ(with("tb1qm97", "tb1qm98"), Code::kInvalid);
   EXPECT_EQ(open_keystore("", "p").status().code(), Code::kInvalid);
-  EXPECT_EQ(open_keystore("-----BEGIN TB KEYSTORE-----\n%%\n-----END TB KEYSTORE-----", "p").status().code(),
+  EXPECT_EQ(open_keystore("-----BEGIN TB KEYSTORE-----\n%%\n-----END TB KEYSTORE-----", "p")
+                .status()
+                .code(),
             Code::kInvalid);
 }
 
@@ -150,7 +162,9 @@ TEST_F(Crypto, pkcs8_key_of_openssl) {
                            "-----END PRIVATE KEY-----\n")
                 ->seed(),
             seed_of(1));
-  EXPECT_EQ(key_from_pkcs8("-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n").status().code(),
+  EXPECT_EQ(key_from_pkcs8("-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n")
+                .status()
+                .code(),
             Code::kInvalid);
 }
 
@@ -192,7 +206,8 @@ TEST(Hex, both_ways) {
   EXPECT_EQ(to_hex(BytesView("\x00\xAB\xff", 3)), "00abff");
   EXPECT_EQ(*from_hex("0x00aBfF"), Bytes("\x00\xAB\xff", 3));
   EXPECT_EQ(*from_hex(""), "");
-  for (const char* bad : {"0", "0g", "g0", "0x0", "00 "}) EXPECT_EQ(from_hex(bad).status().code(), Code::kInvalid) << bad;
+  for (const char* bad : {"0", "0g", "g0", "0x0", "00 "})
+    EXPECT_EQ(from_hex(bad).status().code(), Code::kInvalid) << bad;
   EXPECT_EQ(array_from_hex<2>("00").status().code(), Code::kInvalid);
 }
 

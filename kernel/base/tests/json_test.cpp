@@ -40,8 +40,9 @@ TEST(Json, worked_command_of_the_spec) {
   EXPECT_EQ(to_hex(signature),
             "d08e11e121c7e9e1c60b1f2e3478be9fb9792b34d54f1326b25b61c8b62accba"
             "9b011542e9bf629765ffb5e59f63c794623ec6863ae1505f186d4c3ec009a509");
-  const std::string envelope = canonical(R"({"signatures":[{"sig":")" + to_hex(signature) + R"(","key":")" +
-                                         to_hex(key.public_key()) + R"("}],"command":)" + bytes + "}");
+  const std::string envelope =
+      canonical(R"({"signatures":[{"sig":")" + to_hex(signature) + R"(","key":")" +
+                to_hex(key.public_key()) + R"("}],"command":)" + bytes + "}");
   EXPECT_EQ(envelope.size(), 481u);
 }
 
@@ -53,10 +54,14 @@ TEST(Json, a_string_amount_is_another_command) {
 }
 
 TEST(Json, members_sort_by_utf16_code_units) {
-  // RFC 8785 section 3.2.3: the emoji's surrogates come before U+FB33, although its code point is larger.
-  EXPECT_EQ(canonical("{\"\\u20ac\":1,\"\\r\":2,\"\\ufb33\":3,\"1\":4,\"\\ud83d\\ude00\":5,\"\\u0080\":6,\"\\u00f6\":7}"),
-            "{\"\\r\":2,\"1\":4,\"\xC2\x80\":6,\"\xC3\xB6\":7,\"\xE2\x82\xAC\":1,\"\xF0\x9F\x98\x80\":5,\"\xEF\xAC\xB3\":3}");
-  EXPECT_EQ(canonical(R"({"b":1,"a":{"z":[],"ab":{},"a":null}})"), R"({"a":{"a":null,"ab":{},"z":[]},"b":1})");
+  // RFC 8785 section 3.2.3: the emoji's surrogates come before U+FB33, although its code point is
+  // larger.
+  EXPECT_EQ(canonical("{\"\\u20ac\":1,\"\\r\":2,\"\\ufb33\":3,\"1\":4,\"\\ud83d\\ude00\":5,"
+                      "\"\\u0080\":6,\"\\u00f6\":7}"),
+            "{\"\\r\":2,\"1\":4,\"\xC2\x80\":6,\"\xC3\xB6\":7,\"\xE2\x82\xAC\":1,"
+            "\"\xF0\x9F\x98\x80\":5,\"\xEF\xAC\xB3\":3}");
+  EXPECT_EQ(canonical(R"({"b":1,"a":{"z":[],"ab":{},"a":null}})"),
+            R"({"a":{"a":null,"ab":{},"z":[]},"b":1})");
 }
 
 TEST(Json, many_members_sort_as_few) {
@@ -75,8 +80,9 @@ TEST(Json, integers_up_to_2_to_53_minus_1) {
   EXPECT_EQ(canonical("9007199254740991"), "9007199254740991");
   EXPECT_EQ(canonical("-9007199254740991"), "-9007199254740991");
   EXPECT_EQ(canonical("0"), "0");
-  for (const char* bad : {"9007199254740992", "-9007199254740992", "18446744073709551615", "1.0", "250.0",
-                          "1e3", "-0", "-0.0", "1e400", "123456789012345678901234567890"}) {
+  for (const char* bad :
+       {"9007199254740992", "-9007199254740992", "18446744073709551615", "1.0", "250.0", "1e3",
+        "-0", "-0.0", "1e400", "123456789012345678901234567890"}) {
     Result<json::value> value = parse_json(bad);
     if (!value.ok()) continue;  // a number beyond every double
     EXPECT_EQ(canonical_json(*value).status().code(), Code::kInvalid) << bad;
@@ -96,10 +102,36 @@ TEST(Json, numbers_are_kept_as_they_are) {
 }
 
 TEST(Json, malformed_texts_are_refused) {
-  const std::string_view bad[] = {
-      "", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\"}", "01", "+1", ".5", "1.", "nul", "'a'", "\"a", "\"\n\"",
-      "[1] x", "1 2", "{}{}", "\"\xFF\"", "\"\xC0\x80\"", "\"\xED\xA0\x80\"", "\"\xF4\x90\x80\x80\"", "\"\xE2\x82\"",
-      "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\x41\"", "// c\n1", "NaN", "Infinity", "\xEF\xBB\xBF{}"};
+  const std::string_view bad[] = {"",
+                                  " ",
+                                  "{",
+                                  "[1,]",
+                                  "{\"a\":1,}",
+                                  "{\"a\"}",
+                                  "01",
+                                  "+1",
+                                  ".5",
+                                  "1.",
+                                  "nul",
+                                  "'a'",
+                                  "\"a",
+                                  "\"\n\"",
+                                  "[1] x",
+                                  "1 2",
+                                  "{}{}",
+                                  "\"\xFF\"",
+                                  "\"\xC0\x80\"",
+                                  "\"\xED\xA0\x80\"",
+                                  "\"\xF4\x90\x80\x80\"",
+                                  "\"\xE2\x82\"",
+                                  "\"\\ud800\"",
+                                  "\"\\udc00\"",
+                                  "\"\\ud800\\u0041\"",
+                                  "\"\\x41\"",
+                                  "// c\n1",
+                                  "NaN",
+                                  "Infinity",
+                                  "\xEF\xBB\xBF{}"};
   for (std::string_view text : bad) {
     Result<json::value> value = parse_json(text);
     EXPECT_EQ(value.status().code(), Code::kInvalid) << text;
@@ -110,7 +142,10 @@ TEST(Json, malformed_texts_are_refused) {
 
 TEST(Json, a_repeated_member_is_refused_at_any_depth) {
   EXPECT_EQ(parse_json(R"({"a":1,"b":2,"a":3})").status().code(), Code::kInvalid);
-  EXPECT_NE(parse_json(R"([{"x":{"nonce":1,"nonce":1}}])").status().message().find("\"nonce\" is repeated"),
+  EXPECT_NE(parse_json(R"([{"x":{"nonce":1,"nonce":1}}])")
+                .status()
+                .message()
+                .find("\"nonce\" is repeated"),
             std::string::npos);
   // The same name written with an escape, and the same name in another object.
   EXPECT_FALSE(parse_json(R"({"abc":1,"\u0061bc":2})").ok());
@@ -141,7 +176,8 @@ TEST(Json, at_most_64_levels) {
 }
 
 TEST(Json, canonical_text_is_a_fixed_point) {
-  for (std::string_view text : {R"({"a":[1,-5,true,false,null,"x\\y"],"b":{}})", "\"\xF0\x9F\x98\x80\""}) {
+  for (std::string_view text :
+       {R"({"a":[1,-5,true,false,null,"x\\y"],"b":{}})", "\"\xF0\x9F\x98\x80\""}) {
     EXPECT_EQ(canonical(text), text);
   }
 }
@@ -161,7 +197,8 @@ TEST(Json, large_unsigned_integers_print_as_strings) {
 TEST(Json, decimal_strings) {
   EXPECT_EQ(parse_u64("0"), 0u);
   EXPECT_EQ(parse_u64("18446744073709551615"), std::numeric_limits<std::uint64_t>::max());
-  for (const char* bad : {"", "00", "01", "-1", "+1", " 1", "1 ", "1e3", "18446744073709551616", "99999999999999999999"}) {
+  for (const char* bad : {"", "00", "01", "-1", "+1", " 1", "1 ", "1e3", "18446744073709551616",
+                          "99999999999999999999"}) {
     EXPECT_EQ(parse_u64(bad), std::nullopt) << bad;
   }
   EXPECT_TRUE(parse_u128("340282366920938463463374607431768211455") == ~U128{0});

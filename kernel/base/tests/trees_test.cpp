@@ -23,7 +23,8 @@ Hash plain_root(std::vector<Hash> level) {
   if (level.empty()) return kZeroHash;
   while (level.size() > 1) {
     std::vector<Hash> above;
-    for (std::size_t i = 0; i + 1 < level.size(); i += 2) above.push_back(merkle_node(level[i], level[i + 1]));
+    for (std::size_t i = 0; i + 1 < level.size(); i += 2)
+      above.push_back(merkle_node(level[i], level[i + 1]));
     if (level.size() % 2 == 1) above.push_back(level.back());
     level = above;
   }
@@ -42,19 +43,22 @@ TEST(Merkle, examples_of_the_spec) {
   MerkleBuilder tree;
   EXPECT_EQ(tree.root(), kZeroHash);
   for (const char* text : {"a", "b", "c"}) tree.add(text);
-  EXPECT_EQ(to_hex(tree.root()), "6c62dd52a0971b7d00a7cead004e0c3f3c0766e3f5359a0f8297768d2b02d03c");
+  EXPECT_EQ(to_hex(tree.root()),
+            "6c62dd52a0971b7d00a7cead004e0c3f3c0766e3f5359a0f8297768d2b02d03c");
 
   MerkleBuilder writes;
   writes.add(write_op(true, "a", "1"));
   writes.add(write_op(false, "b", ""));
-  EXPECT_EQ(to_hex(writes.root()), "d13659b041bc79a790ef301211c81744d447315637becc06329018c2f77e4c7b");
+  EXPECT_EQ(to_hex(writes.root()),
+            "d13659b041bc79a790ef301211c81744d447315637becc06329018c2f77e4c7b");
   MerkleBuilder spaces;
   spaces.add("\6ledger" + Bytes(view(writes.root())));
   EXPECT_TRUE(to_hex(spaces.root()).starts_with("ebf9ddc1"));
 }
 
 TEST(Merkle, builder_agrees_with_the_definition) {
-  for (std::size_t n = 0; n <= 70; ++n) EXPECT_EQ(merkle_root(some_leaves(n)), plain_root(some_leaves(n))) << n;
+  for (std::size_t n = 0; n <= 70; ++n)
+    EXPECT_EQ(merkle_root(some_leaves(n)), plain_root(some_leaves(n))) << n;
 }
 
 TEST(Merkle, every_path_verifies_and_no_forged_one) {
@@ -86,7 +90,8 @@ TEST(Merkle, every_path_verifies_and_no_forged_one) {
 TEST(Mmr, golden_vectors) {
   std::size_t cases = 0;
   for (const char* file : {"roots", "inclusion", "consistency"}) {
-    Result<Bytes> text = read_file(std::string(TB_SOURCE_DIR "/tests/vectors/mmr/") + file + ".jsonl");
+    Result<Bytes> text =
+        read_file(std::string(TB_SOURCE_DIR "/tests/vectors/mmr/") + file + ".jsonl");
     ASSERT_TRUE(text.ok()) << text.status().to_string();
     std::istringstream lines(*text);
     for (std::string line; std::getline(lines, line); ++cases) {
@@ -101,10 +106,11 @@ TEST(Mmr, golden_vectors) {
 }
 
 TEST(Mmr, a_case_of_another_form_is_refused) {
-  for (const char* text : {"1", "{}", R"({"op":"x"})", R"({"op":"root"})", R"({"op":"root","leaves":["00"]})",
-                           R"({"op":"inclusion","leaf_text":["a"],"leaf_index":1})",
-                           R"({"op":"consistency","leaf_text":["a"],"old_size":0,"new_size":2})",
-                           R"({"op":"verify_inclusion","proof":{},"root":"00"})"}) {
+  for (const char* text :
+       {"1", "{}", R"({"op":"x"})", R"({"op":"root"})", R"({"op":"root","leaves":["00"]})",
+        R"({"op":"inclusion","leaf_text":["a"],"leaf_index":1})",
+        R"({"op":"consistency","leaf_text":["a"],"old_size":0,"new_size":2})",
+        R"({"op":"verify_inclusion","proof":{},"root":"00"})"}) {
     EXPECT_EQ(replay_mmr_case(*parse_json(text)).status().code(), Code::kInvalid) << text;
   }
 }

@@ -14,7 +14,9 @@ namespace {
 constexpr char kDir[] = "/chain";
 using enum LogRecordType;
 
-BlockLogOptions small() { return {.segment_bytes = 6000, .preallocate_bytes = 2048, .max_record_bytes = 20000}; }
+BlockLogOptions small() {
+  return {.segment_bytes = 6000, .preallocate_bytes = 2048, .max_record_bytes = 20000};
+}
 
 std::unique_ptr<BlockLog> open_log(Disk& disk, std::string* recovered = nullptr) {
   std::string ignored;
@@ -41,7 +43,9 @@ void expect_blocks(const BlockLog& log, std::uint64_t first, std::uint64_t last)
   }
 }
 
-std::string last_segment(const Disk& disk) { return std::string(kDir) + "/" + disk.list(kDir)->back(); }
+std::string last_segment(const Disk& disk) {
+  return std::string(kDir) + "/" + disk.list(kDir)->back();
+}
 
 TEST(BlockLog, an_empty_log_has_nothing) {
   FaultDisk disk(1);
@@ -138,7 +142,8 @@ TEST(BlockLog, checkpoints_and_certificates_survive) {
     EXPECT_EQ(log->checkpoint(), 30u);
     EXPECT_EQ(*log->read(kCheckpoint, 30), "note");
     EXPECT_EQ(log->read(kCheckpoint, 20).status().code(), Code::kNotFound);
-    for (std::uint64_t h = 1; h < 30; ++h) EXPECT_EQ(*log->read(kCertificate, h), "cert " + std::to_string(h));
+    for (std::uint64_t h = 1; h < 30; ++h)
+      EXPECT_EQ(*log->read(kCertificate, h), "cert " + std::to_string(h));
     log = open_log(disk);
   }
 }
@@ -148,11 +153,15 @@ TEST(BlockLog, visit_shows_records_in_file_order) {
   auto log = open_log(disk);
   for (std::uint64_t h = 1; h <= 40; ++h) commit(*log, h);
   std::vector<std::uint64_t> seen;
-  ASSERT_TRUE(log->visit(11, [&](const LogRecord& record) {
-                   EXPECT_EQ(record.payload, record.type == kBatch ? batch_of(record.height) : block_of(record.height));
-                   if (record.type == kBlock) seen.push_back(record.height);
-                   return record.height < 35;
-                 }).ok());
+  ASSERT_TRUE(log->visit(11,
+                         [&](const LogRecord& record) {
+                           EXPECT_EQ(record.payload, record.type == kBatch
+                                                         ? batch_of(record.height)
+                                                         : block_of(record.height));
+                           if (record.type == kBlock) seen.push_back(record.height);
+                           return record.height < 35;
+                         })
+                  .ok());
   ASSERT_EQ(seen.size(), 24u);
   EXPECT_EQ(seen.front(), 11u);
   EXPECT_EQ(seen.back(), 34u);
@@ -210,7 +219,8 @@ TEST(BlockLog, a_full_disk_refuses_and_later_goes_on) {
   expect_blocks(*log, 1, 20);
 }
 
-// The main promise, on a disk that loses power at random: every synced block is there, nothing half.
+// The main promise, on a disk that loses power at random: every synced block is there, nothing
+// half.
 TEST(BlockLog, random_crashes_never_lose_a_synced_block) {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

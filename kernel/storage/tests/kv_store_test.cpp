@@ -53,12 +53,15 @@ Rows page(const KvReader& reader, bool up, BytesView prefix, BytesView bound, st
     out.emplace_back(key, value);
     return true;
   };
-  EXPECT_TRUE((up ? reader.scan(prefix, bound, limit, visit) : reader.scan_back(prefix, bound, limit, visit)).ok());
+  EXPECT_TRUE((up ? reader.scan(prefix, bound, limit, visit)
+                  : reader.scan_back(prefix, bound, limit, visit))
+                  .ok());
   return out;
 }
 
 // Straight from the sentences of the header.
-Rows expected_page(const Model& model, bool up, BytesView prefix, BytesView bound, std::size_t limit) {
+Rows expected_page(const Model& model, bool up, BytesView prefix, BytesView bound,
+                   std::size_t limit) {
   Rows out;
   for (const auto& [key, value] : model) {
     if (!key.starts_with(prefix)) continue;
@@ -96,7 +99,8 @@ void expect_same(const KvReader& reader, const Model& model, Source& source) {
     const Bytes prefix = source.key(0);
     const Bytes bound = source.below(3) == 0 ? Bytes() : source.key(0);
     const std::size_t limit = source.below(3) == 0 ? 1000000 : source.below(6);
-    ASSERT_EQ(page(reader, up, prefix, bound, limit), expected_page(model, up, prefix, bound, limit));
+    ASSERT_EQ(page(reader, up, prefix, bound, limit),
+              expected_page(model, up, prefix, bound, limit));
   }
 }
 
@@ -108,7 +112,8 @@ TYPED_TEST(Kv, behaves_as_a_sorted_map_and_snapshots_do_not_move) {
     std::vector<KvWrite> batch(source.below(8));
     for (KvWrite& write : batch) {
       write.key = source.key(1);
-      if (source.below(3) != 0) write.value = Bytes(source.below(300), static_cast<char>('a' + source.below(26)));
+      if (source.below(3) != 0)
+        write.value = Bytes(source.below(300), static_cast<char>('a' + source.below(26)));
       if (write.value) {
         model[write.key] = *write.value;
       } else {
@@ -118,7 +123,8 @@ TYPED_TEST(Kv, behaves_as_a_sorted_map_and_snapshots_do_not_move) {
     ASSERT_TRUE(this->store_->write(batch, step % 50 == 0).ok());
     expect_same(*this->store_, model, source);
     if (step % 20 == 0) {
-      if (snapshots.size() == 5) snapshots.erase(snapshots.begin() + static_cast<std::ptrdiff_t>(source.below(5)));
+      if (snapshots.size() == 5)
+        snapshots.erase(snapshots.begin() + static_cast<std::ptrdiff_t>(source.below(5)));
       snapshots.emplace_back(this->store_->snapshot(), model);
     }
     if (step % 400 == 0) {
@@ -130,7 +136,8 @@ TYPED_TEST(Kv, behaves_as_a_sorted_map_and_snapshots_do_not_move) {
 }
 
 TYPED_TEST(Kv, a_visitor_can_stop) {
-  ASSERT_TRUE(this->store_->write(std::vector<KvWrite>{{"a", "1"}, {"b", "2"}, {"c", "3"}}, false).ok());
+  ASSERT_TRUE(
+      this->store_->write(std::vector<KvWrite>{{"a", "1"}, {"b", "2"}, {"c", "3"}}, false).ok());
   int rows = 0;
   auto stop = [&](BytesView, BytesView) { return ++rows < 2; };
   ASSERT_TRUE(this->store_->scan("", "", 10, stop).ok());
@@ -141,7 +148,9 @@ TYPED_TEST(Kv, a_visitor_can_stop) {
 }
 
 TYPED_TEST(Kv, the_last_write_of_a_batch_counts) {
-  ASSERT_TRUE(this->store_->write(std::vector<KvWrite>{{"a", "1"}, {"a", {}}, {"b", {}}, {"b", "2"}}, false).ok());
+  ASSERT_TRUE(
+      this->store_->write(std::vector<KvWrite>{{"a", "1"}, {"a", {}}, {"b", {}}, {"b", "2"}}, false)
+          .ok());
   EXPECT_EQ(page(*this->store_, true, "", "", 10), (Rows{{"b", "2"}}));
 }
 
@@ -167,7 +176,8 @@ TEST(MemoryStore, counts_its_bytes) {
   auto store = open_memory();
   ASSERT_TRUE(store->write(std::vector<KvWrite>{{"key", "value"}, {"k", "v"}}, false).ok());
   EXPECT_EQ(store->approximate_bytes(), 10u);
-  ASSERT_TRUE(store->write(std::vector<KvWrite>{{"key", "v"}, {"k", {}}, {"none", {}}}, false).ok());
+  ASSERT_TRUE(
+      store->write(std::vector<KvWrite>{{"key", "v"}, {"k", {}}, {"none", {}}}, false).ok());
   EXPECT_EQ(store->approximate_bytes(), 4u);
 }
 
@@ -227,7 +237,8 @@ TEST_F(LevelDb, a_flipped_bit_in_a_table_is_told) {
   }
   Result<std::unique_ptr<KvStore>> store = open_leveldb(dir_, options_);
   ASSERT_TRUE(store.ok());
-  EXPECT_EQ((*store)->scan("", "", 5000, [](BytesView, BytesView) { return true; }).code(), Code::kCorrupt);
+  EXPECT_EQ((*store)->scan("", "", 5000, [](BytesView, BytesView) { return true; }).code(),
+            Code::kCorrupt);
 }
 
 }  // namespace
