@@ -113,9 +113,9 @@ class Logger::Impl {
   }
 
   void stop() {
-    front.reset();
     const std::size_t overruns = pool->overrun_counter();
     pool.reset();  // writes what is queued, then joins
+    front.reset();  // after the join, so that its last reference is ours
     report_overruns(overruns);
   }
 
