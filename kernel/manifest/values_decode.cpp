@@ -260,12 +260,14 @@ bool decode_hex(const Field& field, const json::value& value, ValueArena& arena,
   const bool fits = field.type == FieldType::kHash ? size == 32 : length_ok(field, size);
   if (!fits) return refuse(field, std::to_string(size) + " bytes", error);
   auto* raw = static_cast<char*>(arena.allocate(size, 1));
+  std::uint8_t seen = 0;  // all digits together: above 15 if one was none
   for (std::size_t i = 0; i < size; ++i) {
     const std::uint8_t high = kHexDigits[static_cast<std::uint8_t>(text[2 * i])];
     const std::uint8_t low = kHexDigits[static_cast<std::uint8_t>(text[2 * i + 1])];
-    if ((high | low) > 15) return refuse(field, "a character that is no hex digit", error);
+    seen = static_cast<std::uint8_t>(seen | high | low);
     raw[i] = static_cast<char>(high << 4 | low);
   }
+  if (seen > 15) return refuse(field, "a character that is no hex digit", error);
   out->type = TB_TYPE_BYTES;
   out->str = tb_str{raw, size};
   return true;

@@ -332,6 +332,20 @@ TEST(Values, a_tree_that_is_too_deep_or_of_an_unknown_type_is_refused) {
   EXPECT_EQ(unknown.finish(), "");
 }
 
+TEST(Values, every_byte_at_every_place_is_plain_or_not_as_json_says) {
+  for (std::size_t size = 1; size <= 17; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, '!');
+        text[at] = static_cast<char>(byte);
+        const bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+        ASSERT_EQ(is_plain_ascii(text), plain) << size << " " << at << " " << byte;
+      }
+    }
+  }
+  EXPECT_TRUE(is_plain_ascii(""));
+}
+
 TEST(Values, a_number_with_a_fraction_becomes_its_text) {
   ValueArena arena;
   const json::value value = parsed("2.5");
