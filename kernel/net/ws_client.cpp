@@ -190,6 +190,7 @@ class WsClient::Impl {
     }
     (void)send(kClose, std::string_view(payload).substr(0, 2));
     closed_ = Status(Code::kUnavailable, origin_ + ": " + why);
+    transport_.reset();  // the server waits for our end of the connection
   }
 
   std::unique_ptr<Transport> transport_;
