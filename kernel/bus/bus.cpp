@@ -83,7 +83,8 @@ struct BusSubscriber : std::enable_shared_from_this<BusSubscriber> {
     closed = true;
     queue.clear();
     idle.wait(lock, [&] { return !in_callback || running_on == std::this_thread::get_id(); });
-    // What the callback holds (a plugin's code, maybe) goes now, not when the bus forgets this subscriber.
+    // What the callback holds (a plugin's code, maybe) goes now, not when the bus forgets this
+    // subscriber.
     if (!in_callback) callback = nullptr;
   }
 
@@ -154,12 +155,15 @@ Bus::~Bus() = default;
 
 Status Bus::publish(std::string_view topic, std::string json) {
   if (!is_topic(topic)) {
-    return Status(Code::kInvalid, "bus: '" + std::string(topic.substr(0, kMaxTopicBytes)) +
-                                      "' is not a topic: expected words of letters, digits, _ or - with dots between");
+    return Status(
+        Code::kInvalid,
+        "bus: '" + std::string(topic.substr(0, kMaxTopicBytes)) +
+            "' is not a topic: expected words of letters, digits, _ or - with dots between");
   }
   if (json.size() > kMaxBusMessageBytes) {
-    return Status(Code::kLimit, "bus: message on " + std::string(topic) + " has " + std::to_string(json.size()) +
-                                    " bytes, at most " + std::to_string(kMaxBusMessageBytes) + " are taken");
+    return Status(Code::kLimit, "bus: message on " + std::string(topic) + " has " +
+                                    std::to_string(json.size()) + " bytes, at most " +
+                                    std::to_string(kMaxBusMessageBytes) + " are taken");
   }
   BusMessage message{std::string(topic), std::make_shared<const std::string>(std::move(json)), 0};
   // Exclusive, so that sequence and order of delivery agree for every subscriber.
@@ -169,7 +173,8 @@ Status Bus::publish(std::string_view topic, std::string json) {
   for (const auto& s : subscribers_) {
     if (s->wants(topic)) targets.push_back(s);
   }
-  // The executor only posts; it runs under the lock so that two publishers cannot overtake each other.
+  // The executor only posts; it runs under the lock so that two publishers cannot overtake each
+  // other.
   for (const auto& s : targets) s->push(message);
   return {};
 }
@@ -181,11 +186,13 @@ Result<BusSubscription> Bus::subscribe(std::vector<std::string> patterns, std::s
   }
   for (const std::string& p : patterns) {
     if (!is_pattern(p)) {
-      return Status(Code::kInvalid, "bus: '" + p + "' is not a pattern: expected a topic, 'word.*' or '*'");
+      return Status(Code::kInvalid,
+                    "bus: '" + p + "' is not a pattern: expected a topic, 'word.*' or '*'");
     }
   }
   if (max_queue == 0 || max_queue > kMaxBusQueue) {
-    return Status(Code::kInvalid, "bus: queue of " + std::to_string(max_queue) + ": expected 1..65536");
+    return Status(Code::kInvalid,
+                  "bus: queue of " + std::to_string(max_queue) + ": expected 1..65536");
   }
   auto s = std::make_shared<detail::BusSubscriber>();
   s->patterns = std::move(patterns);
@@ -196,7 +203,8 @@ Result<BusSubscription> Bus::subscribe(std::vector<std::string> patterns, std::s
   std::unique_lock lock(mutex_);
   forget_closed_locked();
   if (subscribers_.size() >= max_subscribers_) {
-    return Status(Code::kLimit, "bus: " + std::to_string(max_subscribers_) + " subscribers are connected already",
+    return Status(Code::kLimit,
+                  "bus: " + std::to_string(max_subscribers_) + " subscribers are connected already",
                   "raise bus.max_subscribers or close some");
   }
   subscribers_.push_back(s);
@@ -214,8 +222,8 @@ void Bus::set_max_subscribers(std::size_t n) {
 
 std::size_t Bus::subscribers() const {
   std::shared_lock lock(mutex_);
-  return static_cast<std::size_t>(
-      std::count_if(subscribers_.begin(), subscribers_.end(), [](const auto& s) { return !s->is_closed(); }));
+  return static_cast<std::size_t>(std::count_if(subscribers_.begin(), subscribers_.end(),
+                                                [](const auto& s) { return !s->is_closed(); }));
 }
 
 }  // namespace blockd

@@ -1,12 +1,14 @@
 // Bus: ephemeral messages from the node to faces and clients.
 //
-// A message is a topic ("energy.reading", dots between words) and a JSON text. Nothing here is durable and
-// nothing that arrives here may change replicated state; events of committed blocks are read from the log.
-// Each subscriber has a bounded queue of its own: when it is full the oldest message is dropped and counted, so a
-// slow subscriber never holds back the publisher or another subscriber.
+// A message is a topic ("energy.reading", dots between words) and a JSON text. Nothing here is
+// durable and nothing that arrives here may change replicated state; events of committed blocks are
+// read from the log. Each subscriber has a bounded queue of its own: when it is full the oldest
+// message is dropped and counted, so a slow subscriber never holds back the publisher or another
+// subscriber.
 //
-// Threads: all functions, from any thread. Callbacks of one subscriber run one at a time, in order of
-// publication, on the executor that it was given. The Bus must outlive its subscriptions' last callback.
+// Threads: all functions, from any thread. Callbacks of one subscriber run one at a time, in order
+// of publication, on the executor that it was given. The Bus must outlive its subscriptions' last
+// callback.
 #pragma once
 
 #include <atomic>
@@ -23,8 +25,8 @@
 namespace blockd {
 
 inline constexpr std::size_t kMaxBusSubscribers = 4096;
-inline constexpr std::size_t kMaxBusPatterns = 64;          // of one subscriber
-inline constexpr std::size_t kMaxBusQueue = 65'536;         // messages of one subscriber
+inline constexpr std::size_t kMaxBusPatterns = 64;   // of one subscriber
+inline constexpr std::size_t kMaxBusQueue = 65'536;  // messages of one subscriber
 inline constexpr std::size_t kMaxTopicBytes = 128;
 inline constexpr std::size_t kMaxBusMessageBytes = 1 << 20;
 
@@ -34,20 +36,22 @@ struct BusMessage {
   std::uint64_t sequence = 0;  // grows by one with each message of this bus
 };
 
-// Runs a task soon, on a thread of its own choice; never inside the call, which comes under the bus's lock.
+// Runs a task soon, on a thread of its own choice; never inside the call, which comes under the
+// bus's lock.
 using BusExecutor = std::function<void(std::function<void()>)>;
 // `dropped`: messages this subscriber has lost since its last callback.
 using BusCallback = std::function<void(const BusMessage& message, std::uint64_t dropped)>;
 
-// True if `topic` is `pattern`, or pattern is "*", or it ends in ".*" and topic continues its beginning.
+// True if `topic` is `pattern`, or pattern is "*", or it ends in ".*" and topic continues its
+// beginning.
 bool topic_matches(std::string_view pattern, std::string_view topic);
 
 namespace detail {
 struct BusSubscriber;
 }
 
-// Keeps a subscriber alive. close() (and the destructor) returns when no callback runs and none will; called from inside
-// the callback it returns at once and that callback is the last.
+// Keeps a subscriber alive. close() (and the destructor) returns when no callback runs and none
+// will; called from inside the callback it returns at once and that callback is the last.
 class BusSubscription {
  public:
   BusSubscription() = default;
@@ -81,7 +85,9 @@ class Bus {
   void set_max_subscribers(std::size_t n);
   std::size_t subscribers() const;
   std::uint64_t published() const { return published_.load(); }
-  std::uint64_t dropped() const { return dropped_->load(); }  // by all subscribers, also closed ones
+  std::uint64_t dropped() const {
+    return dropped_->load();
+  }  // by all subscribers, also closed ones
 
  private:
   void forget_closed_locked();

@@ -5,7 +5,8 @@
 namespace blockd {
 
 std::string_view config_source_name(ConfigSource source) {
-  constexpr std::string_view kNames[] = {"default", "profile", "file", ".env", "environment", "flag"};
+  constexpr std::string_view kNames[] = {"default", "profile",     "file",
+                                         ".env",    "environment", "flag"};
   return kNames[static_cast<std::size_t>(source)];
 }
 
@@ -68,7 +69,8 @@ std::vector<std::string> Config::changed_keys(const Config& other) const {
 std::vector<std::string> Config::secrets() const {
   std::vector<std::string> out;
   for (const auto& [name, entry] : entries_) {
-    if (schema_->find(name)->secret && entry.value.is_string()) out.emplace_back(entry.value.get_string());
+    if (schema_->find(name)->secret && entry.value.is_string())
+      out.emplace_back(entry.value.get_string());
   }
   return out;
 }

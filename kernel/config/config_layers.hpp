@@ -1,5 +1,5 @@
-// The layers that load_config puts on top of each other. Each adds checked entries and reports what it found.
-// Internal to kernel/config.
+// The layers that load_config puts on top of each other. Each adds checked entries and reports what
+// it found. Internal to kernel/config.
 #pragma once
 
 #include <map>
@@ -27,12 +27,14 @@ class Problems {
   std::size_t errors_ = 0;
 };
 
-Layer read_yaml_layer(const ConfigSchema& schema, const ConfigText& file, ConfigSource source, Problems& problems);
+Layer read_yaml_layer(const ConfigSchema& schema, const ConfigText& file, ConfigSource source,
+                      Problems& problems);
 // `file` names the .env file whose lines these are, or is empty for the process's environment.
-Layer read_variables(const ConfigSchema& schema, const std::map<std::string, std::string>& variables,
-                     const std::string& file, ConfigSource source, Problems& problems);
+Layer read_variables(const ConfigSchema& schema,
+                     const std::map<std::string, std::string>& variables, const std::string& file,
+                     ConfigSource source, Problems& problems);
 std::map<std::string, std::string> parse_dotenv(const ConfigText& file, Problems& problems);
-Layer read_flags(const ConfigSchema& schema, const std::vector<std::pair<std::string, std::string>>& flags,
-                 Problems& problems);
+Layer read_flags(const ConfigSchema& schema,
+                 const std::vector<std::pair<std::string, std::string>>& flags, Problems& problems);
 
 }  // namespace blockd::config_layers

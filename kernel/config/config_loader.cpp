@@ -27,7 +27,8 @@ class Loader {
   ConfigLoad run() {
     Layer file = read_file_layer();
     Layer dotenv = read_dotenv_layer();
-    Layer environment = read_variables(*schema_, inputs_.environment, "", ConfigSource::kEnvironment, problems_);
+    Layer environment =
+        read_variables(*schema_, inputs_.environment, "", ConfigSource::kEnvironment, problems_);
     Layer flags = read_flags(*schema_, inputs_.flags, problems_);
     Layer profile = read_profile_layer({&flags, &environment, &dotenv, &file});
 
@@ -47,7 +48,8 @@ class Loader {
   }
 
  private:
-  // Reads into out_.files. False with a problem reported, or silently when the file is absent and `optional`.
+  // Reads into out_.files. False with a problem reported, or silently when the file is absent and
+  // `optional`.
   bool read(const std::string& path, bool optional) {
     Result<Bytes> text = read_file(path, kMaxConfigFileBytes);
     if (text.ok()) {
@@ -74,7 +76,8 @@ class Loader {
   Layer read_dotenv_layer() {
     if (!read(dotenv_path(inputs_.file), true)) return {};
     const ConfigText& file = out_.files.back();
-    return read_variables(*schema_, parse_dotenv(file, problems_), file.path, ConfigSource::kDotEnv, problems_);
+    return read_variables(*schema_, parse_dotenv(file, problems_), file.path, ConfigSource::kDotEnv,
+                          problems_);
   }
 
   // `strongest_first`: the layers in which somebody may have named the profile.
@@ -101,7 +104,8 @@ class Loader {
     if (named != nullptr) {
       problems_.error({false, "", 0, kProfileKey, "no file " + name + ".yaml in " + dirs});
     } else {
-      problems_.warn({true, "", 0, kProfileKey, "no file " + name + ".yaml in " + dirs + "; the built-in defaults are used"});
+      problems_.warn({true, "", 0, kProfileKey,
+                      "no file " + name + ".yaml in " + dirs + "; the built-in defaults are used"});
     }
     return {};
   }
@@ -170,7 +174,8 @@ Status ConfigLoad::status() const {
   if (all.empty()) return {};
   std::string text = all.front();
   if (all.size() > 1) text += " (and " + std::to_string(all.size() - 1) + " more)";
-  return Status(Code::kInvalid, std::move(text), "`config check FILE` lists everything that is wrong");
+  return Status(Code::kInvalid, std::move(text),
+                "`config check FILE` lists everything that is wrong");
 }
 
 ConfigLoad load_config(std::shared_ptr<const ConfigSchema> schema, const ConfigInputs& inputs) {

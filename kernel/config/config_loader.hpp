@@ -1,7 +1,8 @@
-// Loads a Config: flag > environment > `.env` beside the file > file > profile > default, key by key.
+// Loads a Config: flag > environment > `.env` beside the file > file > profile > default, key by
+// key.
 //
-// All faults are collected, not only the first; with one error there is no Config. Loading has no side effect, so
-// `config check FILE` and a start are the same call. [any]
+// All faults are collected, not only the first; with one error there is no Config. Loading has no
+// side effect, so `config check FILE` and a start are the same call. [any]
 #pragma once
 
 #include <map>
@@ -28,8 +29,10 @@ struct ConfigProblem {
 
 struct ConfigInputs {
   std::string file = "config/node.yaml";
-  bool file_required = false;  // given with --config: a missing file is an error, else built-in defaults and a warning
-  std::vector<std::string> profile_dirs = {"config/profiles"};  // the first that has <name>.yaml wins
+  bool file_required = false;  // given with --config: a missing file is an error, else built-in
+                               // defaults and a warning
+  std::vector<std::string> profile_dirs = {
+      "config/profiles"};  // the first that has <name>.yaml wins
   std::map<std::string, std::string> environment = {};
   // Key name and text, as `--rpc-addr X` becomes {"listeners.rpc", "X"}.
   std::vector<std::pair<std::string, std::string>> flags = {};
@@ -49,8 +52,8 @@ struct ConfigSecret {
 struct ConfigLoad {
   std::shared_ptr<const Config> config;  // null if there is an error
   std::vector<ConfigProblem> problems;   // errors and warnings, in order of finding
-  std::vector<ConfigText> files;         // what was read: config file, .env, profile; for the generation
-  std::vector<ConfigSecret> secrets;     // for the log's masks and the generation's hashes
+  std::vector<ConfigText> files;  // what was read: config file, .env, profile; for the generation
+  std::vector<ConfigSecret> secrets;  // for the log's masks and the generation's hashes
   bool ok() const { return config != nullptr; }
   std::vector<std::string> errors() const;
   std::vector<std::string> warnings() const;

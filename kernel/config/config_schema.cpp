@@ -14,9 +14,12 @@ int compare(const json::value& a, const json::value& b) {
     const double y = b.to_number<double>();
     return x < y ? -1 : x > y ? 1 : 0;
   }
-  auto order = [](auto x, auto y) { return std::cmp_less(x, y) ? -1 : std::cmp_less(y, x) ? 1 : 0; };
+  auto order = [](auto x, auto y) {
+    return std::cmp_less(x, y) ? -1 : std::cmp_less(y, x) ? 1 : 0;
+  };
   if (a.is_uint64()) {
-    return b.is_uint64() ? order(a.get_uint64(), b.get_uint64()) : order(a.get_uint64(), b.get_int64());
+    return b.is_uint64() ? order(a.get_uint64(), b.get_uint64())
+                         : order(a.get_uint64(), b.get_int64());
   }
   return b.is_uint64() ? order(a.get_int64(), b.get_uint64()) : order(a.get_int64(), b.get_int64());
 }
@@ -33,18 +36,26 @@ Status wrong(const ConfigKey& key) { return Status(Code::kInvalid, "expected " +
 
 bool in_range(const ConfigKey& key, const json::value& measure) {
   if (key.zero_allowed && measure.is_number() && measure.to_number<double>() == 0) return true;
-  return (!key.min || compare(measure, *key.min) >= 0) && (!key.max || compare(measure, *key.max) <= 0);
+  return (!key.min || compare(measure, *key.min) >= 0) &&
+         (!key.max || compare(measure, *key.max) <= 0);
 }
 
 bool type_fits(ConfigType type, const json::value& v) {
   switch (type) {
-    case ConfigType::kU64: return v.is_uint64() || (v.is_int64() && v.get_int64() >= 0);
-    case ConfigType::kI64: return v.is_int64() || (v.is_uint64() && v.get_uint64() <= INT64_MAX);
-    case ConfigType::kBool: return v.is_bool();
-    case ConfigType::kString: return v.is_string();
-    case ConfigType::kDecimal: return v.is_number();
-    case ConfigType::kMap: return v.is_object();
-    case ConfigType::kList: return v.is_array();
+    case ConfigType::kU64:
+      return v.is_uint64() || (v.is_int64() && v.get_int64() >= 0);
+    case ConfigType::kI64:
+      return v.is_int64() || (v.is_uint64() && v.get_uint64() <= INT64_MAX);
+    case ConfigType::kBool:
+      return v.is_bool();
+    case ConfigType::kString:
+      return v.is_string();
+    case ConfigType::kDecimal:
+      return v.is_number();
+    case ConfigType::kMap:
+      return v.is_object();
+    case ConfigType::kList:
+      return v.is_array();
     case ConfigType::kStringList:
       return v.is_array() && std::all_of(v.get_array().begin(), v.get_array().end(),
                                          [](const json::value& i) { return i.is_string(); });
@@ -78,7 +89,9 @@ json::array split_list(std::string_view text) {
 
 Result<json::value> parse_text(const ConfigKey& key, std::string_view text) {
   const std::string quoted = "'" + (key.secret ? std::string("***") : std::string(text)) + "'";
-  auto not_a = [&](std::string_view what) { return Status(Code::kInvalid, "not " + std::string(what) + ": " + quoted); };
+  auto not_a = [&](std::string_view what) {
+    return Status(Code::kInvalid, "not " + std::string(what) + ": " + quoted);
+  };
   switch (key.type) {
     case ConfigType::kU64:
       if (auto v = number_from<std::uint64_t>(text)) return json::value(*v);
@@ -94,13 +107,15 @@ Result<json::value> parse_text(const ConfigKey& key, std::string_view text) {
       if (text == "true" || text == "1") return json::value(true);
       if (text == "false" || text == "0") return json::value(false);
       return not_a("true or false");
-    case ConfigType::kString: return json::value(json::string(text));
+    case ConfigType::kString:
+      return json::value(json::string(text));
     case ConfigType::kStringList:
       if (key.off_allowed && text == "off") return json::value(json::array());
       return json::value(split_list(text));
     case ConfigType::kMap:
     case ConfigType::kList: {
-      if (key.type == ConfigType::kList && !trim(text).starts_with('[')) return json::value(split_list(text));
+      if (key.type == ConfigType::kList && !trim(text).starts_with('['))
+        return json::value(split_list(text));
       Result<json::value> parsed = parse_json(text);
       if (!parsed.ok()) return not_a("JSON");
       return parsed;
@@ -112,8 +127,8 @@ Result<json::value> parse_text(const ConfigKey& key, std::string_view text) {
 }  // namespace
 
 std::string_view config_type_name(ConfigType type) {
-  constexpr std::string_view kNames[] = {"integer", "integer", "true or false", "text",
-                                         "list of texts", "number", "mapping", "list"};
+  constexpr std::string_view kNames[] = {"integer",       "integer", "true or false", "text",
+                                         "list of texts", "number",  "mapping",       "list"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
@@ -139,10 +154,12 @@ std::string ConfigKey::expected() const {
   std::string out;
   if (!choices.empty()) {
     out = "one of ";
-    for (std::size_t i = 0; i < choices.size(); ++i) out.append(i > 0 ? ", " : "").append(choices[i]);
+    for (std::size_t i = 0; i < choices.size(); ++i)
+      out.append(i > 0 ? ", " : "").append(choices[i]);
     return out;
   }
-  const bool number = type == ConfigType::kU64 || type == ConfigType::kI64 || type == ConfigType::kDecimal;
+  const bool number =
+      type == ConfigType::kU64 || type == ConfigType::kI64 || type == ConfigType::kDecimal;
   std::string range;
   if (min && max) {
     range = number_text(*min) + ".." + number_text(*max);
@@ -152,14 +169,17 @@ std::string ConfigKey::expected() const {
     range = "at most " + number_text(*max);
   }
   if (number) {
-    out = !range.empty() ? range : type == ConfigType::kU64 ? "a whole number, 0 or more"
-                              : type == ConfigType::kI64 ? "a whole number" : "a number";
+    out = !range.empty()             ? range
+          : type == ConfigType::kU64 ? "a whole number, 0 or more"
+          : type == ConfigType::kI64 ? "a whole number"
+                                     : "a number";
     if (zero_allowed) out = "0, or " + out;
     return out;
   }
   if (type == ConfigType::kBool) return std::string(config_type_name(type));
   out = "a " + std::string(config_type_name(type));
-  if (!range.empty()) out += " of " + range + (type == ConfigType::kString ? " characters" : " items");
+  if (!range.empty())
+    out += " of " + range + (type == ConfigType::kString ? " characters" : " items");
   if (off_allowed) out += ", or off";
   return out;
 }
@@ -169,7 +189,9 @@ Status check_value(const ConfigKey& key, const json::value& value) {
   if (value.is_string()) {
     const std::string_view text = value.get_string();
     if (!key.choices.empty()) {
-      return std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end() ? Status() : wrong(key);
+      return std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end()
+                 ? Status()
+                 : wrong(key);
     }
     return in_range(key, json::value(text.size())) ? Status() : wrong(key);
   }
@@ -190,22 +212,27 @@ Result<json::value> value_from_text(const ConfigKey& key, std::string_view text)
 
 Status ConfigSchema::add(ConfigKey key) {
   auto taken = [&](std::string_view what, const std::string& name, const std::string& by) {
-    return Status(Code::kExists, "config key " + key.name + " of " + key.owner + ": " + std::string(what) + " " + name +
-                                     " belongs to " + by + " of " + keys_.at(by).owner,
+    return Status(Code::kExists,
+                  "config key " + key.name + " of " + key.owner + ": " + std::string(what) + " " +
+                      name + " belongs to " + by + " of " + keys_.at(by).owner,
                   "rename one of them");
   };
-  if (keys_.size() >= kMaxConfigKeys) return Status(Code::kLimit, "config key " + key.name + ": more than 10000 keys");
+  if (keys_.size() >= kMaxConfigKeys)
+    return Status(Code::kLimit, "config key " + key.name + ": more than 10000 keys");
   std::vector<std::string> names = key.aliases;
   names.push_back(key.name);
   for (const std::string& name : names) {
     if (const ConfigKey* other = find(name)) return taken("the name", name, other->name);
-    if (is_section(name)) return Status(Code::kExists, "config key " + key.name + ": '" + name + "' is a section");
+    if (is_section(name))
+      return Status(Code::kExists, "config key " + key.name + ": '" + name + "' is a section");
   }
   for (const std::string& v : key.variables()) {
-    if (auto it = variables_.find(v); it != variables_.end()) return taken("the variable", v, it->second);
+    if (auto it = variables_.find(v); it != variables_.end())
+      return taken("the variable", v, it->second);
   }
   if (!key.default_value.is_null()) {
-    if (Status s = check_value(key, key.default_value); !s.ok()) return s.in("config key " + key.name + ": its default");
+    if (Status s = check_value(key, key.default_value); !s.ok())
+      return s.in("config key " + key.name + ": its default");
   }
   for (const std::string& v : key.variables()) variables_.emplace(v, key.name);
   for (const std::string& a : key.aliases) aliases_.emplace(a, key.name);
@@ -238,7 +265,8 @@ const ConfigKey* ConfigSchema::find_variable(std::string_view name) const {
 bool ConfigSchema::is_known_variable(std::string_view name) const {
   if (variables_.contains(name)) return true;
   return std::any_of(known_variables_.begin(), known_variables_.end(), [&](std::string_view known) {
-    return known.ends_with('*') ? name.starts_with(known.substr(0, known.size() - 1)) : name == known;
+    return known.ends_with('*') ? name.starts_with(known.substr(0, known.size() - 1))
+                                : name == known;
   });
 }
 

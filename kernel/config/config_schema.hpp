@@ -1,7 +1,8 @@
 // ConfigSchema: every configuration key that exists, with type, range, default and help.
 //
-// The kernel's keys come from kernel_keys.hpp, those of a plugin from its manifest; the loader, `config show`,
-// `config env` and the reference pages read nothing else. A schema is filled on one thread and then shared as const.
+// The kernel's keys come from kernel_keys.hpp, those of a plugin from its manifest; the loader,
+// `config show`, `config env` and the reference pages read nothing else. A schema is filled on one
+// thread and then shared as const.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -47,23 +48,27 @@ std::string_view reload_kind_name(ReloadKind kind);  // "yes", "no", "genesis"
 struct ConfigKey {
   std::string name;  // "rpc.max_body_bytes"
   ConfigType type = ConfigType::kString;
-  json::value default_value = nullptr;  // null: unset; a text that begins with "<data>/" follows the data directory
-  std::optional<json::value> min = {};  // of a number, of the length of a text, of the number of items
+  json::value default_value =
+      nullptr;  // null: unset; a text that begins with "<data>/" follows the data directory
+  std::optional<json::value> min =
+      {};  // of a number, of the length of a text, of the number of items
   std::optional<json::value> max = {};
   std::vector<std::string> choices = {};  // of a text
   std::string help = {};
   std::string unit = {};  // "ms", "secs", "bytes", "blocks"
   ReloadKind reload = ReloadKind::kNo;
-  std::vector<std::string> env = {};  // special variables, the first that is set wins; none: TB_ + the name
-  std::string flag = {};              // "--rpc-addr", for texts of errors and of `config show`
+  std::vector<std::string> env =
+      {};                 // special variables, the first that is set wins; none: TB_ + the name
+  std::string flag = {};  // "--rpc-addr", for texts of errors and of `config show`
   std::vector<std::string> aliases = {};
-  bool secret = false;         // never shown, logged or stored as text
-  bool zero_allowed = false;   // 0 lies outside min..max and switches off
-  bool off_allowed = false;    // of a list: the text "off" is the empty list
+  bool secret = false;           // never shown, logged or stored as text
+  bool zero_allowed = false;     // 0 lies outside min..max and switches off
+  bool off_allowed = false;      // of a list: the text "off" is the empty list
   std::string owner = "kernel";  // or the plugin's id
 
   std::vector<std::string> variables() const;
-  // "1024..67108864", "one of off, warn, enforce", "true or false": what an error says after "expected ".
+  // "1024..67108864", "one of off, warn, enforce", "true or false": what an error says after
+  // "expected ".
   std::string expected() const;
 };
 
@@ -81,7 +86,8 @@ using ComputedDefault = std::function<std::optional<json::value>(const Config&)>
 
 class ConfigSchema {
  public:
-  // Errors: kExists (name, alias or variable is taken; both owners are named), kInvalid (the default is outside the range), kLimit.
+  // Errors: kExists (name, alias or variable is taken; both owners are named), kInvalid (the
+  // default is outside the range), kLimit.
   Status add(ConfigKey key);
   void add_rule(ConfigRule rule) { rules_.push_back(std::move(rule)); }
   // REQUIRES: `key` has been added.
@@ -113,8 +119,8 @@ class ConfigSchema {
 
 // Checks type, range and choices of a value. The error is the bare "expected …" text.
 Status check_value(const ConfigKey& key, const json::value& value);
-// A value from a flag or a variable: numbers, true/false/1/0, lists with commas, other structures as JSON.
-// Errors: kInvalid "not a number: 'abc'", "expected 1..10".
+// A value from a flag or a variable: numbers, true/false/1/0, lists with commas, other structures
+// as JSON. Errors: kInvalid "not a number: 'abc'", "expected 1..10".
 Result<json::value> value_from_text(const ConfigKey& key, std::string_view text);
 
 }  // namespace blockd

@@ -2,8 +2,12 @@
 
 namespace blockd {
 
-ConfigService::ConfigService(std::shared_ptr<const ConfigSchema> schema, ConfigInputs inputs, ConfigLoad first)
-    : current_(first.config), schema_(std::move(schema)), inputs_(std::move(inputs)), loaded_(std::move(first)) {
+ConfigService::ConfigService(std::shared_ptr<const ConfigSchema> schema, ConfigInputs inputs,
+                             ConfigLoad first)
+    : current_(first.config),
+      schema_(std::move(schema)),
+      inputs_(std::move(inputs)),
+      loaded_(std::move(first)) {
   TB_ASSERT(current_ != nullptr);
 }
 
@@ -65,7 +69,8 @@ ReloadReport ConfigService::reload_locked(const std::string& source) {
   if (!report.changed.empty() && store_) {
     Result<std::uint64_t> added = store_->add(load, source, report.changed);
     if (!added.ok()) {
-      report.problems.push_back({false, "", 0, "", "the generation cannot be kept: " + added.status().message()});
+      report.problems.push_back(
+          {false, "", 0, "", "the generation cannot be kept: " + added.status().message()});
       return report;
     }
     report.generation = *added;

@@ -1,10 +1,12 @@
 // ConfigService: the running node's configuration and its hot reload, all or nothing.
 //
-// A reload reads every file, checks everything, asks every validator (each loaded plugin looks at its section), and only
-// then writes the generation, swaps the Config and tells the listeners. Any error keeps all old values.
+// A reload reads every file, checks everything, asks every validator (each loaded plugin looks at
+// its section), and only then writes the generation, swaps the Config and tells the listeners. Any
+// error keeps all old values.
 //
-// Threads: current() from any thread. reload(), roll_back() and the set-up functions from any thread too; they exclude each other.
-// Validators and listeners run inside reload() on the caller's thread and must not call back into this object, but for current().
+// Threads: current() from any thread. reload(), roll_back() and the set-up functions from any
+// thread too; they exclude each other. Validators and listeners run inside reload() on the caller's
+// thread and must not call back into this object, but for current().
 #pragma once
 
 #include <functional>
@@ -31,13 +33,15 @@ struct ReloadReport {
 class ConfigService {
  public:
   using Validator = std::function<std::vector<ConfigProblem>(const Config&)>;
-  using Listener = std::function<void(const std::shared_ptr<const Config>&, const std::vector<std::string>& changed)>;
+  using Listener = std::function<void(const std::shared_ptr<const Config>&,
+                                      const std::vector<std::string>& changed)>;
 
   // REQUIRES: first.ok(), loaded from `inputs`.
   ConfigService(std::shared_ptr<const ConfigSchema> schema, ConfigInputs inputs, ConfigLoad first);
 
   std::shared_ptr<const Config> current() const;
-  // Keeps generations from now on; the present values become one if they differ from the newest that is kept.
+  // Keeps generations from now on; the present values become one if they differ from the newest
+  // that is kept.
   Status attach_store(ConfigStore store);
   void add_validator(Validator validator);
   void add_listener(Listener listener);
@@ -45,7 +49,8 @@ class ConfigService {
   void replace_schema(std::shared_ptr<const ConfigSchema> schema);
 
   ReloadReport reload(const std::string& source);
-  // Writes the files of a generation back and reloads. Errors: those of ConfigStore::rollback, kUnavailable (no store).
+  // Writes the files of a generation back and reloads. Errors: those of ConfigStore::rollback,
+  // kUnavailable (no store).
   Result<ReloadReport> roll_back(std::uint64_t generation, const std::string& source);
   // A copy of the store's view, for history and diff; nullopt without a store.
   std::optional<ConfigStore> store() const;

@@ -34,18 +34,20 @@ json::object config_show(const Config& config, std::string_view prefix) {
   return out;
 }
 
-std::vector<std::array<std::string, 4>> config_show_table(const Config& config, std::string_view prefix) {
+std::vector<std::array<std::string, 4>> config_show_table(const Config& config,
+                                                          std::string_view prefix) {
   std::vector<std::array<std::string, 4>> rows;
   for (const auto& [name, key] : config.schema().keys()) {
     if (!std::string_view(name).starts_with(prefix)) continue;
     const ConfigEntry& entry = config.entry(name);
-    rows.push_back({name, as_text(shown(key, entry.value)), std::string(config_source_name(entry.source)), entry.origin});
+    rows.push_back({name, as_text(shown(key, entry.value)),
+                    std::string(config_source_name(entry.source)), entry.origin});
   }
   return rows;
 }
 
-std::vector<std::array<std::string, 4>> config_env_table(const Config& config,
-                                                         const std::map<std::string, std::string>& environment) {
+std::vector<std::array<std::string, 4>> config_env_table(
+    const Config& config, const std::map<std::string, std::string>& environment) {
   std::vector<std::array<std::string, 4>> rows;
   for (const auto& [name, key] : config.schema().keys()) {
     for (const std::string& variable : key.variables()) {

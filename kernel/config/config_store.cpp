@@ -18,13 +18,15 @@ constexpr std::string_view kMaskBegin = "<secret blake3:";
 
 json::value shown_value(const ConfigKey& key, const json::value& value) {
   if (!key.secret || value.is_null()) return value;
-  return json::value(json::string(secret_fingerprint(value.is_string() ? std::string_view(value.get_string())
-                                                                       : std::string_view(json::serialize(value)))));
+  return json::value(json::string(
+      secret_fingerprint(value.is_string() ? std::string_view(value.get_string())
+                                           : std::string_view(json::serialize(value)))));
 }
 
 json::object shown_values(const Config& config) {
   json::object out;
-  for (const auto& [name, key] : config.schema().keys()) out.emplace(name, shown_value(key, config.get(name)));
+  for (const auto& [name, key] : config.schema().keys())
+    out.emplace(name, shown_value(key, config.get(name)));
   return out;
 }
 
@@ -49,9 +51,12 @@ std::string mask_secrets(const ConfigText& file, const std::vector<ConfigSecret>
   for (const ConfigSecret& s : secrets) {
     if (s.text.empty()) continue;
     const std::string mask = "<secret " + secret_fingerprint(s.text) + ">";
-    // A secret written with escapes or over several lines cannot be found as text: then nothing of its file is kept.
-    if (file.text.find(s.text) == std::string::npos && s.origin.starts_with(file.path + ":")) return mask;
-    for (auto at = text.find(s.text); at != std::string::npos; at = text.find(s.text, at + mask.size())) {
+    // A secret written with escapes or over several lines cannot be found as text: then nothing of
+    // its file is kept.
+    if (file.text.find(s.text) == std::string::npos && s.origin.starts_with(file.path + ":"))
+      return mask;
+    for (auto at = text.find(s.text); at != std::string::npos;
+         at = text.find(s.text, at + mask.size())) {
       text.replace(at, s.text.size(), mask);
     }
   }
@@ -72,7 +77,8 @@ ConfigGeneration from_json(const json::object& o) {
   g.source = o.at("source").as_string();
   for (const json::value& key : o.at("changed").as_array()) g.changed.emplace_back(key.as_string());
   for (const json::value& file : o.at("files").as_array()) {
-    g.files.push_back({std::string(file.at("path").as_string()), std::string(file.at("text").as_string())});
+    g.files.push_back(
+        {std::string(file.at("path").as_string()), std::string(file.at("text").as_string())});
   }
   g.values = o.at("values").as_object();
   return g;
@@ -80,7 +86,9 @@ ConfigGeneration from_json(const json::object& o) {
 
 }  // namespace
 
-std::string secret_fingerprint(std::string_view secret) { return "blake3:" + to_hex(blake3(secret)); }
+std::string secret_fingerprint(std::string_view secret) {
+  return "blake3:" + to_hex(blake3(secret));
+}
 
 Result<ConfigStore> ConfigStore::open(std::string dir, Clock& clock) {
   TB_TRY(make_directories(dir, 0700));
@@ -105,8 +113,10 @@ Result<std::uint64_t> ConfigStore::add(const ConfigLoad& load, const std::string
   for (const ConfigText& f : load.files) {
     files.push_back(json::object{{"path", f.path}, {"text", mask_secrets(f, load.secrets)}});
   }
-  const json::object generation{{"number", number}, {"unix_ms", clock_->unix_ms()}, {"source", source},
-                                {"changed", to_array(changed)}, {"files", std::move(files)}, {"values", shown_values(*load.config)}};
+  const json::object generation{
+      {"number", number},          {"unix_ms", clock_->unix_ms()},
+      {"source", source},          {"changed", to_array(changed)},
+      {"files", std::move(files)}, {"values", shown_values(*load.config)}};
   TB_TRY(write_file_atomic(path(number), json::serialize(generation) + "\n", 0600));
   numbers_.push_back(number);
   while (numbers_.size() > kKeptGenerations) {
@@ -119,9 +129,10 @@ Result<std::uint64_t> ConfigStore::add(const ConfigLoad& load, const std::string
 Result<ConfigGeneration> ConfigStore::get(std::uint64_t number) const {
   if (!std::binary_search(numbers_.begin(), numbers_.end(), number)) {
     const std::string there = numbers_.empty() ? "there is none"
-                                               : "there are " + std::to_string(numbers_.front()) + ".." +
-                                                     std::to_string(numbers_.back());
-    return Status(Code::kNotFound, "config generation " + std::to_string(number) + " is not kept; " + there);
+                                               : "there are " + std::to_string(numbers_.front()) +
+                                                     ".." + std::to_string(numbers_.back());
+    return Status(Code::kNotFound,
+                  "config generation " + std::to_string(number) + " is not kept; " + there);
   }
   Result<Bytes> text = read_file(path(number));
   if (!text.ok()) return text.status();
@@ -152,9 +163,11 @@ Result<std::vector<ConfigDifference>> ConfigStore::diff(std::uint64_t a, std::ui
   return differences(before->values, after->values);
 }
 
-std::vector<std::string> ConfigStore::changed_since(const ConfigGeneration& kept, const Config& config) const {
+std::vector<std::string> ConfigStore::changed_since(const ConfigGeneration& kept,
+                                                    const Config& config) const {
   std::vector<std::string> out;
-  for (const ConfigDifference& d : differences(kept.values, shown_values(config))) out.push_back(d.key);
+  for (const ConfigDifference& d : differences(kept.values, shown_values(config)))
+    out.push_back(d.key);
   return out;
 }
 
@@ -163,8 +176,11 @@ Result<std::vector<std::string>> ConfigStore::rollback(std::uint64_t number) con
   if (!g.ok()) return g.status();
   for (const ConfigText& f : g->files) {
     if (f.text.find(kMaskBegin) != std::string::npos) {
-      return Status(Code::kDenied, f.path + ": generation " + std::to_string(number) + " keeps only the hash of a secret in it",
-                    "move the secret to the environment or a token file, or restore this file by hand");
+      return Status(
+          Code::kDenied,
+          f.path + ": generation " + std::to_string(number) +
+              " keeps only the hash of a secret in it",
+          "move the secret to the environment or a token file, or restore this file by hand");
     }
   }
   const std::string suffix = ".before-" + std::to_string(clock_->unix_ms() / 1000);

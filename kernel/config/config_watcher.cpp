@@ -24,8 +24,9 @@ ConfigWatcher::Mode ConfigWatcher::mode_from(std::string_view text) {
   return text == "inotify" ? Mode::kInotify : text == "poll" ? Mode::kPoll : Mode::kAuto;
 }
 
-Result<std::unique_ptr<ConfigWatcher>> ConfigWatcher::start(std::vector<std::string> files, Mode mode,
-                                                            unsigned poll_ms, std::function<void()> on_change) {
+Result<std::unique_ptr<ConfigWatcher>> ConfigWatcher::start(std::vector<std::string> files,
+                                                            Mode mode, unsigned poll_ms,
+                                                            std::function<void()> on_change) {
   if (files.size() > kMaxFiles) return Status(Code::kLimit, "config watch: more than 64 files");
   std::unique_ptr<ConfigWatcher> w(new ConfigWatcher);
   w->files_ = std::move(files);
@@ -55,11 +56,14 @@ ConfigWatcher::~ConfigWatcher() {
 
 Status ConfigWatcher::open_inotify() {
   const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (fd < 0) return Status(Code::kUnavailable, errno_status("config watch: inotify").message(), "set config.watch to poll");
+  if (fd < 0)
+    return Status(Code::kUnavailable, errno_status("config watch: inotify").message(),
+                  "set config.watch to poll");
   std::set<std::string> dirs;
   for (const std::string& file : files_) dirs.insert(directory_of(file));
   for (const std::string& dir : dirs) {
-    constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB;
+    constexpr std::uint32_t kEvents =
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB;
     if (inotify_add_watch(fd, dir.c_str(), kEvents) >= 0) continue;
     const std::string why = errno_status("config watch: " + dir).message();
     ::close(fd);
@@ -77,14 +81,17 @@ std::vector<ConfigWatcher::Stamp> ConfigWatcher::look() const {
       out.emplace_back();
       continue;
     }
-    out.push_back({true, static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec,
-                   static_cast<std::int64_t>(info.st_size), static_cast<std::uint64_t>(info.st_ino)});
+    out.push_back(
+        {true,
+         static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec,
+         static_cast<std::int64_t>(info.st_size), static_cast<std::uint64_t>(info.st_ino)});
   }
   return out;
 }
 
 bool ConfigWatcher::wait(int timeout_ms, bool& event) {
-  pollfd fds[2] = {{stop_fd_, POLLIN, 0}, {inotify_fd_, POLLIN, 0}};  // poll ignores a negative descriptor
+  pollfd fds[2] = {{stop_fd_, POLLIN, 0},
+                   {inotify_fd_, POLLIN, 0}};  // poll ignores a negative descriptor
   event = ::poll(fds, 2, timeout_ms) > 0 && (fds[1].revents & POLLIN) != 0;
   return (fds[0].revents & POLLIN) != 0;
 }
@@ -100,7 +107,8 @@ void ConfigWatcher::run() {
     bool event = false;
     if (wait(inotify_fd_ >= 0 ? -1 : static_cast<int>(poll_ms_), event)) return;
     if (event) {
-      // The rest of the same save (truncate, write, rename) comes within moments; only the stop ends this wait early.
+      // The rest of the same save (truncate, write, rename) comes within moments; only the stop
+      // ends this wait early.
       pollfd stop{stop_fd_, POLLIN, 0};
       if (::poll(&stop, 1, kSettleMs) > 0) return;
       drain_events();

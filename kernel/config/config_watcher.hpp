@@ -1,9 +1,10 @@
 // ConfigWatcher: notices that a config file has changed.
 //
-// inotify on the directory of each file, so that an editor's rename over the file is seen; where inotify is not
-// available, a look at time, size and inode of each file every poll_ms. After an event it waits kSettleMs for the rest of the
-// same save, and calls back once. The callback runs on the watcher's own thread, one at a time; the destructor waits for
-// it and must not be called from it.
+// inotify on the directory of each file, so that an editor's rename over the file is seen; where
+// inotify is not available, a look at time, size and inode of each file every poll_ms. After an
+// event it waits kSettleMs for the rest of the same save, and calls back once. The callback runs on
+// the watcher's own thread, one at a time; the destructor waits for it and must not be called from
+// it.
 #pragma once
 
 #include <functional>
@@ -24,8 +25,10 @@ class ConfigWatcher {
   enum class Mode : unsigned char { kAuto, kInotify, kPoll };
   static Mode mode_from(std::string_view text);  // "inotify", "poll", else auto
 
-  // The files need not exist yet. Errors: kUnavailable (kInotify asked for and not available), kIo, kLimit.
-  static Result<std::unique_ptr<ConfigWatcher>> start(std::vector<std::string> files, Mode mode, unsigned poll_ms,
+  // The files need not exist yet. Errors: kUnavailable (kInotify asked for and not available), kIo,
+  // kLimit.
+  static Result<std::unique_ptr<ConfigWatcher>> start(std::vector<std::string> files, Mode mode,
+                                                      unsigned poll_ms,
                                                       std::function<void()> on_change);
   ~ConfigWatcher();
   ConfigWatcher(const ConfigWatcher&) = delete;

@@ -18,36 +18,67 @@ class Table {
  public:
   explicit Table(ConfigSchema& schema) : schema_(schema) {}
 
-  void number(const char* name, std::uint64_t def, std::uint64_t min, std::uint64_t max, ReloadKind reload,
-              const char* unit, const char* help, Adjust more = {}) {
-    ConfigKey k{.name = name, .type = T::kU64, .default_value = def, .min = json::value(min), .max = json::value(max),
-                .help = help, .unit = unit, .reload = reload};
+  void number(const char* name, std::uint64_t def, std::uint64_t min, std::uint64_t max,
+              ReloadKind reload, const char* unit, const char* help, Adjust more = {}) {
+    ConfigKey k{.name = name,
+                .type = T::kU64,
+                .default_value = def,
+                .min = json::value(min),
+                .max = json::value(max),
+                .help = help,
+                .unit = unit,
+                .reload = reload};
     add(std::move(k), std::move(more));
   }
   void flag(const char* name, bool def, ReloadKind reload, const char* help, Adjust more = {}) {
-    add({.name = name, .type = T::kBool, .default_value = def, .help = help, .reload = reload}, more);
+    add({.name = name, .type = T::kBool, .default_value = def, .help = help, .reload = reload},
+        more);
   }
   // `def` null: unset.
-  void text(std::string name, const char* def, ReloadKind reload, const char* help, Adjust more = {}) {
+  void text(std::string name, const char* def, ReloadKind reload, const char* help,
+            Adjust more = {}) {
     ConfigKey k{.name = std::move(name), .type = T::kString, .help = help, .reload = reload};
     if (def != nullptr) k.default_value = json::string(def);
     add(std::move(k), std::move(more));
   }
-  void choice(const char* name, const char* def, std::vector<std::string> choices, ReloadKind reload, const char* help,
-              Adjust more = {}) {
-    add({.name = name, .type = T::kString, .default_value = json::string(def), .choices = std::move(choices),
-         .help = help, .reload = reload}, more);
+  void choice(const char* name, const char* def, std::vector<std::string> choices,
+              ReloadKind reload, const char* help, Adjust more = {}) {
+    add({.name = name,
+         .type = T::kString,
+         .default_value = json::string(def),
+         .choices = std::move(choices),
+         .help = help,
+         .reload = reload},
+        more);
   }
-  void texts(const char* name, json::array def, ReloadKind reload, const char* help, Adjust more = {}) {
-    add({.name = name, .type = T::kStringList, .default_value = std::move(def), .help = help, .reload = reload}, more);
+  void texts(const char* name, json::array def, ReloadKind reload, const char* help,
+             Adjust more = {}) {
+    add({.name = name,
+         .type = T::kStringList,
+         .default_value = std::move(def),
+         .help = help,
+         .reload = reload},
+        more);
   }
   void structure(const char* name, json::value def, ReloadKind reload, const char* help) {
     const T type = def.is_object() ? T::kMap : T::kList;
-    add({.name = name, .type = type, .default_value = std::move(def), .help = help, .reload = reload}, {});
+    add({.name = name,
+         .type = type,
+         .default_value = std::move(def),
+         .help = help,
+         .reload = reload},
+        {});
   }
-  void decimal(const char* name, double def, double min, double max, ReloadKind reload, const char* help) {
-    add({.name = name, .type = T::kDecimal, .default_value = def, .min = json::value(min), .max = json::value(max),
-         .help = help, .reload = reload}, {});
+  void decimal(const char* name, double def, double min, double max, ReloadKind reload,
+               const char* help) {
+    add({.name = name,
+         .type = T::kDecimal,
+         .default_value = def,
+         .min = json::value(min),
+         .max = json::value(max),
+         .help = help,
+         .reload = reload},
+        {});
   }
 
  private:
@@ -62,107 +93,163 @@ class Table {
 void add_process(Table t) {
   t.text("data_dir", "node-data", kRestart, "Directory of chain, state, keys and generations",
          [](ConfigKey& k) { k.flag = "--data-dir"; });
-  t.number("snapshot_interval", 1024, 10, kU32Max, kHot, "blocks", "Blocks between automatic snapshots",
+  t.number("snapshot_interval", 1024, 10, kU32Max, kHot, "blocks",
+           "Blocks between automatic snapshots",
            [](ConfigKey& k) { k.flag = "--snapshot-interval"; });
   t.number("snapshot_keep", 5, 1, 10'000, kHot, "files", "Snapshot files that are kept");
   t.text("snapshot_dir", "<data>/snapshots", kRestart, "Directory of snapshot files");
-  t.number("shutdown_timeout_secs", 30, 1, 3600, kHot, "secs", "Longest wait for requests in flight at a stop");
+  t.number("shutdown_timeout_secs", 30, 1, 3600, kHot, "secs",
+           "Longest wait for requests in flight at a stop");
   t.text("node.label", "node", kHot, "Label of this node in exported summaries");
   t.text("node.key_hex", nullptr, kRestart, "Seed of the node key, 64 hex digits",
-         [](ConfigKey& k) { k.min = k.max = json::value(64u); k.secret = true; });
+         [](ConfigKey& k) {
+           k.min = k.max = json::value(64u);
+           k.secret = true;
+         });
 }
 
 void add_chain(Table t) {
-  t.text("chain.profile", "dev", kRestart, "Profile of config/profiles that fills what this file leaves open",
+  t.text("chain.profile", "dev", kRestart,
+         "Profile of config/profiles that fills what this file leaves open",
          [](ConfigKey& k) { k.flag = "--chain"; });
   t.text("chain.id", "dev", kRestart, "Name of the chain; part of every signed command",
          [](ConfigKey& k) { k.max = json::value(64u); });
   t.choice("chain.network_kind", "testnet", {"testnet", "mainnet", "by_id"}, kRestart,
-           "On a mainnet fault switches and seed keys are refused; by_id: a mainnet if chain.id ends in mainnet");
+           "On a mainnet fault switches and seed keys are refused; by_id: a mainnet if chain.id "
+           "ends in mainnet");
   t.text("chain.genesis_file", "<data>/genesis.json", kRestart, "Genesis of the chain");
   t.choice("chain.genesis", "create", {"create", "file"}, kRestart,
-           "create: made at the first start when there is no file; file: the start is refused without one");
-  t.number("chain.block_interval_ms", 0, 10, 60'000, kHot, "ms", "Least time between two blocks; 0 = as soon as there is work",
-           [](ConfigKey& k) { k.zero_allowed = true; k.aliases = {"chain.block_time_ms"}; });
-  t.number("chain.empty_block_interval_ms", 1000, 1, 86'400'000, kHot, "ms", "Time after which an idle chain makes an empty block; 0 = never",
-           [](ConfigKey& k) { k.zero_allowed = true; k.aliases = {"chain.heartbeat_ms"}; });
+           "create: made at the first start when there is no file; file: the start is refused "
+           "without one");
+  t.number("chain.block_interval_ms", 0, 10, 60'000, kHot, "ms",
+           "Least time between two blocks; 0 = as soon as there is work", [](ConfigKey& k) {
+             k.zero_allowed = true;
+             k.aliases = {"chain.block_time_ms"};
+           });
+  t.number("chain.empty_block_interval_ms", 1000, 1, 86'400'000, kHot, "ms",
+           "Time after which an idle chain makes an empty block; 0 = never", [](ConfigKey& k) {
+             k.zero_allowed = true;
+             k.aliases = {"chain.heartbeat_ms"};
+           });
   t.number("chain.epoch_length", 120, 10, 1'000'000, kGenesis, "blocks", "Blocks of an epoch");
-  t.number("chain.max_commands_per_block", 10'000, 1, 100'000, kGenesis, "commands", "Commands that a block takes");
-  t.number("chain.max_block_bytes", 10'485'760, 65'536, 15'728'640, kGenesis, "bytes", "Size of a block body");
-  t.number("chain.macro_interval_blocks", 1024, 16, 1'000'000, kGenesis, "blocks", "Blocks between two macro blocks (1024 or more outside tests)");
-  t.choice("chain.authority", "operator", {"operator", "governance"}, kGenesis, "Who may change the roster of plugins");
-  t.choice("chain.launch_profile", "open", {"open", "gated"}, kGenesis, "Whether markets open at once or through the governor's gates",
+  t.number("chain.max_commands_per_block", 10'000, 1, 100'000, kGenesis, "commands",
+           "Commands that a block takes");
+  t.number("chain.max_block_bytes", 10'485'760, 65'536, 15'728'640, kGenesis, "bytes",
+           "Size of a block body");
+  t.number("chain.macro_interval_blocks", 1024, 16, 1'000'000, kGenesis, "blocks",
+           "Blocks between two macro blocks (1024 or more outside tests)");
+  t.choice("chain.authority", "operator", {"operator", "governance"}, kGenesis,
+           "Who may change the roster of plugins");
+  t.choice("chain.launch_profile", "open", {"open", "gated"}, kGenesis,
+           "Whether markets open at once or through the governor's gates",
            [](ConfigKey& k) { k.aliases = {"launch_profile"}; });
-  t.number("chain.max_clock_skew_ms", 15'000, 1000, 300'000, kHot, "ms", "How far a block's time may be ahead of this clock");
-  t.number("chain.history_blocks", 1024, 1024, 100'000'000, kHot, "blocks", "Blocks whose deltas stay in the log");
-  t.flag("chain.validator", false, kRestart, "Take part in production and votes", [](ConfigKey& k) { k.flag = "--validator"; });
-  t.text("chain.validator_key", nullptr, kRestart, "Key file of the validator; else the node key votes");
-  t.text("chain.validator_key_next", nullptr, kRestart, "Key file to sign with from the epoch in which it is in the set");
-  t.choice("order.provider", "order-solo", {"order-solo", "order-etcd", "solo", "etcd"}, kRestart, "Who orders the log");
-  t.text("operator.key_file", "<data>/keys/operator.key", kHot, "Key that signs unsigned calls of the role operator");
+  t.number("chain.max_clock_skew_ms", 15'000, 1000, 300'000, kHot, "ms",
+           "How far a block's time may be ahead of this clock");
+  t.number("chain.history_blocks", 1024, 1024, 100'000'000, kHot, "blocks",
+           "Blocks whose deltas stay in the log");
+  t.flag("chain.validator", false, kRestart, "Take part in production and votes",
+         [](ConfigKey& k) { k.flag = "--validator"; });
+  t.text("chain.validator_key", nullptr, kRestart,
+         "Key file of the validator; else the node key votes");
+  t.text("chain.validator_key_next", nullptr, kRestart,
+         "Key file to sign with from the epoch in which it is in the set");
+  t.choice("order.provider", "order-solo", {"order-solo", "order-etcd", "solo", "etcd"}, kRestart,
+           "Who orders the log");
+  t.text("operator.key_file", "<data>/keys/operator.key", kHot,
+         "Key that signs unsigned calls of the role operator");
   t.structure("operator.role_keys", json::object(), kHot, "Role -> key file, for the other roles");
 }
 
 void add_storage(Table t) {
-  t.text("storage.state_dir", "<data>/state", kRestart, "Directory of the state", [](ConfigKey& k) { k.flag = "--db-path"; });
-  t.choice("storage.default_engine", "inhouse", {"inhouse", "leveldb", "rocksdb", "sled", "memory"}, kRestart,
-           "Engine of the stores; inhouse, rocksdb and sled are names for leveldb");
+  t.text("storage.state_dir", "<data>/state", kRestart, "Directory of the state",
+         [](ConfigKey& k) { k.flag = "--db-path"; });
+  t.choice("storage.default_engine", "inhouse", {"inhouse", "leveldb", "rocksdb", "sled", "memory"},
+           kRestart, "Engine of the stores; inhouse, rocksdb and sled are names for leveldb");
   t.structure("storage.overrides", json::object(), kRestart, "Store -> engine");
   t.number("storage.limit_bytes", 0, 0, UINT64_MAX, kHot, "bytes", "Bound of one store; 0 = off",
            [](ConfigKey& k) { k.env = {"TB_SIMPLE_DB_LIMIT_BYTES"}; });
-  t.number("storage.total_limit_bytes", 0, 0, UINT64_MAX, kHot, "bytes", "Bound of all stores; 0 = off");
-  t.number("storage.cache_mb", 128, 8, 65'536, kRestart, "MiB", "Block cache, shared by the stores");
+  t.number("storage.total_limit_bytes", 0, 0, UINT64_MAX, kHot, "bytes",
+           "Bound of all stores; 0 = off");
+  t.number("storage.cache_mb", 128, 8, 65'536, kRestart, "MiB",
+           "Block cache, shared by the stores");
   t.number("storage.write_buffer_mb", 64, 1, 4096, kRestart, "MiB", "Write buffer of a store");
-  t.number("storage.max_open_files", 10'000, 64, 1'000'000, kRestart, "files", "Open table files of a store");
+  t.number("storage.max_open_files", 10'000, 64, 1'000'000, kRestart, "files",
+           "Open table files of a store");
   t.flag("storage.compression", true, kRestart, "Compress tables");
-  t.flag("storage.verify_state", false, kRestart, "Compute the state root at start and compare", [](ConfigKey& k) { k.flag = "--verify-state"; });
+  t.flag("storage.verify_state", false, kRestart, "Compute the state root at start and compare",
+         [](ConfigKey& k) { k.flag = "--verify-state"; });
 }
 
 void add_plugins(Table t) {
-  t.texts("plugins.dir", {"plugins"}, kHot, "Directories that are searched for libraries, in order");
+  t.texts("plugins.dir", {"plugins"}, kHot,
+          "Directories that are searched for libraries, in order");
   t.structure("plugins.load", json::array(), kHot,
-              "Ids, or {id, file, required, isolation, enabled}, in any order; the host sorts by dependencies");
-  t.choice("plugins.signatures", "warn", {"off", "warn", "enforce"}, kHot, "What an unsigned library means");
+              "Ids, or {id, file, required, isolation, enabled}, in any order; the host sorts by "
+              "dependencies");
+  t.choice("plugins.signatures", "warn", {"off", "warn", "enforce"}, kHot,
+           "What an unsigned library means");
   t.text("plugins.signers_file", "config/release_signers.txt", kHot, "Keys whose signatures count");
-  t.flag("plugins.require_approved_release", false, kHot, "Only libraries of a release that governance approved");
+  t.flag("plugins.require_approved_release", false, kHot,
+         "Only libraries of a release that governance approved");
   t.structure("plugins.min_version", json::object(), kHot, "Plugin id -> least version");
   t.text("plugins.store", "<data>/plugins", kRestart, "Where images that executed blocks are kept");
 }
 
 void add_mempool(Table t) {
   t.number("mempool.max", 1024, 1, 10'000'000, kHot, "commands", "Commands of one fee lane");
-  t.number("mempool.ttl_secs", 1800, 1, 604'800, kHot, "secs", "Age at which a command of a fee lane is dropped");
-  t.number("mempool.account_cap", 16, 1, 100'000, kHot, "commands", "Pending commands of one account in the fee lanes");
-  t.number("mempool.min_fee_per_byte", 1, 0, UINT64_MAX, kHot, "", "Least fee per byte in the fee lanes",
+  t.number("mempool.ttl_secs", 1800, 1, 604'800, kHot, "secs",
+           "Age at which a command of a fee lane is dropped");
+  t.number("mempool.account_cap", 16, 1, 100'000, kHot, "commands",
+           "Pending commands of one account in the fee lanes");
+  t.number("mempool.min_fee_per_byte", 1, 0, UINT64_MAX, kHot, "",
+           "Least fee per byte in the fee lanes",
            [](ConfigKey& k) { k.env = {"TB_MIN_FEE_PER_BYTE"}; });
-  t.number("mempool.min_fee_per_byte_consumer", 0, 0, UINT64_MAX, kHot, "", "As min_fee_per_byte, for this lane alone",
-           [](ConfigKey& k) { k.default_value = nullptr; k.env = {"TB_MIN_FEE_PER_BYTE_CONSUMER"}; });
-  t.number("mempool.min_fee_per_byte_industrial", 0, 0, UINT64_MAX, kHot, "", "As min_fee_per_byte, for this lane alone",
-           [](ConfigKey& k) { k.default_value = nullptr; k.env = {"TB_MIN_FEE_PER_BYTE_INDUSTRIAL"}; });
-  t.number("mempool.purge_interval_secs", 0, 0, 86'400, kHot, "secs", "Time between sweeps; 0 = off",
-           [](ConfigKey& k) { k.env = {"TB_PURGE_LOOP_SECS"}; k.flag = "--mempool-purge-interval"; });
-  t.number("mempool.service_max", 100'000, 1, 10'000'000, kHot, "commands", "Commands of the service lane",
-           [](ConfigKey& k) { k.aliases = {"mempool.max_size"}; });
-  t.number("mempool.service_ttl_ms", 86'400'000, 1000, 604'800'000, kHot, "ms", "Age at which a command of the service lane is dropped",
+  t.number("mempool.min_fee_per_byte_consumer", 0, 0, UINT64_MAX, kHot, "",
+           "As min_fee_per_byte, for this lane alone", [](ConfigKey& k) {
+             k.default_value = nullptr;
+             k.env = {"TB_MIN_FEE_PER_BYTE_CONSUMER"};
+           });
+  t.number("mempool.min_fee_per_byte_industrial", 0, 0, UINT64_MAX, kHot, "",
+           "As min_fee_per_byte, for this lane alone", [](ConfigKey& k) {
+             k.default_value = nullptr;
+             k.env = {"TB_MIN_FEE_PER_BYTE_INDUSTRIAL"};
+           });
+  t.number("mempool.purge_interval_secs", 0, 0, 86'400, kHot, "secs",
+           "Time between sweeps; 0 = off", [](ConfigKey& k) {
+             k.env = {"TB_PURGE_LOOP_SECS"};
+             k.flag = "--mempool-purge-interval";
+           });
+  t.number("mempool.service_max", 100'000, 1, 10'000'000, kHot, "commands",
+           "Commands of the service lane", [](ConfigKey& k) { k.aliases = {"mempool.max_size"}; });
+  t.number("mempool.service_ttl_ms", 86'400'000, 1000, 604'800'000, kHot, "ms",
+           "Age at which a command of the service lane is dropped",
            [](ConfigKey& k) { k.aliases = {"mempool.ttl_ms"}; });
-  t.number("mempool.service_account_cap", 1024, 1, 1'000'000, kHot, "commands", "Pending commands of one account in the service lane");
-  t.number("mempool.service_min_fee_per_byte", 0, 0, UINT64_MAX, kHot, "", "Least fee per byte in the service lane");
-  t.flag("mempool.service_requires_account", false, kHot, "Only accounts that exist may use the service lane");
-  t.number("mempool.max_bytes", 268'435'456, 1'048'576, 1ull << 40, kHot, "bytes", "All lanes together");
-  t.number("mempool.rebroadcast_ms", 30'000, 1000, 3'600'000, kHot, "ms", "Time after which a pending command is sent to peers again");
+  t.number("mempool.service_account_cap", 1024, 1, 1'000'000, kHot, "commands",
+           "Pending commands of one account in the service lane");
+  t.number("mempool.service_min_fee_per_byte", 0, 0, UINT64_MAX, kHot, "",
+           "Least fee per byte in the service lane");
+  t.flag("mempool.service_requires_account", false, kHot,
+         "Only accounts that exist may use the service lane");
+  t.number("mempool.max_bytes", 268'435'456, 1'048'576, 1ull << 40, kHot, "bytes",
+           "All lanes together");
+  t.number("mempool.rebroadcast_ms", 30'000, 1000, 3'600'000, kHot, "ms",
+           "Time after which a pending command is sent to peers again");
 }
 
 void add_rpc(Table t) {
   t.text("rpc.socket", "<data>/rpc.sock", kHot, "Local socket, or off",
          [](ConfigKey& k) { k.flag = "--rpc-socket"; });
   t.text("rpc.socket_group", nullptr, kHot, "Group that may use the local socket as operator");
-  t.choice("rpc.loopback_role", "operator", {"open", "read", "operator"}, kHot, "Role of a TCP caller from this host without credential");
-  t.text("rpc.auth_token", nullptr, kHot, "Token that every call must carry; role operator", [](ConfigKey& k) {
-    k.min = json::value(16u);
-    k.max = json::value(4096u);
-    k.secret = true;
-  });
-  t.text("rpc.admin_token_file", "secrets/admin.token", kHot, "File with the token of the role admin");
+  t.choice("rpc.loopback_role", "operator", {"open", "read", "operator"}, kHot,
+           "Role of a TCP caller from this host without credential");
+  t.text("rpc.auth_token", nullptr, kHot, "Token that every call must carry; role operator",
+         [](ConfigKey& k) {
+           k.min = json::value(16u);
+           k.max = json::value(4096u);
+           k.secret = true;
+         });
+  t.text("rpc.admin_token_file", "secrets/admin.token", kHot,
+         "File with the token of the role admin");
   for (const char* role : {"provider", "oracle", "admin"}) {
     const std::string name = std::string("rpc.energy_") + role + "_token_file";
     const std::string file = std::string("secrets/energy_") + role + ".token";
@@ -171,57 +258,77 @@ void add_rpc(Table t) {
   t.text("rpc.tokens_file", "secrets/tokens.yaml", kHot, "Listed tokens: id, hash, roles, expiry");
   t.structure("rpc.token_keys", json::array(), kHot, "Keys that may sign tokens: {key, roles}");
   t.texts("rpc.revoked_tokens", {}, kHot, "Ids of tokens that no longer count");
-  t.structure("rpc.client_roles", json::array(), kHot, "Client certificates: {fingerprint | subject, role}");
-  t.texts("rpc.allowed_hosts", {"127.0.0.1", "localhost", "[::1]"}, kHot, "Values of the Host header that are served");
+  t.structure("rpc.client_roles", json::array(), kHot,
+              "Client certificates: {fingerprint | subject, role}");
+  t.texts("rpc.allowed_hosts", {"127.0.0.1", "localhost", "[::1]"}, kHot,
+          "Values of the Host header that are served");
   t.texts("rpc.cors_allow_origins", {}, kHot, "Origins that browsers may call from",
           [](ConfigKey& k) { k.env = {"TB_RPC_ALLOWED_ORIGINS"}; });
   t.number("rpc.max_body_bytes", 1'048'576, 1024, 67'108'864, kHot, "bytes", "Body of a request");
   t.number("rpc.max_head_bytes", 16'384, 1024, 1'048'576, kHot, "bytes", "Head of a request");
   t.number("rpc.request_timeout_ms", 5000, 100, 600'000, kHot, "ms", "Time that a call may take");
-  t.number("rpc.header_timeout_ms", 10'000, 100, 600'000, kHot, "ms", "Time in which the head must have arrived");
+  t.number("rpc.header_timeout_ms", 10'000, 100, 600'000, kHot, "ms",
+           "Time in which the head must have arrived");
   t.number("rpc.keep_alive_ms", 90'000, 1000, 3'600'000, kHot, "ms", "Life of an idle connection");
   t.number("rpc.max_batch", 100, 1, 10'000, kHot, "calls", "Calls of one batch");
-  t.number("rpc.max_in_flight", 1024, 1, 1'000'000, kHot, "calls", "Calls that are worked on at the same time");
+  t.number("rpc.max_in_flight", 1024, 1, 1'000'000, kHot, "calls",
+           "Calls that are worked on at the same time");
   t.number("rpc.max_connections", 4096, 1, 1'000'000, kHot, "connections", "Open connections");
-  t.number("rpc.max_connections_per_ip", 256, 1, 1'000'000, kHot, "connections", "Open connections of one address");
-  t.number("rpc.ws_queue", 1000, 1, 1'000'000, kHot, "messages", "Messages that wait for a slow WebSocket client");
-  t.number("rpc.ws_max_frame_bytes", 1'048'576, 1024, 67'108'864, kHot, "bytes", "Message from a WebSocket client");
+  t.number("rpc.max_connections_per_ip", 256, 1, 1'000'000, kHot, "connections",
+           "Open connections of one address");
+  t.number("rpc.ws_queue", 1000, 1, 1'000'000, kHot, "messages",
+           "Messages that wait for a slow WebSocket client");
+  t.number("rpc.ws_max_frame_bytes", 1'048'576, 1024, 67'108'864, kHot, "bytes",
+           "Message from a WebSocket client");
   t.flag("rpc.exempt_loopback", false, kHot, "No rate limit for callers from this host");
-  t.flag("rpc.relay_only", false, kHot, "No block production", [](ConfigKey& k) { k.flag = "--relay-only"; });
+  t.flag("rpc.relay_only", false, kHot, "No block production",
+         [](ConfigKey& k) { k.flag = "--relay-only"; });
   t.flag("rpc.enable_debug", false, kHot, "Serve debug methods");
-  t.number("rpc.tokens_per_sec", 100, 1, 1'000'000, kHot, "calls/s", "Rate and burst of one client address");
+  t.number("rpc.tokens_per_sec", 100, 1, 1'000'000, kHot, "calls/s",
+           "Rate and burst of one client address");
   t.number("rpc.ban_secs", 60, 0, 86'400, kHot, "secs", "Ban after an empty bucket; 0 = none");
-  t.number("rpc.client_timeout_secs", 300, 1, 86'400, kHot, "secs", "After which an idle client's bucket is forgotten");
+  t.number("rpc.client_timeout_secs", 300, 1, 86'400, kHot, "secs",
+           "After which an idle client's bucket is forgotten");
 }
 
 void add_listeners(Table t) {
-  t.texts("listeners.rpc", {"127.0.0.1:8545"}, kHot, "JSON-RPC, WebSockets, console; off = none", [](ConfigKey& k) {
-    k.env = {"TB_RPC_ADDR"};
-    k.flag = "--rpc-addr";
-    k.off_allowed = true;
-  });
-  t.texts("listeners.metrics", {"127.0.0.1:26658"}, kHot, "GET /metrics and the same JSON-RPC; off = none", [](ConfigKey& k) {
-    k.env = {"TB_METRICS_ADDR"};
-    k.flag = "--metrics-addr";
-    k.off_allowed = true;
-  });
+  t.texts("listeners.rpc", {"127.0.0.1:8545"}, kHot, "JSON-RPC, WebSockets, console; off = none",
+          [](ConfigKey& k) {
+            k.env = {"TB_RPC_ADDR"};
+            k.flag = "--rpc-addr";
+            k.off_allowed = true;
+          });
+  t.texts("listeners.metrics", {"127.0.0.1:26658"}, kHot,
+          "GET /metrics and the same JSON-RPC; off = none", [](ConfigKey& k) {
+            k.env = {"TB_METRICS_ADDR"};
+            k.flag = "--metrics-addr";
+            k.off_allowed = true;
+          });
   t.texts("listeners.status", {"127.0.0.1:8080"}, kHot, "Status API; off = none", [](ConfigKey& k) {
     k.env = {"TB_STATUS_ADDR"};
     k.flag = "--status-addr";
     k.off_allowed = true;
   });
   const auto off = [](ConfigKey& k) { k.off_allowed = true; };
-  t.texts("listeners.gateway", {"0.0.0.0:9000"}, kHot, "Bound only when the plugin gateway runs; off = none", [](ConfigKey& k) {
-    k.env = {"TB_GATEWAY_LISTEN"};
-    k.off_allowed = true;
-  });
-  t.texts("listeners.aggregator", {"127.0.0.1:9010"}, kHot, "Bound only when the plugin aggregator runs; off = none", off);
-  t.texts("listeners.explorer", {"127.0.0.1:3001"}, kHot, "Bound only when the plugin explorer runs; off = none", off);
-  t.texts("listeners.storage", {"127.0.0.1:9020"}, kHot, "Bound only when the plugin storage runs; off = none", off);
+  t.texts("listeners.gateway", {"0.0.0.0:9000"}, kHot,
+          "Bound only when the plugin gateway runs; off = none", [](ConfigKey& k) {
+            k.env = {"TB_GATEWAY_LISTEN"};
+            k.off_allowed = true;
+          });
+  t.texts("listeners.aggregator", {"127.0.0.1:9010"}, kHot,
+          "Bound only when the plugin aggregator runs; off = none", off);
+  t.texts("listeners.explorer", {"127.0.0.1:3001"}, kHot,
+          "Bound only when the plugin explorer runs; off = none", off);
+  t.texts("listeners.storage", {"127.0.0.1:9020"}, kHot,
+          "Bound only when the plugin storage runs; off = none", off);
   t.texts("telemetry.extra_listen", {}, kHot, "A second metrics listener; off = none", off);
-  t.flag("telemetry.enabled", true, kHot, "Serve /metrics", [](ConfigKey& k) { k.env = {"TB_ENABLE_TELEMETRY"}; k.flag = "--telemetry"; });
+  t.flag("telemetry.enabled", true, kHot, "Serve /metrics", [](ConfigKey& k) {
+    k.env = {"TB_ENABLE_TELEMETRY"};
+    k.flag = "--telemetry";
+  });
   t.decimal("telemetry.sample_rate", 1.0, 0.0, 1.0, kHot, "Share of events that histograms see");
-  t.number("telemetry.compaction_secs", 60, 1, 86'400, kHot, "secs", "Time between compactions of kept summaries");
+  t.number("telemetry.compaction_secs", 60, 1, 86'400, kHot, "secs",
+           "Time between compactions of kept summaries");
 }
 
 // Sections tls.<part> are the variables TB_<PART>_TLS_*.
@@ -230,24 +337,29 @@ void add_tls(Table t) {
     const std::string section = std::string("tls.") + part + ".";
     const std::string prefix = derived_variable(part) + "_TLS_";
     auto path = [&](const char* name, const char* variable, const char* help) {
-      t.text(section + name, nullptr, kHot, help, [&](ConfigKey& k) { k.env = {prefix + variable}; });
+      t.text(section + name, nullptr, kHot, help,
+             [&](ConfigKey& k) { k.env = {prefix + variable}; });
     };
     path("cert", "CERT", "Certificate chain, PEM; needs the key");
     path("key", "KEY", "Private key, PEM; needs the certificate");
     path("client_ca", "CLIENT_CA", "Clients must show a certificate of this authority");
-    path("client_ca_optional", "CLIENT_CA_OPTIONAL", "Clients may show a certificate of this authority");
+    path("client_ca_optional", "CLIENT_CA_OPTIONAL",
+         "Clients may show a certificate of this authority");
     path("ca", "CA", "As a client: trust this authority");
   }
-  t.number("tls.handshake_timeout_ms", 10'000, 100, 600'000, kHot, "ms", "Time that a handshake may take");
+  t.number("tls.handshake_timeout_ms", 10'000, 100, 600'000, kHot, "ms",
+           "Time that a handshake may take");
 }
 
 // The part of the network's keys that profiles and the listeners need.
 void add_net(Table t) {
-  t.text("net.listen", "0.0.0.0:8001", kHot, "Peers, TCP and UDP; off = dial only", [](ConfigKey& k) {
-    k.env = {"TB_P2P_ADDR"};
-    k.flag = "--p2p";
-  });
-  t.texts("net.advertise", {}, kHot, "Addresses that peers are told", [](ConfigKey& k) { k.env = {"TB_P2P_ADVERTISE"}; });
+  t.text("net.listen", "0.0.0.0:8001", kHot, "Peers, TCP and UDP; off = dial only",
+         [](ConfigKey& k) {
+           k.env = {"TB_P2P_ADDR"};
+           k.flag = "--p2p";
+         });
+  t.texts("net.advertise", {}, kHot, "Addresses that peers are told",
+          [](ConfigKey& k) { k.env = {"TB_P2P_ADVERTISE"}; });
   t.text("net.key_path", "~/.the_block/net_key", kRestart, "Key of this node among its peers");
   t.texts("net.bootstrap_peers", {}, kHot, "Peers that are dialled at start",
           [](ConfigKey& k) { k.env = {"TB_BOOTSTRAP_PEERS"}; });
@@ -256,35 +368,48 @@ void add_net(Table t) {
 }
 
 void add_log_and_bus(Table t) {
-  t.choice("log.format", "plain", {"plain", "json"}, kHot, "How a line looks", [](ConfigKey& k) { k.flag = "--log-format"; });
-  t.text("log.level", "info,mempool=debug,storage=warn", kHot, "level[,target=level]…", [](ConfigKey& k) {
-    k.env = {"TB_LOG"};
-    k.flag = "--log-level";
-  });
-  t.text("log.file", "logs/node.log", kRestart, "Log file; off = none", [](ConfigKey& k) { k.flag = "--log-file"; });
-  t.number("log.max_file_bytes", 100ull << 20, 4096, 1ull << 40, kRestart, "bytes", "Size at which the file rotates");
-  t.number("log.max_files", 7, 1, 1000, kRestart, "files", "Files that are kept, the present one included");
-  t.number("log.lines_per_second", 100, 0, 1'000'000, kRestart, "lines/s", "Bound of one target; 0 = none");
+  t.choice("log.format", "plain", {"plain", "json"}, kHot, "How a line looks",
+           [](ConfigKey& k) { k.flag = "--log-format"; });
+  t.text("log.level", "info,mempool=debug,storage=warn", kHot, "level[,target=level]…",
+         [](ConfigKey& k) {
+           k.env = {"TB_LOG"};
+           k.flag = "--log-level";
+         });
+  t.text("log.file", "logs/node.log", kRestart, "Log file; off = none",
+         [](ConfigKey& k) { k.flag = "--log-file"; });
+  t.number("log.max_file_bytes", 100ull << 20, 4096, 1ull << 40, kRestart, "bytes",
+           "Size at which the file rotates");
+  t.number("log.max_files", 7, 1, 1000, kRestart, "files",
+           "Files that are kept, the present one included");
+  t.number("log.lines_per_second", 100, 0, 1'000'000, kRestart, "lines/s",
+           "Bound of one target; 0 = none");
   t.number("log.queue", 8192, 64, 1'000'000, kRestart, "lines", "Lines that wait for the disk");
-  t.choice("config.watch", "auto", {"auto", "inotify", "poll"}, kHot, "How changes of the file are noticed");
-  t.number("config.watch_poll_ms", 250, 10, 3'600'000, kHot, "ms", "Time between looks when inotify is not available");
-  t.number("bus.retain_blocks", 10'000, 1, 1'000'000'000, kHot, "blocks", "How far back in the log a cursor may begin");
-  t.number("bus.queue", 1024, 1, 65'536, kHot, "messages", "Messages that wait for one subscriber of an ephemeral topic");
-  t.number("bus.max_subscribers", 4096, 1, 4096, kHot, "subscribers", "Subscribers at the same time");
+  t.choice("config.watch", "auto", {"auto", "inotify", "poll"}, kHot,
+           "How changes of the file are noticed");
+  t.number("config.watch_poll_ms", 250, 10, 3'600'000, kHot, "ms",
+           "Time between looks when inotify is not available");
+  t.number("bus.retain_blocks", 10'000, 1, 1'000'000'000, kHot, "blocks",
+           "How far back in the log a cursor may begin");
+  t.number("bus.queue", 1024, 1, 65'536, kHot, "messages",
+           "Messages that wait for one subscriber of an ephemeral topic");
+  t.number("bus.max_subscribers", 4096, 1, 4096, kHot, "subscribers",
+           "Subscribers at the same time");
 }
 
 std::optional<RuleFinding> check_empty_blocks(const Config& c) {
   const std::uint64_t empty = c.u64("chain.empty_block_interval_ms");
   const std::uint64_t interval = c.u64("chain.block_interval_ms");
   if (empty == 0 || empty >= interval) return std::nullopt;
-  return RuleFinding{"chain.empty_block_interval_ms",
-                     "expected 0, or at least chain.block_interval_ms (" + std::to_string(interval) + ")"};
+  return RuleFinding{
+      "chain.empty_block_interval_ms",
+      "expected 0, or at least chain.block_interval_ms (" + std::to_string(interval) + ")"};
 }
 
 std::optional<RuleFinding> check_history(const Config& c) {
   const std::uint64_t two_epochs = 2 * c.u64("chain.epoch_length");
   if (c.u64("chain.history_blocks") >= two_epochs) return std::nullopt;
-  return RuleFinding{"chain.history_blocks", "expected at least two epochs (" + std::to_string(two_epochs) + ")"};
+  return RuleFinding{"chain.history_blocks",
+                     "expected at least two epochs (" + std::to_string(two_epochs) + ")"};
 }
 
 std::optional<RuleFinding> check_chain_id(const Config& c) {
@@ -294,7 +419,8 @@ std::optional<RuleFinding> check_chain_id(const Config& c) {
 
 std::optional<RuleFinding> check_peers(const Config& c) {
   if (c.u64("net.min_peers") <= c.u64("net.max_peers")) return std::nullopt;
-  return RuleFinding{"net.min_peers", "expected at most net.max_peers (" + std::to_string(c.u64("net.max_peers")) + ")"};
+  return RuleFinding{"net.min_peers", "expected at most net.max_peers (" +
+                                          std::to_string(c.u64("net.max_peers")) + ")"};
 }
 
 std::optional<RuleFinding> check_plugins(const Config& c) {
@@ -304,7 +430,8 @@ std::optional<RuleFinding> check_plugins(const Config& c) {
 }
 
 std::optional<RuleFinding> check_node_key(const Config& c) {
-  if (c.text("node.key_hex").find_first_not_of("0123456789abcdefABCDEF") == std::string::npos) return std::nullopt;
+  if (c.text("node.key_hex").find_first_not_of("0123456789abcdefABCDEF") == std::string::npos)
+    return std::nullopt;
   return RuleFinding{"node.key_hex", "expected 64 hex digits"};
 }
 
@@ -332,15 +459,36 @@ void add_kernel_keys(ConfigSchema& schema) {
   add_tls(table);
   add_net(table);
   add_log_and_bus(table);
-  for (auto* rule : {check_empty_blocks, check_history, check_chain_id, check_peers, check_plugins, check_node_key}) {
+  for (auto* rule : {check_empty_blocks, check_history, check_chain_id, check_peers, check_plugins,
+                     check_node_key}) {
     schema.add_rule(rule);
   }
   schema.add_default("listeners.status", status_beside_oracle);
-  for (const char* name : {"TB_CONFIG", "TB_HOME", "TB_LANG", "TB_COLOR", "TB_NO_COLOR", "TB_RPC_ENDPOINT", "TB_RPC_TIMEOUT_MS",
-                           "TB_RPC_TIMEOUT_JITTER_MS", "TB_RPC_MAX_RETRIES", "TB_RPC_FAULT_RATE", "TB_HTTP_PLAIN",
-                           "TB_HTTP_DEBUG", "TB_RPC_DEBUG", "TB_WALLET_SCHEME", "TB_WALLET_PASSWORD_FILE", "TB_GATEWAY_URL",
-                           "TB_AGGREGATOR_URL", "TB_NODE_TLS_INSECURE", "TB_RPC_TLS_INSECURE", "TB_HTTP_TLS_INSECURE",
-                           "TB_BENCH_*", "TB_TEST_*", "TB_SIM_SEED", "TB_PROP_SEED", "TB_FUZZ_ITERS"}) {
+  for (const char* name : {"TB_CONFIG",
+                           "TB_HOME",
+                           "TB_LANG",
+                           "TB_COLOR",
+                           "TB_NO_COLOR",
+                           "TB_RPC_ENDPOINT",
+                           "TB_RPC_TIMEOUT_MS",
+                           "TB_RPC_TIMEOUT_JITTER_MS",
+                           "TB_RPC_MAX_RETRIES",
+                           "TB_RPC_FAULT_RATE",
+                           "TB_HTTP_PLAIN",
+                           "TB_HTTP_DEBUG",
+                           "TB_RPC_DEBUG",
+                           "TB_WALLET_SCHEME",
+                           "TB_WALLET_PASSWORD_FILE",
+                           "TB_GATEWAY_URL",
+                           "TB_AGGREGATOR_URL",
+                           "TB_NODE_TLS_INSECURE",
+                           "TB_RPC_TLS_INSECURE",
+                           "TB_HTTP_TLS_INSECURE",
+                           "TB_BENCH_*",
+                           "TB_TEST_*",
+                           "TB_SIM_SEED",
+                           "TB_PROP_SEED",
+                           "TB_FUZZ_ITERS"}) {
     schema.add_known_variable(name);
   }
 }
@@ -358,7 +506,8 @@ Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list) {
       for (const auto& [name, value] : item.get_object()) {
         const bool text = name == "id" || name == "file" || name == "isolation";
         if (!text && name != "required" && name != "enabled") {
-          return refuse("unknown member '" + std::string(name) + "'; expected id, file, required, isolation, enabled");
+          return refuse("unknown member '" + std::string(name) +
+                        "'; expected id, file, required, isolation, enabled");
         }
         if (text ? !value.is_string() : !value.is_bool()) {
           return refuse(std::string(name) + ": expected " + (text ? "a text" : "true or false"));

@@ -7,25 +7,27 @@
 
 namespace blockd {
 
-// Adds every key of the kernel, the rules over several keys and the variables of the CLI and of the tests.
-// REQUIRES: an empty schema.
+// Adds every key of the kernel, the rules over several keys and the variables of the CLI and of the
+// tests. REQUIRES: an empty schema.
 void add_kernel_keys(ConfigSchema& schema);
 
 // One plugin that the operator wants, from plugins.load.
 struct PluginLoad {
   std::string id;
-  std::string file;  // as written, else "<id>.so"; relative ones are looked up in plugins.dir by the host
+  std::string
+      file;  // as written, else "<id>.so"; relative ones are looked up in plugins.dir by the host
   bool required = false;
   bool isolated = false;  // isolation: process
   bool enabled = true;
 };
-// Entries are ids or mappings {id, file, required, isolation, enabled}. The loader has checked them by a rule, so
-// this cannot fail on a loaded Config.
+// Entries are ids or mappings {id, file, required, isolation, enabled}. The loader has checked them
+// by a rule, so this cannot fail on a loaded Config.
 std::vector<PluginLoad> plugins_to_load(const Config& config);
 // Errors: kInvalid "plugins.load[2]: …".
 Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list);
 
-// True when fault switches and seed keys must be refused: chain.network_kind is mainnet, or by_id and the id ends so.
+// True when fault switches and seed keys must be refused: chain.network_kind is mainnet, or by_id
+// and the id ends so.
 bool is_mainnet(const Config& config);
 
 }  // namespace blockd

@@ -8,7 +8,8 @@ namespace {
 
 std::string_view trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r')) s.remove_suffix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r'))
+    s.remove_suffix(1);
   return s;
 }
 
@@ -26,8 +27,9 @@ void Problems::add(ConfigProblem problem, bool warning) {
   if (all_.size() < kMaxConfigProblems) all_.push_back(std::move(problem));
 }
 
-Layer read_variables(const ConfigSchema& schema, const std::map<std::string, std::string>& variables,
-                     const std::string& file, ConfigSource source, Problems& problems) {
+Layer read_variables(const ConfigSchema& schema,
+                     const std::map<std::string, std::string>& variables, const std::string& file,
+                     ConfigSource source, Problems& problems) {
   Layer layer;
   for (const auto& [name, spec] : schema.keys()) {
     for (const std::string& variable : spec.variables()) {
@@ -35,7 +37,8 @@ Layer read_variables(const ConfigSchema& schema, const std::map<std::string, std
       if (it == variables.end()) continue;
       Result<json::value> value = value_from_text(spec, it->second);
       if (value.ok()) {
-        layer.try_emplace(name, ConfigEntry{std::move(*value), source, file.empty() ? variable : file + ": " + variable});
+        layer.try_emplace(name, ConfigEntry{std::move(*value), source,
+                                            file.empty() ? variable : file + ": " + variable});
       } else {
         problems.error({false, file, 0, variable, value.status().message()});
       }
@@ -45,8 +48,9 @@ Layer read_variables(const ConfigSchema& schema, const std::map<std::string, std
   for (const auto& [variable, text] : variables) {
     if (!variable.starts_with("TB_") || schema.is_known_variable(variable)) continue;
     const std::optional<std::string> nearest = schema.nearest_variable(variable);
-    problems.warn({true, file, 0, variable,
-                   nearest ? "unknown variable; did you mean " + *nearest + "?" : "unknown variable"});
+    problems.warn(
+        {true, file, 0, variable,
+         nearest ? "unknown variable; did you mean " + *nearest + "?" : "unknown variable"});
   }
   return layer;
 }
@@ -67,22 +71,26 @@ std::map<std::string, std::string> parse_dotenv(const ConfigText& file, Problems
       continue;
     }
     std::string_view value = trim(row.substr(equals + 1));
-    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front()) {
+    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') &&
+        value.back() == value.front()) {
       value = value.substr(1, value.size() - 2);
     }
-    if (!out.emplace(name, value).second) problems.error({false, file.path, line, std::string(name), "is repeated"});
+    if (!out.emplace(name, value).second)
+      problems.error({false, file.path, line, std::string(name), "is repeated"});
   }
   return out;
 }
 
-Layer read_flags(const ConfigSchema& schema, const std::vector<std::pair<std::string, std::string>>& flags,
+Layer read_flags(const ConfigSchema& schema,
+                 const std::vector<std::pair<std::string, std::string>>& flags,
                  Problems& problems) {
   Layer layer;
   for (const auto& [name, text] : flags) {
     const ConfigKey* key = schema.find(name);
     if (key == nullptr) {
       const std::optional<std::string> nearest = schema.nearest_key(name);
-      problems.error({false, "", 0, name, nearest ? "unknown key; did you mean " + *nearest + "?" : "unknown key"});
+      problems.error({false, "", 0, name,
+                      nearest ? "unknown key; did you mean " + *nearest + "?" : "unknown key"});
       continue;
     }
     const std::string shown = key->flag.empty() ? key->name : key->flag;

@@ -14,7 +14,8 @@ struct Refused {
   YamlFault fault;
 };
 
-// Builds the tree from yaml-cpp's events; `open_` is the path from the root to where the next event belongs.
+// Builds the tree from yaml-cpp's events; `open_` is the path from the root to where the next event
+// belongs.
 class Builder : public YAML::EventHandler {
  public:
   YamlNode take() { return std::move(root_); }
@@ -29,8 +30,12 @@ class Builder : public YAML::EventHandler {
     node.line = line(mark);
     add(mark, std::move(node), false);
   }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, "aliases are not allowed"); }
-  void OnAnchor(const YAML::Mark& mark, const std::string&) override { refuse(mark, "anchors are not allowed"); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    refuse(mark, "aliases are not allowed");
+  }
+  void OnAnchor(const YAML::Mark& mark, const std::string&) override {
+    refuse(mark, "anchors are not allowed");
+  }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check(mark, tag, anchor);
@@ -39,7 +44,8 @@ class Builder : public YAML::EventHandler {
     node.line = line(mark);
     node.quoted = tag == "!";
     node.text = value;
-    const bool null_word = value.empty() || value == "~" || value == "null" || value == "Null" || value == "NULL";
+    const bool null_word =
+        value.empty() || value == "~" || value == "null" || value == "Null" || value == "NULL";
     if (!node.quoted && null_word && !expects_key()) node.kind = YamlNode::Kind::kNull;
     add(mark, std::move(node), false);
   }
@@ -67,12 +73,15 @@ class Builder : public YAML::EventHandler {
   }
   static void check(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != YAML::NullAnchor) refuse(mark, "anchors are not allowed");
-    if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "tags are not allowed ('" + tag + "')");
+    if (!tag.empty() && tag != "?" && tag != "!")
+      refuse(mark, "tags are not allowed ('" + tag + "')");
   }
   bool expects_key() const {
-    return !open_.empty() && open_.back().node->kind == YamlNode::Kind::kMap && !open_.back().has_key;
+    return !open_.empty() && open_.back().node->kind == YamlNode::Kind::kMap &&
+           !open_.back().has_key;
   }
-  void start(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
+  void start(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+             YamlNode::Kind kind) {
     check(mark, tag, anchor);
     YamlNode node;
     node.kind = kind;
@@ -82,7 +91,8 @@ class Builder : public YAML::EventHandler {
 
   // Pointers in open_ stay valid: while a child is open its parent's vector does not grow.
   void add(const YAML::Mark& mark, YamlNode node, bool opens) {
-    if (open_.size() >= static_cast<std::size_t>(kMaxYamlDepth)) refuse(mark, "nested deeper than 32 levels");
+    if (open_.size() >= static_cast<std::size_t>(kMaxYamlDepth))
+      refuse(mark, "nested deeper than 32 levels");
     YamlNode* placed = nullptr;
     if (open_.empty()) {
       root_ = std::move(node);
@@ -93,7 +103,8 @@ class Builder : public YAML::EventHandler {
       if (node.kind != YamlNode::Kind::kScalar) refuse(mark, "a key must be a plain text");
       for (const auto& [name, value] : in.node->members) {
         if (name == node.text) {
-          refuse(mark, "'" + name + "' is repeated; it stands on line " + std::to_string(value.line) + " already");
+          refuse(mark, "'" + name + "' is repeated; it stands on line " +
+                           std::to_string(value.line) + " already");
         }
       }
       in.has_key = true;
@@ -116,7 +127,11 @@ bool is_utf8(std::string_view s, int& bad_line) {
   for (std::size_t i = 0; i < s.size();) {
     const auto c = static_cast<unsigned char>(s[i]);
     if (c == '\n') ++bad_line;
-    const std::size_t tail = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : 9;
+    const std::size_t tail = c < 0x80                ? 0
+                             : c >= 0xC2 && c < 0xE0 ? 1
+                             : c >= 0xE0 && c < 0xF0 ? 2
+                             : c >= 0xF0 && c < 0xF5 ? 3
+                                                     : 9;
     if (c == 0 || tail == 9 || i + tail >= s.size()) return false;
     for (std::size_t k = 1; k <= tail; ++k) {
       if ((static_cast<unsigned char>(s[i + k]) & 0xC0) != 0x80) return false;

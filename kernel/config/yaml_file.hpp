@@ -1,7 +1,8 @@
 // The YAML of config files as a plain tree with line numbers; the only door to yaml-cpp.
 //
-// A subset of YAML 1.2: one document, UTF-8; tags, anchors, aliases and repeated keys are errors. Scalars stay
-// text here and get their type from the schema, so that `off` or `007` is what the operator wrote.
+// A subset of YAML 1.2: one document, UTF-8; tags, anchors, aliases and repeated keys are errors.
+// Scalars stay text here and get their type from the schema, so that `off` or `007` is what the
+// operator wrote.
 #pragma once
 
 #include <string>
@@ -19,11 +20,11 @@ inline constexpr int kMaxYamlDepth = 32;
 struct YamlNode {
   enum class Kind : unsigned char { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  int line = 0;         // 1-based
-  bool quoted = false;  // of a scalar
-  std::string text;     // of a scalar
-  std::vector<YamlNode> items;                               // of a list
-  std::vector<std::pair<std::string, YamlNode>> members;     // of a mapping, in order of the file
+  int line = 0;                                           // 1-based
+  bool quoted = false;                                    // of a scalar
+  std::string text;                                       // of a scalar
+  std::vector<YamlNode> items;                            // of a list
+  std::vector<std::pair<std::string, YamlNode>> members;  // of a mapping, in order of the file
 };
 
 // One fault of a file; parsing stops at the first, since what follows it is guesswork.

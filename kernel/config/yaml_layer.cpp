@@ -28,14 +28,17 @@ json::value plain_value(const YamlNode& node) {
     if (auto r = std::from_chars(begin, end, u); r.ec == std::errc() && r.ptr == end) return u;
   }
   double d = 0;
-  if (auto r = std::from_chars(begin, end, d); numeric && r.ec == std::errc() && r.ptr == end) return d;
+  if (auto r = std::from_chars(begin, end, d); numeric && r.ec == std::errc() && r.ptr == end)
+    return d;
   return json::value(json::string(t));
 }
 
 json::value any_value(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::kNull: return nullptr;
-    case YamlNode::Kind::kScalar: return plain_value(node);
+    case YamlNode::Kind::kNull:
+      return nullptr;
+    case YamlNode::Kind::kScalar:
+      return plain_value(node);
     case YamlNode::Kind::kList: {
       json::array out;
       for (const YamlNode& item : node.items) out.push_back(any_value(item));
@@ -53,16 +56,19 @@ json::value any_value(const YamlNode& node) {
 Result<json::value> scalar_under(const ConfigKey& key, const YamlNode& node) {
   const json::value value = plain_value(node);
   switch (key.type) {
-    case ConfigType::kString: return json::value(json::string(node.text));
+    case ConfigType::kString:
+      return json::value(json::string(node.text));
     case ConfigType::kStringList:
       if (key.off_allowed && node.text == "off") return json::value(json::array());
       return json::value(json::array{json::string(node.text)});
     case ConfigType::kU64:  // one representation, so that equal values compare equal
-      if (value.is_int64() && value.get_int64() >= 0) return json::value(static_cast<std::uint64_t>(value.get_int64()));
+      if (value.is_int64() && value.get_int64() >= 0)
+        return json::value(static_cast<std::uint64_t>(value.get_int64()));
       return value;
     case ConfigType::kDecimal:
       return value.is_number() ? json::value(value.to_number<double>()) : value;
-    default: return value;
+    default:
+      return value;
   }
 }
 
@@ -75,7 +81,8 @@ Result<json::value> value_under(const ConfigKey& key, const YamlNode& node) {
   } else if (key.type == ConfigType::kStringList && node.kind == YamlNode::Kind::kList) {
     json::array texts;
     for (const YamlNode& item : node.items) {
-      if (item.kind != YamlNode::Kind::kScalar) return Status(Code::kInvalid, "expected " + key.expected());
+      if (item.kind != YamlNode::Kind::kScalar)
+        return Status(Code::kInvalid, "expected " + key.expected());
       texts.emplace_back(json::string(item.text));
     }
     value = std::move(texts);
@@ -88,11 +95,13 @@ Result<json::value> value_under(const ConfigKey& key, const YamlNode& node) {
 
 class Walker {
  public:
-  Walker(const ConfigSchema& schema, const ConfigText& file, ConfigSource source, Problems& problems)
+  Walker(const ConfigSchema& schema, const ConfigText& file, ConfigSource source,
+         Problems& problems)
       : schema_(schema), file_(file), source_(source), problems_(problems) {}
 
   void walk(const YamlNode& map, const std::string& prefix) {
-    for (const auto& [name, node] : map.members) visit(prefix.empty() ? name : prefix + "." + name, node);
+    for (const auto& [name, node] : map.members)
+      visit(prefix.empty() ? name : prefix + "." + name, node);
   }
   Layer take() { return std::move(layer_); }
 
@@ -111,22 +120,28 @@ class Walker {
     Result<json::value> value = value_under(key, node);
     if (!value.ok()) return error(node, path, value.status().message());
     const std::string origin = file_.path + ":" + std::to_string(node.line);
-    auto [it, fresh] = layer_.try_emplace(key.name, ConfigEntry{std::move(*value), source_, origin});
-    if (!fresh) error(node, path, "'" + key.name + "' is repeated; it is set at " + it->second.origin + " already");
+    auto [it, fresh] =
+        layer_.try_emplace(key.name, ConfigEntry{std::move(*value), source_, origin});
+    if (!fresh)
+      error(node, path,
+            "'" + key.name + "' is repeated; it is set at " + it->second.origin + " already");
   }
 
-  // In a section that exists an unknown key is a slip of the pen; a whole unknown section may belong to a plugin
-  // that is not loaded.
+  // In a section that exists an unknown key is a slip of the pen; a whole unknown section may
+  // belong to a plugin that is not loaded.
   void unknown(const std::string& path, const YamlNode& node) {
     const auto dot = path.find('.');
     const std::string section = path.substr(0, dot);
-    const bool known_section = dot == std::string::npos ? node.kind != YamlNode::Kind::kMap : schema_.is_section(section);
+    const bool known_section =
+        dot == std::string::npos ? node.kind != YamlNode::Kind::kMap : schema_.is_section(section);
     if (known_section) {
       const std::optional<std::string> nearest = schema_.nearest_key(path);
-      return error(node, path, nearest ? "unknown key; did you mean " + *nearest + "?" : "unknown key");
+      return error(node, path,
+                   nearest ? "unknown key; did you mean " + *nearest + "?" : "unknown key");
     }
     if (!warned_.insert(section).second) return;
-    problems_.warn({true, file_.path, node.line, section, "unknown section; no loaded plugin has it"});
+    problems_.warn(
+        {true, file_.path, node.line, section, "unknown section; no loaded plugin has it"});
   }
 
   void error(const YamlNode& node, const std::string& path, std::string text) {
@@ -143,7 +158,8 @@ class Walker {
 
 }  // namespace
 
-Layer read_yaml_layer(const ConfigSchema& schema, const ConfigText& file, ConfigSource source, Problems& problems) {
+Layer read_yaml_layer(const ConfigSchema& schema, const ConfigText& file, ConfigSource source,
+                      Problems& problems) {
   YamlNode root;
   YamlFault fault;
   if (!parse_yaml(file.text, root, fault)) {

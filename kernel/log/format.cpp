@@ -41,7 +41,8 @@ void append_number(std::string& out, T v) {
 bool needs_quotes(std::string_view text) {
   if (text.empty()) return true;
   for (char c : text) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '=' || c == '\\' || c == 0x7f) return true;
+    if (static_cast<unsigned char>(c) <= 0x20 || c == '"' || c == '=' || c == '\\' || c == 0x7f)
+      return true;
   }
   return false;
 }
@@ -76,8 +77,8 @@ std::string format_time(std::uint64_t unix_ms) {
   return out.append(3 - ms.size(), '0').append(ms).append("Z");
 }
 
-std::string format_plain(std::uint64_t unix_ms, LogLevel level, std::string_view target, std::string_view msg,
-                         std::span<const LogField> fields) {
+std::string format_plain(std::uint64_t unix_ms, LogLevel level, std::string_view target,
+                         std::string_view msg, std::span<const LogField> fields) {
   std::string out = format_time(unix_ms);
   out.push_back(' ');
   for (char c : log_level_name(level)) out.push_back(static_cast<char>(c - 'a' + 'A'));
@@ -90,10 +91,10 @@ std::string format_plain(std::uint64_t unix_ms, LogLevel level, std::string_view
   return out;
 }
 
-std::string format_json(std::uint64_t unix_ms, LogLevel level, std::string_view target, std::string_view msg,
-                        std::span<const LogField> fields) {
-  std::string out = "{\"ts\":\"" + format_time(unix_ms) + "\",\"level\":\"" + std::string(log_level_name(level)) +
-                    "\",\"target\":";
+std::string format_json(std::uint64_t unix_ms, LogLevel level, std::string_view target,
+                        std::string_view msg, std::span<const LogField> fields) {
+  std::string out = "{\"ts\":\"" + format_time(unix_ms) + "\",\"level\":\"" +
+                    std::string(log_level_name(level)) + "\",\"target\":";
   append_quoted(out, target);
   out.append(",\"msg\":");
   append_quoted(out, msg);

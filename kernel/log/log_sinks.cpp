@@ -41,9 +41,11 @@ Status RotatingFile::rotate() {
   for (unsigned n = max_files_ - 1; n > 0; --n) {
     const std::string from = n == 1 ? path_ : path_ + "." + std::to_string(n - 1);
     const std::string to = path_ + "." + std::to_string(n);
-    if (std::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) return errno_status("rotate " + from);
+    if (std::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT)
+      return errno_status("rotate " + from);
   }
-  if (max_files_ == 1 && ::unlink(path_.c_str()) != 0 && errno != ENOENT) return errno_status("rotate " + path_);
+  if (max_files_ == 1 && ::unlink(path_.c_str()) != 0 && errno != ENOENT)
+    return errno_status("rotate " + path_);
   return open();
 }
 

@@ -1,4 +1,5 @@
-// Where log lines go: a file that rotates by size and can be opened again, for the writer's thread alone.
+// Where log lines go: a file that rotates by size and can be opened again, for the writer's thread
+// alone.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 
 namespace blockd {
 
-// Appends lines to `path`; before a line would pass `max_bytes` the files move up (<path> -> <path>.1 -> …) and
-// the oldest of `max_files` goes. Not thread-safe.
+// Appends lines to `path`; before a line would pass `max_bytes` the files move up (<path> ->
+// <path>.1 -> …) and the oldest of `max_files` goes. Not thread-safe.
 class RotatingFile {
  public:
   RotatingFile(std::string path, std::uint64_t max_bytes, unsigned max_files);

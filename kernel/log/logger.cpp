@@ -36,7 +36,9 @@ std::string directory_of(const std::string& path) {
 
 }  // namespace
 
-std::string_view log_level_name(LogLevel level) { return kLevelNames[static_cast<std::size_t>(level)]; }
+std::string_view log_level_name(LogLevel level) {
+  return kLevelNames[static_cast<std::size_t>(level)];
+}
 
 std::string_view log_drop_name(LogDrop reason) {
   constexpr std::string_view kNames[] = {"rate_limit", "queue_full", "disk"};
@@ -56,12 +58,14 @@ Result<LogLevels> LogLevels::parse(std::string_view text) {
     std::string_view part = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), part.size() + 1));
     const auto equals = part.find('=');
-    Result<LogLevel> level = level_from(equals == std::string_view::npos ? part : part.substr(equals + 1));
+    Result<LogLevel> level =
+        level_from(equals == std::string_view::npos ? part : part.substr(equals + 1));
     if (!level.ok()) return level.status();
     if (equals == std::string_view::npos) {
       out.general = *level;
     } else {
-      if (out.targets.size() >= kMaxLogTargets) return Status(Code::kLimit, "log level: more than 1024 targets");
+      if (out.targets.size() >= kMaxLogTargets)
+        return Status(Code::kLimit, "log level: more than 1024 targets");
       // The last word on a target counts, as with repeated flags.
       const std::string name(part.substr(0, equals));
       std::erase_if(out.targets, [&](const auto& t) { return t.first == name; });
@@ -84,8 +88,10 @@ struct LogTarget::State {
 class Logger::Impl {
  public:
   explicit Impl(LogOptions o)
-      : options(std::move(o)), clock(options.clock != nullptr ? *options.clock : system_clock()),
-        file(options.file, options.max_file_bytes, options.max_files), json(options.json),
+      : options(std::move(o)),
+        clock(options.clock != nullptr ? *options.clock : system_clock()),
+        file(options.file, options.max_file_bytes, options.max_files),
+        json(options.json),
         levels(options.levels) {}
 
   // Runs on the writer's thread for each line, in order.
@@ -114,7 +120,7 @@ class Logger::Impl {
 
   void stop() {
     const std::size_t overruns = pool->overrun_counter();
-    pool.reset();  // writes what is queued, then joins
+    pool.reset();   // writes what is queued, then joins
     front.reset();  // after the join, so that its last reference is ours
     report_overruns(overruns);
   }
@@ -148,7 +154,8 @@ class Logger::Impl {
     flushed.notify_all();
   }
 
-  // True if the line may go out; `suppressed` is what was held back since the last line that went out.
+  // True if the line may go out; `suppressed` is what was held back since the last line that went
+  // out.
   bool admit(LogTarget::State& target, std::uint64_t& suppressed) {
     suppressed = 0;
     if (options.lines_per_second == 0) return true;
@@ -171,15 +178,18 @@ class Logger::Impl {
     std::string out(text);
     std::shared_lock lock(secrets_mutex);
     for (const std::string& s : secrets) {
-      for (auto at = out.find(s); at != std::string::npos; at = out.find(s, at + kSecretMask.size())) {
+      for (auto at = out.find(s); at != std::string::npos;
+           at = out.find(s, at + kSecretMask.size())) {
         out.replace(at, s.size(), kSecretMask);
       }
     }
     return out;
   }
 
-  void emit(const std::string& target, LogLevel level, std::string_view msg, std::span<const LogField> fields) {
-    // Texts are masked before they are escaped: a secret with a quote in it would look different afterwards.
+  void emit(const std::string& target, LogLevel level, std::string_view msg,
+            std::span<const LogField> fields) {
+    // Texts are masked before they are escaped: a secret with a quote in it would look different
+    // afterwards.
     std::string masked_msg;
     std::vector<std::string> masked;
     std::vector<LogField> clean;
@@ -270,7 +280,8 @@ Logger::~Logger() {
 
 Result<std::unique_ptr<Logger>> Logger::open(LogOptions options) {
   if (options.queue_lines == 0 || options.max_files == 0 || options.max_file_bytes == 0) {
-    return Status(Code::kInvalid, "log: queue_lines, max_files and max_file_bytes must be at least 1");
+    return Status(Code::kInvalid,
+                  "log: queue_lines, max_files and max_file_bytes must be at least 1");
   }
   auto impl = std::make_unique<Impl>(std::move(options));
   if (const std::string& path = impl->options.file; !path.empty()) {
@@ -297,9 +308,11 @@ Status Logger::add_secret(std::string_view text) {
   std::unique_lock lock(impl_->secrets_mutex);
   auto& all = impl_->secrets;
   if (std::find(all.begin(), all.end(), text) != all.end()) return {};
-  if (all.size() >= kMaxLogSecrets) return Status(Code::kLimit, "log: more than 1024 secrets to mask");
+  if (all.size() >= kMaxLogSecrets)
+    return Status(Code::kLimit, "log: more than 1024 secrets to mask");
   all.emplace_back(text);
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.size() > b.size(); });
   impl_->has_secrets = true;
   return {};
 }

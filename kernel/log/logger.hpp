@@ -1,12 +1,13 @@
 // Structured log: one line per event, `ts level target msg key=value…` or the same as JSON.
 //
-// A Logger owns a bounded queue and one writer thread; log() formats on the caller's thread and never waits for
-// the disk. When the queue is full the oldest line is dropped and counted, when a target writes more than
-// `lines_per_second` the rest of that second is counted and one line with `suppressed=n` follows. Levels are per
-// target. A Secret prints as ***, and a text given to add_secret() is replaced in every line.
+// A Logger owns a bounded queue and one writer thread; log() formats on the caller's thread and
+// never waits for the disk. When the queue is full the oldest line is dropped and counted, when a
+// target writes more than `lines_per_second` the rest of that second is counted and one line with
+// `suppressed=n` follows. Levels are per target. A Secret prints as ***, and a text given to
+// add_secret() is replaced in every line.
 //
-// Threads: all functions, from any thread. A LogTarget points into its Logger, which must outlive it; asking
-// enabled() costs one relaxed load, so guard expensive arguments with it.
+// Threads: all functions, from any thread. A LogTarget points into its Logger, which must outlive
+// it; asking enabled() costs one relaxed load, so guard expensive arguments with it.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,7 @@
 
 namespace blockd {
 
-inline constexpr std::size_t kMaxLogTargets = 1024;     // further ones share the target "other"
+inline constexpr std::size_t kMaxLogTargets = 1024;  // further ones share the target "other"
 inline constexpr std::size_t kMaxLogSecrets = 1024;
 inline constexpr std::size_t kMinSecretBytes = 4;       // shorter texts would mask ordinary words
 inline constexpr std::size_t kMaxLogLineBytes = 16384;  // the rest of a longer line is cut
@@ -34,7 +35,8 @@ enum class LogLevel : unsigned char { kTrace, kDebug, kInfo, kWarn, kError, kOff
 
 std::string_view log_level_name(LogLevel level);
 
-// Levels by target, from text such as "info,mempool=debug,storage=warn"; the part without a target is for all others.
+// Levels by target, from text such as "info,mempool=debug,storage=warn"; the part without a target
+// is for all others.
 struct LogLevels {
   LogLevel general = LogLevel::kInfo;
   std::vector<std::pair<std::string, LogLevel>> targets;
@@ -76,14 +78,15 @@ struct LogOptions {
   LogLevels levels = {};
   std::size_t queue_lines = 8192;
   std::uint64_t max_file_bytes = 100ull << 20;
-  unsigned max_files = 7;  // the present one and <file>.1 … <file>.6
+  unsigned max_files = 7;                // the present one and <file>.1 … <file>.6
   std::uint64_t lines_per_second = 100;  // per target; 0 = no limit
   Clock* clock = nullptr;                // null: system_clock()
-  // Called for each line written and for lines dropped, from any thread, under no lock of ours: for log_emit_total and
-  // log_drop_total{reason}. Must not log.
+  // Called for each line written and for lines dropped, from any thread, under no lock of ours: for
+  // log_emit_total and log_drop_total{reason}. Must not log.
   std::function<void()> on_emit = {};
   std::function<void(LogDrop, std::uint64_t)> on_drop = {};
-  // Gets every line that is written, on the writer's thread, without newline: for the log index and for tests.
+  // Gets every line that is written, on the writer's thread, without newline: for the log index and
+  // for tests.
   std::function<void(std::string_view)> on_line = {};
 };
 
@@ -120,7 +123,8 @@ class Logger {
   void set_json(bool json);
   // `text` is replaced by *** in all later lines. Ignored below kMinSecretBytes. Errors: kLimit.
   Status add_secret(std::string_view text);
-  // Closes and opens the file under its name again (SIGUSR1, after an outside rotation); takes effect before the next line.
+  // Closes and opens the file under its name again (SIGUSR1, after an outside rotation); takes
+  // effect before the next line.
   void reopen();
   // Returns when every line logged before is written. Waits for the disk: not for hot paths.
   void flush();

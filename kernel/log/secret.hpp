@@ -1,5 +1,6 @@
-// Secret: a text that prints as "***". Tokens, passwords and seeds travel in this type, so that a log line, a
-// test failure or an error text cannot show one by accident; only reveal() gives the text. [any]
+// Secret: a text that prints as "***". Tokens, passwords and seeds travel in this type, so that a
+// log line, a test failure or an error text cannot show one by accident; only reveal() gives the
+// text. [any]
 #pragma once
 
 #include <ostream>

@@ -22,7 +22,11 @@ bool is_label_value(std::string_view s) {
   if (s.size() > kMaxLabelValueBytes) return false;
   for (std::size_t i = 0; i < s.size();) {
     const auto c = static_cast<unsigned char>(s[i]);
-    const std::size_t tail = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : 9;
+    const std::size_t tail = c < 0x80                ? 0
+                             : c >= 0xC2 && c < 0xE0 ? 1
+                             : c >= 0xE0 && c < 0xF0 ? 2
+                             : c >= 0xF0 && c < 0xF5 ? 3
+                                                     : 9;
     if (tail == 9 || i + tail >= s.size()) return false;
     for (std::size_t k = 1; k <= tail; ++k) {
       if ((static_cast<unsigned char>(s[i + k]) & 0xC0) != 0x80) return false;
@@ -51,10 +55,12 @@ Status check_decl(const MetricDecl& d) {
   if (d.labels.size() > kMaxMetricLabels) return refuse(d, "has more than 16 labels");
   for (std::size_t i = 0; i < d.labels.size(); ++i) {
     const std::string& l = d.labels[i];
-    if (!is_name(l, false) || l.starts_with("__") || (l == "le" && d.type == MetricType::kHistogram)) {
+    if (!is_name(l, false) || l.starts_with("__") ||
+        (l == "le" && d.type == MetricType::kHistogram)) {
       return refuse(d, "'" + l + "' cannot be a label name");
     }
-    if (std::count(d.labels.begin(), d.labels.end(), l) > 1) return refuse(d, "label '" + l + "' is repeated");
+    if (std::count(d.labels.begin(), d.labels.end(), l) > 1)
+      return refuse(d, "label '" + l + "' is repeated");
   }
   if (d.aliases.size() > kMaxMetricAliases) return refuse(d, "has more than 8 aliases");
   for (const std::string& a : d.aliases) {
@@ -62,7 +68,8 @@ Status check_decl(const MetricDecl& d) {
   }
   const bool histogram = d.type == MetricType::kHistogram;
   if (histogram == d.buckets.empty()) {
-    return refuse(d, histogram ? "is a histogram without buckets" : "has buckets but is no histogram");
+    return refuse(d,
+                  histogram ? "is a histogram without buckets" : "has buckets but is no histogram");
   }
   if (d.buckets.size() > kMaxMetricBuckets) return refuse(d, "has more than 64 buckets");
   for (std::size_t i = 0; i < d.buckets.size(); ++i) {
@@ -71,7 +78,8 @@ Status check_decl(const MetricDecl& d) {
     }
   }
   if (d.label_limit == 0) return refuse(d, "label_limit must be at least 1");
-  if (d.presets.size() > d.label_limit) return refuse(d, "more preset label values than label_limit");
+  if (d.presets.size() > d.label_limit)
+    return refuse(d, "more preset label values than label_limit");
   for (const auto& p : d.presets) {
     if (p.size() != d.labels.size()) return refuse(d, "a preset has another number of labels");
   }
@@ -108,7 +116,8 @@ MetricFamily::MetricFamily(std::string owner, MetricDecl decl, MetricFamily* ove
     std::string key = key_of(std::vector<std::string_view>(values.begin(), values.end()));
     if (!index_.contains(key)) make_locked(std::move(key), values);
   };
-  if (decl_.labels.empty()) preset({});  // without labels a family exists with 0 from the first scrape
+  if (decl_.labels.empty())
+    preset({});  // without labels a family exists with 0 from the first scrape
   for (const auto& values : decl_.presets) preset(values);
 }
 
@@ -174,10 +183,11 @@ bool MetricFamily::fits_same_shape(const MetricDecl& other) const {
 }
 
 MetricRegistry::MetricRegistry() {
-  MetricDecl decl{.name = "metrics_label_overflow_total",
-                  .labels = {"metric"},
-                  .help = "Look-ups of label values that became \"other\" because the family was full",
-                  .label_limit = kMaxMetricFamilies};
+  MetricDecl decl{
+      .name = "metrics_label_overflow_total",
+      .labels = {"metric"},
+      .help = "Look-ups of label values that became \"other\" because the family was full",
+      .label_limit = kMaxMetricFamilies};
   std::unique_lock lock(mutex_);
   Result<MetricFamily*> made = add_locked("kernel", decl);
   TB_ASSERT(made.ok());
@@ -206,11 +216,13 @@ Result<MetricFamily*> MetricRegistry::declare(std::string_view owner, const Metr
   std::unique_lock lock(mutex_);
   auto it = by_name_.find(decl.name);
   MetricFamily* present = it == by_name_.end() ? nullptr : it->second;
-  const bool same = present != nullptr && present->decl().name == decl.name && present->fits_same_shape(decl);
+  const bool same =
+      present != nullptr && present->decl().name == decl.name && present->fits_same_shape(decl);
   if (same && present->owner() != owner) return present;
   auto taken = [&](const std::string& name) {
     auto other = by_name_.find(name);
-    return other != by_name_.end() && (other->second->owner() != owner || other->second->decl().name != decl.name);
+    return other != by_name_.end() &&
+           (other->second->owner() != owner || other->second->decl().name != decl.name);
   };
   std::vector<std::string> names = decl.aliases;
   names.push_back(decl.name);
@@ -218,8 +230,9 @@ Result<MetricFamily*> MetricRegistry::declare(std::string_view owner, const Metr
     if (!taken(name)) continue;
     const MetricFamily& other = *by_name_.at(name);
     return Status(Code::kExists,
-                  "metric " + decl.name + " of " + std::string(owner) + ": " + other.owner() + " has declared '" +
-                      name + "' with another type, other labels or as another metric's name",
+                  "metric " + decl.name + " of " + std::string(owner) + ": " + other.owner() +
+                      " has declared '" + name +
+                      "' with another type, other labels or as another metric's name",
                   "prefix the name with the plugin's id");
   }
   if (present != nullptr) {

@@ -1,13 +1,15 @@
 // Metrics of the node: families declared once, series that belong to an owner, hot handles.
 //
-// A Family is declared from a MetricDecl by an owner ("kernel" or a plugin id). All texts are copied, so
-// families, series and handles outlive the library image that declared them; nothing is ever removed while the
-// Registry lives. A handle (Counter, Gauge, Histogram) is asked for once per label value and kept by the
-// caller; using it is lock-free and takes some nanoseconds. Every family has a bound on its series: beyond it
-// all label values become "other" and `metrics_label_overflow_total{metric}` counts.
+// A Family is declared from a MetricDecl by an owner ("kernel" or a plugin id). All texts are
+// copied, so families, series and handles outlive the library image that declared them; nothing is
+// ever removed while the Registry lives. A handle (Counter, Gauge, Histogram) is asked for once per
+// label value and kept by the caller; using it is lock-free and takes some nanoseconds. Every
+// family has a bound on its series: beyond it all label values become "other" and
+// `metrics_label_overflow_total{metric}` counts.
 //
-// Threads: every function may be called from any thread. `render()` takes no lock that a handle needs, so a
-// scrape never stops a writer. The Registry must outlive all handles and every thread that uses them.
+// Threads: every function may be called from any thread. `render()` takes no lock that a handle
+// needs, so a scrape never stops a writer. The Registry must outlive all handles and every thread
+// that uses them.
 #pragma once
 
 #include <atomic>
@@ -41,12 +43,13 @@ struct MetricDecl {
   std::string name;
   MetricType type = MetricType::kCounter;
   std::vector<std::string> labels = {};
-  std::string help = {};             // required: promtool complains without
-  std::string unit = {};             // for dashboards and the reference; not exported
-  std::vector<double> buckets = {};  // histograms: ascending upper bounds, without +Inf
+  std::string help = {};                  // required: promtool complains without
+  std::string unit = {};                  // for dashboards and the reference; not exported
+  std::vector<double> buckets = {};       // histograms: ascending upper bounds, without +Inf
   std::vector<std::string> aliases = {};  // the same values are also exported under these names
   std::size_t label_limit = kDefaultLabelLimit;
-  std::vector<std::vector<std::string>> presets = {};  // label values that exist with 0 from the start
+  std::vector<std::vector<std::string>> presets =
+      {};  // label values that exist with 0 from the start
 };
 
 // A count that only grows.
@@ -70,8 +73,8 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
-// Observations in buckets. A scrape that races with observations sees each of them whole or not at all in the
-// count; the sum may run ahead by those in flight.
+// Observations in buckets. A scrape that races with observations sees each of them whole or not at
+// all in the count; the sum may run ahead by those in flight.
 class Histogram {
  public:
   explicit Histogram(const std::vector<double>& bounds);
@@ -101,14 +104,17 @@ class MetricFamily {
  public:
   using Labels = std::span<const std::string_view>;
 
-  // The series with these label values, made on first use. nullptr when the family has another type or another
-  // number of labels. Keep what you get: the look-up hashes and locks, the handle does not.
+  // The series with these label values, made on first use. nullptr when the family has another type
+  // or another number of labels. Keep what you get: the look-up hashes and locks, the handle does
+  // not.
   Counter* counter(Labels values);
   Gauge* gauge(Labels values);
   Histogram* histogram(Labels values);
   Counter* counter(std::initializer_list<std::string_view> v = {}) { return counter(Labels(v)); }
   Gauge* gauge(std::initializer_list<std::string_view> v = {}) { return gauge(Labels(v)); }
-  Histogram* histogram(std::initializer_list<std::string_view> v = {}) { return histogram(Labels(v)); }
+  Histogram* histogram(std::initializer_list<std::string_view> v = {}) {
+    return histogram(Labels(v));
+  }
 
   const MetricDecl& decl() const { return decl_; }
   const std::string& owner() const { return owner_; }
@@ -138,10 +144,11 @@ class MetricRegistry {
   MetricRegistry(const MetricRegistry&) = delete;
   MetricRegistry& operator=(const MetricRegistry&) = delete;
 
-  // Declares a family, or finds it again: the same name, type, labels and buckets give the family that is there, with its
-  // values (a reloaded plugin goes on counting). The same owner may come back with another shape (an upgrade):
-  // the new family starts at zero and old handles stay usable but are no longer exported.
-  // Errors: kInvalid (names, help, buckets), kExists (another owner has that name with another shape), kLimit.
+  // Declares a family, or finds it again: the same name, type, labels and buckets give the family
+  // that is there, with its values (a reloaded plugin goes on counting). The same owner may come
+  // back with another shape (an upgrade): the new family starts at zero and old handles stay usable
+  // but are no longer exported. Errors: kInvalid (names, help, buckets), kExists (another owner has
+  // that name with another shape), kLimit.
   Result<MetricFamily*> declare(std::string_view owner, const MetricDecl& decl);
 
   // The family that exports `name` (or an alias); nullptr if there is none.
@@ -149,8 +156,8 @@ class MetricRegistry {
   // What render() prints: every name and alias with its family, sorted by name.
   std::vector<std::pair<std::string, MetricFamily*>> exported() const;
 
-  // `update` runs at the beginning of every render(), on its thread, to set gauges that are cheaper to read then.
-  // It must not call render() or on_render(). It stays for the registry's life.
+  // `update` runs at the beginning of every render(), on its thread, to set gauges that are cheaper
+  // to read then. It must not call render() or on_render(). It stays for the registry's life.
   void on_render(std::function<void()> update);
 
   // Exposition text 0.0.4, families sorted by name, series in order of their making.
@@ -163,7 +170,7 @@ class MetricRegistry {
 
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, MetricFamily*> by_name_;  // also by alias
-  std::vector<std::unique_ptr<MetricFamily>> all_;          // also families that an upgrade replaced
+  std::vector<std::unique_ptr<MetricFamily>> all_;  // also families that an upgrade replaced
   MetricFamily* overflow_ = nullptr;
   mutable std::mutex update_mutex_;
   std::vector<std::function<void()>> updates_;

@@ -1,4 +1,5 @@
-// The only unit that knows prometheus-cpp: our series as its metric families, its serialiser for the text.
+// The only unit that knows prometheus-cpp: our series as its metric families, its serialiser for
+// the text.
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -13,9 +14,12 @@ namespace {
 
 prometheus::MetricType type_of(MetricType type) {
   switch (type) {
-    case MetricType::kCounter: return prometheus::MetricType::Counter;
-    case MetricType::kGauge: return prometheus::MetricType::Gauge;
-    case MetricType::kHistogram: return prometheus::MetricType::Histogram;
+    case MetricType::kCounter:
+      return prometheus::MetricType::Counter;
+    case MetricType::kGauge:
+      return prometheus::MetricType::Gauge;
+    case MetricType::kHistogram:
+      return prometheus::MetricType::Histogram;
   }
   return prometheus::MetricType::Untyped;
 }
@@ -25,7 +29,8 @@ void fill_histogram(const Histogram& h, prometheus::ClientMetric::Histogram& out
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i <= h.bounds().size(); ++i) {
     cumulative += h.bucket(i);
-    const double bound = i < h.bounds().size() ? h.bounds()[i] : std::numeric_limits<double>::infinity();
+    const double bound =
+        i < h.bounds().size() ? h.bounds()[i] : std::numeric_limits<double>::infinity();
     out.bucket.push_back({cumulative, bound});
   }
   out.sample_count = cumulative;
@@ -37,7 +42,8 @@ prometheus::MetricFamily convert(const std::string& name, const MetricFamily& fa
   prometheus::MetricFamily out{name, decl.help, type_of(decl.type), {}};
   for (const MetricSeries* s : family.series()) {
     prometheus::ClientMetric m;
-    for (std::size_t i = 0; i < decl.labels.size(); ++i) m.label.push_back({decl.labels[i], s->label_values[i]});
+    for (std::size_t i = 0; i < decl.labels.size(); ++i)
+      m.label.push_back({decl.labels[i], s->label_values[i]});
     m.counter.value = static_cast<double>(s->counter.value());
     m.gauge.value = s->gauge.value();
     if (s->histogram) fill_histogram(*s->histogram, m.histogram);

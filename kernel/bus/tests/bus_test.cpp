@@ -38,9 +38,11 @@ TEST(Bus, delivers_in_order_what_the_patterns_want) {
   Bus bus;
   ManualExecutor pool;
   std::vector<std::string> got;
-  auto sub = *bus.subscribe({"energy.*", "block"}, 10, pool.executor(),
-                            [&](const BusMessage& m, std::uint64_t) { got.push_back(m.topic + *m.json); });
-  for (const char* t : {"energy.a", "ledger.b", "block", "energy.c"}) ASSERT_TRUE(bus.publish(t, "{}").ok());
+  auto sub =
+      *bus.subscribe({"energy.*", "block"}, 10, pool.executor(),
+                     [&](const BusMessage& m, std::uint64_t) { got.push_back(m.topic + *m.json); });
+  for (const char* t : {"energy.a", "ledger.b", "block", "energy.c"})
+    ASSERT_TRUE(bus.publish(t, "{}").ok());
   EXPECT_TRUE(got.empty());  // nothing runs on the publisher's thread
   pool.run_all();
   EXPECT_EQ(got, (std::vector<std::string>{"energy.a{}", "block{}", "energy.c{}"}));
@@ -51,10 +53,11 @@ TEST(Bus, a_full_queue_drops_the_oldest_and_tells_the_subscriber) {
   ManualExecutor slow;
   std::vector<std::uint64_t> sequences;
   std::uint64_t lost = 0;
-  auto sub = *bus.subscribe({"*"}, 3, slow.executor(), [&](const BusMessage& m, std::uint64_t dropped) {
-    sequences.push_back(m.sequence);
-    lost += dropped;
-  });
+  auto sub =
+      *bus.subscribe({"*"}, 3, slow.executor(), [&](const BusMessage& m, std::uint64_t dropped) {
+        sequences.push_back(m.sequence);
+        lost += dropped;
+      });
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(bus.publish("t", "1").ok());
   EXPECT_EQ(sub.queued(), 3u);
   slow.run_all();
@@ -70,7 +73,8 @@ TEST(Bus, a_slow_subscriber_does_not_hold_back_another) {
   ManualExecutor quick;
   int count = 0;
   auto a = *bus.subscribe({"*"}, 1, slow.executor(), [](const BusMessage&, std::uint64_t) {});
-  auto b = *bus.subscribe({"*"}, 100, quick.executor(), [&](const BusMessage&, std::uint64_t) { ++count; });
+  auto b = *bus.subscribe({"*"}, 100, quick.executor(),
+                          [&](const BusMessage&, std::uint64_t) { ++count; });
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(bus.publish("t", "1").ok());
   quick.run_all();
   EXPECT_EQ(count, 50);
@@ -108,7 +112,8 @@ TEST(Bus, nothing_is_called_after_close) {
   Bus bus;
   ManualExecutor pool;
   int count = 0;
-  auto sub = *bus.subscribe({"*"}, 10, pool.executor(), [&](const BusMessage&, std::uint64_t) { ++count; });
+  auto sub = *bus.subscribe({"*"}, 10, pool.executor(),
+                            [&](const BusMessage&, std::uint64_t) { ++count; });
   ASSERT_TRUE(bus.publish("t", "1").ok());
   sub.close();
   pool.run_all();
@@ -142,8 +147,10 @@ TEST(Bus, concurrent_publishers_keep_one_order_for_all) {
   };
   std::vector<std::uint64_t> a;
   std::vector<std::uint64_t> b;
-  auto sa = *bus.subscribe({"*"}, 10'000, safe, [&](const BusMessage& m, std::uint64_t) { a.push_back(m.sequence); });
-  auto sb = *bus.subscribe({"*"}, 10'000, safe, [&](const BusMessage& m, std::uint64_t) { b.push_back(m.sequence); });
+  auto sa = *bus.subscribe({"*"}, 10'000, safe,
+                           [&](const BusMessage& m, std::uint64_t) { a.push_back(m.sequence); });
+  auto sb = *bus.subscribe({"*"}, 10'000, safe,
+                           [&](const BusMessage& m, std::uint64_t) { b.push_back(m.sequence); });
   std::vector<std::thread> publishers;
   for (int t = 0; t < 3; ++t) {
     publishers.emplace_back([&] {

@@ -19,7 +19,8 @@ class ConfigFixture : public ::testing::Test {
   void SetUp() override {
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
     dir_ = std::filesystem::temp_directory_path() /
-           ("config_test_" + std::to_string(::getpid()) + "_" + safe(info->test_suite_name()) + "_" + safe(info->name()));
+           ("config_test_" + std::to_string(::getpid()) + "_" + safe(info->test_suite_name()) +
+            "_" + safe(info->name()));
     std::filesystem::create_directories(dir_ / "profiles");
     write("profiles/dev.yaml", "");
     schema_ = std::make_shared<ConfigSchema>();
@@ -34,7 +35,9 @@ class ConfigFixture : public ::testing::Test {
     return name;
   }
   std::string path(const std::string& name) const { return (dir_ / name).string(); }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(path(name)) << text; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name)) << text;
+  }
   std::string content(const std::string& name) const {
     std::stringstream s;
     s << std::ifstream(path(name)).rdbuf();
@@ -47,7 +50,9 @@ class ConfigFixture : public ::testing::Test {
   }
   // All errors with the directory's name taken out.
   std::vector<std::string> errors(const ConfigLoad& loaded) const { return bare(loaded.errors()); }
-  std::vector<std::string> warnings(const ConfigLoad& loaded) const { return bare(loaded.warnings()); }
+  std::vector<std::string> warnings(const ConfigLoad& loaded) const {
+    return bare(loaded.warnings());
+  }
 
   std::filesystem::path dir_;
   std::shared_ptr<ConfigSchema> schema_;
@@ -57,7 +62,8 @@ class ConfigFixture : public ::testing::Test {
   std::vector<std::string> bare(std::vector<std::string> texts) const {
     const std::string prefix = dir_.string() + "/";
     for (std::string& t : texts) {
-      for (auto at = t.find(prefix); at != std::string::npos; at = t.find(prefix)) t.erase(at, prefix.size());
+      for (auto at = t.find(prefix); at != std::string::npos; at = t.find(prefix))
+        t.erase(at, prefix.size());
     }
     return texts;
   }

@@ -10,13 +10,15 @@ using Texts = std::vector<std::string>;
 using Loader = ConfigFixture;
 
 TEST_F(Loader, nested_and_dotted_keys_are_the_same) {
-  for (const char* yaml : {"rpc: {max_body_bytes: 2048}\n", "rpc:\n  max_body_bytes: 2048\n", "rpc.max_body_bytes: 2048\n"}) {
+  for (const char* yaml : {"rpc: {max_body_bytes: 2048}\n", "rpc:\n  max_body_bytes: 2048\n",
+                           "rpc.max_body_bytes: 2048\n"}) {
     const ConfigLoad loaded = load_text(yaml);
     ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
     EXPECT_EQ(loaded.config->u64("rpc.max_body_bytes"), 2048u);
   }
   EXPECT_EQ(errors(load_text("rpc: {max_body_bytes: 2048}\nrpc.max_body_bytes: 2048\n")),
-            (Texts{"node.yaml:2: rpc.max_body_bytes: 'rpc.max_body_bytes' is repeated; it is set at node.yaml:1 already"}));
+            (Texts{"node.yaml:2: rpc.max_body_bytes: 'rpc.max_body_bytes' is repeated; it is set "
+                   "at node.yaml:1 already"}));
 }
 
 TEST_F(Loader, out_of_range_names_file_line_key_and_range) {
@@ -53,8 +55,9 @@ TEST_F(Loader, all_errors_are_reported_at_once) {
 TEST_F(Loader, unknown_section_is_one_warning) {
   const ConfigLoad loaded = load_text("energy:\n  a: 1\n  b: 2\nrange_boost.x: 1\n");
   EXPECT_TRUE(loaded.ok());
-  EXPECT_EQ(warnings(loaded), (Texts{"node.yaml:2: energy: unknown section; no loaded plugin has it",
-                                     "node.yaml:4: range_boost: unknown section; no loaded plugin has it"}));
+  EXPECT_EQ(warnings(loaded),
+            (Texts{"node.yaml:2: energy: unknown section; no loaded plugin has it",
+                   "node.yaml:4: range_boost: unknown section; no loaded plugin has it"}));
 }
 
 TEST_F(Loader, tags_anchors_aliases_repeats_and_second_documents_are_refused) {
@@ -63,8 +66,10 @@ TEST_F(Loader, tags_anchors_aliases_repeats_and_second_documents_are_refused) {
             (Texts{"node.yaml:1: tags are not allowed ('tag:yaml.org,2002:int')"}));
   EXPECT_EQ(errors(load_text("rpc:\n  max_batch: 1\n  max_batch: 2\n")),
             (Texts{"node.yaml:3: 'max_batch' is repeated; it stands on line 2 already"}));
-  EXPECT_EQ(errors(load_text("snapshot_interval: 1024\n---\nsnapshot_interval: 2048\n")).size(), 1u);
-  EXPECT_EQ(errors(load_text("- a\n- b\n")), (Texts{"node.yaml:1: expected a mapping of sections"}));
+  EXPECT_EQ(errors(load_text("snapshot_interval: 1024\n---\nsnapshot_interval: 2048\n")).size(),
+            1u);
+  EXPECT_EQ(errors(load_text("- a\n- b\n")),
+            (Texts{"node.yaml:1: expected a mapping of sections"}));
   EXPECT_FALSE(load_text("rpc: *nowhere\n").ok());
   EXPECT_FALSE(load_text("rpc: [1, 2\n").ok());
   EXPECT_EQ(errors(load_text("a: 1\nb: \xff\n")), (Texts{"node.yaml:2: not UTF-8"}));
@@ -95,7 +100,8 @@ TEST_F(Loader, garbage_never_crashes) {
 TEST_F(Loader, an_empty_section_and_an_empty_file_are_fine) {
   EXPECT_TRUE(load_text("rpc:\nlog: ~\n").ok());
   EXPECT_TRUE(load_text("").ok());
-  EXPECT_EQ(errors(load_text("rpc: {max_batch: }\n")), (Texts{"node.yaml:1: rpc.max_batch: expected 1..10000"}));
+  EXPECT_EQ(errors(load_text("rpc: {max_batch: }\n")),
+            (Texts{"node.yaml:1: rpc.max_batch: expected 1..10000"}));
 }
 
 TEST_F(Loader, missing_file_is_an_error_only_when_it_was_asked_for) {
@@ -106,19 +112,25 @@ TEST_F(Loader, missing_file_is_an_error_only_when_it_was_asked_for) {
 }
 
 TEST_F(Loader, a_variable_that_does_not_parse_is_named) {
-  inputs_.environment = {{"TB_MEMPOOL_MAX", "abc"}, {"TB_RPC_MAX_BATCH", "-1"}, {"TB_PURGE_LOOP_SECS", "99999999"},
-                         {"TB_ENABLE_TELEMETRY", "maybe"}, {"TB_RPC_AUTH_TOKEN", "short"}};
+  inputs_.environment = {{"TB_MEMPOOL_MAX", "abc"},
+                         {"TB_RPC_MAX_BATCH", "-1"},
+                         {"TB_PURGE_LOOP_SECS", "99999999"},
+                         {"TB_ENABLE_TELEMETRY", "maybe"},
+                         {"TB_RPC_AUTH_TOKEN", "short"}};
   Texts found = errors(load());
   std::sort(found.begin(), found.end());
-  EXPECT_EQ(found, (Texts{"TB_ENABLE_TELEMETRY: not true or false: 'maybe'", "TB_MEMPOOL_MAX: not a number: 'abc'",
-                          "TB_PURGE_LOOP_SECS: expected 0..86400", "TB_RPC_AUTH_TOKEN: expected a text of 16..4096 characters",
-                          "TB_RPC_MAX_BATCH: expected 1..10000"}));
+  EXPECT_EQ(found,
+            (Texts{"TB_ENABLE_TELEMETRY: not true or false: 'maybe'",
+                   "TB_MEMPOOL_MAX: not a number: 'abc'", "TB_PURGE_LOOP_SECS: expected 0..86400",
+                   "TB_RPC_AUTH_TOKEN: expected a text of 16..4096 characters",
+                   "TB_RPC_MAX_BATCH: expected 1..10000"}));
 }
 
 TEST_F(Loader, an_unknown_variable_is_a_warning_with_the_nearest_name) {
   write("node.yaml", "");
   inputs_.environment = {{"TB_MEMPOL_MAX", "5"}, {"TB_BENCH_ROUNDS", "1"}, {"HOME", "/root"}};
-  EXPECT_EQ(warnings(load()), (Texts{"TB_MEMPOL_MAX: unknown variable; did you mean TB_MEMPOOL_MAX?"}));
+  EXPECT_EQ(warnings(load()),
+            (Texts{"TB_MEMPOL_MAX: unknown variable; did you mean TB_MEMPOOL_MAX?"}));
 }
 
 TEST_F(Loader, a_flag_that_does_not_parse_is_named) {
@@ -139,15 +151,18 @@ TEST_F(Loader, dotenv_reports_lines_that_are_no_assignments) {
 }
 
 TEST_F(Loader, rules_over_several_keys_name_the_place) {
-  EXPECT_EQ(errors(load_text("chain:\n  block_interval_ms: 2000\n  empty_block_interval_ms: 500\n")),
-            (Texts{"node.yaml:3: chain.empty_block_interval_ms: expected 0, or at least chain.block_interval_ms (2000)"}));
+  EXPECT_EQ(
+      errors(load_text("chain:\n  block_interval_ms: 2000\n  empty_block_interval_ms: 500\n")),
+      (Texts{"node.yaml:3: chain.empty_block_interval_ms: expected 0, or at least "
+             "chain.block_interval_ms (2000)"}));
   EXPECT_EQ(errors(load_text("chain: {epoch_length: 1000}\n")),
             (Texts{"chain.history_blocks: expected at least two epochs (2000)"}));
   EXPECT_TRUE(load_text("chain: {block_interval_ms: 2000, empty_block_interval_ms: 0}\n").ok());
 }
 
 TEST_F(Loader, listeners_take_a_text_a_list_or_off) {
-  const ConfigLoad loaded = load_text("listeners:\n  rpc: 0.0.0.0:1\n  metrics: [a:1, b:2]\n  status: off\n");
+  const ConfigLoad loaded =
+      load_text("listeners:\n  rpc: 0.0.0.0:1\n  metrics: [a:1, b:2]\n  status: off\n");
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   EXPECT_EQ(loaded.config->list("listeners.rpc"), (Texts{"0.0.0.0:1"}));
   EXPECT_EQ(loaded.config->list("listeners.metrics"), (Texts{"a:1", "b:2"}));
@@ -156,7 +171,8 @@ TEST_F(Loader, listeners_take_a_text_a_list_or_off) {
 
 TEST_F(Loader, plugins_load_takes_ids_and_mappings) {
   const ConfigLoad loaded = load_text(
-      "plugins:\n  load:\n    - ledger\n    - {id: energy, file: e-2.so, required: true, isolation: process}\n"
+      "plugins:\n  load:\n    - ledger\n    - {id: energy, file: e-2.so, required: true, "
+      "isolation: process}\n"
       "    - {id: mock-oracle, enabled: false}\n");
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   const std::vector<PluginLoad> list = plugins_to_load(*loaded.config);
@@ -165,22 +181,27 @@ TEST_F(Loader, plugins_load_takes_ids_and_mappings) {
   EXPECT_EQ(list[1].file, "e-2.so");
   EXPECT_TRUE(list[1].required && list[1].isolated && list[1].enabled);
   EXPECT_FALSE(list[2].enabled);
-  EXPECT_EQ(loaded.config->list("listeners.status"), (Texts{"127.0.0.1:8080"}));  // the oracle is switched off
+  EXPECT_EQ(loaded.config->list("listeners.status"),
+            (Texts{"127.0.0.1:8080"}));  // the oracle is switched off
   EXPECT_EQ(errors(load_text("plugins: {load: [ledger, {id: Energy}]}\n")),
             (Texts{"node.yaml:1: plugins.load: entry 2: id: expected 1 to 64 of a-z, 0-9 and -"}));
   EXPECT_EQ(errors(load_text("plugins: {load: [{id: a, fil: b}]}\n")).at(0),
-            "node.yaml:1: plugins.load: entry 1: unknown member 'fil'; expected id, file, required, isolation, enabled");
+            "node.yaml:1: plugins.load: entry 1: unknown member 'fil'; expected id, file, "
+            "required, isolation, enabled");
   EXPECT_FALSE(load_text("plugins: {load: [a, a]}\n").ok());
 }
 
 TEST_F(Loader, the_status_listener_makes_room_for_the_mock_oracle) {
-  EXPECT_EQ(load_text("plugins: {load: [mock-oracle]}\n").config->list("listeners.status"), (Texts{"127.0.0.1:8082"}));
-  EXPECT_EQ(load_text("plugins: {load: [mock-oracle]}\nlisteners: {status: a:1}\n").config->list("listeners.status"),
+  EXPECT_EQ(load_text("plugins: {load: [mock-oracle]}\n").config->list("listeners.status"),
+            (Texts{"127.0.0.1:8082"}));
+  EXPECT_EQ(load_text("plugins: {load: [mock-oracle]}\nlisteners: {status: a:1}\n")
+                .config->list("listeners.status"),
             (Texts{"a:1"}));
 }
 
 TEST_F(Loader, default_paths_follow_the_data_directory) {
-  const ConfigLoad loaded = load_text("data_dir: /var/lib/node\nstorage: {state_dir: /fast/state}\n");
+  const ConfigLoad loaded =
+      load_text("data_dir: /var/lib/node\nstorage: {state_dir: /fast/state}\n");
   EXPECT_EQ(loaded.config->text("rpc.socket"), "/var/lib/node/rpc.sock");
   EXPECT_EQ(loaded.config->text("chain.genesis_file"), "/var/lib/node/genesis.json");
   EXPECT_EQ(loaded.config->text("storage.state_dir"), "/fast/state");
@@ -193,7 +214,8 @@ TEST_F(Loader, show_names_the_source_and_never_a_secret) {
   EXPECT_EQ(shown.at("rpc.max_batch").at("source").as_string(), "file");
   EXPECT_EQ(shown.at("rpc.max_batch").at("origin").as_string(), path("node.yaml") + ":2");
   EXPECT_EQ(shown.at("rpc.auth_token").at("value").as_string(), "***");
-  for (const auto& rows : {config_show_table(*loaded.config), config_env_table(*loaded.config, inputs_.environment)}) {
+  for (const auto& rows :
+       {config_show_table(*loaded.config), config_env_table(*loaded.config, inputs_.environment)}) {
     for (const auto& row : rows) {
       for (const auto& cell : row) EXPECT_EQ(cell.find("0123456789abcdef"), std::string::npos);
     }
@@ -202,15 +224,20 @@ TEST_F(Loader, show_names_the_source_and_never_a_secret) {
 }
 
 TEST_F(Loader, plugins_add_keys_and_clashes_are_refused) {
-  ConfigKey key{.name = "energy.max_readings", .type = ConfigType::kU64, .default_value = 5u, .owner = "energy"};
+  ConfigKey key{.name = "energy.max_readings",
+                .type = ConfigType::kU64,
+                .default_value = 5u,
+                .owner = "energy"};
   ASSERT_TRUE(schema_->add(key).ok());
   EXPECT_EQ(load_text("energy: {max_readings: 6}\n").config->u64("energy.max_readings"), 6u);
   EXPECT_EQ(schema_->add(key).code(), Code::kExists);
   ConfigKey clash{.name = "energy_max.readings", .type = ConfigType::kU64, .owner = "other"};
   const Status refused = schema_->add(clash);
   EXPECT_EQ(refused.message(),
-            "config key energy_max.readings of other: the variable TB_ENERGY_MAX_READINGS belongs to energy.max_readings of energy");
-  ConfigKey bad{.name = "energy.x", .type = ConfigType::kU64, .default_value = 5u, .min = json::value(6u)};
+            "config key energy_max.readings of other: the variable TB_ENERGY_MAX_READINGS belongs "
+            "to energy.max_readings of energy");
+  ConfigKey bad{
+      .name = "energy.x", .type = ConfigType::kU64, .default_value = 5u, .min = json::value(6u)};
   EXPECT_EQ(schema_->add(bad).code(), Code::kInvalid);
 }
 

@@ -1,4 +1,5 @@
-// flag > environment > .env > file > profile > default, for every subset of sources and several kinds of keys.
+// flag > environment > .env > file > profile > default, for every subset of sources and several
+// kinds of keys.
 #include "kernel/config/tests/config_fixture.hpp"
 
 namespace blockd {
@@ -12,11 +13,12 @@ struct Subject {
   ConfigType type;
 };
 
-constexpr Subject kSubjects[] = {{"rpc.max_batch", "TB_RPC_MAX_BATCH", ConfigType::kU64},
-                                 {"mempool.purge_interval_secs", "TB_PURGE_LOOP_SECS", ConfigType::kU64},
-                                 {"rpc.socket_group", "TB_RPC_SOCKET_GROUP", ConfigType::kString},
-                                 {"rpc.allowed_hosts", "TB_RPC_ALLOWED_HOSTS", ConfigType::kStringList},
-                                 {"snapshot_interval", "TB_SNAPSHOT_INTERVAL", ConfigType::kU64}};
+constexpr Subject kSubjects[] = {
+    {"rpc.max_batch", "TB_RPC_MAX_BATCH", ConfigType::kU64},
+    {"mempool.purge_interval_secs", "TB_PURGE_LOOP_SECS", ConfigType::kU64},
+    {"rpc.socket_group", "TB_RPC_SOCKET_GROUP", ConfigType::kString},
+    {"rpc.allowed_hosts", "TB_RPC_ALLOWED_HOSTS", ConfigType::kStringList},
+    {"snapshot_interval", "TB_SNAPSHOT_INTERVAL", ConfigType::kU64}};
 
 // A different value for each source; bit i of `sources` is source i+1.
 std::string value_of(std::size_t source) { return std::to_string(100 + source); }
@@ -59,15 +61,18 @@ TEST_F(Precedence, the_strongest_source_that_is_present_wins_for_each_key_alone)
       for (std::size_t bit = 0; bit < 5; ++bit) {
         if (subsets[i] & (1u << bit)) strongest = bit + 1;
       }
-      EXPECT_EQ(loaded.config->source(s.key), static_cast<ConfigSource>(strongest)) << s.key << " set " << subsets[i];
-      EXPECT_EQ(shown(*loaded.config, s), strongest == 0 ? shown(defaults, s) : value_of(strongest)) << s.key;
+      EXPECT_EQ(loaded.config->source(s.key), static_cast<ConfigSource>(strongest))
+          << s.key << " set " << subsets[i];
+      EXPECT_EQ(shown(*loaded.config, s), strongest == 0 ? shown(defaults, s) : value_of(strongest))
+          << s.key;
     }
   }
 }
 
 TEST_F(Precedence, lists_are_replaced_and_not_merged) {
   write("profiles/dev.yaml", "rpc: {allowed_hosts: [a, b, c]}\n");
-  EXPECT_EQ(load_text("rpc: {allowed_hosts: [d]}\n").config->list("rpc.allowed_hosts"), (std::vector<std::string>{"d"}));
+  EXPECT_EQ(load_text("rpc: {allowed_hosts: [d]}\n").config->list("rpc.allowed_hosts"),
+            (std::vector<std::string>{"d"}));
 }
 
 TEST_F(Precedence, the_profile_itself_follows_the_same_order) {

@@ -25,10 +25,12 @@ TEST_F(Profiles, each_has_the_values_of_the_table) {
     const char *launch, *signatures, *loopback, *authority;
     bool mainnet;
   };
-  const Row rows[] = {{"dev", 0, 1000, 120, 10'000, 0, "open", "warn", "operator", "operator", false},
-                      {"testnet", 1000, 1000, 120, 10'000, 3, "gated", "enforce", "open", "governance", false},
-                      {"main", 1000, 1000, 120, 1280, 3, "gated", "enforce", "open", "governance", true},
-                      {"worldos-energy", 1000, 1000, 120, 10'000, 0, "open", "warn", "operator", "operator", false}};
+  const Row rows[] = {
+      {"dev", 0, 1000, 120, 10'000, 0, "open", "warn", "operator", "operator", false},
+      {"testnet", 1000, 1000, 120, 10'000, 3, "gated", "enforce", "open", "governance", false},
+      {"main", 1000, 1000, 120, 1280, 3, "gated", "enforce", "open", "governance", true},
+      {"worldos-energy", 1000, 1000, 120, 10'000, 0, "open", "warn", "operator", "operator",
+       false}};
   for (const Row& r : rows) {
     const auto c = profile(r.name);
     ASSERT_NE(c, nullptr);
@@ -53,7 +55,8 @@ TEST_F(Profiles, moloch_wants_a_chain_id_and_a_name_decides_the_kind) {
   inputs_.flags = {{"chain.profile", "moloch"}};
   const ConfigLoad refused = load_text("");
   ASSERT_FALSE(refused.ok());
-  EXPECT_TRUE(refused.errors().at(0).ends_with("chain.id: must be given with profile 'moloch'")) << refused.errors().at(0);
+  EXPECT_TRUE(refused.errors().at(0).ends_with("chain.id: must be given with profile 'moloch'"))
+      << refused.errors().at(0);
   const auto main = profile("moloch", "chain: {id: moloch-mainnet}\n");
   EXPECT_TRUE(is_mainnet(*main));
   EXPECT_FALSE(is_mainnet(*profile("moloch", "chain: {id: moloch-test}\n")));

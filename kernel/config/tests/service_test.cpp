@@ -123,7 +123,8 @@ TEST_F(Service, history_diff_and_rollback) {
   EXPECT_EQ(service->current()->u64("rpc.max_batch"), 5u);
   EXPECT_EQ(content("node.yaml"), "rpc: {max_batch: 5}\n");
   EXPECT_EQ(content("node.yaml.before-1700000000"), "rpc: {max_batch: 6, ws_queue: 20}\n");
-  EXPECT_EQ(service->roll_back(77, "operator").status().message(), "config generation 77 is not kept; there are 1..3");
+  EXPECT_EQ(service->roll_back(77, "operator").status().message(),
+            "config generation 77 is not kept; there are 1..3");
 }
 
 TEST_F(Service, the_newest_fifty_generations_stay) {

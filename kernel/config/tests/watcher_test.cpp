@@ -34,7 +34,8 @@ class Calls {
 class Watcher : public ConfigFixture, public ::testing::WithParamInterface<ConfigWatcher::Mode> {
  protected:
   std::unique_ptr<ConfigWatcher> watch(Calls& calls) {
-    auto w = ConfigWatcher::start({path("node.yaml"), path(".env")}, GetParam(), 10, [&] { calls.add(); });
+    auto w = ConfigWatcher::start({path("node.yaml"), path(".env")}, GetParam(), 10,
+                                  [&] { calls.add(); });
     EXPECT_TRUE(w.ok()) << w.status().to_string();
     return std::move(*w);
   }
@@ -77,12 +78,15 @@ TEST_P(Watcher, ends_promptly_while_nothing_happens) {
   EXPECT_EQ(calls.count(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, Watcher, ::testing::Values(ConfigWatcher::Mode::kInotify, ConfigWatcher::Mode::kPoll));
+INSTANTIATE_TEST_SUITE_P(Modes, Watcher,
+                         ::testing::Values(ConfigWatcher::Mode::kInotify,
+                                           ConfigWatcher::Mode::kPoll));
 
 TEST(WatcherMode, a_missing_directory_falls_back_to_polling_unless_inotify_was_asked_for) {
   const std::vector<std::string> files = {"/no-such-directory/node.yaml"};
   EXPECT_EQ((*ConfigWatcher::start(files, ConfigWatcher::Mode::kAuto, 10, [] {}))->mode(), "poll");
-  EXPECT_EQ(ConfigWatcher::start(files, ConfigWatcher::Mode::kInotify, 10, [] {}).status().code(), Code::kUnavailable);
+  EXPECT_EQ(ConfigWatcher::start(files, ConfigWatcher::Mode::kInotify, 10, [] {}).status().code(),
+            Code::kUnavailable);
 }
 
 }  // namespace

@@ -34,9 +34,18 @@ struct Caught {
     LogOptions o;
     o.to_stderr = false;
     o.clock = &clock;
-    o.on_line = [this](std::string_view l) { std::lock_guard lock(mutex); lines.emplace_back(l); };
-    o.on_emit = [this] { std::lock_guard lock(mutex); ++emitted; };
-    o.on_drop = [this](LogDrop r, std::uint64_t n) { std::lock_guard lock(mutex); dropped[static_cast<int>(r)] += n; };
+    o.on_line = [this](std::string_view l) {
+      std::lock_guard lock(mutex);
+      lines.emplace_back(l);
+    };
+    o.on_emit = [this] {
+      std::lock_guard lock(mutex);
+      ++emitted;
+    };
+    o.on_drop = [this](LogDrop r, std::uint64_t n) {
+      std::lock_guard lock(mutex);
+      dropped[static_cast<int>(r)] += n;
+    };
     return o;
   }
 };
@@ -44,8 +53,9 @@ struct Caught {
 class LoggerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::temp_directory_path() / ("logger_test_" + std::to_string(::getpid()) + "_" +
-                                        ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    dir_ = fs::temp_directory_path() /
+           ("logger_test_" + std::to_string(::getpid()) + "_" +
+            ::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(dir_);
   }
   void TearDown() override { fs::remove_all(dir_); }
@@ -61,12 +71,18 @@ class LoggerTest : public ::testing::Test {
 
 TEST_F(LoggerTest, plain_line_has_time_level_target_message_and_fields) {
   auto logger = std::move(*Logger::open(caught_.options(clock_)));
-  logger->target("mempool").info("tx rejected", {{"reason", "fee_low"}, {"memo", "two words"}, {"n", 3u}, {"d", -1},
-                                                 {"ok", false}, {"line", "a\nb"}, {"empty", ""}});
+  logger->target("mempool").info("tx rejected", {{"reason", "fee_low"},
+                                                 {"memo", "two words"},
+                                                 {"n", 3u},
+                                                 {"d", -1},
+                                                 {"ok", false},
+                                                 {"line", "a\nb"},
+                                                 {"empty", ""}});
   logger->flush();
   ASSERT_EQ(caught_.lines.size(), 1u);
   EXPECT_EQ(caught_.lines[0],
-            "2026-01-31T12:00:00.123Z INFO mempool tx rejected reason=fee_low memo=\"two words\" n=3 d=-1 ok=false "
+            "2026-01-31T12:00:00.123Z INFO mempool tx rejected reason=fee_low memo=\"two words\" "
+            "n=3 d=-1 ok=false "
             "line=\"a\\nb\" empty=\"\"");
 }
 
@@ -108,7 +124,8 @@ TEST_F(LoggerTest, levels_are_per_target_and_change_hot) {
 TEST_F(LoggerTest, unknown_level_is_refused_with_the_words_that_are_known) {
   Result<LogLevels> r = LogLevels::parse("info,rpc=loud");
   ASSERT_FALSE(r.ok());
-  EXPECT_EQ(r.status().message(), "log level 'loud': expected trace, debug, info, warn, error or off");
+  EXPECT_EQ(r.status().message(),
+            "log level 'loud': expected trace, debug, info, warn, error or off");
   EXPECT_EQ(LogLevels::parse("rpc=debug,rpc=error")->of("rpc"), LogLevel::kError);
 }
 
@@ -126,7 +143,8 @@ TEST_F(LoggerTest, each_target_has_its_own_limit_and_says_what_it_suppressed) {
   loud.info("later");
   logger->flush();
   ASSERT_EQ(caught_.lines.size(), 8u);
-  EXPECT_NE(caught_.lines[6].find("WARN loud lines suppressed suppressed=7"), std::string::npos) << caught_.lines[6];
+  EXPECT_NE(caught_.lines[6].find("WARN loud lines suppressed suppressed=7"), std::string::npos)
+      << caught_.lines[6];
   EXPECT_EQ(caught_.emitted, 8u);
 }
 
@@ -176,8 +194,9 @@ TEST_F(LoggerTest, secrets_never_reach_a_line) {
     ASSERT_TRUE(logger->add_secret("hunter2-token-longer").ok());
     ASSERT_TRUE(logger->add_secret("with\"quote").ok());
     const Secret secret("s3cr3t-value");
-    logger->target("rpc").info("got hunter2-token twice hunter2-token",
-                               {{"a", "x hunter2-token-longer y"}, {"b", "with\"quote"}, {"c", secret}});
+    logger->target("rpc").info(
+        "got hunter2-token twice hunter2-token",
+        {{"a", "x hunter2-token-longer y"}, {"b", "with\"quote"}, {"c", secret}});
     logger->flush();
     const std::string& line = caught.lines.at(0);
     EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;

@@ -42,7 +42,9 @@ TEST(Metrics, presets_exist_at_zero_and_values_are_escaped) {
 
 TEST(Metrics, aliases_export_the_same_value) {
   MetricRegistry registry;
-  MetricDecl decl{.name = "block_height", .type = MetricType::kGauge, .help = "Height",
+  MetricDecl decl{.name = "block_height",
+                  .type = MetricType::kGauge,
+                  .help = "Height",
                   .aliases = {"current_block_height", "moloch_chain_height"}};
   (*registry.declare("kernel", decl))->gauge()->set(42);
   const std::string text = registry.render();
@@ -54,7 +56,10 @@ TEST(Metrics, aliases_export_the_same_value) {
 
 TEST(Metrics, histogram_has_cumulative_buckets_sum_and_count) {
   MetricRegistry registry;
-  MetricDecl decl{.name = "wait_seconds", .type = MetricType::kHistogram, .help = "Waiting", .buckets = {0.5, 2}};
+  MetricDecl decl{.name = "wait_seconds",
+                  .type = MetricType::kHistogram,
+                  .help = "Waiting",
+                  .buckets = {0.5, 2}};
   Histogram* h = (*registry.declare("kernel", decl))->histogram();
   for (double v : {0.25, 0.5, 1.0, 8.0}) h->observe(v);
   const std::string text = registry.render();
@@ -135,12 +140,14 @@ TEST(Metrics, another_owner_with_another_shape_is_refused_by_name) {
   ASSERT_FALSE(clash.ok());
   EXPECT_EQ(clash.status().code(), Code::kExists);
   EXPECT_EQ(clash.status().message(),
-            "metric shared_total of bridge: energy has declared 'shared_total' with another type, other labels or "
+            "metric shared_total of bridge: energy has declared 'shared_total' with another type, "
+            "other labels or "
             "as another metric's name");
   MetricDecl alias = counter("bridge_total");
   alias.aliases = {"shared_total"};
   EXPECT_EQ(registry.declare("bridge", alias).status().code(), Code::kExists);
-  EXPECT_TRUE(registry.declare("bridge", counter("shared_total", {"p"})).ok());  // same shape is shared
+  EXPECT_TRUE(
+      registry.declare("bridge", counter("shared_total", {"p"})).ok());  // same shape is shared
 }
 
 TEST(Metrics, bad_declarations_are_refused) {
@@ -150,14 +157,20 @@ TEST(Metrics, bad_declarations_are_refused) {
   EXPECT_FALSE(registry.declare("k", counter("x", {"a", "a"})).ok());
   EXPECT_FALSE(registry.declare("k", counter("x", {"__reserved"})).ok());
   EXPECT_FALSE(registry.declare("k", {.name = "x"}).ok());  // no help
-  EXPECT_FALSE(registry.declare("k", {.name = "x", .type = MetricType::kHistogram, .help = "h"}).ok());
-  EXPECT_FALSE(registry.declare("k", {.name = "x", .type = MetricType::kHistogram, .help = "h", .buckets = {2, 1}}).ok());
+  EXPECT_FALSE(
+      registry.declare("k", {.name = "x", .type = MetricType::kHistogram, .help = "h"}).ok());
+  EXPECT_FALSE(
+      registry
+          .declare("k",
+                   {.name = "x", .type = MetricType::kHistogram, .help = "h", .buckets = {2, 1}})
+          .ok());
 }
 
 TEST(Metrics, concurrent_writers_and_scrapes_lose_nothing) {
   MetricRegistry registry;
   MetricFamily* family = *registry.declare("kernel", counter("busy_total", {"w"}));
-  MetricDecl hist{.name = "busy_seconds", .type = MetricType::kHistogram, .help = "Busy", .buckets = {1, 2}};
+  MetricDecl hist{
+      .name = "busy_seconds", .type = MetricType::kHistogram, .help = "Busy", .buckets = {1, 2}};
   Histogram* h = (*registry.declare("kernel", hist))->histogram();
   constexpr int kRounds = 20'000;
   std::vector<std::thread> writers;
@@ -180,7 +193,9 @@ TEST(Metrics, concurrent_writers_and_scrapes_lose_nothing) {
 
 TEST(Metrics, updates_run_before_each_render) {
   MetricRegistry registry;
-  Gauge* g = (*registry.declare("kernel", {.name = "size_bytes", .type = MetricType::kGauge, .help = "Size"}))->gauge();
+  Gauge* g = (*registry.declare("kernel",
+                                {.name = "size_bytes", .type = MetricType::kGauge, .help = "Size"}))
+                 ->gauge();
   registry.on_render([g] { g->add(1); });
   EXPECT_TRUE(has_line(registry.render(), "size_bytes 1"));
   EXPECT_TRUE(has_line(registry.render(), "size_bytes 2"));
@@ -188,11 +203,22 @@ TEST(Metrics, updates_run_before_each_render) {
 
 TEST(Metrics, promtool_finds_no_fault_in_the_text) {
   MetricRegistry registry;
-  (*registry.declare("kernel", counter("tx_rejected_total", {"reason"})))->counter({"fee \"low\"\n"})->add(3);
-  (*registry.declare("kernel", {.name = "block_height", .type = MetricType::kGauge, .help = "Height",
-                                .aliases = {"current_block_height"}}))->gauge()->set(12);
-  (*registry.declare("kernel", {.name = "rpc_latency_seconds", .type = MetricType::kHistogram, .labels = {"module"},
-                                .help = "Latency", .buckets = {0.001, 0.01, 1}}))->histogram({"chain"})->observe(0.02);
+  (*registry.declare("kernel", counter("tx_rejected_total", {"reason"})))
+      ->counter({"fee \"low\"\n"})
+      ->add(3);
+  (*registry.declare("kernel", {.name = "block_height",
+                                .type = MetricType::kGauge,
+                                .help = "Height",
+                                .aliases = {"current_block_height"}}))
+      ->gauge()
+      ->set(12);
+  (*registry.declare("kernel", {.name = "rpc_latency_seconds",
+                                .type = MetricType::kHistogram,
+                                .labels = {"module"},
+                                .help = "Latency",
+                                .buckets = {0.001, 0.01, 1}}))
+      ->histogram({"chain"})
+      ->observe(0.02);
   char path[] = "/tmp/metrics_test_XXXXXX";
   const int fd = mkstemp(path);
   ASSERT_GE(fd, 0);
