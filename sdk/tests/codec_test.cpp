@@ -43,7 +43,8 @@ Row sample() {
 TEST(Codec, writes_the_documented_bytes) {
   const std::string bytes = tb::encode_row(Small{0x01020304, 0x0506, "abc", true});
   EXPECT_EQ(bytes, std::string("\x01\x04\x03\x02\x01\x01\x06\x05\x03\x00\x00\x00"
-                               "abc\x01", 16));
+                               "abc\x01",
+                               16));
 }
 
 TEST(Codec, reads_back_what_it_wrote) {

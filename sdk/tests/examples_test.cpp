@@ -40,9 +40,11 @@ TEST(Greeter, greets_counts_and_stops_at_its_parameter) {
   EXPECT_EQ(greet(), "0 name:'Ada',count:1");
   EXPECT_EQ(greet(), "0 name:'Ada',count:2");
   EXPECT_EQ(greet(), "-1 ");
-  EXPECT_EQ(step.failure,
-            "-40001 TooManyGreetings all 2 greetings are used up; raise greeter_max_greetings {limit:2}");
-  EXPECT_EQ(step.events, (std::vector<std::string>{"0 name:'Ada',count:1", "0 name:'Ada',count:2"}));
+  EXPECT_EQ(
+      step.failure,
+      "-40001 TooManyGreetings all 2 greetings are used up; raise greeter_max_greetings {limit:2}");
+  EXPECT_EQ(step.events,
+            (std::vector<std::string>{"0 name:'Ada',count:1", "0 name:'Ada',count:2"}));
   EXPECT_EQ(step.metrics, (std::vector<std::string>{"0 de = 1", "0 de = 1"}));
 }
 
@@ -60,10 +62,13 @@ TEST(Greeter, lists_whom_it_greeted) {
   const auto list = [&](tb_value name) {
     const std::vector<tb_value> params = {name, fakes::number(50)};
     fakes::TextOut result, error;
-    EXPECT_EQ(greeter->face->query(face, step.read_only(), 1, params.data(), 2, result.out(), error.out()), TB_OK);
+    EXPECT_EQ(greeter->face->query(face, step.read_only(), 1, params.data(), 2, result.out(),
+                                   error.out()),
+              TB_OK);
     return result.text();
   };
-  EXPECT_EQ(list(tb_value{}), "greetings:[{name:'Ada',count:1,last_height:7},{name:'Grace',count:1,last_height:7}]");
+  EXPECT_EQ(list(tb_value{}),
+            "greetings:[{name:'Ada',count:1,last_height:7},{name:'Grace',count:1,last_height:7}]");
   EXPECT_EQ(list(fakes::text("Grace")), "greetings:[{name:'Grace',count:1,last_height:7}]");
   EXPECT_EQ(list(fakes::text("Nobody")), "greetings:[]");
   greeter->face->destroy(face);
@@ -84,7 +89,9 @@ TEST(Counter, adds_and_refuses_an_overflow) {
   EXPECT_EQ(add(UINT64_MAX), "-1 ");
   EXPECT_EQ(step.failure, "-40101 CounterOverflow the sum does not fit 64 bits {}");
   fakes::TextOut result, error;
-  EXPECT_EQ(counter->face->query(nullptr, step.read_only(), 1, nullptr, 0, result.out(), error.out()), TB_OK);
+  EXPECT_EQ(
+      counter->face->query(nullptr, step.read_only(), 1, nullptr, 0, result.out(), error.out()),
+      TB_OK);
   EXPECT_EQ(result.text(), "value:263");
 }
 

@@ -1,4 +1,5 @@
-// Fakes of the host for tests of the SDK: a writer that prints, a state in a map, a step that remembers what it was told.
+// Fakes of the host for tests of the SDK: a writer that prints, a state in a map, a step that
+// remembers what it was told.
 #pragma once
 
 #include <map>
@@ -42,11 +43,16 @@ inline std::string TextOut::hex(tb_str bytes) {
 
 inline std::string TextOut::print(const tb_value& value) {
   switch (value.type) {
-    case TB_TYPE_BOOL: return value.num != 0 ? "true" : "false";
-    case TB_TYPE_U64: return std::to_string(value.num);
-    case TB_TYPE_I64: return std::to_string(static_cast<std::int64_t>(value.num));
-    case TB_TYPE_STR: return "'" + std::string(tb::to_view(value.str)) + "'";
-    case TB_TYPE_BYTES: return hex(value.str);
+    case TB_TYPE_BOOL:
+      return value.num != 0 ? "true" : "false";
+    case TB_TYPE_U64:
+      return std::to_string(value.num);
+    case TB_TYPE_I64:
+      return std::to_string(static_cast<std::int64_t>(value.num));
+    case TB_TYPE_STR:
+      return "'" + std::string(tb::to_view(value.str)) + "'";
+    case TB_TYPE_BYTES:
+      return hex(value.str);
     case TB_TYPE_LIST:
     case TB_TYPE_RECORD: {
       const bool record = value.type == TB_TYPE_RECORD;
@@ -58,7 +64,8 @@ inline std::string TextOut::print(const tb_value& value) {
       }
       return text + (record ? "}" : "]");
     }
-    default: return "null";
+    default:
+      return "null";
   }
 }
 
@@ -74,7 +81,9 @@ inline const tb_out_api& TextOut::table() {
       [](tb_out* o, tb_str n, std::int64_t v, std::uint32_t decimals) {
         self(o).add(n, std::to_string(v) + "/10^" + std::to_string(decimals));
       },
-      [](tb_out* o, tb_str n, tb_str v) { self(o).add(n, "'" + std::string(tb::to_view(v)) + "'"); },
+      [](tb_out* o, tb_str n, tb_str v) {
+        self(o).add(n, "'" + std::string(tb::to_view(v)) + "'");
+      },
       [](tb_out* o, tb_str n, tb_str v) { self(o).add(n, hex(v)); },
       [](tb_out* o, tb_str n, const tb_value* v) { self(o).add(n, print(*v)); },
       [](tb_out* o, tb_str n) { self(o).add(n, "{"); },
@@ -116,10 +125,10 @@ class Step : public tb_ctx {
   std::map<std::string, std::string> state;
   std::map<std::uint32_t, std::uint64_t> params;
   std::vector<std::string> events, metrics;
-  std::string failure;      // "code name text {data}"
-  std::string called;       // what the last service call was given
+  std::string failure;  // "code name text {data}"
+  std::string called;   // what the last service call was given
   tb_status service_status = TB_OK;
-  bool abort = false;       // every call answers TB_ABORTED
+  bool abort = false;  // every call answers TB_ABORTED
   bool charged = false;
   tb_block block{};
   tb_caller sender{};
@@ -129,14 +138,16 @@ class Step : public tb_ctx {
   static Step& of(tb_view* view) { return *static_cast<Step*>(reinterpret_cast<tb_ctx*>(view)); }
   static const tb_view_api& view_table();
   static const tb_ctx_api& ctx_table();
-  tb_status answer(std::string how, std::uint32_t slot, std::uint32_t function, const tb_value* args,
-                   std::uint32_t count, tb_out* result, tb_out* error) {
+  tb_status answer(std::string how, std::uint32_t slot, std::uint32_t function,
+                   const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error) {
     if (abort) return TB_ABORTED;
     TextOut text;
-    for (std::uint32_t i = 0; i < count; ++i) text.api->put_value(text.out(), args[i].name, args + i);
+    for (std::uint32_t i = 0; i < count; ++i)
+      text.api->put_value(text.out(), args[i].name, args + i);
     called = how + " " + std::to_string(slot) + "." + std::to_string(function) + " " + text.text();
     if (service_status == TB_OK) {
-      result->api->put_str(result, tb::to_str("note"), tb::to_str("a member that the caller does not know"));
+      result->api->put_str(result, tb::to_str("note"),
+                           tb::to_str("a member that the caller does not know"));
       result->api->begin_list(result, tb::to_str("steps"));
       result->api->put_u64(result, {}, 1);
       result->api->put_u64(result, {}, 2);
@@ -149,8 +160,8 @@ class Step : public tb_ctx {
     }
     return service_status;
   }
-  static tb_status rows(tb_view* view, tb_str prefix, tb_str from, std::uint32_t limit, const tb_row_sink* sink,
-                        bool back);
+  static tb_status rows(tb_view* view, tb_str prefix, tb_str from, std::uint32_t limit,
+                        const tb_row_sink* sink, bool back);
 };
 
 inline tb_status Step::rows(tb_view* view, tb_str prefix, tb_str from, std::uint32_t limit,
@@ -158,12 +169,14 @@ inline tb_status Step::rows(tb_view* view, tb_str prefix, tb_str from, std::uint
   if (of(view).abort) return TB_ABORTED;
   std::vector<const std::pair<const std::string, std::string>*> found;
   for (const auto& row : of(view).state) {
-    const bool behind = from.len == 0 || (back ? row.first < tb::to_view(from) : row.first > tb::to_view(from));
+    const bool behind =
+        from.len == 0 || (back ? row.first < tb::to_view(from) : row.first > tb::to_view(from));
     if (row.first.starts_with(tb::to_view(prefix)) && behind) found.push_back(&row);
   }
   if (back) std::reverse(found.begin(), found.end());
   for (std::size_t i = 0; i < found.size() && i < limit; ++i) {
-    if (sink->row(sink->user, tb::to_str(found[i]->first), tb::to_str(found[i]->second)) == 0) break;
+    if (sink->row(sink->user, tb::to_str(found[i]->first), tb::to_str(found[i]->second)) == 0)
+      break;
   }
   return TB_OK;
 }
@@ -177,19 +190,20 @@ inline const tb_view_api& Step::view_table() {
         value->put(value->user, tb::to_str(found->second));
         return TB_OK;
       },
-      [](tb_view* view, const tb_str* keys, std::uint32_t count, const tb_row_sink* sink) -> tb_status {
+      [](tb_view* view, const tb_str* keys, std::uint32_t count,
+         const tb_row_sink* sink) -> tb_status {
         for (std::uint32_t i = 0; i < count; ++i) {
           const auto found = of(view).state.find(std::string(tb::to_view(keys[i])));
-          if (found != of(view).state.end()) sink->row(sink->user, keys[i], tb::to_str(found->second));
+          if (found != of(view).state.end())
+            sink->row(sink->user, keys[i], tb::to_str(found->second));
         }
         return TB_OK;
       },
       [](tb_view* view, tb_str prefix, tb_str after, std::uint32_t limit, const tb_row_sink* sink) {
         return rows(view, prefix, after, limit, sink, false);
       },
-      [](tb_view* view, tb_str prefix, tb_str before, std::uint32_t limit, const tb_row_sink* sink) {
-        return rows(view, prefix, before, limit, sink, true);
-      },
+      [](tb_view* view, tb_str prefix, tb_str before, std::uint32_t limit,
+         const tb_row_sink* sink) { return rows(view, prefix, before, limit, sink, true); },
       [](tb_view* view, std::uint32_t index, std::uint64_t* value) -> tb_status {
         if (of(view).abort) return TB_ABORTED;
         *value = of(view).params[index];
@@ -199,8 +213,10 @@ inline const tb_view_api& Step::view_table() {
         *roles = tb::to_view(account) == "tb1admin" ? TB_ROLE_ADMIN : 0;
         return TB_OK;
       },
-      [](tb_view* view, std::uint32_t slot, std::uint32_t function, const tb_value* args, std::uint32_t count,
-         tb_out* result, tb_out* error) { return of(view).answer("ask", slot, function, args, count, result, error); },
+      [](tb_view* view, std::uint32_t slot, std::uint32_t function, const tb_value* args,
+         std::uint32_t count, tb_out* result, tb_out* error) {
+        return of(view).answer("ask", slot, function, args, count, result, error);
+      },
   };
   return kTable;
 }
@@ -228,21 +244,25 @@ inline const tb_ctx_api& Step::ctx_table() {
         of(ctx).events.push_back("record " + std::to_string(record) + " " + text.text());
         return TB_OK;
       },
-      [](tb_ctx* ctx, std::uint32_t metric, const tb_str* labels, std::uint32_t count, std::int64_t value) -> tb_status {
+      [](tb_ctx* ctx, std::uint32_t metric, const tb_str* labels, std::uint32_t count,
+         std::int64_t value) -> tb_status {
         std::string text = std::to_string(metric);
         for (std::uint32_t i = 0; i < count; ++i) text += " " + std::string(tb::to_view(labels[i]));
         of(ctx).metrics.push_back(text + " = " + std::to_string(value));
         return TB_OK;
       },
-      [](tb_ctx* ctx, std::uint32_t slot, std::uint32_t function, const tb_value* args, std::uint32_t count,
-         tb_out* result, tb_out* error) { return of(ctx).answer("call", slot, function, args, count, result, error); },
+      [](tb_ctx* ctx, std::uint32_t slot, std::uint32_t function, const tb_value* args,
+         std::uint32_t count, tb_out* result, tb_out* error) {
+        return of(ctx).answer("call", slot, function, args, count, result, error);
+      },
       [](tb_ctx* ctx, tb_status (*body)(void*, tb_ctx*), void* user) -> tb_status {
         const auto before = of(ctx).state;
         const tb_status status = body(user, ctx);
         if (status != TB_OK) of(ctx).state = before;
         return status;
       },
-      [](tb_ctx* ctx, std::int32_t code, tb_str name, tb_str text, tb_fill data, void* user) -> tb_status {
+      [](tb_ctx* ctx, std::int32_t code, tb_str name, tb_str text, tb_fill data,
+         void* user) -> tb_status {
         TextOut out;
         if (data != nullptr) data(user, out.out());
         of(ctx).failure = std::to_string(code) + " " + std::string(tb::to_view(name)) + " " +
@@ -253,7 +273,9 @@ inline const tb_ctx_api& Step::ctx_table() {
         of(ctx).charged = true;
         return TB_OK;
       },
-      [](tb_ctx*, tb_str, tb_str, tb_str signature) -> tb_status { return signature.len == 64 ? TB_OK : TB_NOT_FOUND; },
+      [](tb_ctx*, tb_str, tb_str, tb_str signature) -> tb_status {
+        return signature.len == 64 ? TB_OK : TB_NOT_FOUND;
+      },
       [](tb_ctx*) -> std::uint64_t { return 11; },
       [](tb_ctx*) {},
       [](tb_ctx*, std::uint32_t, tb_str) {},

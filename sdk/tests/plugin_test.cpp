@@ -1,4 +1,5 @@
-// The declaration and the dispatch: the manifest of a sample plugin, mistakes of a declaration, and what crosses the ABI.
+// The declaration and the dispatch: the manifest of a sample plugin, mistakes of a declaration, and
+// what crosses the ABI.
 #include <gtest/gtest.h>
 
 #include "fakes.hpp"
@@ -59,9 +60,11 @@ tb::Status pay(tb::Ctx& ctx, const PayParams& in, tb::Out& out) {
   if (in.to == "no-memory") throw std::bad_alloc();
   if (in.to == "silent") return tb::Status(TB_FAILED);
   if (in.to == "poor") {
-    return ctx.fail(kPoor, tb::cat("needs ", in.amount), [&](tb::Out& data) { data.put("needs", in.amount); });
+    return ctx.fail(kPoor, tb::cat("needs ", in.amount),
+                    [&](tb::Out& data) { data.put("needs", in.amount); });
   }
-  if (in.to == "throw-in-data") return ctx.fail(kPoor, "x", [](tb::Out&) { throw std::runtime_error("in data"); });
+  if (in.to == "throw-in-data")
+    return ctx.fail(kPoor, "x", [](tb::Out&) { throw std::runtime_error("in data"); });
   if (in.to == "throw-in-read") {
     ctx.put("k", "v");
     ctx.read("k", [](std::string_view) { throw std::runtime_error("in read"); });
@@ -112,7 +115,8 @@ tb::Status forgetful(tb::Ctx& ctx, tb::Out&) {
 }
 
 tb::Status listing(tb::View& view, const Who& in, tb::Out& out) {
-  if (in.account == "none") return view.fail(kPoor, "no such account", [](tb::Out& data) { data.put("hint", "h"); });
+  if (in.account == "none")
+    return view.fail(kPoor, "no such account", [](tb::Out& data) { data.put("hint", "h"); });
   out.list("rows", [&](tb::Out& rows) {
     view.scan("row/", {}, 10, [&](std::string_view key, std::string_view) {
       rows.element(key);
@@ -140,26 +144,64 @@ struct Face {
 };
 
 void describe(tb::Plugin& p) {
-  p.id("pay").version("1.2.0").sm(2, 1).schema(1).summary("Pays \"people\"").invalid_params_name("InvalidParams");
+  p.id("pay")
+      .version("1.2.0")
+      .sm(2, 1)
+      .schema(1)
+      .summary("Pays \"people\"")
+      .invalid_params_name("InvalidParams");
   p.escrow_prefix("pay").follow("ledger.moved");
-  p.command("pay.send", &pay).role("admin").summary("Pay").alias("send").rate_class("pay").error(kPoor, "too little")
-      .field("to").min(1).max(32).help("who").alias("recipient")
-      .field("amount").unit("ct").min(1).field("queue").defaulted()
-      .field("parts").max(4).field("parts.share").max(100)
-      .cli("pay send").alias("pay transfer").positional("to").flag("queue", "--later").file_field("parts")
+  p.rate_class("pay").env("PAY_RATE");
+  p.command("pay.send", &pay)
+      .role("admin")
+      .summary("Pay")
+      .alias("send")
+      .rate_class("pay")
+      .error(kPoor, "too little")
+      .field("to")
+      .min(1)
+      .max(32)
+      .help("who")
+      .alias("recipient")
+      .field("amount")
+      .unit("ct")
+      .min(1)
+      .field("queue")
+      .defaulted()
+      .field("parts")
+      .max(4)
+      .field("parts.share")
+      .max(100)
+      .cli("pay send")
+      .alias("pay transfer")
+      .positional("to")
+      .flag("queue", "--later")
+      .file_field("parts")
       .example("contract-cli pay send ada", "pays");
   p.command("pay.ledger", &use_ledger).role("operator").result<Balance>();
   p.command("pay.forgetful", &forgetful).role("operator");
-  p.query("pay.list", &listing).list("rows").columns({"a", "b"}).id_field("a").table();
+  p.query("pay.list", &listing)
+      .cli("pay list")
+      .list("rows")
+      .columns({"a", "b"})
+      .id_field("a")
+      .table();
   p.query("pay.echo", &Face::echo);
   p.local("pay.refuse", &Face::refuse);
   p.event(kPaidEvent, "pay.paid").help("Paid").field("amount").unit("ct");
   p.record(kReceipt, "payment");
-  p.counter(kPaid, "paid_total").labels({"to", "currency"}).preset({"bank", "eur"}).help("Payments").alias("old_total");
+  p.counter(kPaid, "paid_total")
+      .labels({"to", "currency"})
+      .preset({"bank", "eur"})
+      .help("Payments")
+      .alias("old_total");
   p.histogram(kSize, "paid_size").buckets({0.5, 1, 2.5}).scale(1000);
   p.param(kLimit, "pay_limit", 5, 1, 10).unit("ct").timelock(3);
   p.config(kWarn, "warn_secs", 600).max(900).env("PAY_WARN");
-  p.requires_service(kLedger, "ledger/1").optional().function(kBalance, "balance").function(kTouch, "touch");
+  p.requires_service(kLedger, "ledger/1")
+      .optional()
+      .function(kBalance, "balance")
+      .function(kTouch, "touch");
   p.provides("pay/1").function("total", &total).help("sum").error(kPoor);
   p.face<Face>().timer("tick", 1000, &Face::tick);
   p.alert("PayStalled").expr("x > 1").for_duration("5m").severity("page").runbook("pay#stalled");
@@ -173,7 +215,7 @@ TEST(Declaration, writes_the_manifest) {
   EXPECT_EQ(
       p.manifest(),
       R"({"id":"pay","version":"1.2.0","sm":2,"sm_min":1,"schema":1,"summary":"Pays \"people\"","invalid_params_name":"InvalidParams",)"
-      R"("escrow_prefixes":["pay"],"follows":["ledger.moved"],)"
+      R"("escrow_prefixes":["pay"],"follows":["ledger.moved"],"rate_classes":[{"name":"pay","env":"PAY_RATE"}],)"
       R"("methods":[{"name":"pay.send","kind":"command","params":[)"
       R"({"name":"to","type":"string","min":1,"max":32,"help":"who","aliases":["recipient"]},)"
       R"({"name":"amount","type":"u64","unit":"ct","min":1},{"name":"queue","type":"bool","default":false},)"
@@ -187,7 +229,7 @@ TEST(Declaration, writes_the_manifest) {
       R"("result":[{"name":"balance","type":"u64"}]},)"
       R"({"name":"pay.forgetful","kind":"command","params":[],"role":"operator"},)"
       R"({"name":"pay.list","kind":"query","params":[{"name":"account","type":"string"}],)"
-      R"("cli":{"list":"rows","columns":["a","b"],"id_field":"a","format":"table"}},)"
+      R"("cli":{"path":"pay list","list":"rows","columns":["a","b"],"id_field":"a","format":"table"}},)"
       R"({"name":"pay.echo","kind":"query","params":[{"name":"account","type":"string"}]},)"
       R"({"name":"pay.refuse","kind":"local","params":[{"name":"account","type":"string"}]}],)"
       R"("events":[{"topic":"pay.paid","fields":[{"name":"to","type":"string"},{"name":"amount","type":"u64","unit":"ct"}],"help":"Paid"}],)"
@@ -217,22 +259,29 @@ TEST(Declaration, finds_a_handle_at_another_place) {
               p.histogram(kSize, "paid_size");
               p.counter(kPaid, "paid_total");
             }),
-            "metrics: 'paid_size' is declared at place 0 but its handle says 1; number the handles in the order of the "
+            "metrics: 'paid_size' is declared at place 0 but its handle says 1; number the handles "
+            "in the order of the "
             "declarations");
-  EXPECT_EQ(problem_of([](tb::Plugin& p) { p.requires_service(kLedger, "ledger/1").function(kTouch, "touch"); }),
-            "required function 'touch' is declared at place 0 but its handle says 1; number the handles in the order "
+  EXPECT_EQ(problem_of([](tb::Plugin& p) {
+              p.requires_service(kLedger, "ledger/1").function(kTouch, "touch");
+            }),
+            "required function 'touch' is declared at place 0 but its handle says 1; number the "
+            "handles in the order "
             "of the declarations");
 }
 
 TEST(Declaration, finds_what_does_not_fit) {
   EXPECT_EQ(problem_of([](tb::Plugin& p) { p.query("x.q", &listing).field("acount"); }),
             "'x.q': field 'acount' is not a described member");
-  EXPECT_EQ(problem_of([](tb::Plugin& p) { p.query("x.q", &listing).min(1); }), "'x.q': min() needs a field() before it");
+  EXPECT_EQ(problem_of([](tb::Plugin& p) { p.query("x.q", &listing).min(1); }),
+            "'x.q': min() needs a field() before it");
   EXPECT_EQ(problem_of([](tb::Plugin& p) { p.query("x.q", &Face::echo); }),
             "handlers are members of a class that face<...>() does not name");
   EXPECT_EQ(problem_of([](tb::Plugin& p) { p.sm(1, 2); }), "the oldest sm() is above the newest");
   EXPECT_EQ(problem_of([](tb::Plugin& p) { p.sm(0, 0).command("x.c", &pay); }),
             "commands, hooks and services need a state machine version: sm(1)");
+  EXPECT_EQ(problem_of([](tb::Plugin& p) { p.query("x.q", &listing).list("rows"); }),
+            "'x.q': cli(path) comes before what it shows");
 }
 
 const tb_plugin& library() { return *tb::detail::Library<&describe>::entry(nullptr); }
@@ -242,7 +291,8 @@ void describe_wrong(tb::Plugin& p) { p.id("wrong"); }
 TEST(Library, does_not_load_with_a_mistake) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(tb::detail::Library<&describe_wrong>::entry(nullptr), nullptr);
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "error[plugin_declaration]: id() and version() are missing\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "error[plugin_declaration]: id() and version() are missing\n");
 }
 
 TEST(Library, fills_the_tables_that_are_declared) {
@@ -272,7 +322,8 @@ TEST_F(Dispatch, runs_a_command_and_its_effects) {
   step.params[0] = 9;
   EXPECT_EQ(send("ada"), TB_OK);
   EXPECT_EQ(result.text(), "limit:9,by:'tb1caller'");
-  EXPECT_EQ(step.events, (std::vector<std::string>{"0 to:'ada',amount:3", "record 0 to:'ada',amount:3"}));
+  EXPECT_EQ(step.events,
+            (std::vector<std::string>{"0 to:'ada',amount:3", "record 0 to:'ada',amount:3"}));
   EXPECT_EQ(step.metrics, (std::vector<std::string>{"0 ada eur = 1", "1 = 12"}));
   EXPECT_EQ(step.state["last"], std::string("\x01\x03\0\0\0\0\0\0\0", 9));
 }
@@ -327,7 +378,8 @@ TEST_F(Dispatch, refuses_params_that_do_not_fit_the_declaration) {
   EXPECT_EQ(library().machine->apply(step.ctx(), 1, &wrong, 1, result.out()), TB_FAILED);
   EXPECT_EQ(step.failure, "-32602 InvalidParams 'account' is missing or of another type {}");
   EXPECT_EQ(library().machine->apply(step.ctx(), 99, nullptr, 0, result.out()), TB_E_UNSUPPORTED);
-  EXPECT_EQ(library().machine->apply(step.ctx(), 3, nullptr, 0, result.out()), TB_E_UNSUPPORTED);  // a query
+  EXPECT_EQ(library().machine->apply(step.ctx(), 3, nullptr, 0, result.out()),
+            TB_E_UNSUPPORTED);  // a query
 }
 
 TEST_F(Dispatch, calls_services_with_typed_arguments) {
@@ -360,14 +412,19 @@ TEST_F(Dispatch, a_limit_of_the_step_cannot_be_swallowed) {
 TEST_F(Dispatch, answers_read_functions_on_views_and_in_steps) {
   const tb_value account = fakes::text("x");
   const auto& machine = *library().machine;
-  EXPECT_EQ(machine.answer(step.read_only(), 0, 0, tb::to_str("ledger"), &account, 1, result.out(), error.out()), TB_OK);
+  EXPECT_EQ(machine.answer(step.read_only(), 0, 0, tb::to_str("ledger"), &account, 1, result.out(),
+                           error.out()),
+            TB_OK);
   EXPECT_EQ(result.text(), "total:7");
-  EXPECT_EQ(machine.answer(step.read_only(), 0, 0, tb::to_str("stranger"), &account, 1, result.out(), error.out()),
+  EXPECT_EQ(machine.answer(step.read_only(), 0, 0, tb::to_str("stranger"), &account, 1,
+                           result.out(), error.out()),
             TB_FAILED);
   EXPECT_EQ(error.text(), "code:-40010,name:'Poor',text:'who are you'");
-  EXPECT_EQ(machine.serve(step.ctx(), 0, 0, tb::to_str("stranger"), &account, 1, result.out()), TB_FAILED);
+  EXPECT_EQ(machine.serve(step.ctx(), 0, 0, tb::to_str("stranger"), &account, 1, result.out()),
+            TB_FAILED);
   EXPECT_EQ(step.failure, "-40010 Poor who are you {}");
-  EXPECT_EQ(machine.serve(step.ctx(), 0, 1, tb::to_str("ledger"), &account, 1, result.out()), TB_E_UNSUPPORTED);
+  EXPECT_EQ(machine.serve(step.ctx(), 0, 1, tb::to_str("ledger"), &account, 1, result.out()),
+            TB_E_UNSUPPORTED);
 }
 
 // A host that only logs.
@@ -389,7 +446,8 @@ TEST_F(Dispatch, runs_queries_and_locals_on_the_face) {
   ASSERT_EQ(face.create(&host, &instance), TB_OK);
   step.state = {{"row/1", ""}, {"row/2", ""}, {"row/3", ""}};
   tb_value account = fakes::text("ada");
-  EXPECT_EQ(face.query(instance, step.read_only(), 4, &account, 1, result.out(), error.out()), TB_OK);
+  EXPECT_EQ(face.query(instance, step.read_only(), 4, &account, 1, result.out(), error.out()),
+            TB_OK);
   EXPECT_EQ(result.text(), "account:'ada'");
   fakes::TextOut rows;
   EXPECT_EQ(face.query(instance, step.read_only(), 3, &account, 1, rows.out(), error.out()), TB_OK);
@@ -398,7 +456,8 @@ TEST_F(Dispatch, runs_queries_and_locals_on_the_face) {
   EXPECT_EQ(error.text(), "code:-40010,name:'Poor',text:'never'");
   account = fakes::text("none");
   fakes::TextOut refused;
-  EXPECT_EQ(face.query(instance, step.read_only(), 3, &account, 1, rows.out(), refused.out()), TB_FAILED);
+  EXPECT_EQ(face.query(instance, step.read_only(), 3, &account, 1, rows.out(), refused.out()),
+            TB_FAILED);
   EXPECT_EQ(refused.text(), "code:-40010,name:'Poor',text:'no such account',hint:'h'");
   face.on_timer(instance, 0);
   EXPECT_EQ(host.logged, "tick");

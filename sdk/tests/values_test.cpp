@@ -25,7 +25,8 @@ struct All {
   std::optional<std::uint32_t> maybe;
   std::vector<Inner> list;
 };
-BOOST_DESCRIBE_STRUCT(All, (), (flag, small, big, huge, delta, text, owned, raw, hash, who, maybe, list))
+BOOST_DESCRIBE_STRUCT(All, (),
+                      (flag, small, big, huge, delta, text, owned, raw, hash, who, maybe, list))
 
 struct Two {
   std::uint64_t first = 0;
@@ -49,9 +50,18 @@ TEST(Decode, reads_every_type_in_declared_order) {
   huge.num_hi = 2;
   tb_value delta = number(static_cast<std::uint64_t>(-3));
   delta.type = TB_TYPE_I64;
-  const std::vector<tb_value> params = {flag, number(255), number(UINT64_MAX), huge, delta, fakes::text("t"),
-                                        fakes::text("o"), fakes::bytes("\x01\x02"), fakes::bytes(hash),
-                                        fakes::text("tb1x"), tb_value{}, fakes::tree(TB_TYPE_LIST, list)};
+  const std::vector<tb_value> params = {flag,
+                                        number(255),
+                                        number(UINT64_MAX),
+                                        huge,
+                                        delta,
+                                        fakes::text("t"),
+                                        fakes::text("o"),
+                                        fakes::bytes("\x01\x02"),
+                                        fakes::bytes(hash),
+                                        fakes::text("tb1x"),
+                                        tb_value{},
+                                        fakes::tree(TB_TYPE_LIST, list)};
   All all;
   std::string problem;
   ASSERT_TRUE(tb::detail::decode_params(params.data(), 12, all, &problem)) << problem;
@@ -102,8 +112,8 @@ TEST(Decode, refuses_values_of_another_type) {
 }
 
 TEST(Decode, finds_members_of_a_result_by_name_and_ignores_strange_ones) {
-  const std::vector<tb_value> items = {named("strange", number(9)), named("second", fakes::text("s")),
-                                       named("first", number(4))};
+  const std::vector<tb_value> items = {
+      named("strange", number(9)), named("second", fakes::text("s")), named("first", number(4))};
   Two two;
   ASSERT_TRUE(tb::decode(fakes::tree(TB_TYPE_RECORD, items), two));
   EXPECT_EQ(two.first, 4u);

@@ -1,4 +1,5 @@
-// greeter: the smallest whole plugin in C++. Read describe() at the end first: it is the table of contents.
+// greeter: the smallest whole plugin in C++. Read describe() at the end first: it is the table of
+// contents.
 #include "state.hpp"
 
 namespace greeter {
@@ -26,7 +27,8 @@ tb::Status greet(tb::Ctx& ctx, const GreetParams& in, tb::Out& out) {
   Greeting total = ctx.load<Greeting>(kTotalKey).value_or(Greeting{});
   const std::uint64_t limit = ctx.param(kMaxGreetings);
   if (total.count >= limit) {
-    return ctx.fail(kTooMany, tb::cat("all ", limit, " greetings are used up; raise greeter_max_greetings"),
+    return ctx.fail(kTooMany,
+                    tb::cat("all ", limit, " greetings are used up; raise greeter_max_greetings"),
                     [&](tb::Out& data) { data.put("limit", limit); });
   }
   const tb::Key key = name_key(in.name);
@@ -71,24 +73,51 @@ tb::Status greetings(tb::View& view, const GreetingsParams& in, tb::Out& out) {
 }
 
 void describe(tb::Plugin& p) {
-  p.id("greeter").version("1.0.0").sm(1).schema(1).summary("Greets people and counts the greetings.");
+  p.id("greeter").version("1.0.0").sm(1).schema(1).summary(
+      "Greets people and counts the greetings.");
 
-  p.command("greeter.greet", &greet).role("operator").summary("Greet someone")
+  p.command("greeter.greet", &greet)
+      .role("operator")
+      .summary("Greet someone")
       .error(kTooMany, "the limit of greeter_max_greetings is reached")
-      .field("name").min(1).max(64).help("who is greeted")
-      .field("language").default_value("en").choices({"en", "de", "fr"}).help("label of the metric")
-      .cli("greeter greet").positional("name")
+      .field("name")
+      .min(1)
+      .max(64)
+      .help("who is greeted")
+      .field("language")
+      .default_value("en")
+      .choices({"en", "de", "fr"})
+      .help("label of the metric")
+      .cli("greeter greet")
+      .positional("name")
       .example("contract-cli greeter greet Ada", "greets Ada and prints how often that was");
-  p.query("greeter.greetings", &greetings).role("read").summary("Who was greeted, and how often")
-      .field("name").max(64).help("only this name")
-      .field("page_size").defaulted().min(1).max(1000)
-      .cli("greeter list").flag("page_size", "--limit").list("greetings")
-      .columns({"name", "count", "last_height"}).id_field("name").table();
+  p.query("greeter.greetings", &greetings)
+      .role("read")
+      .summary("Who was greeted, and how often")
+      .field("name")
+      .max(64)
+      .help("only this name")
+      .field("page_size")
+      .defaulted()
+      .min(1)
+      .max(1000)
+      .cli("greeter list")
+      .flag("page_size", "--limit")
+      .list("greetings")
+      .columns({"name", "count", "last_height"})
+      .id_field("name")
+      .table();
 
-  p.event(kGreeted, "greeter.greeted").help("Someone was greeted.")
-      .field("count").help("greetings of this name so far");
-  p.counter(kGreetings, "greeter_greetings_total").help("Greetings").labels({"language"}).preset({"en"});
-  p.param(kMaxGreetings, "greeter_max_greetings", 1000, 1, 1'000'000).unit("greetings")
+  p.event(kGreeted, "greeter.greeted")
+      .help("Someone was greeted.")
+      .field("count")
+      .help("greetings of this name so far");
+  p.counter(kGreetings, "greeter_greetings_total")
+      .help("Greetings")
+      .labels({"language"})
+      .preset({"en"});
+  p.param(kMaxGreetings, "greeter_max_greetings", 1000, 1, 1'000'000)
+      .unit("greetings")
       .help("greetings that may be stored in all");
 }
 

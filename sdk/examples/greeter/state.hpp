@@ -3,7 +3,8 @@
 //   "name/" + name        Greeting, how often the name was greeted
 //   "total"               Greeting, the sum over all names
 //
-// Invariant: the total is the sum of the counts, and never above greeter_max_greetings when it was raised.
+// Invariant: the total is the sum of the counts, and never above greeter_max_greetings when it was
+// raised.
 #pragma once
 
 #include <tb/sdk.hpp>

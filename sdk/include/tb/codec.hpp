@@ -1,9 +1,10 @@
 // Codec: the compact binary form of rows. [any]
 //
-// A row begins with its layout version, T::kLayout (1 if the struct names none), and holds the members in declared order:
-// integers little-endian at their width, bool one byte, text and bytes with a u32 length, std::optional with one byte
-// 0 or 1, std::vector with a u32 count, nested structs inline. Decoding checks every bound, refuses trailing bytes
-// and another layout; a plugin that migrates looks at row_layout() first.
+// A row begins with its layout version, T::kLayout (1 if the struct names none), and holds the
+// members in declared order: integers little-endian at their width, bool one byte, text and bytes
+// with a u32 length, std::optional with one byte 0 or 1, std::vector with a u32 count, nested
+// structs inline. Decoding checks every bound, refuses trailing bytes and another layout; a plugin
+// that migrates looks at row_layout() first.
 //
 // Borrowed members (std::string_view, Bytes) point into the decoded bytes.
 #pragma once
@@ -38,7 +39,8 @@ std::string_view text_of(const T& value) {
 }
 
 template <class T>
-concept TextLike = Text<T> || std::is_same_v<T, Address> || std::is_same_v<T, Bytes> || std::is_same_v<T, Blob>;
+concept TextLike =
+    Text<T> || std::is_same_v<T, Address> || std::is_same_v<T, Bytes> || std::is_same_v<T, Blob>;
 template <class T>
 concept Fixed = std::is_same_v<T, bool> || Unsigned<T> || Signed<T> || std::is_same_v<T, U128>;
 
@@ -54,7 +56,8 @@ std::size_t row_size(const T& value) {
     return 1 + (value.has_value() ? row_size(*value) : 0);
   } else if constexpr (IsVector<T>::value) {
     std::size_t size = 4;
-    for (const auto& element : value) size += row_size(static_cast<const typename T::value_type&>(element));
+    for (const auto& element : value)
+      size += row_size(static_cast<const typename T::value_type&>(element));
     return size;
   } else if constexpr (Described<T>) {
     std::size_t size = 0;
@@ -94,10 +97,12 @@ char* write_row(char* at, const T& value) {
     return value.has_value() ? write_row(at, *value) : at;
   } else if constexpr (IsVector<T>::value) {
     at = write_fixed(at, static_cast<std::uint32_t>(value.size()));
-    for (const auto& element : value) at = write_row(at, static_cast<const typename T::value_type&>(element));
+    for (const auto& element : value)
+      at = write_row(at, static_cast<const typename T::value_type&>(element));
     return at;
   } else {
-    for_each_member(value, [&](std::string_view, const auto& member) { at = write_row(at, member); });
+    for_each_member(value,
+                    [&](std::string_view, const auto& member) { at = write_row(at, member); });
     return at;
   }
 }
@@ -139,7 +144,8 @@ class RowReader {
   void read(T& out);
 
  private:
-  // Every element takes a byte at least, so a count beyond the rest is refused before memory is reserved.
+  // Every element takes a byte at least, so a count beyond the rest is refused before memory is
+  // reserved.
   std::uint32_t count() {
     const std::uint32_t value = fixed<std::uint32_t>();
     good_ = good_ && value <= rest_.size();
@@ -214,7 +220,8 @@ template <detail::Described T>
   return reader.done();
 }
 
-// The same for rows that a scan delivers: throws (which fails the step) when the row does not decode.
+// The same for rows that a scan delivers: throws (which fails the step) when the row does not
+// decode.
 template <detail::Described T>
 T row_as(std::string_view row) {
   T value{};

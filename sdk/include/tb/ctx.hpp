@@ -1,7 +1,8 @@
 // Ctx: a step in the making, a View that can also be written. [machine]
 //
-// All that a step does is an effect of ctx and is published with the block, or dropped. Valid until the entry that received
-// it returns. Once any call was aborted by the host, the SDK returns that to the host whatever the handler says.
+// All that a step does is an effect of ctx and is published with the block, or dropped. Valid until
+// the entry that received it returns. Once any call was aborted by the host, the SDK returns that
+// to the host whatever the handler says.
 #pragma once
 
 #include "tb/view.hpp"
@@ -50,27 +51,30 @@ class Ctx : public View {
   }
 
   // Metrics: `labels` holds one text for each declared label.
-  void add(Counter counter, std::int64_t value = 1, std::initializer_list<std::string_view> labels = {}) {
+  void add(Counter counter, std::int64_t value = 1,
+           std::initializer_list<std::string_view> labels = {}) {
     metric(counter.index, value, labels);
   }
   void set(Gauge gauge, std::int64_t value, std::initializer_list<std::string_view> labels = {}) {
     metric(gauge.index, value, labels);
   }
-  void observe(Histogram histogram, std::int64_t value, std::initializer_list<std::string_view> labels = {}) {
+  void observe(Histogram histogram, std::int64_t value,
+               std::initializer_list<std::string_view> labels = {}) {
     metric(histogram.index, value, labels);
   }
 
   // Calls a function of a required service; what it writes belongs to this step.
   template <class Args, class Result>
   Answer<Result> call(Function<Args, Result> function, const std::type_identity_t<Args>& args) {
-    return invoke<Result>(args, [&](std::span<const tb_value> values, tb_out* result, tb_out* error) {
+    return invoke<Result>(args, [&](std::span<const tb_value> values, tb_out* result,
+                                    tb_out* error) {
       return raw_ctx_->api->call(raw_ctx_, function.service.index, function.index, values.data(),
                                  static_cast<std::uint32_t>(values.size()), result, error);
     });
   }
 
-  // Opens a savepoint around body(): an answer other than ok takes back what it wrote, and is returned. An exception takes it
-  // back too, and goes on.
+  // Opens a savepoint around body(): an answer other than ok takes back what it wrote, and is
+  // returned. An exception takes it back too, and goes on.
   template <class Body>
   Status attempt(Body&& body) {
     struct State {
@@ -90,20 +94,24 @@ class Ctx : public View {
     return Status(note(status));
   }
 
-  // After fail(): rolls the command back in all namespaces; what is written from here on stays, and the command ends
-  // "charged" with that error. Return the failed status afterwards:
-  //   const auto failed = ctx.fail(kForged, "..."); if (auto s = ctx.charge(); !s) return s; <penalty>; return failed;
+  // After fail(): rolls the command back in all namespaces; what is written from here on stays, and
+  // the command ends "charged" with that error. Return the failed status afterwards:
+  //   const auto failed = ctx.fail(kForged, "..."); if (auto s = ctx.charge(); !s) return s;
+  //   <penalty>; return failed;
   Status charge() { return Status(note(raw_ctx_->api->charge(raw_ctx_))); }
 
   // True if `signature` (64 bytes) over `message` verifies under the Ed25519 `key` (32 bytes).
   bool verify(std::string_view key, std::string_view message, std::string_view signature) {
-    return note(raw_ctx_->api->verify(raw_ctx_, to_str(key), to_str(message), to_str(signature))) == TB_OK;
+    return note(raw_ctx_->api->verify(raw_ctx_, to_str(key), to_str(message), to_str(signature))) ==
+           TB_OK;
   }
   // Rows of the block's budget for hooks that are left.
   std::uint64_t rows_left() { return raw_ctx_->api->rows_left(raw_ctx_); }
   // Time-driven work is waiting: an idle chain keeps its block cadence.
   void pending_work() { raw_ctx_->api->pending_work(raw_ctx_); }
-  void log(std::uint32_t level, std::string_view text) { raw_ctx_->api->log(raw_ctx_, level, to_str(text)); }
+  void log(std::uint32_t level, std::string_view text) {
+    raw_ctx_->api->log(raw_ctx_, level, to_str(text));
+  }
 
  private:
   static constexpr std::size_t kSmallRow = 512;
@@ -114,7 +122,8 @@ class Ctx : public View {
     Out out(raw);
     out.write(*static_cast<const T*>(user));
   }
-  void metric(std::uint32_t index, std::int64_t value, std::initializer_list<std::string_view> labels) {
+  void metric(std::uint32_t index, std::int64_t value,
+              std::initializer_list<std::string_view> labels) {
     if (labels.size() > kMaxLabels) throw std::length_error("a metric has at most 8 labels");
     tb_str texts[kMaxLabels];
     std::uint32_t count = 0;

@@ -1,9 +1,9 @@
-// The words in which a plugin declares itself, each an entry of the manifest (docs/manifest.md). Used inside describe(), while
-// the library loads; never in a handler.
+// The words in which a plugin declares itself, each an entry of the manifest (docs/manifest.md).
+// Used inside describe(), while the library loads; never in a handler.
 //
-// Declarations are fluent and read like a table of contents. help() and alias() speak of what was named last: the entry
-// itself, or the field() or cli() selected since. A mistake does not throw: the first one is kept, and the library
-// refuses to load with its text.
+// Declarations are fluent and read like a table of contents. help() and alias() speak of what was
+// named last: the entry itself, or the field() or cli() selected since. A mistake does not throw:
+// the first one is kept, and the library refuses to load with its text.
 #pragma once
 
 #include <initializer_list>
@@ -171,7 +171,9 @@ class Method : public FieldsEntry<Method> {
     if (!help.empty()) entry.set("help", help);
     return *this;
   }
-  Method& error(const Error& error, std::string_view text = {}) { return this->error(error.code, error.name, text); }
+  Method& error(const Error& error, std::string_view text = {}) {
+    return this->error(error.code, error.name, text);
+  }
   // The shape of the result, for documentation.
   template <detail::Described T>
   Method& result() {
@@ -188,7 +190,7 @@ class Method : public FieldsEntry<Method> {
 
   // The place in contract-cli; alias() after it adds another path.
   Method& cli(std::string_view path) {
-    target_ = &cli_object();
+    target_ = &json_->object_at("cli");
     field_ = nullptr;
     return set_target("path", path);
   }
@@ -228,7 +230,10 @@ class Method : public FieldsEntry<Method> {
   }
 
  private:
-  detail::Json& cli_object() { return json_->object_at("cli"); }
+  detail::Json& cli_object() {
+    if (json_->find("cli") == nullptr) report("cli(path) comes before what it shows");
+    return json_->object_at("cli");
+  }
 };
 
 class EventEntry : public FieldsEntry<EventEntry> {

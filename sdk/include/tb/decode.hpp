@@ -1,8 +1,9 @@
 // decode: tb_value -> the C++ types of values.hpp. [any]
 //
-// Strict: a member of a struct that is not std::optional must be there and of its type, else decode() is false and `problem`,
-// if given, names the member ("keys.public_key"). Members are looked up at their own place first and by name
-// then; names that the struct does not have are ignored, so that a provider may add members to a result.
+// Strict: a member of a struct that is not std::optional must be there and of its type, else
+// decode() is false and `problem`, if given, names the member ("keys.public_key"). Members are
+// looked up at their own place first and by name then; names that the struct does not have are
+// ignored, so that a provider may add members to a result.
 #pragma once
 
 #include <limits>
@@ -37,7 +38,8 @@ bool decode_member(const tb_value* value, std::string_view name, T& out, std::st
     }
   }
   if (value != nullptr && decode(*value, out, problem)) return true;
-  if (problem != nullptr) *problem = problem->empty() ? std::string(name) : std::string(name) + "." + *problem;
+  if (problem != nullptr)
+    *problem = problem->empty() ? std::string(name) : std::string(name) + "." + *problem;
   return false;
 }
 
@@ -67,7 +69,8 @@ bool decode_params(const tb_value* items, std::uint32_t count, T& out, std::stri
 
 template <Unsigned T>
 bool decode_unsigned(const tb_value& value, T& out) {
-  const bool number = value.type == TB_TYPE_U64 || (value.type == TB_TYPE_I64 && (value.num >> 63) == 0);
+  const bool number =
+      value.type == TB_TYPE_U64 || (value.type == TB_TYPE_I64 && (value.num >> 63) == 0);
   if (!number || value.num > std::numeric_limits<T>::max()) return false;
   out = static_cast<T>(value.num);
   return true;

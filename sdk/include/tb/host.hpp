@@ -1,7 +1,8 @@
 // Host: what the kernel offers to a face. [face], where not said otherwise
 //
-// A Host is a small value that a face receives in its constructor and keeps; it is valid until the face is destroyed. A face changes
-// replicated state only through call() and post(), which submit commands like any client.
+// A Host is a small value that a face receives in its constructor and keeps; it is valid until the
+// face is destroyed. A face changes replicated state only through call() and post(), which submit
+// commands like any client.
 #pragma once
 
 #include "tb/face.h"
@@ -20,15 +21,21 @@ class Host {
   explicit Host(tb_host* raw) : raw_(raw) {}
 
   tb_host* raw() const { return raw_; }
-  const void* extension(std::string_view id) const { return raw_->api->extension(raw_, to_str(id)); }
+  const void* extension(std::string_view id) const {
+    return raw_->api->extension(raw_, to_str(id));
+  }
 
-  void log(std::uint32_t level, std::string_view text) const { raw_->api->log(raw_, level, to_str(text)); }  // [any]
-  std::uint64_t unix_ms() const { return raw_->api->unix_ms(raw_); }                                        // [any]
-  void random(void* out, std::size_t size) const { raw_->api->random(raw_, out, size); }                    // [any]
+  void log(std::uint32_t level, std::string_view text) const {
+    raw_->api->log(raw_, level, to_str(text));
+  }                                                                                       // [any]
+  std::uint64_t unix_ms() const { return raw_->api->unix_ms(raw_); }                      // [any]
+  void random(void* out, std::size_t size) const { raw_->api->random(raw_, out, size); }  // [any]
   // BLAKE3 over the parts, one after the other. [any]
   Hash blake3(std::initializer_list<std::string_view> parts) const;
-  Status sign(const Hash& seed, std::string_view message, std::array<std::uint8_t, 64>& signature) const {  // [any]
-    return Status(raw_->api->ed25519_sign(raw_, seed.bytes.data(), to_str(message), signature.data()));
+  Status sign(const Hash& seed, std::string_view message,
+              std::array<std::uint8_t, 64>& signature) const {  // [any]
+    return Status(
+        raw_->api->ed25519_sign(raw_, seed.bytes.data(), to_str(message), signature.data()));
   }
   Status public_key(const Hash& seed, Hash& key) const {  // [any]
     return Status(raw_->api->ed25519_public(raw_, seed.bytes.data(), key.bytes.data()));
@@ -39,13 +46,16 @@ class Host {
   T config(Config<T> key) const;
 
   // Metrics, as in Ctx. [any]
-  void add(Counter counter, std::int64_t value = 1, std::initializer_list<std::string_view> labels = {}) const {
+  void add(Counter counter, std::int64_t value = 1,
+           std::initializer_list<std::string_view> labels = {}) const {
     metric(counter.index, value, labels);
   }
-  void set(Gauge gauge, std::int64_t value, std::initializer_list<std::string_view> labels = {}) const {
+  void set(Gauge gauge, std::int64_t value,
+           std::initializer_list<std::string_view> labels = {}) const {
     metric(gauge.index, value, labels);
   }
-  void observe(Histogram histogram, std::int64_t value, std::initializer_list<std::string_view> labels = {}) const {
+  void observe(Histogram histogram, std::int64_t value,
+               std::initializer_list<std::string_view> labels = {}) const {
     metric(histogram.index, value, labels);
   }
 
@@ -65,10 +75,12 @@ class Host {
   template <class Fn>
   Status with_view(Fn&& fn) const;
 
-  // Calls any method of this node and waits up to `timeout_ms`. params(tb::Out&) writes the params; read(const tb::Reply&)
-  // receives the answer. A command is answered when it is committed. [worker]
+  // Calls any method of this node and waits up to `timeout_ms`. params(tb::Out&) writes the params;
+  // read(const tb::Reply&) receives the answer. A command is answered when it is committed.
+  // [worker]
   template <class Params, class Read>
-  Status call(std::string_view method, Params&& params, std::uint32_t timeout_ms, Read&& read) const;
+  Status call(std::string_view method, Params&& params, std::uint32_t timeout_ms,
+              Read&& read) const;
   // The same without waiting: the answer arrives at on_reply with `cookie`.
   template <class Params>
   Status post(std::string_view method, Params&& params, std::uint64_t cookie) const;
@@ -78,14 +90,18 @@ class Host {
   Status store_put(std::string_view key, std::string_view value) const {
     return Status(raw_->api->store_put(raw_, to_str(key), to_str(value)));
   }
-  Status store_erase(std::string_view key) const { return Status(raw_->api->store_erase(raw_, to_str(key))); }
+  Status store_erase(std::string_view key) const {
+    return Status(raw_->api->store_erase(raw_, to_str(key)));
+  }
   // fn(key, value) returns false to stop.
   template <class Fn>
-  Status store_scan(std::string_view prefix, std::string_view after, std::uint32_t limit, Fn&& fn) const {
+  Status store_scan(std::string_view prefix, std::string_view after, std::uint32_t limit,
+                    Fn&& fn) const {
     return store_walk(raw_->api->store_scan, prefix, after, limit, fn);
   }
   template <class Fn>
-  Status store_scan_back(std::string_view prefix, std::string_view before, std::uint32_t limit, Fn&& fn) const {
+  Status store_scan_back(std::string_view prefix, std::string_view before, std::uint32_t limit,
+                         Fn&& fn) const {
     return store_walk(raw_->api->store_scan_back, prefix, before, limit, fn);
   }
 
@@ -114,9 +130,11 @@ class Host {
     static_cast<Held<Fn>*>(user)->run(out);
   }
   template <class Scan, class Fn>
-  Status store_walk(Scan scan, std::string_view prefix, std::string_view from, std::uint32_t limit, Fn& fn) const;
+  Status store_walk(Scan scan, std::string_view prefix, std::string_view from, std::uint32_t limit,
+                    Fn& fn) const;
 
-  void metric(std::uint32_t index, std::int64_t value, std::initializer_list<std::string_view> labels) const {
+  void metric(std::uint32_t index, std::int64_t value,
+              std::initializer_list<std::string_view> labels) const {
     if (labels.size() > 8) throw std::length_error("a metric has at most 8 labels");
     tb_str texts[8];
     std::uint32_t count = 0;
@@ -132,7 +150,8 @@ inline Hash Host::blake3(std::initializer_list<std::string_view> parts) const {
   texts.reserve(parts.size());
   for (std::string_view part : parts) texts.push_back(to_str(part));
   Hash hash;
-  raw_->api->blake3(raw_, texts.data(), static_cast<std::uint32_t>(texts.size()), hash.bytes.data());
+  raw_->api->blake3(raw_, texts.data(), static_cast<std::uint32_t>(texts.size()),
+                    hash.bytes.data());
   return hash;
 }
 
@@ -179,7 +198,8 @@ Status Host::with_view(Fn&& fn) const {
 }
 
 template <class Params, class Read>
-Status Host::call(std::string_view method, Params&& params, std::uint32_t timeout_ms, Read&& read) const {
+Status Host::call(std::string_view method, Params&& params, std::uint32_t timeout_ms,
+                  Read&& read) const {
   Held<Params> fill{&params, nullptr};
   Held<Read> reader{&read, nullptr};
   const Status status(raw_->api->call(
@@ -211,7 +231,8 @@ inline std::optional<std::string> Host::store_get(std::string_view key) const {
 }
 
 template <class Scan, class Fn>
-Status Host::store_walk(Scan scan, std::string_view prefix, std::string_view from, std::uint32_t limit, Fn& fn) const {
+Status Host::store_walk(Scan scan, std::string_view prefix, std::string_view from,
+                        std::uint32_t limit, Fn& fn) const {
   struct State {
     Fn* fn;
     std::exception_ptr error;
@@ -261,8 +282,12 @@ class HttpRequest {
   explicit HttpRequest(const tb_http_request* raw) : raw_(raw) {}
 
   // A ":name" part of the route, and a query parameter; empty when absent.
-  std::string_view path(std::string_view name) const { return find(raw_->path, raw_->path_count, name); }
-  std::string_view query(std::string_view name) const { return find(raw_->query, raw_->query_count, name); }
+  std::string_view path(std::string_view name) const {
+    return find(raw_->path, raw_->path_count, name);
+  }
+  std::string_view query(std::string_view name) const {
+    return find(raw_->query, raw_->query_count, name);
+  }
   std::string_view body() const { return to_view(raw_->body); }
   std::string_view content_type() const { return to_view(raw_->content_type); }
   Value json() const { return Value(raw_->json); }

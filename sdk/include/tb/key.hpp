@@ -1,12 +1,13 @@
 // Key: builds state keys without allocation. [any]
 //
-// Integers are big-endian, so that a scan walks them in order; texts of variable length are prefixed with their
-// length (one byte), so that no key is a prefix of another by accident.
+// Integers are big-endian, so that a scan walks them in order; texts of variable length are
+// prefixed with their length (one byte), so that no key is a prefix of another by accident.
 //
 //   ctx.get(tb::Key("account/").text(owner));
 //   ctx.scan(tb::Key("due/").u64(height), ...);
 //
-// A key has at most 1,024 bytes and a text in it 255: beyond, std::length_error (which fails the step).
+// A key has at most 1,024 bytes and a text in it 255: beyond, std::length_error (which fails the
+// step).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ class Key {
   explicit Key(std::string_view prefix) { raw(prefix); }
 
   Key& raw(std::string_view bytes) {
-    if (bytes.size() > kMaxBytes - size_) throw std::length_error("a state key has at most 1024 bytes");
+    if (bytes.size() > kMaxBytes - size_)
+      throw std::length_error("a state key has at most 1024 bytes");
     if (!bytes.empty()) std::memcpy(bytes_ + size_, bytes.data(), bytes.size());
     size_ += bytes.size();
     return *this;
@@ -44,14 +46,16 @@ class Key {
   // Reads what u8() .. u64() wrote at `offset` of a key. REQUIRES: the bytes are there.
   static std::uint64_t read_u64(std::string_view key, std::size_t offset, std::size_t bytes = 8) {
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < bytes; ++i) value = (value << 8) | static_cast<std::uint8_t>(key[offset + i]);
+    for (std::size_t i = 0; i < bytes; ++i)
+      value = (value << 8) | static_cast<std::uint8_t>(key[offset + i]);
     return value;
   }
 
  private:
   Key& big_endian(std::uint64_t value, std::size_t bytes) {
     char buffer[8];
-    for (std::size_t i = 0; i < bytes; ++i) buffer[i] = static_cast<char>(value >> (8 * (bytes - 1 - i)));
+    for (std::size_t i = 0; i < bytes; ++i)
+      buffer[i] = static_cast<char>(value >> (8 * (bytes - 1 - i)));
     return raw({buffer, bytes});
   }
 

@@ -1,9 +1,9 @@
-// Library: what a shared library answers to the host, made of a describe function. TB_PLUGIN(describe) is all that an author
-// writes. [any]
+// Library: what a shared library answers to the host, made of a describe function.
+// TB_PLUGIN(describe) is all that an author writes. [any]
 //
-// The description is built once, at the first call of the entry, and is immutable afterwards. Every entry is
-// wrapped: an exception fails the step with internal_plugin_error and its text, std::bad_alloc aborts it (lack
-// of memory is trouble of the host, never an outcome).
+// The description is built once, at the first call of the entry, and is immutable afterwards. Every
+// entry is wrapped: an exception fails the step with internal_plugin_error and its text,
+// std::bad_alloc aborts it (lack of memory is trouble of the host, never an outcome).
 #pragma once
 
 #include <cstdio>
@@ -58,8 +58,8 @@ void noticed(const Host& host, Body&& body) {
   }
 }
 
-// The tables of the plugin that `Describe` declares. A describe function with internal linkage keeps all of this out of the
-// symbols of the library.
+// The tables of the plugin that `Describe` declares. A describe function with internal linkage
+// keeps all of this out of the symbols of the library.
 template <void (*Describe)(Plugin&)>
 class Library {
  public:
@@ -114,9 +114,11 @@ class Library {
     machine_.schema = declaration_.schema_version();
     machine_.apply = &apply;
     if (hooks.genesis) machine_.genesis = &genesis;
-    if (hooks.begin) machine_.begin = [](tb_ctx* raw) { return hook(raw, handlers().machine.begin); };
+    if (hooks.begin)
+      machine_.begin = [](tb_ctx* raw) { return hook(raw, handlers().machine.begin); };
     if (hooks.end) machine_.end = [](tb_ctx* raw) { return hook(raw, handlers().machine.end); };
-    if (hooks.epoch) machine_.epoch = [](tb_ctx* raw) { return hook(raw, handlers().machine.epoch); };
+    if (hooks.epoch)
+      machine_.epoch = [](tb_ctx* raw) { return hook(raw, handlers().machine.epoch); };
     if (!all.services.empty()) {
       machine_.serve = &serve;
       machine_.answer = &answer;
@@ -141,8 +143,8 @@ class Library {
     if (hooks.on_commit) face_.on_commit = &on_commit;
   }
 
-  static tb_status apply(tb_ctx* raw, std::uint32_t method, const tb_value* params, std::uint32_t count,
-                         tb_out* result) {
+  static tb_status apply(tb_ctx* raw, std::uint32_t method, const tb_value* params,
+                         std::uint32_t count, tb_out* result) {
     const auto& methods = handlers().methods;
     if (method >= methods.size() || !methods[method].command) return TB_E_UNSUPPORTED;
     Ctx ctx(raw);
@@ -178,24 +180,28 @@ class Library {
     Out out(result);
     return guarded(ctx, [&] { return handler->serve(ctx, to_view(caller), {args, count}, out); });
   }
-  static tb_status answer(tb_view* raw, std::uint32_t service, std::uint32_t function, tb_str caller,
-                          const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error) {
+  static tb_status answer(tb_view* raw, std::uint32_t service, std::uint32_t function,
+                          tb_str caller, const tb_value* args, std::uint32_t count, tb_out* result,
+                          tb_out* error) {
     const ServiceHandler* handler = service_at(service, function);
     if (handler == nullptr || !handler->answer) return TB_E_UNSUPPORTED;
     View view(raw, error);
     Out out(result);
-    return guarded(view, [&] { return handler->answer(view, to_view(caller), {args, count}, out); });
+    return guarded(view, [&] {
+      return handler->answer(view, to_view(caller), {args, count}, out);
+    });
   }
   static tb_status check_params(tb_ctx* raw, const tb_param_change* changes, std::uint32_t count) {
     const ParamChanges all(changes, count);
     return hook(raw, [&](Ctx& ctx) { return handlers().machine.check_params(ctx, all); });
   }
-  static tb_status params_changed(tb_ctx* raw, const tb_param_change* changes, std::uint32_t count) {
+  static tb_status params_changed(tb_ctx* raw, const tb_param_change* changes,
+                                  std::uint32_t count) {
     const ParamChanges all(changes, count);
     return hook(raw, [&](Ctx& ctx) { return handlers().machine.params_changed(ctx, all); });
   }
-  static tb_status migrate_step(tb_ctx* raw, std::uint32_t from_schema, tb_str cursor, std::uint32_t rows,
-                                const tb_sink* next) {
+  static tb_status migrate_step(tb_ctx* raw, std::uint32_t from_schema, tb_str cursor,
+                                std::uint32_t rows, const tb_sink* next) {
     Migration migration(from_schema, cursor, rows, next);
     return hook(raw, [&](Ctx& ctx) { return handlers().machine.migrate(ctx, migration); });
   }
@@ -218,17 +224,22 @@ class Library {
     if (method >= methods.size() || !methods[method].query) return TB_E_UNSUPPORTED;
     View view(raw, error);
     Out out(result);
-    return guarded(view, [&] { return methods[method].query(at(instance).face, view, {params, count}, out); });
+    return guarded(view, [&] {
+      return methods[method].query(at(instance).face, view, {params, count}, out);
+    });
   }
-  static tb_status local(void* instance, std::uint32_t method, const tb_value* params, std::uint32_t count,
-                         tb_out* result, tb_out* error) {
+  static tb_status local(void* instance, std::uint32_t method, const tb_value* params,
+                         std::uint32_t count, tb_out* result, tb_out* error) {
     const auto& methods = handlers().methods;
     if (method >= methods.size() || !methods[method].local) return TB_E_UNSUPPORTED;
     LocalCall call(at(instance).host, error);
     Out out(result);
-    return guarded(call, [&] { return methods[method].local(at(instance).face, call, {params, count}, out); });
+    return guarded(call, [&] {
+      return methods[method].local(at(instance).face, call, {params, count}, out);
+    });
   }
-  static tb_status http(void* instance, tb_view* raw, const tb_http_request* request, tb_http_reply* reply) {
+  static tb_status http(void* instance, tb_view* raw, const tb_http_request* request,
+                        tb_http_reply* reply) {
     const auto& routes = handlers().face.routes;
     if (request->route >= routes.size()) return TB_E_UNSUPPORTED;
     View view(raw);
@@ -246,14 +257,17 @@ class Library {
     if (timer >= timers.size()) return;
     noticed(at(instance).host, [&] { timers[timer](at(instance).face); });
   }
-  static void on_reply(void* instance, std::uint64_t cookie, std::uint32_t ok, const tb_value* value) {
-    noticed(at(instance).host,
-            [&] { handlers().face.on_reply(at(instance).face, cookie, Reply{ok != 0, Value(value)}); });
+  static void on_reply(void* instance, std::uint64_t cookie, std::uint32_t ok,
+                       const tb_value* value) {
+    noticed(at(instance).host, [&] {
+      handlers().face.on_reply(at(instance).face, cookie, Reply{ok != 0, Value(value)});
+    });
   }
   static tb_status on_event(void* instance, const tb_event* raw) {
     tb_status status = TB_FAILED;  // an exception leaves the cursor where it was
     noticed(at(instance).host, [&] {
-      const ChainEvent event{raw->height, raw->index, raw->time_ms, to_view(raw->topic), Value(raw->data)};
+      const ChainEvent event{raw->height, raw->index, raw->time_ms, to_view(raw->topic),
+                             Value(raw->data)};
       status = handlers().face.on_event(at(instance).face, event).code();
     });
     return status;
@@ -276,7 +290,7 @@ class Library {
 }  // namespace tb::detail
 
 // Defines the one symbol of the library from a function `static void describe(tb::Plugin&)`.
-#define TB_PLUGIN(describe)                                                                   \
-  extern "C" TB_EXPORT const tb_plugin* tb_plugin_entry(const tb_host_info* host) {           \
-    return tb::detail::Library<&describe>::entry(host);                                       \
+#define TB_PLUGIN(describe)                                                         \
+  extern "C" TB_EXPORT const tb_plugin* tb_plugin_entry(const tb_host_info* host) { \
+    return tb::detail::Library<&describe>::entry(host);                             \
   }

@@ -1,11 +1,12 @@
 // Out: writes results, events, records and error data into a tb_out of the host. [any]
 //
-// A writer starts inside a record. A handler either writes members one by one or a whole described struct at once:
+// A writer starts inside a record. A handler either writes members one by one or a whole described
+// struct at once:
 //
 //   out.put("height", ctx.block().height);
-//   out.write(Settled{...});                       // its members, in declared order
+//   out.write(Settled{...});  // its members, in declared order
 //   out.list("credits", [&](tb::Out& list) { list.element(credit); });
-//   out.value(count);                              // the result is that single value (before anything else)
+//   out.value(count);  // the result is that single value; before anything else
 //
 // An empty std::optional is left out of a record and is null in a list.
 #pragma once
@@ -28,7 +29,8 @@ class Out {
   // All members of a described struct, into the record at hand.
   template <detail::Described T>
   void write(const T& record) {
-    detail::for_each_member(record, [&](std::string_view name, const auto& member) { put(name, member); });
+    detail::for_each_member(record,
+                            [&](std::string_view name, const auto& member) { put(name, member); });
   }
   // The result as a list or a single value. REQUIRES: nothing was written yet.
   template <class T>
@@ -46,7 +48,8 @@ class Out {
   }
 
   void null(std::string_view name) { raw_->api->put_null(raw_, to_str(name)); }
-  // value / 10^decimals, printed with that many decimals; for display only, refused in events and records.
+  // value / 10^decimals, printed with that many decimals; for display only, refused in events and
+  // records.
   void scaled(std::string_view name, std::int64_t value, std::uint32_t decimals) {
     raw_->api->put_scaled(raw_, to_str(name), value, decimals);
   }
@@ -79,7 +82,8 @@ void Out::put(std::string_view name, const T& value) {
   } else if constexpr (Signed<T> || std::is_same_v<T, std::int32_t>) {
     api.put_i64(raw_, at, value);
   } else if constexpr (std::is_same_v<T, U128>) {
-    api.put_u128(raw_, at, static_cast<std::uint64_t>(value), static_cast<std::uint64_t>(value >> 64));
+    api.put_u128(raw_, at, static_cast<std::uint64_t>(value),
+                 static_cast<std::uint64_t>(value >> 64));
   } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     api.put_str(raw_, at, to_str(value));
   } else if constexpr (std::is_same_v<T, Address>) {
@@ -94,7 +98,8 @@ void Out::put(std::string_view name, const T& value) {
     if (value.has_value()) put(name, *value);
   } else if constexpr (IsVector<T>::value) {
     list(name, [&](Out& out) {
-      for (const auto& element : value) out.element(static_cast<const typename T::value_type&>(element));
+      for (const auto& element : value)
+        out.element(static_cast<const typename T::value_type&>(element));
     });
   } else if constexpr (Described<T>) {
     record(name, [&](Out& out) { out.write(value); });

@@ -8,8 +8,9 @@
 //   }
 //   TB_PLUGIN(describe)
 //
-// The order of calls gives every entry its place, which handles name (handles.hpp). A function may be a free one or, for what
-// a face does, a member of the class given to face<F>(). The first mistake is kept in problem() and stops the load.
+// The order of calls gives every entry its place, which handles name (handles.hpp). A function may
+// be a free one or, for what a face does, a member of the class given to face<F>(). The first
+// mistake is kept in problem() and stops the load.
 //
 // Handler types; `const P&` may be left out by a method without params:
 //   command   Status(Ctx&, const P&, Out&)
@@ -28,11 +29,13 @@ namespace tb {
 
 class Plugin;
 
-// A service that the plugin provides, and one of its functions. function() after a function declares the next one.
+// A service that the plugin provides, and one of its functions. function() after a function
+// declares the next one.
 class FunctionEntry : public FieldsEntry<FunctionEntry> {
  public:
   static constexpr const char* kFieldsKey = "params";
-  FunctionEntry(detail::Json& json, detail::Problem& problem, std::string name, class ServiceEntry* service)
+  FunctionEntry(detail::Json& json, detail::Problem& problem, std::string name,
+                class ServiceEntry* service)
       : FieldsEntry(json, problem, std::move(name)), service_(service) {}
 
   FunctionEntry& error(std::int32_t code, std::string_view name, std::string_view help = {}) {
@@ -46,7 +49,8 @@ class FunctionEntry : public FieldsEntry<FunctionEntry> {
     return this->error(error.code, error.name, help);
   }
   template <class P, class Where>
-  FunctionEntry& function(std::string_view name, Status (*fn)(Where&, std::string_view, const P&, Out&));
+  FunctionEntry& function(std::string_view name,
+                          Status (*fn)(Where&, std::string_view, const P&, Out&));
 
  private:
   ServiceEntry* service_;
@@ -54,11 +58,13 @@ class FunctionEntry : public FieldsEntry<FunctionEntry> {
 
 class ServiceEntry {
  public:
-  ServiceEntry(detail::Json& json, detail::Problem& problem, detail::Handlers& handlers, std::size_t place)
+  ServiceEntry(detail::Json& json, detail::Problem& problem, detail::Handlers& handlers,
+               std::size_t place)
       : json_(&json), problem_(&problem), handlers_(&handlers), place_(place) {}
 
   template <class P, class Where>
-  FunctionEntry& function(std::string_view name, Status (*fn)(Where&, std::string_view, const P&, Out&));
+  FunctionEntry& function(std::string_view name,
+                          Status (*fn)(Where&, std::string_view, const P&, Out&));
 
  private:
   detail::Json* json_;
@@ -68,7 +74,8 @@ class ServiceEntry {
   std::list<FunctionEntry> functions_;
 };
 
-// A service that the plugin requires: name every function that it calls, in the order of the handles' places.
+// A service that the plugin requires: name every function that it calls, in the order of the
+// handles' places.
 class RequireEntry {
  public:
   RequireEntry(detail::Json& json, detail::Problem& problem, Service slot)
@@ -82,11 +89,13 @@ class RequireEntry {
   RequireEntry& function(Function<Args, Result> handle, std::string_view name) {
     detail::Json& functions = json_->array_at("functions");
     if (handle.service.index != slot_.index) {
-      problem_->report("required function '" + std::string(name) + "': its handle names another service slot");
+      problem_->report("required function '" + std::string(name) +
+                       "': its handle names another service slot");
     }
     if (handle.index != functions.size()) {
       problem_->report("required function '" + std::string(name) + "' is declared at place " +
-                       std::to_string(functions.size()) + " but its handle says " + std::to_string(handle.index) +
+                       std::to_string(functions.size()) + " but its handle says " +
+                       std::to_string(handle.index) +
                        "; number the handles in the order of the declarations");
     }
     functions.push(name);
@@ -108,7 +117,8 @@ class Plugin {
   Plugin& id(std::string_view id) { return set("id", id); }
   Plugin& version(std::string_view version) { return set("version", version); }
   Plugin& summary(std::string_view text) { return set("summary", text); }
-  // The newest state machine version that the library implements, and the oldest (as the newest unless given).
+  // The newest state machine version that the library implements, and the oldest (as the newest
+  // unless given).
   Plugin& sm(std::uint32_t newest, std::uint32_t oldest = 0);
   Plugin& schema(std::uint32_t version);
   // Spelling of data.name when params are refused.
@@ -126,60 +136,80 @@ class Plugin {
   template <class P>
   Method& command(std::string_view name, Status (*fn)(Ctx&, const P&, Out&)) {
     handlers_.methods.push_back({[this_name = names(), fn](Ctx& ctx, detail::Args args, Out& out) {
-                                   return detail::with_params<P>(*this_name, ctx, args, [&](const P& params) {
-                                     return fn(ctx, params, out);
-                                   });
+                                   return detail::with_params<P>(
+                                       *this_name, ctx, args,
+                                       [&](const P& params) { return fn(ctx, params, out); });
                                  },
                                  {},
                                  {}});
     return method<P>(name, "command");
   }
   Method& command(std::string_view name, Status (*fn)(Ctx&, Out&)) {
-    handlers_.methods.push_back({[fn](Ctx& ctx, detail::Args, Out& out) { return fn(ctx, out); }, {}, {}});
+    handlers_.methods.push_back(
+        {[fn](Ctx& ctx, detail::Args, Out& out) { return fn(ctx, out); }, {}, {}});
     return method<NoArgs>(name, "command");
   }
 
   template <class P>
   Method& query(std::string_view name, Status (*fn)(View&, const P&, Out&)) {
-    return add_query<P>(name, [fn](void*, View& view, const P& params, Out& out) { return fn(view, params, out); });
+    return add_query<P>(
+        name, [fn](void*, View& view, const P& params, Out& out) { return fn(view, params, out); });
   }
   template <class P, class F>
   Method& query(std::string_view name, Status (F::*fn)(View&, const P&, Out&)) {
-    return add_query<P>(name, [fn](void* face, View& view, const P& params, Out& out) {
-      return (static_cast<F*>(face)->*fn)(view, params, out);
-    }, &typeid(F));
+    return add_query<P>(
+        name,
+        [fn](void* face, View& view, const P& params, Out& out) {
+          return (static_cast<F*>(face)->*fn)(view, params, out);
+        },
+        &typeid(F));
   }
   template <class P, class F>
   Method& query(std::string_view name, Status (F::*fn)(View&, const P&, Out&) const) {
-    return add_query<P>(name, [fn](void* face, View& view, const P& params, Out& out) {
-      return (static_cast<const F*>(face)->*fn)(view, params, out);
-    }, &typeid(F));
+    return add_query<P>(
+        name,
+        [fn](void* face, View& view, const P& params, Out& out) {
+          return (static_cast<const F*>(face)->*fn)(view, params, out);
+        },
+        &typeid(F));
   }
   Method& query(std::string_view name, Status (*fn)(View&, Out&)) {
-    return add_query<NoArgs>(name, [fn](void*, View& view, const NoArgs&, Out& out) { return fn(view, out); });
+    return add_query<NoArgs>(
+        name, [fn](void*, View& view, const NoArgs&, Out& out) { return fn(view, out); });
   }
   template <class F>
   Method& query(std::string_view name, Status (F::*fn)(View&, Out&)) {
-    return add_query<NoArgs>(name, [fn](void* face, View& view, const NoArgs&, Out& out) {
-      return (static_cast<F*>(face)->*fn)(view, out);
-    }, &typeid(F));
+    return add_query<NoArgs>(
+        name,
+        [fn](void* face, View& view, const NoArgs&, Out& out) {
+          return (static_cast<F*>(face)->*fn)(view, out);
+        },
+        &typeid(F));
   }
 
   template <class P>
   Method& local(std::string_view name, Status (*fn)(LocalCall&, const P&, Out&)) {
-    return add_local<P>(name, [fn](void*, LocalCall& call, const P& params, Out& out) { return fn(call, params, out); });
+    return add_local<P>(name, [fn](void*, LocalCall& call, const P& params, Out& out) {
+      return fn(call, params, out);
+    });
   }
   template <class P, class F>
   Method& local(std::string_view name, Status (F::*fn)(LocalCall&, const P&, Out&)) {
-    return add_local<P>(name, [fn](void* face, LocalCall& call, const P& params, Out& out) {
-      return (static_cast<F*>(face)->*fn)(call, params, out);
-    }, &typeid(F));
+    return add_local<P>(
+        name,
+        [fn](void* face, LocalCall& call, const P& params, Out& out) {
+          return (static_cast<F*>(face)->*fn)(call, params, out);
+        },
+        &typeid(F));
   }
   template <class F>
   Method& local(std::string_view name, Status (F::*fn)(LocalCall&, Out&)) {
-    return add_local<NoArgs>(name, [fn](void* face, LocalCall& call, const NoArgs&, Out& out) {
-      return (static_cast<F*>(face)->*fn)(call, out);
-    }, &typeid(F));
+    return add_local<NoArgs>(
+        name,
+        [fn](void* face, LocalCall& call, const NoArgs&, Out& out) {
+          return (static_cast<F*>(face)->*fn)(call, out);
+        },
+        &typeid(F));
   }
 
   template <class T>
@@ -194,11 +224,17 @@ class Plugin {
     entry.template take_fields<T>();
     return entry;
   }
-  MetricEntry& counter(Counter handle, std::string_view name) { return metric(handle.index, name, "counter"); }
-  MetricEntry& gauge(Gauge handle, std::string_view name) { return metric(handle.index, name, "gauge"); }
-  MetricEntry& histogram(Histogram handle, std::string_view name) { return metric(handle.index, name, "histogram"); }
-  ParamEntry& param(Param handle, std::string_view key, std::uint64_t default_value, std::uint64_t min,
-                    std::uint64_t max);
+  MetricEntry& counter(Counter handle, std::string_view name) {
+    return metric(handle.index, name, "counter");
+  }
+  MetricEntry& gauge(Gauge handle, std::string_view name) {
+    return metric(handle.index, name, "gauge");
+  }
+  MetricEntry& histogram(Histogram handle, std::string_view name) {
+    return metric(handle.index, name, "histogram");
+  }
+  ParamEntry& param(Param handle, std::string_view key, std::uint64_t default_value,
+                    std::uint64_t min, std::uint64_t max);
   template <class T>
   ConfigEntry& config(Config<T> handle, std::string_view key) {
     ConfigEntry& entry = place(config_, "config", "key", key, handle.index);
@@ -206,14 +242,17 @@ class Plugin {
     return entry;
   }
   template <class T>
-  ConfigEntry& config(Config<T> handle, std::string_view key, const std::type_identity_t<T>& default_value) {
+  ConfigEntry& config(Config<T> handle, std::string_view key,
+                      const std::type_identity_t<T>& default_value) {
     return config(handle, key).default_value(default_value);
   }
 
   RequireEntry& requires_service(Service slot, std::string_view name);
   ServiceEntry& provides(std::string_view name);
   RoleEntry& role(std::string_view name) { return entry(roles_, "roles", "name", name); }
-  RateClassEntry& rate_class(std::string_view name) { return entry(rate_classes_, "rate_classes", "name", name); }
+  RateClassEntry& rate_class(std::string_view name) {
+    return entry(rate_classes_, "rate_classes", "name", name);
+  }
   AlertEntry& alert(std::string_view name) { return entry(alerts_, "alerts", "name", name); }
   PanelEntry& panel(std::string_view row, std::string_view title, std::string_view expr);
 
@@ -235,9 +274,10 @@ class Plugin {
   RouteEntry& route(std::string_view method, std::string_view path,
                     Status (F::*fn)(View&, const HttpRequest&, HttpReply&)) {
     use_face(&typeid(F));
-    handlers_.face.routes.push_back([fn](void* face, View& view, const HttpRequest& request, HttpReply& reply) {
-      return (static_cast<F*>(face)->*fn)(view, request, reply);
-    });
+    handlers_.face.routes.push_back(
+        [fn](void* face, View& view, const HttpRequest& request, HttpReply& reply) {
+          return (static_cast<F*>(face)->*fn)(view, request, reply);
+        });
     RouteEntry& added = entry(routes_, "http", "method", method);
     last("http")->set("path", path);
     return added;
@@ -281,11 +321,15 @@ class Plugin {
   }
 
   // Hooks of the machine.
-  Plugin& genesis(Status (*fn)(Ctx&, std::span<const Allocation>)) { return hook(handlers_.machine.genesis, fn); }
+  Plugin& genesis(Status (*fn)(Ctx&, std::span<const Allocation>)) {
+    return hook(handlers_.machine.genesis, fn);
+  }
   Plugin& begin(Status (*fn)(Ctx&)) { return hook(handlers_.machine.begin, fn); }
   Plugin& end(Status (*fn)(Ctx&)) { return hook(handlers_.machine.end, fn); }
   Plugin& epoch(Status (*fn)(Ctx&)) { return hook(handlers_.machine.epoch, fn); }
-  Plugin& check_params(Status (*fn)(Ctx&, const ParamChanges&)) { return hook(handlers_.machine.check_params, fn); }
+  Plugin& check_params(Status (*fn)(Ctx&, const ParamChanges&)) {
+    return hook(handlers_.machine.check_params, fn);
+  }
   Plugin& params_changed(Status (*fn)(Ctx&, const ParamChanges&)) {
     return hook(handlers_.machine.params_changed, fn);
   }
@@ -320,7 +364,8 @@ class Plugin {
   void use_face(const std::type_info* type);
 
   template <class E>
-  E& entry(std::list<E>& entries, std::string_view list, std::string_view key, std::string_view name) {
+  E& entry(std::list<E>& entries, std::string_view list, std::string_view key,
+           std::string_view name) {
     detail::Json& json = json_.array_at(list).push(detail::Json::object());
     json.set(key, name);
     last_[std::string(list)] = &json;
@@ -328,8 +373,8 @@ class Plugin {
   }
   // An entry that a handle names: its place must be the handle's.
   template <class E>
-  E& place(std::list<E>& entries, std::string_view list, std::string_view key, std::string_view name,
-           std::uint32_t index);
+  E& place(std::list<E>& entries, std::string_view list, std::string_view key,
+           std::string_view name, std::uint32_t index);
 
   template <class P>
   Method& method(std::string_view name, std::string_view kind);

@@ -1,5 +1,6 @@
-// The Block SDK: everything a plugin in C++20 includes. Start with plugin.hpp (the declaration), then ctx.hpp and view.hpp (what
-// handlers do), values.hpp (the types they carry), host.hpp (what a face may ask).
+// The Block SDK: everything a plugin in C++20 includes. Start with plugin.hpp (the declaration),
+// then ctx.hpp and view.hpp (what handlers do), values.hpp (the types they carry), host.hpp (what a
+// face may ask).
 #pragma once
 
 #include "tb/codec.hpp"

@@ -1,7 +1,7 @@
 // Status: how a handler, a service call or a host function ended. [any]
 //
-// A small value over tb_status that must be looked at. It carries no text: what went wrong was told to fail() of the
-// ctx, view or call at hand, which returns the failed status to pass on:
+// A small value over tb_status that must be looked at. It carries no text: what went wrong was told
+// to fail() of the ctx, view or call at hand, which returns the failed status to pass on:
 //
 //   if (amount > balance) return ctx.fail(kTooPoor, "the account holds less");
 //   if (auto s = debit(ctx, amount); !s) return s;
@@ -35,15 +35,15 @@ class [[nodiscard]] Status {
 
 constexpr Status ok() { return Status(); }
 
-// An error that the plugin declares with Method::error() and raises with fail(). Keep them as constants of a
-// header: `inline constexpr tb::Error kTooMany{-40001, "TooManyGreetings"};`
+// An error that the plugin declares with Method::error() and raises with fail(). Keep them as
+// constants of a header: `inline constexpr tb::Error kTooMany{-40001, "TooManyGreetings"};`
 struct Error {
   std::int32_t code = 0;
   std::string_view name;
 };
 
-// What the SDK itself reports: the plugin misbehaved (an exception, a row that does not decode, a failure without
-// a reason), or arguments that do not fit their declaration.
+// What the SDK itself reports: the plugin misbehaved (an exception, a row that does not decode, a
+// failure without a reason), or arguments that do not fit their declaration.
 inline constexpr Error kInternalError{-32603, "internal_plugin_error"};
 inline constexpr std::int32_t kInvalidParamsCode = -32602;
 

@@ -1,8 +1,10 @@
-// The test kit: a chain of one node in memory, with the real executor and no network, disk or clock. [test thread]
+// The test kit: a chain of one node in memory, with the real executor and no network, disk or
+// clock. [test thread]
 //
-// A plugin's tests load their plugin into a TestChain, run commands and queries with JSON texts, and look at what came out. The
-// chain is deterministic: heights and times are the test's, keys are derived from account names. The kernel's library
-// tb_testkit implements it; this header needs nothing but the standard library and the ABI.
+// A plugin's tests load their plugin into a TestChain, run commands and queries with JSON texts,
+// and look at what came out. The chain is deterministic: heights and times are the test's, keys are
+// derived from account names. The kernel's library tb_testkit implements it; this header needs
+// nothing but the standard library and the ABI.
 //
 //   tb::TestChain chain;
 //   chain.add(tb_plugin_entry);
@@ -11,7 +13,8 @@
 //   EXPECT_EQ(done.outcome, tb::Outcome::kApplied) << done.error_text;
 //   EXPECT_EQ(chain.query("greeter.greetings", "{}").json, R"({"greetings":[...]})");
 //
-// Not thread safe. Misuse (a call before start(), an unknown method) is reported as std::runtime_error with what to do.
+// Not thread safe. Misuse (a call before start(), an unknown method) is reported as
+// std::runtime_error with what to do.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +37,17 @@ enum class Outcome : std::uint8_t {
 
 // Who sends a command or a query.
 struct Sender {
-  std::string_view from = "operator";  // a name; account() tells the address that is derived from it
-  bool admin = false;                  // has role admin for this call
-  std::vector<std::string_view> roles; // roles of manifests, "energy.oracle"
+  std::string_view from =
+      "operator";      // a name; account() tells the address that is derived from it
+  bool admin = false;  // has role admin for this call
+  std::vector<std::string_view> roles;  // roles of manifests, "energy.oracle"
   std::vector<std::string_view> cosigners;
 };
 
 // How a command or a query ended. Texts are compact JSON, members as the plugin put them.
 struct Ran {
   Outcome outcome = Outcome::kRefused;
-  std::string json;        // the result; empty on error
+  std::string json;  // the result; empty on error
   std::int32_t error_code = 0;
   std::string error_name;  // "TooManyGreetings"
   std::string error_text;
@@ -57,16 +61,17 @@ struct Emitted {
   std::uint64_t height = 0;
   std::uint32_t step = 0;  // in its block
   std::string plugin;
-  std::string name;        // topic or kind
-  std::string json;        // canonical
+  std::string name;  // topic or kind
+  std::string json;  // canonical
 };
 
 struct TestOptions {
   std::string chain_id = "test";
   std::uint64_t start_time_ms = 1'700'000'000'000;
-  std::uint64_t block_ms = 1000;       // time between blocks that are not given one
-  std::uint64_t epoch_length = 10;     // blocks
-  // Executes every block a second time on another view and compares; on unless a test measures time.
+  std::uint64_t block_ms = 1000;    // time between blocks that are not given one
+  std::uint64_t epoch_length = 10;  // blocks
+  // Executes every block a second time on another view and compares; on unless a test measures
+  // time.
   bool execute_twice = true;
 };
 
@@ -86,15 +91,17 @@ class TestChain {
   // Before start(): what runs on the chain, in any order (services give the order of dependency).
   void add(tb_plugin_entry_fn entry);
   void add(const tb_plugin* plugin);
-  void add_library(const std::string& path);                       // NAME.so, loaded as the node does
-  void allocate(std::string_view account, std::uint64_t amount);   // a name or a system account ("energy:pool")
+  void add_library(const std::string& path);  // NAME.so, loaded as the node does
+  void allocate(std::string_view account,
+                std::uint64_t amount);  // a name or a system account ("energy:pool")
   void set_role(std::string_view account, bool is_operator, bool is_admin);
   void set_genesis_param(std::string_view key, std::uint64_t value);
   void set_config(std::string_view plugin, std::string_view key, std::string_view json);
   // Makes block 0.
   void start();
 
-  // The address of a test account: a name is hashed to a key, an address or system account stays what it is.
+  // The address of a test account: a name is hashed to a key, an address or system account stays
+  // what it is.
   std::string account(std::string_view name) const;
   // Signs as that account: 64 bytes. Its public key: 32 bytes.
   std::string sign(std::string_view name, std::string_view message) const;
@@ -102,8 +109,8 @@ class TestChain {
 
   // One block with these commands, in this order; returns how each ended.
   std::vector<Ran> block(const std::vector<TestCommand>& commands);
-  // The same in two halves, for a height's time of the test's choice: begin_block, any number of run, end_block.
-  // Heights go up by one; begin_block makes the empty blocks in between.
+  // The same in two halves, for a height's time of the test's choice: begin_block, any number of
+  // run, end_block. Heights go up by one; begin_block makes the empty blocks in between.
   void begin_block(std::uint64_t height, std::uint64_t time_ms);
   void end_block();
   // One command: in the open block, or in a block of its own.
@@ -116,15 +123,18 @@ class TestChain {
   void finish_epoch();
 
   // A query or a local method, on the newest committed state.
-  Ran query(std::string_view method, std::string_view params, const Sender& sender = {.admin = true});
+  Ran query(std::string_view method, std::string_view params,
+            const Sender& sender = {.admin = true});
   // A route of a face: {status, body}.
   std::pair<std::uint32_t, std::string> http(std::string_view method, std::string_view target,
                                              std::string_view body = {});
-  // Runs the timer `name` of `plugin` once, and delivers waiting events and commit notices to the faces.
+  // Runs the timer `name` of `plugin` once, and delivers waiting events and commit notices to the
+  // faces.
   void run_timer(std::string_view plugin, std::string_view name);
   void deliver();
 
-  // Takes effect as an activated proposal at the next block; false, with `why`, if check_params refuses.
+  // Takes effect as an activated proposal at the next block; false, with `why`, if check_params
+  // refuses.
   bool set_param(std::string_view key, std::uint64_t value, std::string* why = nullptr);
   std::uint64_t param(std::string_view key) const;
 
@@ -140,12 +150,14 @@ class TestChain {
   double metric(std::string_view name, const std::vector<std::string_view>& labels = {}) const;
   std::vector<std::string> logs() const;
 
-  // Raw state of a plugin, keys ascending; and as JSON for a failed expectation, keys and values in hexadecimal.
-  std::vector<std::pair<std::string, std::string>> rows(std::string_view plugin, std::string_view prefix = {}) const;
+  // Raw state of a plugin, keys ascending; and as JSON for a failed expectation, keys and values in
+  // hexadecimal.
+  std::vector<std::pair<std::string, std::string>> rows(std::string_view plugin,
+                                                        std::string_view prefix = {}) const;
   std::string dump(std::string_view plugin) const;
 
-  // Executes all blocks again from genesis on a fresh state; empty if outcomes, events, write sets and roots are the same,
-  // else the first difference (height, step, key).
+  // Executes all blocks again from genesis on a fresh state; empty if outcomes, events, write sets
+  // and roots are the same, else the first difference (height, step, key).
   std::string replay_check();
 
  private:

@@ -14,8 +14,7 @@ namespace detail {
 inline void append(std::string& out, std::string_view text) { out += text; }
 inline void append(std::string& out, const char* text) { out += text; }
 template <class T>
-  requires(std::is_integral_v<T>)
-void append(std::string& out, T number) {
+requires(std::is_integral_v<T>) void append(std::string& out, T number) {
   if constexpr (std::is_same_v<T, bool>) {
     out += number ? "true" : "false";
   } else if constexpr (std::is_same_v<T, char>) {

@@ -1,13 +1,14 @@
-// The vocabulary of handlers: the types that the members of described structs may have, and Value, a reader of trees
-// whose shape is not declared. [any]
+// The vocabulary of handlers: the types that the members of described structs may have, and Value,
+// a reader of trees whose shape is not declared. [any]
 //
-//   bool, std::uint8_t .. std::uint64_t, std::int64_t, tb::U128          numbers
-//   std::string_view / std::string                                      text (UTF-8)
-//   tb::Bytes / tb::Blob                                                 raw bytes, borrowed / owned
-//   tb::Hash                                                             32 bytes
-//   tb::Address                                                          an account address, borrowed
-//   tb::Value                                                            anything ("any"), borrowed
-//   std::optional<T>, std::vector<T>, any struct of BOOST_DESCRIBE_STRUCT
+//   bool, std::uint8_t .. std::uint64_t, std::int64_t, tb::U128   numbers
+//   std::string_view / std::string                               text (UTF-8)
+//   tb::Bytes / tb::Blob                                          raw bytes, borrowed / owned
+//   tb::Hash                                                      32 bytes
+//   tb::Address                                                   an account address, borrowed
+//   tb::Value                                                     anything ("any"), borrowed
+//   std::optional<T>, std::vector<T>                              of any of these
+//   a struct of BOOST_DESCRIBE_STRUCT                             a record of any of these
 //
 // Borrowed members point into what the host passed in and live as long as the handler's call.
 #pragma once
@@ -49,7 +50,9 @@ struct Address {
 struct Hash {
   std::array<std::uint8_t, 32> bytes{};
 
-  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
   // REQUIRES: data has 32 bytes.
   static Hash from(std::string_view data) {
     Hash hash;
@@ -69,8 +72,8 @@ struct Hash {
   friend auto operator<=>(const Hash&, const Hash&) = default;
 };
 
-// A borrowed tree: replies of post() and call(), events of other plugins, request bodies, fields of type "any". Every reader is
-// total: what is absent or of another type reads as the fallback.
+// A borrowed tree: replies of post() and call(), events of other plugins, request bodies, fields of
+// type "any". Every reader is total: what is absent or of another type reads as the fallback.
 class Value {
  public:
   Value() = default;
@@ -79,13 +82,17 @@ class Value {
   const tb_value* raw() const { return raw_; }
   std::uint32_t type() const { return raw_ == nullptr ? TB_TYPE_NONE : raw_->type; }
   bool absent() const { return type() == TB_TYPE_NONE; }
-  std::string_view name() const { return raw_ == nullptr ? std::string_view() : to_view(raw_->name); }
+  std::string_view name() const {
+    return raw_ == nullptr ? std::string_view() : to_view(raw_->name);
+  }
 
   // Number of members of a record or elements of a list, else 0.
   std::uint32_t size() const {
     return type() == TB_TYPE_LIST || type() == TB_TYPE_RECORD ? raw_->count : 0;
   }
-  Value operator[](std::uint32_t place) const { return place < size() ? Value(raw_->items + place) : Value(); }
+  Value operator[](std::uint32_t place) const {
+    return place < size() ? Value(raw_->items + place) : Value();
+  }
   // The member of a record.
   Value operator[](std::string_view name) const {
     if (type() != TB_TYPE_RECORD) return Value();
@@ -95,7 +102,8 @@ class Value {
     return Value();
   }
   std::span<const tb_value> items() const {
-    return size() == 0 ? std::span<const tb_value>() : std::span<const tb_value>(raw_->items, raw_->count);
+    return size() == 0 ? std::span<const tb_value>()
+                       : std::span<const tb_value>(raw_->items, raw_->count);
   }
 
   std::uint64_t u64(std::uint64_t fallback = 0) const {
@@ -104,13 +112,16 @@ class Value {
   }
   std::int64_t i64(std::int64_t fallback = 0) const {
     if (type() == TB_TYPE_U64 && (raw_->num >> 63) != 0) return fallback;
-    return type() == TB_TYPE_U64 || type() == TB_TYPE_I64 ? static_cast<std::int64_t>(raw_->num) : fallback;
+    return type() == TB_TYPE_U64 || type() == TB_TYPE_I64 ? static_cast<std::int64_t>(raw_->num)
+                                                          : fallback;
   }
   U128 u128(U128 fallback = 0) const {
     return type() == TB_TYPE_U128 ? (U128(raw_->num_hi) << 64) | raw_->num
                                   : (type() == TB_TYPE_U64 ? U128(raw_->num) : fallback);
   }
-  bool boolean(bool fallback = false) const { return type() == TB_TYPE_BOOL ? raw_->num != 0 : fallback; }
+  bool boolean(bool fallback = false) const {
+    return type() == TB_TYPE_BOOL ? raw_->num != 0 : fallback;
+  }
   std::string_view text(std::string_view fallback = {}) const {
     return type() == TB_TYPE_STR || type() == TB_TYPE_BYTES ? to_view(raw_->str) : fallback;
   }

@@ -1,10 +1,13 @@
-// View: read-only state of one height, as queries see it and as a step has made it so far. [machine] [face]
+// View: read-only state of one height, as queries see it and as a step has made it so far.
+// [machine] [face]
 //
-// A view is valid until the call that received it returns; do not keep it. Reads cannot fail in a way that a handler has
-// to treat: absent is std::nullopt or false, and trouble of the host is remembered here and returned to the host by the
-// SDK whatever the handler answers (`aborted()` is for long loops that want to stop early).
+// A view is valid until the call that received it returns; do not keep it. Reads cannot fail in a
+// way that a handler has to treat: absent is std::nullopt or false, and trouble of the host is
+// remembered here and returned to the host by the SDK whatever the handler answers (`aborted()` is
+// for long loops that want to stop early).
 //
-// get() copies, read() lends the bytes to a callback without a copy, load<T>() decodes a row of codec.hpp.
+// get() copies, read() lends the bytes to a callback without a copy, load<T>() decodes a row of
+// codec.hpp.
 #pragma once
 
 #include <functional>
@@ -79,27 +82,31 @@ class View {
   bool has(std::string_view key) {
     return read(key, [](std::string_view) {});
   }
-  // Decodes the row at `key`. A row that is there and does not decode fails the step: the state is damaged, or the
-  // plugin reads another layout than it wrote.
+  // Decodes the row at `key`. A row that is there and does not decode fails the step: the state is
+  // damaged, or the plugin reads another layout than it wrote.
   template <detail::Described T>
   std::optional<T> load(std::string_view key) {
-    static_assert(!detail::borrows<T>(), "T would point into bytes that are gone: use owning members, or read()");
+    static_assert(!detail::borrows<T>(),
+                  "T would point into bytes that are gone: use owning members, or read()");
     std::optional<T> value;
     read(key, [&](std::string_view bytes) {
-      if (!decode_row(bytes, value.emplace())) throw std::runtime_error("the row '" + printable(key) + "' does not decode");
+      if (!decode_row(bytes, value.emplace()))
+        throw std::runtime_error("the row '" + printable(key) + "' does not decode");
     });
     return value;
   }
 
-  // Calls fn(key, value) for up to `limit` rows with `prefix` and key > `after`, ascending. fn may return false to stop.
-  // Returns the number of rows delivered.
+  // Calls fn(key, value) for up to `limit` rows with `prefix` and key > `after`, ascending. fn may
+  // return false to stop. Returns the number of rows delivered.
   template <class Fn>
-  std::uint32_t scan(std::string_view prefix, std::string_view after, std::uint32_t limit, Fn&& fn) {
+  std::uint32_t scan(std::string_view prefix, std::string_view after, std::uint32_t limit,
+                     Fn&& fn) {
     return walk(raw_->api->scan, prefix, after, limit, fn);
   }
   // The same, descending, key < `before`; an empty `before` starts at the last.
   template <class Fn>
-  std::uint32_t scan_back(std::string_view prefix, std::string_view before, std::uint32_t limit, Fn&& fn) {
+  std::uint32_t scan_back(std::string_view prefix, std::string_view before, std::uint32_t limit,
+                          Fn&& fn) {
     return walk(raw_->api->scan_back, prefix, before, limit, fn);
   }
   // Calls fn(key, value) for those of `keys` that exist, in their order.
@@ -110,7 +117,8 @@ class View {
     for (std::string_view key : keys) raw_keys.push_back(to_str(key));
     Rows<Fn> rows{&fn, 0, nullptr};
     const tb_row_sink sink = rows.sink();
-    note(raw_->api->get_many(raw_, raw_keys.data(), static_cast<std::uint32_t>(raw_keys.size()), &sink));
+    note(raw_->api->get_many(raw_, raw_keys.data(), static_cast<std::uint32_t>(raw_keys.size()),
+                             &sink));
     rethrow(rows.error);
   }
 
@@ -130,15 +138,18 @@ class View {
   // Asks a function of kind "read" of a required service.
   template <class Args, class Result>
   Answer<Result> ask(Function<Args, Result> function, const std::type_identity_t<Args>& args) {
-    return invoke<Result>(args, [&](std::span<const tb_value> values, tb_out* result, tb_out* error) {
-      return raw_->api->ask(raw_, function.service.index, function.index, values.data(),
-                            static_cast<std::uint32_t>(values.size()), result, error);
-    });
+    return invoke<Result>(
+        args, [&](std::span<const tb_value> values, tb_out* result, tb_out* error) {
+          return raw_->api->ask(raw_, function.service.index, function.index, values.data(),
+                                static_cast<std::uint32_t>(values.size()), result, error);
+        });
   }
 
-  // The error of this call, to be returned: `return view.fail(kUnknown, "no such provider")`. `data(tb::Out&)` writes members
-  // of the error object's `data`.
-  Status fail(Error error, std::string_view text) { return fail_raw(error, text, nullptr, nullptr); }
+  // The error of this call, to be returned: `return view.fail(kUnknown, "no such provider")`.
+  // `data(tb::Out&)` writes members of the error object's `data`.
+  Status fail(Error error, std::string_view text) {
+    return fail_raw(error, text, nullptr, nullptr);
+  }
   template <class Fn>
   Status fail(Error error, std::string_view text, Fn&& data) {
     Borrow<Fn> borrow{&data, nullptr};
@@ -153,7 +164,9 @@ class View {
     rethrow(borrow.error);
     return failed;
   }
-  Status fail(std::int32_t code, std::string_view name, std::string_view text) { return fail({code, name}, text); }
+  Status fail(std::int32_t code, std::string_view name, std::string_view text) {
+    return fail({code, name}, text);
+  }
   template <class Fn>
   Status fail(std::int32_t code, std::string_view name, std::string_view text, Fn&& data) {
     return fail(Error{code, name}, text, data);
@@ -171,7 +184,8 @@ class View {
   // For the SDK's own dispatch: what the host has to hear when the handler returns `status`.
   tb_status settle(Status status) {
     if (stuck_ != TB_OK) return stuck_;
-    if (status.failed() && !told_) return fail(kInternalError, "a handler failed without fail()").code();
+    if (status.failed() && !told_)
+      return fail(kInternalError, "a handler failed without fail()").code();
     return status.code();
   }
 
@@ -187,7 +201,8 @@ class View {
     return status;
   }
 
-  // No exception may cross the host's frames between a sink and the handler: it waits here and is thrown again.
+  // No exception may cross the host's frames between a sink and the handler: it waits here and is
+  // thrown again.
   template <class Body>
   static void shield(std::exception_ptr& error, Body&& body) {
     if (error) return;
@@ -248,7 +263,8 @@ class View {
   };
 
   template <class Scan, class Fn>
-  std::uint32_t walk(Scan rows_of, std::string_view prefix, std::string_view from, std::uint32_t limit, Fn& fn) {
+  std::uint32_t walk(Scan rows_of, std::string_view prefix, std::string_view from,
+                     std::uint32_t limit, Fn& fn) {
     Rows<Fn> rows{&fn, 0, nullptr};
     const tb_row_sink sink = rows.sink();
     note(rows_of(raw_, to_str(prefix), to_str(from), limit, &sink));
@@ -261,7 +277,8 @@ class View {
     if constexpr (!std::is_same_v<Result, NoArgs>) {
       static_assert(!detail::borrows<Result>(), "a service's result must own what it holds");
       std::string problem;
-      if (!decode(value, result, &problem)) throw std::runtime_error("a service's result has no proper " + problem);
+      if (!decode(value, result, &problem))
+        throw std::runtime_error("a service's result has no proper " + problem);
     }
   }
   template <class Result>
@@ -285,7 +302,8 @@ class View {
 inline Status View::fail_raw(Error error, std::string_view text, tb_fill data, void* user) {
   told_ = true;
   if (ctx_ != nullptr) {
-    return Status(note(ctx_->api->fail(ctx_, error.code, to_str(error.name), to_str(text), data, user)));
+    return Status(
+        note(ctx_->api->fail(ctx_, error.code, to_str(error.name), to_str(text), data, user)));
   }
   if (error_ != nullptr) {
     Out out(error_);

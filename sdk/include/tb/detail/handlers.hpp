@@ -1,4 +1,5 @@
-// Handlers: the authors' functions behind one shape each, in the places of the manifest. Internal to the SDK.
+// Handlers: the authors' functions behind one shape each, in the places of the manifest. Internal
+// to the SDK.
 //
 // Immutable once describe() has returned, so that every thread may call through them.
 #pragma once
@@ -40,8 +41,8 @@ class ParamChanges {
   std::span<const tb_param_change> changes_;
 };
 
-// One step of a migration: rewrite up to `rows` rows behind `cursor`, then call next() with the new cursor, or not at all when
-// everything is done.
+// One step of a migration: rewrite up to `rows` rows behind `cursor`, then call next() with the new
+// cursor, or not at all when everything is done.
 class Migration {
  public:
   Migration(std::uint32_t schema, tb_str behind, std::uint32_t budget, const tb_sink* sink)
@@ -133,7 +134,8 @@ Status with_params(const std::string& invalid_name, Where& where, Args args, Bod
     Params params{};
     std::string problem;
     if (!decode_params(args.items, args.count, params, &problem)) {
-      return where.fail(Error{kInvalidParamsCode, invalid_name}, "'" + problem + "' is missing or of another type");
+      return where.fail(Error{kInvalidParamsCode, invalid_name},
+                        "'" + problem + "' is missing or of another type");
     }
     return body(static_cast<const Params&>(params));
   }

@@ -1,5 +1,5 @@
-// Json: a small ordered tree that prints itself; the SDK writes the manifest with it. Internal to the SDK, used
-// while a library loads, never in a handler.
+// Json: a small ordered tree that prints itself; the SDK writes the manifest with it. Internal to
+// the SDK, used while a library loads, never in a handler.
 #pragma once
 
 #include <charconv>
@@ -24,17 +24,13 @@ class Json {
   // Sets member `key` of an object and returns it; the place of an existing one is kept.
   Json& set(std::string_view key, Json value);
   template <class T>
-    requires(!std::same_as<T, Json>)
-  Json& set(std::string_view key, const T& value) {
+  requires(!std::same_as<T, Json>) Json& set(std::string_view key, const T& value) {
     return set(key, of(value));
   }
   // Adds an element to an array. References stay valid.
   Json& push(Json value);
   template <class T>
-    requires(!std::same_as<T, Json>)
-  Json& push(const T& value) {
-    return push(of(value));
-  }
+  requires(!std::same_as<T, Json>) Json& push(const T& value) { return push(of(value)); }
   // The array or object at member `key`, made when absent.
   Json& array_at(std::string_view key) { return child(key, Kind::kArray); }
   Json& object_at(std::string_view key) { return child(key, Kind::kObject); }
@@ -98,7 +94,9 @@ inline Json& Json::set(std::string_view key, Json value) {
   return members_.emplace_back(Member{std::string(key), std::move(value)}).value;
 }
 
-inline Json& Json::push(Json value) { return members_.emplace_back(Member{{}, std::move(value)}).value; }
+inline Json& Json::push(Json value) {
+  return members_.emplace_back(Member{{}, std::move(value)}).value;
+}
 
 inline Json* Json::find(std::string_view key) {
   for (Member& member : members_) {

@@ -16,8 +16,8 @@ FunctionEntry& ServiceEntry::function(std::string_view name,
                                       Status (*fn)(Where&, std::string_view, const P&, Out&)) {
   static_assert(std::is_same_v<Where, Ctx> || std::is_same_v<Where, View>,
                 "a function of a service takes tb::Ctx& or, of kind read, tb::View&");
-  const auto run = [invalid = &handlers_->invalid_params_name, fn](Where& where, std::string_view caller,
-                                                                 detail::Args args, Out& out) {
+  const auto run = [invalid = &handlers_->invalid_params_name, fn](
+                       Where& where, std::string_view caller, detail::Args args, Out& out) {
     return detail::with_params<P>(*invalid, where, args,
                                   [&](const P& params) { return fn(where, caller, params, out); });
   };
@@ -60,7 +60,8 @@ inline RequireEntry& Plugin::requires_service(Service slot, std::string_view nam
   detail::Json& list = json_.array_at("requires");
   if (slot.index != list.size()) {
     problem_.report("required service '" + std::string(name) + "' is declared at place " +
-                    std::to_string(list.size()) + " but its handle says " + std::to_string(slot.index) +
+                    std::to_string(list.size()) + " but its handle says " +
+                    std::to_string(slot.index) +
                     "; number the handles in the order of the declarations");
   }
   detail::Json& json = list.push(detail::Json::object());
@@ -76,14 +77,16 @@ inline ServiceEntry& Plugin::provides(std::string_view name) {
   return provides_.emplace_back(json, problem_, handlers_, handlers_.services.size() - 1);
 }
 
-inline PanelEntry& Plugin::panel(std::string_view row, std::string_view title, std::string_view expr) {
+inline PanelEntry& Plugin::panel(std::string_view row, std::string_view title,
+                                 std::string_view expr) {
   PanelEntry& added = entry(panels_, "panels", "row", row);
   last("panels")->set("title", title);
   last("panels")->set("expr", expr);
   return added;
 }
 
-inline MetricEntry& Plugin::metric(std::uint32_t index, std::string_view name, std::string_view type) {
+inline MetricEntry& Plugin::metric(std::uint32_t index, std::string_view name,
+                                   std::string_view type) {
   MetricEntry& added = place(metrics_, "metrics", "name", name, index);
   last("metrics")->set("type", type);
   return added;
@@ -97,11 +100,12 @@ inline void Plugin::use_face(const std::type_info* type) {
 }
 
 template <class E>
-E& Plugin::place(std::list<E>& entries, std::string_view list, std::string_view key, std::string_view name,
-                 std::uint32_t index) {
+E& Plugin::place(std::list<E>& entries, std::string_view list, std::string_view key,
+                 std::string_view name, std::uint32_t index) {
   if (index != entries.size()) {
     problem_.report(std::string(list) + ": '" + std::string(name) + "' is declared at place " +
-                    std::to_string(entries.size()) + " but its handle says " + std::to_string(index) +
+                    std::to_string(entries.size()) + " but its handle says " +
+                    std::to_string(index) +
                     "; number the handles in the order of the declarations");
   }
   return entry(entries, list, key, name);
@@ -132,7 +136,8 @@ template <class P, class Fn>
 Method& Plugin::add_local(std::string_view name, Fn fn, const std::type_info* face) {
   if (face != nullptr) use_face(face);
   detail::MethodHandler handler;
-  handler.local = [invalid = names(), fn](void* instance, LocalCall& call, detail::Args args, Out& out) {
+  handler.local = [invalid = names(), fn](void* instance, LocalCall& call, detail::Args args,
+                                          Out& out) {
     return detail::with_params<P>(*invalid, call, args,
                                   [&](const P& params) { return fn(instance, call, params, out); });
   };

@@ -1,4 +1,5 @@
-// Schema: described structs -> the fields of the manifest. Internal to the SDK, used while a library loads.
+// Schema: described structs -> the fields of the manifest. Internal to the SDK, used while a
+// library loads.
 #pragma once
 
 #include "tb/detail/json.hpp"

@@ -26,8 +26,8 @@ concept Described = boost::describe::has_describe_members<T>::value && !std::is_
 
 template <class T>
 concept Unsigned = std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t> ||
-                   std::is_same_v<T, std::uint32_t> || std::is_same_v<T, std::uint64_t> ||
-                   std::is_same_v<T, unsigned long long>;
+    std::is_same_v<T, std::uint32_t> || std::is_same_v<T, std::uint64_t> ||
+    std::is_same_v<T, unsigned long long>;
 template <class T>
 concept Signed = std::is_same_v<T, std::int64_t> || std::is_same_v<T, long long>;
 template <class T>
@@ -49,8 +49,8 @@ constexpr void for_each_member(T& value, Fn&& fn) {
 // True when a value of T points into memory that it does not own.
 template <class T>
 constexpr bool borrows() {
-  if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, Bytes> || std::is_same_v<T, Address> ||
-                std::is_same_v<T, Value>) {
+  if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, Bytes> ||
+                std::is_same_v<T, Address> || std::is_same_v<T, Value>) {
     return true;
   } else if constexpr (IsOptional<T>::value || IsVector<T>::value) {
     return borrows<typename T::value_type>();

@@ -1,7 +1,9 @@
-// Tree: builds tb_value trees in an arena. Arguments of service calls go out through args(), results and errors come in
-// through out(), a tb_out of our own. Internal to the SDK. One thread; its values live as long as it does.
+// Tree: builds tb_value trees in an arena. Arguments of service calls go out through args(),
+// results and errors come in through out(), a tb_out of our own. Internal to the SDK. One thread;
+// its values live as long as it does.
 //
-// Cost: small trees stay in the inline buffer, so that a service call with flat arguments allocates nothing.
+// Cost: small trees stay in the inline buffer, so that a service call with flat arguments allocates
+// nothing.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +25,8 @@ class Tree : private tb_out {
 
   tb_out* out() { return this; }
 
-  // What was written to out(): a record, or the single value put with an empty name. Closes what is open.
+  // What was written to out(): a record, or the single value put with an empty name. Closes what is
+  // open.
   const tb_value* finish() {
     while (depth_ > 1) close();
     if (depth_ == 1) close();
@@ -57,7 +60,8 @@ class Tree : private tb_out {
     return value;
   }
   tb_value* allocate(std::size_t count) {
-    return static_cast<tb_value*>(arena_.allocate((count == 0 ? 1 : count) * sizeof(tb_value), alignof(tb_value)));
+    return static_cast<tb_value*>(
+        arena_.allocate((count == 0 ? 1 : count) * sizeof(tb_value), alignof(tb_value)));
   }
   tb_str copy(tb_str text) {
     if (text.len == 0) return {};
@@ -172,7 +176,8 @@ tb_value Tree::value_of(const T& from) {
   } else if constexpr (IsVector<T>::value) {
     tb_value* items = allocate(from.size());
     std::size_t place = 0;
-    for (const auto& element : from) items[place++] = value_of(static_cast<const typename T::value_type&>(element));
+    for (const auto& element : from)
+      items[place++] = value_of(static_cast<const typename T::value_type&>(element));
     value.type = TB_TYPE_LIST;
     value.count = static_cast<std::uint32_t>(from.size());
     value.items = items;
@@ -192,7 +197,9 @@ inline const tb_out_api& Tree::table() {
       [](tb_out* out, tb_str name, std::uint32_t value) {
         self(out).add_number(name, TB_TYPE_BOOL, value != 0 ? 1 : 0, 0);
       },
-      [](tb_out* out, tb_str name, std::uint64_t value) { self(out).add_number(name, TB_TYPE_U64, value, 0); },
+      [](tb_out* out, tb_str name, std::uint64_t value) {
+        self(out).add_number(name, TB_TYPE_U64, value, 0);
+      },
       [](tb_out* out, tb_str name, std::int64_t value) {
         self(out).add_number(name, TB_TYPE_I64, static_cast<std::uint64_t>(value), 0);
       },
@@ -203,8 +210,12 @@ inline const tb_out_api& Tree::table() {
         self(out).add_number(name, TB_TYPE_I64, static_cast<std::uint64_t>(value), 0);
       },
       [](tb_out* out, tb_str name, tb_str value) { self(out).add_text(name, TB_TYPE_STR, value); },
-      [](tb_out* out, tb_str name, tb_str value) { self(out).add_text(name, TB_TYPE_BYTES, value); },
-      [](tb_out* out, tb_str name, const tb_value* value) { self(out).add(name, self(out).clone(*value)); },
+      [](tb_out* out, tb_str name, tb_str value) {
+        self(out).add_text(name, TB_TYPE_BYTES, value);
+      },
+      [](tb_out* out, tb_str name, const tb_value* value) {
+        self(out).add(name, self(out).clone(*value));
+      },
       [](tb_out* out, tb_str name) { self(out).open(name, TB_TYPE_RECORD); },
       [](tb_out* out, tb_str name) { self(out).open(name, TB_TYPE_LIST); },
       [](tb_out* out) { self(out).close(); },
