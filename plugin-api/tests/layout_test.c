@@ -96,7 +96,7 @@ TB_AT(tb_block, sm, 40);
 TB_AT(tb_block, schema, 44);
 TB_AT(tb_block, seed, 48);
 
-TB_SIZE(tb_caller, 80);
+TB_SIZE(tb_caller, 136);
 TB_AT(tb_caller, size, 0);
 TB_AT(tb_caller, roles, 4);
 TB_AT(tb_caller, account, 8);
@@ -105,6 +105,13 @@ TB_AT(tb_caller, nonce, 56);
 TB_AT(tb_caller, index, 64);
 TB_AT(tb_caller, cosigner_count, 68);
 TB_AT(tb_caller, cosigners, 72);
+TB_AT(tb_caller, fee, 80);
+TB_AT(tb_caller, pct, 88);
+TB_AT(tb_caller, lane, 92);
+TB_AT(tb_caller, envelope_bytes, 96);
+TB_AT(tb_caller, reserved, 100);
+TB_AT(tb_caller, memo, 104);
+TB_AT(tb_caller, session, 120);
 
 TB_SIZE(tb_view_api, 56);
 TB_AT(tb_view_api, get, 0);

@@ -38,6 +38,9 @@ typedef struct tb_block {
 /* Who sent a command. In a hook `account` is empty. */
 #define TB_ROLE_OPERATOR 1u
 #define TB_ROLE_ADMIN 2u
+#define TB_LANE_SERVICE 0u
+#define TB_LANE_CONSUMER 1u
+#define TB_LANE_INDUSTRIAL 2u
 typedef struct tb_caller {
   uint32_t size;
   uint32_t roles;        /* TB_ROLE_*: what roles/1 (or the genesis) says of the account */
@@ -47,6 +50,13 @@ typedef struct tb_caller {
   uint32_t index;        /* place of the command in its block */
   uint32_t cosigner_count;
   const tb_str *cosigners; /* addresses, in the order of their keys */
+  uint64_t fee;            /* of the envelope; 0 in lane `service` */
+  uint32_t pct;            /* share of the fee that goes to the consumer pool, 0 to 100 */
+  uint32_t lane;           /* TB_LANE_* */
+  uint32_t envelope_bytes; /* size of the command with its signatures */
+  uint32_t reserved;
+  tb_str memo;             /* at most 1,024 bytes */
+  tb_str session;          /* 32 bytes: the session key that signed instead of the account; else empty */
 } tb_caller;
 
 /* A read-only view of state. Everything in it is of one height. */
