@@ -54,6 +54,7 @@ struct StateView {
   std::uint64_t height = 0;
   std::uint64_t time_ms = 0;
   std::uint64_t epoch = 0;
+  std::uint64_t epoch_length = 120;
   Hash head_hash{};
   std::shared_ptr<const KvReader> state;         // keys `s/<namespace>/<key>`
   std::shared_ptr<const MachineSet> machines;

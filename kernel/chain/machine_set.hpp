@@ -57,7 +57,8 @@ class MachineSet {
  public:
   // Sorts by services (ties by id) and binds. The kernel's own machine, id "chain", is added in front. Errors: kInvalid for a
   // missing or circular requirement, a clash of methods, events or escrow prefixes; each names both plugins.
-  static Result<std::shared_ptr<const MachineSet>> build(std::vector<std::pair<RosterEntry, Machine>> machines);
+  static Result<std::shared_ptr<const MachineSet>> build(std::vector<std::pair<RosterEntry, Machine>> machines,
+                                                         std::uint32_t kernel_sm = 1);
 
   const std::vector<BoundMachine>& machines() const { return machines_; }
   struct MethodRef {
@@ -68,13 +69,29 @@ class MachineSet {
   // A command by name or alias; machine == nullptr when there is none.
   MethodRef find_command(std::string_view name) const;
   const BoundMachine* find(std::string_view id) const;
+  // The machine that provides `service` ("receipts/1"), or null.
+  const BoundMachine* provider_of(std::string_view service) const;
+  // All entries, suspended ones too, ascending by id; without the kernel's own machine.
+  const std::vector<RosterEntry>& roster() const { return roster_; }
+  // Binds the slots of a plugin that is not in the set itself (one without machine); what is absent gets provider -1.
+  std::vector<BoundMachine::Slot> bind(const Manifest& manifest) const;
   // hash over the canonical JSON of the roster (moloch spec 6.15).
   const Hash& roster_hash() const { return roster_hash_; }
 
  private:
   std::vector<BoundMachine> machines_;
   std::unordered_map<std::string, std::pair<std::uint32_t, std::uint32_t>> commands_;
+  std::vector<RosterEntry> roster_;
   Hash roster_hash_{};
 };
+
+std::string_view roster_status_name(RosterStatus status);
+// The row `plugin/<id>`: canonical JSON {"consensus_hash","id","schema","since","sm","status"}.
+std::string roster_row(const RosterEntry& entry);
+Result<RosterEntry> parse_roster_row(std::string_view row);
+Hash roster_hash_of(std::uint32_t kernel_sm, const std::vector<RosterEntry>& ascending);
+
+// The kernel's own machine, id "chain": chain.set_plugin and chain.noop. Lives for ever. [any]
+const Machine& chain_machine();
 
 }  // namespace blockd

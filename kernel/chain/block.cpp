@@ -1,0 +1,517 @@
+// Bytes of headers, batches and blocks, and the roots that a header commits to.
+//
+// A kBlock payload: u8 version | header | signature | certificate | commitment | steps | deltas. The deltas stand last, so that
+// a reader who does not want them stops in front of them; the recovery of the state jumps straight to them.
+#include "kernel/chain/block.hpp"
+
+#include "kernel/base/blake3.hpp"
+#include "kernel/base/hex.hpp"
+#include "kernel/base/json.hpp"
+#include "kernel/base/mmr.hpp"
+#include "kernel/chain/block_codec.hpp"
+#include "kernel/chain/roots.hpp"
+
+namespace blockd {
+namespace {
+
+constexpr std::uint8_t kBlockVersion = 1;
+constexpr std::uint8_t kBatchVersion = 1;
+constexpr std::uint32_t kMaxSteps = 200'000;     // 100,000 commands and every hook of the largest roster
+constexpr std::uint32_t kMaxListed = 1'000'000;  // events, records, rows of one step
+
+Status corrupt(std::string_view what) {
+  return Status(Code::kCorrupt, "block record: " + std::string(what),
+                "run `contract-cli storage repair`, or restore a snapshot");
+}
+
+std::string take_text(Reader& in) { return std::string(in.take(in.u32())); }
+void put_text(Bytes& out, BytesView text) {
+  put_u32(out, static_cast<std::uint32_t>(text.size()));
+  out.append(text);
+}
+
+// Guards a count that is read from a file: no more entries than bytes that could hold them.
+bool fits(const Reader& in, std::uint32_t count, std::uint32_t bound) {
+  return in.ok() && count <= bound && count <= in.rest().size();
+}
+
+bool decode_step(Reader& in, Step& step) {
+  step.kind = static_cast<StepKind>(in.u8());
+  step.outcome = static_cast<Outcome>(in.u8());
+  step.command = in.u32();
+  step.code = static_cast<std::int32_t>(in.u32());
+  step.plugin = take_text(in);
+  step.name = take_text(in);
+  step.text = take_text(in);
+  step.error_data = take_text(in);
+  step.result = take_text(in);
+  std::uint32_t events = in.u32();
+  if (!fits(in, events, kMaxListed)) return false;
+  for (std::uint32_t i = 0; i < events && in.ok(); ++i) {
+    Event& event = step.events.emplace_back();
+    event.topic = take_text(in);
+    event.data = take_text(in);
+  }
+  std::uint32_t records = in.u32();
+  if (!fits(in, records, kMaxListed)) return false;
+  for (std::uint32_t i = 0; i < records && in.ok(); ++i) {
+    Record& record = step.records.emplace_back();
+    record.kind = take_text(in);
+    record.data = take_text(in);
+  }
+  std::uint32_t plugins = in.u32();
+  if (!fits(in, plugins, kMaxListed)) return false;
+  for (std::uint32_t i = 0; i < plugins && in.ok(); ++i) step.plugins_run.push_back(take_text(in));
+  std::uint32_t checks = in.u32();
+  if (!fits(in, checks, kMaxListed)) return false;
+  for (std::uint32_t i = 0; i < checks && in.ok(); ++i) step.false_checks.push_back(in.u32());
+  return in.ok() && step.kind <= StepKind::kLua && step.outcome <= Outcome::kCharged;
+}
+
+// Everything in front of the steps.
+bool decode_front(Reader& in, BlockRecord& block, std::string* why) {
+  if (in.u8() != kBlockVersion) {
+    *why = "unknown version";
+    return false;
+  }
+  Result<Header> header = Header::decode(in.take(in.u32()));
+  if (!header.ok()) {
+    *why = header.status().message();
+    return false;
+  }
+  block.header = *header;
+  block.proposer_signature = take_text(in);
+  block.certificate = take_text(in);
+  block.receipts_commitment = in.array<32>();
+  *why = "truncated";
+  return in.ok();
+}
+
+void append_result_record(std::string& out, const Step& step, const Hash* command_id) {
+  out.append("{\"code\":").append(std::to_string(step.code)).append(",\"events\":\"");
+  std::string events = "[";
+  for (const Event& event : step.events) {
+    if (events.size() > 1) events.push_back(',');
+    events.append("{\"data\":").append(event.data).append(",\"topic\":");
+    append_json_string(events, event.topic);
+    events.push_back('}');
+  }
+  events.push_back(']');
+  out.append(to_hex(blake3(events)));
+  if (command_id != nullptr) {
+    out.append("\",\"id\":\"").append(to_hex(*command_id)).append("\",\"kind\":\"result\",\"name\":");
+  } else {
+    out.append("\",\"hook\":\"").append(step_kind_name(step.kind)).append("\",\"kind\":\"step\",\"name\":");
+  }
+  append_json_string(out, step.name);
+  out.append(",\"outcome\":\"").append(outcome_name(step.outcome)).push_back('"');
+  if (command_id == nullptr) {
+    out.append(",\"plugin\":");
+    append_json_string(out, step.plugin);
+  }
+  out.push_back('}');
+}
+
+}  // namespace
+
+void MmrPeaks::append(const Hash& leaf) {
+  Hash carry = leaf;
+  std::size_t k = 0;
+  for (std::uint64_t bits = count_; (bits & 1) != 0; bits >>= 1, ++k) {
+    carry = mmr_node(peak_[k], carry);
+  }
+  peak_[k] = carry;
+  ++count_;
+}
+
+Hash MmrPeaks::root() const {
+  if (count_ == 0) return kZeroHash;
+  std::size_t k = static_cast<std::size_t>(std::countr_zero(count_));
+  Hash acc = peak_[k];
+  for (++k; k < 64 && (count_ >> k) != 0; ++k) {
+    if (((count_ >> k) & 1) != 0) acc = mmr_node(peak_[k], acc);
+  }
+  return acc;
+}
+
+Bytes Header::encode() const {
+  Bytes out;
+  out.reserve(323);
+  put_u16(out, kHeaderVersion);
+  put_u64(out, height);
+  out.append(view(previous));
+  put_u64(out, time_ms);
+  put_u64(out, epoch);
+  for (const Hash* hash : {&proposer, &command_root, &receipt_root, &write_set_root, &roster_hash,
+                           &validators_hash, &mmr_root}) {
+    out.append(view(*hash));
+  }
+  put_u8(out, macro ? 1 : 0);
+  if (macro) {
+    put_u64(out, macro->state_height);
+    out.append(view(macro->state_root));
+  }
+  return out;
+}
+
+Result<Header> Header::decode(BytesView bytes) {
+  Reader in(bytes);
+  if (in.u16() != kHeaderVersion) return corrupt("header of an unknown version");
+  Header h;
+  h.height = in.u64();
+  h.previous = in.array<32>();
+  h.time_ms = in.u64();
+  h.epoch = in.u64();
+  for (Hash* hash : {&h.proposer, &h.command_root, &h.receipt_root, &h.write_set_root, &h.roster_hash,
+                     &h.validators_hash, &h.mmr_root}) {
+    *hash = in.array<32>();
+  }
+  std::uint8_t flag = in.u8();
+  if (flag == 1) {
+    h.macro.emplace();
+    h.macro->state_height = in.u64();
+    h.macro->state_root = in.array<32>();
+  }
+  if (flag > 1 || !in.done()) return corrupt("header of a wrong length");
+  return h;
+}
+
+Hash Header::hash() const { return blake3(encode()); }
+
+std::string_view outcome_name(Outcome outcome) {
+  constexpr std::string_view kNames[] = {"applied", "rejected", "charged"};
+  return kNames[static_cast<std::size_t>(outcome)];
+}
+
+std::string_view step_kind_name(StepKind kind) {
+  constexpr std::string_view kNames[] = {"command", "roster", "params", "migrate", "begin", "end", "epoch", "lua"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+Bytes encode_batch(std::uint64_t time_ms, const std::vector<CommandPtr>& commands) {
+  Bytes out;
+  std::size_t bytes = 16;
+  for (const CommandPtr& command : commands) bytes += 4 + command->envelope.size();
+  out.reserve(bytes);
+  put_u8(out, kBatchVersion);
+  put_u64(out, time_ms);
+  put_u32(out, static_cast<std::uint32_t>(commands.size()));
+  for (const CommandPtr& command : commands) put_text(out, command->envelope);
+  return out;
+}
+
+Result<Batch> decode_batch(BytesView bytes) {
+  Reader in(bytes);
+  if (in.u8() != kBatchVersion) return corrupt("batch of an unknown version");
+  Batch batch;
+  batch.time_ms = in.u64();
+  std::uint32_t count = in.u32();
+  if (!fits(in, count, kMaxSteps) && count != 0) return corrupt("batch with an impossible count");
+  batch.commands.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    BytesView envelope = in.take(in.u32());
+    if (!in.ok()) return corrupt("batch ends in command " + std::to_string(i));
+    ParsedCommand parsed = parse_envelope(Bytes(envelope));
+    if (parsed.command == nullptr) {
+      return corrupt("command " + std::to_string(i) + ": " +
+                     (parsed.refusal ? parsed.refusal->message : std::string("not an envelope")));
+    }
+    batch.commands.push_back(std::move(parsed.command));
+  }
+  if (!in.done()) return corrupt("batch with bytes behind its end");
+  return batch;
+}
+
+void append_step(Bytes& out, const Step& step) {
+  put_u8(out, static_cast<std::uint8_t>(step.kind));
+  put_u8(out, static_cast<std::uint8_t>(step.outcome));
+  put_u32(out, step.command);
+  put_u32(out, static_cast<std::uint32_t>(step.code));
+  put_text(out, step.plugin);
+  put_text(out, step.name);
+  put_text(out, step.text);
+  put_text(out, step.error_data);
+  put_text(out, step.result);
+  put_u32(out, static_cast<std::uint32_t>(step.events.size()));
+  for (const Event& event : step.events) {
+    put_text(out, event.topic);
+    put_text(out, event.data);
+  }
+  put_u32(out, static_cast<std::uint32_t>(step.records.size()));
+  for (const Record& record : step.records) {
+    put_text(out, record.kind);
+    put_text(out, record.data);
+  }
+  put_u32(out, static_cast<std::uint32_t>(step.plugins_run.size()));
+  for (const std::string& plugin : step.plugins_run) put_text(out, plugin);
+  put_u32(out, static_cast<std::uint32_t>(step.false_checks.size()));
+  for (std::uint32_t check : step.false_checks) put_u32(out, check);
+}
+
+void append_delta_row(Bytes& out, BytesView space, BytesView key, std::optional<BytesView> before,
+                      std::optional<BytesView> after) {
+  put_u8(out, static_cast<std::uint8_t>((before ? 1 : 0) | (after ? 2 : 0)));
+  put_u8(out, static_cast<std::uint8_t>(space.size()));
+  out.append(space);
+  put_u16(out, static_cast<std::uint16_t>(key.size()));
+  out.append(key);
+  if (before) put_text(out, *before);
+  if (after) put_text(out, *after);
+}
+
+Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes, BytesView delta_bytes) {
+  Bytes out;
+  out.reserve(700 + step_bytes.size() + delta_bytes.size());
+  put_u8(out, kBlockVersion);
+  put_text(out, front.header.encode());
+  put_text(out, front.proposer_signature);
+  put_text(out, front.certificate);
+  out.append(view(front.receipts_commitment));
+  put_u32(out, steps);
+  put_u32(out, static_cast<std::uint32_t>(step_bytes.size()));
+  out.append(step_bytes);
+  out.append(delta_bytes);
+  return out;
+}
+
+Bytes encode_block(const BlockRecord& block) {
+  Bytes steps, deltas;
+  for (const Step& step : block.steps) {
+    append_step(steps, step);
+    put_u32(deltas, static_cast<std::uint32_t>(step.delta.size()));
+    for (const DeltaRow& row : step.delta) {
+      append_delta_row(deltas, row.space, row.key, row.before, row.after);
+    }
+  }
+  return join_block(block, static_cast<std::uint32_t>(block.steps.size()), steps, deltas);
+}
+
+Result<BlockRecord> decode_block(BytesView bytes, bool with_deltas) {
+  BlockRecord block;
+  Reader in(bytes);
+  std::string why;
+  if (!decode_front(in, block, &why)) return corrupt(why);
+  std::uint32_t count = in.u32();
+  Reader steps(in.take(in.u32()));
+  if (!in.ok() || (count != 0 && !fits(steps, count, kMaxSteps))) return corrupt("impossible number of steps");
+  block.steps.resize(count);
+  for (Step& step : block.steps) {
+    if (!decode_step(steps, step)) return corrupt("a step is damaged");
+  }
+  if (!steps.done()) return corrupt("bytes behind the last step");
+  if (!with_deltas) return block;
+  Status status = visit_deltas(bytes, [&block](std::uint32_t step, const DeltaView& row) {
+    DeltaRow& out = block.steps[step].delta.emplace_back();
+    out.space = row.space;
+    out.key = row.key;
+    if (row.before) out.before.emplace(*row.before);
+    if (row.after) out.after.emplace(*row.after);
+  });
+  if (!status.ok()) return status;
+  return block;
+}
+
+Result<BlockRecord> decode_block_front(BytesView bytes) {
+  BlockRecord block;
+  Reader in(bytes);
+  std::string why;
+  if (!decode_front(in, block, &why)) return corrupt(why);
+  return block;
+}
+
+Status visit_deltas(BytesView bytes, const std::function<void(std::uint32_t, const DeltaView&)>& visit) {
+  BlockRecord front;
+  Reader in(bytes);
+  std::string why;
+  if (!decode_front(in, front, &why)) return corrupt(why);
+  std::uint32_t count = in.u32();
+  in.take(in.u32());
+  for (std::uint32_t step = 0; step < count && in.ok(); ++step) {
+    std::uint32_t rows = in.u32();
+    for (std::uint32_t i = 0; i < rows && in.ok(); ++i) {
+      std::uint8_t flags = in.u8();
+      DeltaView row;
+      row.space = in.take(in.u8());
+      row.key = in.take(in.u16());
+      if ((flags & 1) != 0) row.before = in.take(in.u32());
+      if ((flags & 2) != 0) row.after = in.take(in.u32());
+      if (in.ok()) visit(step, row);
+    }
+  }
+  if (!in.done()) return corrupt("the deltas of height " + std::to_string(front.header.height) + " are damaged");
+  return {};
+}
+
+Hash command_root(const std::vector<CommandPtr>& commands) {
+  MerkleBuilder tree;
+  for (const CommandPtr& command : commands) tree.add(command->envelope);
+  return tree.root();
+}
+
+void add_receipts(std::vector<Hash>& leaves, const Step& step, const Hash* command_id, std::string& scratch) {
+  const bool silent = step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty();
+  if (command_id == nullptr && silent) return;
+  scratch.clear();
+  append_result_record(scratch, step, command_id);
+  leaves.push_back(merkle_leaf(scratch));
+  for (const Record& record : step.records) {
+    scratch.assign("{\"data\":").append(record.data).append(",\"kind\":");
+    append_json_string(scratch, record.kind);
+    scratch.push_back('}');
+    leaves.push_back(merkle_leaf(scratch));
+  }
+}
+
+Hash receipt_root(const Hash& receipts_commitment, const std::vector<Hash>& leaves) {
+  MerkleBuilder tree;
+  tree.add(view(receipts_commitment));
+  for (const Hash& leaf : leaves) tree.add_leaf(leaf);
+  return tree.root();
+}
+
+Hash receipt_root(const BlockRecord& block) {
+  std::vector<Hash> leaves;
+  std::string scratch;
+  for (const Step& step : block.steps) {
+    bool command = step.kind == StepKind::kCommand;
+    add_receipts(leaves, step, command ? &block.commands[step.command]->id : nullptr, scratch);
+  }
+  return receipt_root(block.receipts_commitment, leaves);
+}
+
+Result<std::vector<FalseChecks>> decode_false_checks(BytesView block_bytes) {
+  BlockRecord front;
+  Reader in(block_bytes);
+  std::string why;
+  if (!decode_front(in, front, &why)) return corrupt(why);
+  std::uint32_t count = in.u32();
+  Reader steps(in.take(in.u32()));
+  std::vector<FalseChecks> out;
+  auto skip_texts = [&steps](std::uint32_t n) {
+    for (; n > 0 && steps.ok(); --n) steps.take(steps.u32());
+  };
+  for (std::uint32_t i = 0; i < count && steps.ok(); ++i) {
+    FalseChecks step;
+    step.kind = static_cast<StepKind>(steps.u8());
+    steps.u8();
+    step.command = steps.u32();
+    steps.u32();
+    BytesView plugin = steps.take(steps.u32());
+    skip_texts(4);                                   // name, text, error data, result
+    for (int list = 0; list < 2; ++list) {           // events, records: two texts each
+      for (std::uint32_t n = steps.u32(); n > 0 && steps.ok(); --n) skip_texts(2);
+    }
+    skip_texts(steps.u32());
+    std::uint32_t checks = steps.u32();
+    for (; checks > 0 && steps.ok(); --checks) step.checks.push_back(steps.u32());
+    if (step.checks.empty()) continue;
+    step.plugin = plugin;
+    out.push_back(std::move(step));
+  }
+  if (!in.ok() || !steps.done()) return corrupt("a step is damaged");
+  return out;
+}
+
+Hash write_set_root(const std::vector<DeltaRow>& net_effect_sorted) {
+  WriteSetRoot root;
+  for (const DeltaRow& row : net_effect_sorted) {
+    root.add(row.space, row.key, row.after ? std::optional<BytesView>(*row.after) : std::nullopt);
+  }
+  return root.finish();
+}
+
+void WriteSetRoot::add(BytesView space, BytesView key, std::optional<BytesView> after) {
+  if (space != space_ || !open_) {
+    close_space();
+    space_ = space;
+    open_ = true;
+  }
+  scratch_.clear();
+  put_u8(scratch_, after ? 1 : 0);
+  put_u32(scratch_, static_cast<std::uint32_t>(key.size()));
+  scratch_.append(key);
+  if (after) scratch_.append(*after);
+  inner_.add(scratch_);
+}
+
+void WriteSetRoot::close_space() {
+  if (!open_) return;
+  scratch_.clear();
+  put_u8(scratch_, static_cast<std::uint8_t>(space_.size()));
+  scratch_.append(space_).append(view(inner_.root()));
+  outer_.add(scratch_);
+  inner_ = MerkleBuilder();
+  open_ = false;
+}
+
+Hash WriteSetRoot::finish() {
+  close_space();
+  return outer_.root();
+}
+
+void StateRoot::add(BytesView space, BytesView key, BytesView value) {
+  if (space != space_ || count_ == 0) {
+    close_space();
+    space_ = space;
+  }
+  scratch_.clear();
+  put_u32(scratch_, static_cast<std::uint32_t>(key.size()));
+  scratch_.append(key).append(value);
+  inner_.add(scratch_);
+  ++count_;
+}
+
+void StateRoot::close_space() {
+  if (count_ == 0) return;
+  scratch_.clear();
+  put_u8(scratch_, static_cast<std::uint8_t>(space_.size()));
+  scratch_.append(space_);
+  put_u64(scratch_, count_);
+  scratch_.append(view(inner_.root()));
+  outer_.add(scratch_);
+  inner_ = MerkleBuilder();
+  count_ = 0;
+}
+
+Hash StateRoot::finish() {
+  close_space();
+  return outer_.root();
+}
+
+Hash validators_hash(const std::vector<std::pair<PublicKey, std::uint64_t>>& validators) {
+  Bytes text;
+  for (const auto& [key, power] : validators) {
+    text.append(view(key));
+    put_u64(text, power);
+  }
+  return blake3(text);
+}
+
+namespace {
+Bytes signed_height(std::string_view prefix, std::string_view chain_id, std::uint64_t height, const Hash& hash) {
+  Bytes out(prefix);
+  put_u8(out, static_cast<std::uint8_t>(chain_id.size()));
+  out.append(chain_id);
+  put_u64(out, height);
+  out.append(view(hash));
+  return out;
+}
+}  // namespace
+
+Bytes vote_bytes(std::string_view chain_id, std::uint64_t height, const Hash& header_hash) {
+  return signed_height("tb/vote/v1", chain_id, height, header_hash);
+}
+
+Bytes proposal_bytes(std::string_view chain_id, std::uint64_t height, const Hash& header_hash) {
+  return signed_height("tb/block/v1", chain_id, height, header_hash);
+}
+
+Bytes solo_certificate(const Signature& vote) {
+  Bytes out;
+  put_u16(out, 1);
+  put_u16(out, 0);
+  out.append(view(vote));
+  return out;
+}
+
+}  // namespace blockd

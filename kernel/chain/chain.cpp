@@ -1,0 +1,304 @@
+// Making blocks, and reading them.
+#include "kernel/chain/chain.hpp"
+
+#include <algorithm>
+
+#include "kernel/chain/chain_impl.hpp"
+#include "kernel/chain/kernel_rows.hpp"
+
+namespace blockd {
+
+Header ChainImpl::make_header(const BlockInput& input, const BlockOutput& output) const {
+  Header h;
+  h.height = input.height;
+  h.previous = input.previous;
+  h.time_ms = input.time_ms;
+  h.epoch = input.height / options_.genesis.epoch_length;
+  h.command_root = output.command_root;
+  h.receipt_root = output.receipt_root;
+  h.write_set_root = output.write_set_root;
+  h.roster_hash = output.machines->roster_hash();
+  h.validators_hash = validators_hash_;
+  return h;
+}
+
+Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& commands) {
+  if (options_.validator_key == nullptr) return Status(Code::kDenied, "this node has no validator key, so it makes no blocks");
+  if (behind_) TB_TRY(finish_commit());
+  if (machines_ == nullptr) {
+    Status still = load_machines();
+    if (!still.ok()) return still;
+    if (machines_ == nullptr) return stalled();
+  }
+  BlockInput input;
+  input.height = head_ + 1;
+  input.time_ms = std::max(head_time_ms_, options_.clock->unix_ms());
+  input.previous = head_hash_;
+  input.machines = machines_;
+  input.commands = &commands;
+  input.producing = true;
+  input.collect = true;
+  BlockOutput output;
+  if (Status status = executor_.execute(*state_, &rows_, input, &output); !status.ok()) {
+    set_stalled(status);
+    return status;
+  }
+  Header header = make_header(input, output);
+  header.proposer = options_.validator_key->public_key();
+  header.mmr_root = mmr_.root();
+  const Hash hash = header.hash();
+  std::shared_ptr<BlockRecord> record = make_record(input, output, hash, header);
+  if (Status status = write_log(*record, output, input.time_ms); !status.ok()) {
+    set_stalled(status);
+    return status;
+  }
+  Produced produced;
+  produced.block = record;
+  produced.left_out = std::move(output.left_out);
+  produced.poisoned = std::move(output.poisoned);
+  produced.step_of = std::move(output.step_of);
+  produced.pending_work = output.pending_work;
+  // From here on the block is committed, whatever happens to the state behind it.
+  head_ = input.height;
+  head_time_ms_ = input.time_ms;
+  head_hash_ = hash;
+  machines_ = output.machines;
+  mmr_.append(hash);
+  behind_ = Committed{state_writes(input.height, hash), record,    output.machines,
+                      std::move(output.effects),        hash,      output.delta_bytes.size()};
+  set_stalled(finish_commit());
+  return produced;
+}
+
+std::shared_ptr<BlockRecord> ChainImpl::make_record(const BlockInput& input, BlockOutput& output, const Hash& hash,
+                                                    const Header& header) const {
+  auto record = std::make_shared<BlockRecord>();
+  const Genesis& genesis = options_.genesis;
+  const SigningKey& key = *options_.validator_key;
+  record->header = header;
+  Signature proposal = key.sign(proposal_bytes(genesis.chain_id, input.height, hash));
+  record->proposer_signature = Bytes(blockd::view(proposal));
+  if (genesis.validators.size() == 1 && genesis.validators[0].key == key.public_key()) {
+    record->certificate = solo_certificate(key.sign(vote_bytes(genesis.chain_id, input.height, hash)));
+  }
+  record->receipts_commitment = output.receipts_commitment;
+  record->commands = std::move(output.commands);
+  record->steps = std::move(output.steps);
+  return record;
+}
+
+// The commit: two records and one sync.
+Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms) {
+  const std::uint64_t height = record.header.height;
+  std::size_t steps = record.steps.empty() ? output.steps.size() : record.steps.size();
+  Bytes block = join_block(record, static_cast<std::uint32_t>(steps), output.step_bytes, output.delta_bytes);
+  Status status = log_->append(LogRecordType::kBatch, height, encode_batch(time_ms, record.commands));
+  if (status.ok()) status = log_->append(LogRecordType::kBlock, height, block);
+  if (!status.ok()) {
+    if (Status dropped = log_->drop_unsynced(); !dropped.ok()) return dropped;
+    return status.in("block " + std::to_string(height));
+  }
+  return log_->sync().in("block " + std::to_string(height));
+}
+
+// Writes the newest block into the state, publishes its view, then its effects. Tried again by the next call if the store refuses.
+Status ChainImpl::finish_commit() {
+  Committed& done = *behind_;
+  TB_TRY(state_->write(done.writes, false));
+  for (const KvWrite& write : done.writes) {
+    rows_.put(write.key, key_hash(write.key), write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
+  }
+  rows_.trim();
+  Committed finished = std::move(done);
+  behind_.reset();
+  delta_bytes_ += finished.delta_bytes;
+  note_hash(finished.record->header.height, finished.hash);
+  publish(finished.record->header.height, finished.record->header.time_ms, finished.hash, finished.machines);
+  if (options_.effects != nullptr) {
+    for (const Effects::Metric& m : finished.effects.metrics) options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
+    for (const Effects::Line& line : finished.effects.lines) {
+      options_.effects->log(*line.plugin, line.level, line.text, finished.record->header.height);
+    }
+    options_.effects->committed(finished.record, view());
+  }
+  return delta_bytes_ >= options_.checkpoint_bytes ? checkpoint() : Status();
+}
+
+void ChainImpl::note_hash(std::uint64_t height, const Hash& hash) {
+  {
+    std::lock_guard lock(mutex_);
+    TB_ASSERT(height == hashes_.size());
+    hashes_.push_back(hash);
+    heights_.emplace(hash, height);
+  }
+  if (mmr_.size() == height) mmr_.append(hash);
+}
+
+void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash, std::shared_ptr<const MachineSet> machines) {
+  auto view = std::make_shared<StateView>();
+  view->height = height;
+  view->time_ms = time_ms;
+  view->epoch_length = options_.genesis.epoch_length;
+  view->epoch = height / view->epoch_length;
+  view->head_hash = hash;
+  view->state = state_->snapshot();
+  view->machines = machines;
+  head_ = height;
+  head_time_ms_ = time_ms;
+  head_hash_ = hash;
+  machines_ = std::move(machines);
+  std::lock_guard lock(mutex_);
+  view_ = std::move(view);
+}
+
+void ChainImpl::set_stalled(Status why) {
+  std::lock_guard lock(mutex_);
+  stalled_ = std::move(why);
+}
+
+StateViewPtr ChainImpl::view() const {
+  std::lock_guard lock(mutex_);
+  return view_;
+}
+
+Status ChainImpl::stalled() const {
+  std::lock_guard lock(mutex_);
+  return stalled_;
+}
+
+Status ChainImpl::swap_machines() {
+  Result<std::vector<RosterEntry>> roster = read_roster(*state_);
+  if (!roster.ok()) return roster.status();
+  Result<std::shared_ptr<const MachineSet>> machines = executor_.resolve(*roster, head_ + 1);
+  if (!machines.ok()) return machines.status();
+  if (behind_) TB_TRY(finish_commit());
+  publish(head_, head_time_ms_, head_hash_, *machines);
+  set_stalled({});
+  return {};
+}
+
+DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) const {
+  struct Tools {
+    Overlay overlay;
+    StepRun run{overlay};
+    ValueArena arena;
+    std::vector<tb_value> values;
+  };
+  static thread_local Tools tools;
+  BlockScope scope;
+  scope.machines = view->machines.get();
+  scope.height = view->height + 1;
+  scope.time_ms = std::max(view->time_ms, options_.clock->unix_ms());
+  scope.epoch_length = view->epoch_length;
+  scope.epoch = scope.height / scope.epoch_length;
+  scope.last_of_epoch = (scope.height + 1) % scope.epoch_length == 0;
+  scope.seed = block_seed(view->head_hash, scope.height);
+  tools.overlay.reset(view->state.get(), nullptr);
+  tools.run.begin_block(scope, &verify_cache_, nullptr, true);
+  Step step;
+  Status status = run_command(tools.run, tools.overlay, tools.arena, tools.values, *view->machines, command, 0, nullptr, &step);
+  DryRun out;
+  if (!status.ok() || tools.run.poisoned()) {
+    out.outcome = Outcome::kRejected;
+    out.code = kCodePlugin;
+    out.name = "internal_plugin_error";
+    out.text = status.ok() ? tools.run.poison() : status.message();
+    return out;
+  }
+  out.outcome = step.outcome;
+  out.code = step.code;
+  out.name = std::move(step.name);
+  out.text = std::move(step.text);
+  out.error_data = std::move(step.error_data);
+  out.result = std::move(step.result);
+  return out;
+}
+
+Result<std::uint64_t> ChainImpl::nonce(const StateViewPtr& view, std::string_view account) const {
+  std::optional<Bytes> row;
+  Bytes key(kNonceRows);
+  TB_TRY(view->state->get(key.append(account), &row));
+  return read_u64_row(row ? std::optional<BytesView>(*row) : std::nullopt);
+}
+
+Result<Header> ChainImpl::header(std::uint64_t height) const {
+  Result<Bytes> bytes = log_->read(LogRecordType::kBlock, height);
+  if (!bytes.ok()) return bytes.status();
+  Result<BlockRecord> block = decode_block_front(*bytes);
+  if (!block.ok()) return block.status().in("height " + std::to_string(height));
+  return block->header;
+}
+
+Result<std::shared_ptr<const BlockRecord>> ChainImpl::block(std::uint64_t height) const {
+  Result<Bytes> bytes = log_->read(LogRecordType::kBlock, height);
+  if (!bytes.ok()) return bytes.status();
+  Result<Bytes> batch_bytes = log_->read(LogRecordType::kBatch, height);
+  if (!batch_bytes.ok()) return batch_bytes.status();
+  Result<BlockRecord> block = decode_block(*bytes, false);
+  if (!block.ok()) return block.status().in("height " + std::to_string(height));
+  Result<Batch> batch = decode_batch(*batch_bytes);
+  if (!batch.ok()) return batch.status().in("height " + std::to_string(height));
+  block->commands = std::move(batch->commands);
+  return std::make_shared<const BlockRecord>(*std::move(block));
+}
+
+Result<std::uint64_t> ChainImpl::height_of(const Hash& hash) const {
+  std::lock_guard lock(mutex_);
+  auto it = heights_.find(hash);
+  if (it == heights_.end()) return Status(Code::kNotFound, "no block has this hash");
+  return it->second;
+}
+
+Result<Hash> ChainImpl::state_root(const StateViewPtr& view) const {
+  // Namespaces in the order of their ids: not that of the full keys, where "a-b/" sorts before "a/".
+  std::vector<std::string> spaces{std::string(kChainSpace)};
+  Bytes after;
+  for (bool more = true; more;) {
+    more = false;
+    TB_TRY(view->state->scan("s/", after, 1, [&](BytesView key, BytesView) {
+      spaces.emplace_back(split_key(key).first);
+      after = space_prefix(spaces.back());
+      after.back() = static_cast<char>(after.back() + 1);  // behind every key of this namespace
+      more = true;
+      return false;
+    }));
+  }
+  std::sort(spaces.begin(), spaces.end());
+  spaces.erase(std::unique(spaces.begin(), spaces.end()), spaces.end());
+  StateRoot root;
+  for (const std::string& space : spaces) {
+    const std::string prefix = space_prefix(space);
+    TB_TRY(view->state->scan(prefix, {}, SIZE_MAX, [&](BytesView key, BytesView value) {
+      root.add(space, key.substr(prefix.size()), value);
+      return true;
+    }));
+  }
+  return root.finish();
+}
+
+struct ViewContext::Impl {
+  StateViewPtr view;
+  Overlay overlay;
+  StepRun run{overlay};
+  tb_view* abi = nullptr;
+};
+
+ViewContext::ViewContext(StateViewPtr view, std::shared_ptr<const Manifest> manifest) : impl_(std::make_unique<Impl>()) {
+  BlockScope scope;
+  scope.machines = view->machines.get();
+  scope.height = view->height;
+  scope.time_ms = view->time_ms;
+  scope.epoch = view->epoch;
+  scope.epoch_length = view->epoch_length;
+  scope.last_of_epoch = (view->height + 1) % view->epoch_length == 0;
+  scope.seed = block_seed(view->head_hash, view->height);
+  impl_->overlay.reset(view->state.get(), nullptr);
+  impl_->run.begin_block(scope, nullptr, nullptr, true);
+  impl_->view = std::move(view);
+  impl_->abi = impl_->run.open_view(std::move(manifest));
+}
+
+ViewContext::~ViewContext() = default;
+tb_view* ViewContext::view() { return impl_->abi; }
+
+}  // namespace blockd

@@ -1,0 +1,300 @@
+#include "kernel/chain/executor.hpp"
+
+#include <algorithm>
+
+#include "kernel/base/blake3.hpp"
+#include "kernel/base/hex.hpp"
+#include "kernel/base/json.hpp"
+#include "kernel/chain/kernel_rows.hpp"
+
+namespace blockd {
+namespace {
+
+Hash constant(std::string_view hex) {
+  Result<Hash> hash = array_from_hex<32>(hex);
+  TB_ASSERT(hash.ok());
+  return *hash;
+}
+
+const std::vector<std::uint32_t>& no_checks() {
+  static const std::vector<std::uint32_t> kNone;
+  return kNone;
+}
+
+Status aborted(const StepRun& run, std::uint64_t height, StepKind kind) {
+  return Status(Code::kAborted, "block " + std::to_string(height) + ", " + std::string(step_kind_name(kind)) + ": " + run.poison(),
+                "the block was dropped; load a repaired build of the plugin with `contract-cli plugin reload`");
+}
+
+}  // namespace
+
+const Hash kNoReceipts = constant("5bf623df58af64673c7568070bc1bfdf38e2b66f34f350b7732198387e33edec");
+
+Hash block_seed(const Hash& previous, std::uint64_t height) {
+  Bytes number;
+  put_u64(number, height);
+  return blake3({BytesView("tb/block-seed/v1"), view(previous), number});
+}
+
+Executor::Executor(const Genesis& genesis, Provide provide, VerifyCache* cache)
+    : genesis_(genesis), provide_(std::move(provide)), cache_(cache), run_(overlay_) {}
+
+Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<RosterEntry>& roster, std::uint64_t height) const {
+  std::vector<std::pair<RosterEntry, Machine>> machines;
+  for (const RosterEntry& entry : roster) {
+    Machine machine;
+    if (entry.status == RosterStatus::kActive) {
+      Result<Machine> found = provide_(entry);
+      if (!found.ok()) {
+        return Status(Code::kUnavailable,
+                      "plugin_missing: block " + std::to_string(height) + " needs " + entry.id + " sm " +
+                          std::to_string(entry.sm) + "; " + found.status().message(),
+                      found.status().hint().empty() ? "put the library into the plugin store; the node goes on by itself"
+                                                    : found.status().hint());
+      }
+      machine = *std::move(found);
+    }
+    machines.emplace_back(entry, std::move(machine));
+  }
+  return MachineSet::build(std::move(machines), genesis_.kernel_sm);
+}
+
+Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output) {
+  TB_TRY(begin_block(base, rows, input, output));
+  TB_TRY(roster_steps());
+  TB_TRY(load_params());
+  TB_TRY(migrate_steps());
+  for (const BoundMachine& machine : out_->machines->machines()) TB_TRY(hook(StepKind::kBegin, machine));
+  TB_TRY(command_steps());
+  TB_TRY(hook_steps());
+  TB_TRY(find_commitment());
+  out_->pending_work = run_.pending_work();
+  overlay_.net_changes(&changes_);
+  WriteSetRoot writes;
+  for (const Overlay::Change& change : changes_) {
+    auto [space, key] = split_key(change.key);
+    writes.add(space, key, change.after);
+  }
+  out_->write_set_root = writes.finish();
+  out_->command_root = command_tree_.root();
+  out_->receipt_root = receipt_root(out_->receipts_commitment, receipts_);
+  return {};
+}
+
+Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output) {
+  in_ = &input;
+  out_ = output;
+  *out_ = BlockOutput();
+  changes_.clear();
+  overlay_.reset(&base, rows);
+  receipts_.clear();
+  command_tree_ = MerkleBuilder();
+  envelope_bytes_ = write_bytes_ = 0;
+  seed_ = block_seed(input.previous, input.height);
+  BlockScope scope;  // counters of the block start at zero here, once
+  scope.machines = input.machines.get();
+  run_.begin_block(scope, cache_, input.collect ? &out_->effects : nullptr, input.collect);
+  scope_block(input.machines);
+  return {};
+}
+
+void Executor::scope_block(std::shared_ptr<const MachineSet> machines) {
+  BlockScope scope;
+  scope.machines = machines.get();
+  scope.height = in_->height;
+  scope.time_ms = in_->time_ms;
+  scope.epoch_length = genesis_.epoch_length;
+  scope.epoch = in_->height / genesis_.epoch_length;
+  scope.last_of_epoch = (in_->height + 1) % genesis_.epoch_length == 0;
+  scope.seed = seed_;
+  scope.receipts = machines->provider_of("receipts/1");
+  out_->machines = std::move(machines);
+  run_.set_scope(scope);
+}
+
+const std::vector<std::uint32_t>* Executor::trusted(StepKind kind, std::string_view plugin, std::uint32_t command) const {
+  if (in_->trusted == nullptr) return nullptr;
+  for (const FalseChecks& step : *in_->trusted) {
+    if (step.kind != kind) continue;
+    if (kind == StepKind::kCommand ? step.command == command : step.plugin == plugin) return &step.checks;
+  }
+  return &no_checks();
+}
+
+// Notes a finished step: its leaves under the receipt root, and, for the log, the step with its delta.
+void Executor::keep_step(Step&& step, const Hash* command_id) {
+  add_receipts(receipts_, step, command_id, scratch_);
+  if (!in_->collect) return;
+  overlay_.step_changes(&step_changes_);
+  const bool silent = step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty() &&
+                      step.false_checks.empty() && step_changes_.empty();
+  if (command_id == nullptr && silent) return;
+  append_step(out_->step_bytes, step);
+  put_u32(out_->delta_bytes, static_cast<std::uint32_t>(step_changes_.size()));
+  for (const Overlay::Change& change : step_changes_) {
+    auto [space, key] = split_key(change.key);
+    append_delta_row(out_->delta_bytes, space, key, change.before, change.after);
+    write_bytes_ += change.key.size() + (change.after ? change.after->size() : 0);
+  }
+  out_->steps.push_back(std::move(step));
+}
+
+Status Executor::hook(StepKind kind, const BoundMachine& machine) {
+  const tb_machine& table = *machine.machine.table;
+  if ((kind == StepKind::kBegin ? table.begin : kind == StepKind::kEnd ? table.end : table.epoch) == nullptr) return {};
+  overlay_.begin_step();
+  run_.start(kind, &machine, nullptr, trusted(kind, machine.roster.id, 0));
+  tb_status status = run_.run_hook();
+  if (run_.poisoned()) return aborted(run_, in_->height, kind);
+  Step step;
+  run_.finish(status, &step);
+  keep_step(std::move(step), nullptr);
+  return {};
+}
+
+Status Executor::hook_steps() {
+  const std::vector<BoundMachine>& machines = out_->machines->machines();
+  for (auto it = machines.rbegin(); it != machines.rend(); ++it) TB_TRY(hook(StepKind::kEnd, *it));
+  if ((in_->height + 1) % genesis_.epoch_length != 0) return {};
+  for (const BoundMachine& machine : machines) TB_TRY(hook(StepKind::kEpoch, machine));
+  return {};
+}
+
+Status Executor::find_commitment() {
+  out_->receipts_commitment = kNoReceipts;
+  const BoundMachine* provider = out_->machines->provider_of("receipts/1");
+  if (provider == nullptr) return {};
+  const std::vector<ServiceProvided>& provides = provider->machine.manifest->provides;
+  for (std::uint32_t s = 0; s < provides.size(); ++s) {
+    if (provides[s].name != "receipts/1") continue;
+    for (std::uint32_t f = 0; f < provides[s].functions.size(); ++f) {
+      if (provides[s].functions[f].name != "commitment") continue;
+      overlay_.begin_step();
+      run_.start(StepKind::kEnd, provider, nullptr, nullptr);
+      arena_.clear();
+      ValueOut out(arena_);
+      tb_status status = run_.ask_kernel(*provider, s, f, out.out());
+      if (run_.poisoned()) return aborted(run_, in_->height, StepKind::kEnd);
+      const tb_value* value = out.finish();
+      if (value->type == TB_TYPE_RECORD && value->count == 1) value = value->items;
+      BytesView hash = to_view(value->str);
+      if (status == TB_OK && value->type == TB_TYPE_BYTES && hash.size() == 32) {
+        std::memcpy(out_->receipts_commitment.data(), hash.data(), 32);
+        return {};
+      }
+    }
+  }
+  return Status(Code::kAborted, "plugin " + provider->roster.id + " provides receipts/1, but told no commitment of 32 bytes for block " +
+                                    std::to_string(in_->height));
+}
+
+Status Executor::command_steps() {
+  const std::size_t count = in_->commands == nullptr ? 0 : in_->commands->size();
+  out_->step_of.assign(count, SIZE_MAX);
+  out_->commands.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) TB_TRY(one_command(i));
+  return {};
+}
+
+// Whether the command may stand in this block at all; its nonce is looked at later.
+bool Executor::fits(const Command& command, std::string* why) const {
+  if (command.chain != genesis_.chain_id) {
+    *why = "is of another chain";
+  } else if (command.expires_at_ms && *command.expires_at_ms < in_->time_ms) {
+    *why = "has expired";
+  } else if (out_->commands.size() >= genesis_.max_commands_per_block ||
+             envelope_bytes_ + command.envelope.size() > genesis_.max_block_bytes) {
+    *why = "does not fit into the block";
+  }
+  return why->empty();
+}
+
+Status Executor::one_command(std::size_t i) {
+  const CommandPtr& command = (*in_->commands)[i];
+  overlay_.begin_step();
+  const Overlay::Savepoint before = overlay_.savepoint();
+  std::string why;
+  std::string nonce_key(kNonceRows);
+  nonce_key.append(command->from);
+  std::string scratch;
+  std::optional<BytesView> row;
+  TB_TRY(overlay_.find(nonce_key, &scratch, &row));
+  if (fits(*command, &why) && read_u64_row(row) + 1 != command->nonce) why = "has a nonce that is not the next";
+  if (!why.empty()) {
+    if (in_->producing) {
+      out_->left_out.push_back(i);
+      return {};
+    }
+    return Status(Code::kInvalid, "block " + std::to_string(in_->height) + ": command " + std::to_string(i) + " " + why);
+  }
+  TB_TRY(put_row(std::move(nonce_key), u64_row(command->nonce)));
+  const std::uint32_t index = static_cast<std::uint32_t>(out_->commands.size());
+  Step step;
+  TB_TRY(run_command(run_, overlay_, arena_, values_, *out_->machines, *command, index,
+                     trusted(StepKind::kCommand, {}, index), &step));
+  if (run_.poisoned()) {
+    std::string text = run_.poison();
+    if (!in_->producing) return aborted(run_, in_->height, StepKind::kCommand);
+    run_.discard();
+    overlay_.rollback(before);
+    out_->poisoned.push_back(i);
+    out_->poison_texts.push_back(std::move(text));
+    return {};
+  }
+  if (in_->producing && write_bytes_ + run_.bytes_written() > kMaxBlockWrites) {
+    run_.discard();
+    overlay_.rollback(before);
+    out_->left_out.push_back(i);  // waits for the next block
+    return {};
+  }
+  step.command = index;
+  envelope_bytes_ += command->envelope.size();
+  command_tree_.add(command->envelope);
+  out_->step_of[i] = out_->steps.size();
+  out_->commands.push_back(command);
+  keep_step(std::move(step), &command->id);
+  return {};
+}
+
+Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values, const MachineSet& machines,
+                   const Command& command, std::uint32_t index, const std::vector<std::uint32_t>* trusted, Step* step) {
+  MachineSet::MethodRef method = machines.find_command(command.method);
+  if (method.machine == nullptr) {
+    run.start(StepKind::kCommand, &machines.machines().front(), nullptr, trusted);
+    run.refuse(-32601, "unknown_command", "no plugin of the roster has the command '" + command.method + "'");
+    run.finish(TB_FAILED, step);
+    return {};
+  }
+  std::string key(kRoleRows), scratch;
+  key.append(command.from);
+  std::optional<BytesView> role;
+  TB_TRY(overlay.find(key, &scratch, &role));
+  tb_str cosigners[16];
+  tb_caller caller{};
+  caller.roles = role_bits(role);
+  caller.account = to_str(command.from);
+  std::memcpy(caller.command_id, command.id.data(), command.id.size());
+  caller.nonce = command.nonce;
+  caller.index = index;
+  for (const std::string& cosigner : command.cosigners) {
+    if (caller.cosigner_count < 16) cosigners[caller.cosigner_count++] = to_str(cosigner);
+  }
+  caller.cosigners = cosigners;
+  run.start(StepKind::kCommand, method.machine, &caller, trusted);
+  arena.clear();
+  values.clear();
+  std::optional<ParamError> wrong = decode_params(method.spec->params, command.params, arena, &values);
+  tb_status status = TB_FAILED;
+  if (wrong) {
+    std::string data = "{\"field\":";
+    append_json_string(data, wrong->field);
+    data.push_back('}');
+    run.refuse(-32602, method.machine->machine.manifest->invalid_params_name, wrong->field + ": " + wrong->message, std::move(data));
+  } else {
+    status = run.run_command(method.index, values.data(), static_cast<std::uint32_t>(values.size()));
+  }
+  if (!run.poisoned()) run.finish(status, step);
+  return {};
+}
+
+}  // namespace blockd

@@ -1,0 +1,115 @@
+// Executor: one block from a state and a list of commands to outcomes, deltas and roots. The one place that knows the order
+// of steps (node-and-cli spec 5.7). Live blocks, replay and rehearsal all run through it.
+//
+// It keeps no state of the chain: what it finds out about the next state lies in its overlay until the next call, and its caller
+// writes it, or not. One thread at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/chain/block_codec.hpp"
+#include "kernel/chain/chain.hpp"
+#include "kernel/chain/context.hpp"
+#include "kernel/manifest/values.hpp"
+
+namespace blockd {
+
+inline constexpr std::uint64_t kMaxBlockWrites = 64ull << 20;
+inline constexpr std::uint32_t kMigrateRowsPerBlock = 2000;
+
+struct BlockInput {
+  std::uint64_t height = 0, time_ms = 0;
+  Hash previous{};
+  std::shared_ptr<const MachineSet> machines;  // in force before the block
+  const std::vector<CommandPtr>* commands = nullptr;
+  bool producing = false;  // commands that do not fit may be left out; else they make the block invalid
+  bool collect = false;    // build steps, deltas, results and effects
+  const std::vector<FalseChecks>* trusted = nullptr;  // take signature checks from a logged block
+};
+
+struct BlockOutput {
+  std::shared_ptr<const MachineSet> machines;  // in force after the block
+  std::vector<CommandPtr> commands;            // that are in it
+  std::vector<Step> steps;                     // without deltas
+  Bytes step_bytes, delta_bytes;               // as join_block() wants them
+  Hash receipts_commitment{}, command_root{}, receipt_root{}, write_set_root{};
+  Effects effects;
+  std::vector<std::size_t> left_out, poisoned, step_of;
+  std::vector<std::string> poison_texts;
+  bool pending_work = false;
+};
+
+class Executor {
+ public:
+  using Provide = std::function<Result<Machine>(const RosterEntry&)>;
+  Executor(const Genesis& genesis, Provide provide, VerifyCache* cache);
+
+  // Executes on top of `base`. Errors: kUnavailable (a machine of the next roster is missing), kAborted (a hook was poisoned: the block
+  // must be dropped), kInvalid (not producing, and a command may not be in this block), kIo and kCorrupt of the store.
+  Status execute(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output);
+  // Block 0 on an empty state.
+  Status execute_genesis(const KvReader& base, std::shared_ptr<const MachineSet> machines, BlockOutput* output);
+  // Changed rows of the last block, by (namespace, key). Borrowed until the next call.
+  const std::vector<Overlay::Change>& changes() const { return changes_; }
+
+  // The set for a roster. Errors: kUnavailable (a library is missing), kInvalid (the plugins do not fit together).
+  Result<std::shared_ptr<const MachineSet>> resolve(const std::vector<RosterEntry>& roster, std::uint64_t height) const;
+
+ private:
+  struct Switch {
+    RosterEntry entry;
+    std::uint64_t first_height = 0;
+    bool removed = false;
+  };
+
+  Status begin_block(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output);
+  Status roster_steps();
+  Status switch_plugin(const Switch& change);
+  Status apply_switch(const Switch& change, std::vector<RosterEntry> roster, Status* refused);
+  Status write_param_defaults(const Manifest& manifest);
+  Status write_genesis_params();
+  Status load_params();
+  Status migrate_steps();
+  Status migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor, Step* step);
+  Status command_steps();
+  Status one_command(std::size_t input_index);
+  bool fits(const Command& command, std::string* why) const;
+  Status hook_steps();
+  Status hook(StepKind kind, const BoundMachine& machine);
+  Status find_commitment();
+  void keep_step(Step&& step, const Hash* command_id);
+  void scope_block(std::shared_ptr<const MachineSet> machines);
+  const std::vector<std::uint32_t>* trusted(StepKind kind, std::string_view plugin, std::uint32_t command) const;
+  Result<std::vector<std::pair<std::string, std::string>>> rows_below(BytesView prefix) const;
+  Status put_row(std::string key, BytesView value) { return overlay_.put(key, value); }
+
+  const Genesis& genesis_;
+  Provide provide_;
+  VerifyCache* cache_;
+  Overlay overlay_;
+  StepRun run_;
+  ValueArena arena_;
+  std::vector<tb_value> values_;
+  std::vector<Overlay::Change> changes_, step_changes_;
+  std::vector<Hash> receipts_;
+  MerkleBuilder command_tree_;
+  std::string scratch_;
+  const BlockInput* in_ = nullptr;
+  BlockOutput* out_ = nullptr;
+  std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0;
+  Hash seed_{};
+};
+
+// One command on `run`: decodes its params, sets its caller, executes. Shared by blocks and dry runs. A poisoned run leaves `*step`
+// unfinished. Errors: of the store.
+Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values, const MachineSet& machines,
+                   const Command& command, std::uint32_t index, const std::vector<std::uint32_t>* trusted, Step* step);
+
+Hash block_seed(const Hash& previous, std::uint64_t height);
+// Commitment of a block when no plugin of the roster provides receipts/1 (receipts spec 6.4).
+extern const Hash kNoReceipts;
+
+}  // namespace blockd

@@ -1,0 +1,248 @@
+#include "kernel/chain/machine_set.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "kernel/base/blake3.hpp"
+#include "kernel/base/hex.hpp"
+#include "kernel/base/json.hpp"
+
+namespace blockd {
+namespace {
+
+Status clash(std::string_view what, std::string_view name, std::string_view a, std::string_view b) {
+  return Status(Code::kInvalid,
+                "plugins " + std::string(a) + " and " + std::string(b) + " both have the " + std::string(what) + " '" +
+                    std::string(name) + "'",
+                "leave one of them out, or use versions that fit together");
+}
+
+// Adds `name` of `owner`, unless another plugin has it already.
+Status claim(std::map<std::string, std::string>& owners, std::string_view what, const std::string& name,
+             const std::string& owner) {
+  auto [it, fresh] = owners.emplace(name, owner);
+  if (fresh) return {};
+  return clash(what, name, it->second, owner);
+}
+
+Status check_clashes(const std::vector<BoundMachine>& machines) {
+  std::map<std::string, std::string> methods, events, escrows, params, services;
+  for (const BoundMachine& m : machines) {
+    const Manifest& manifest = *m.machine.manifest;
+    for (const MethodSpec& method : manifest.methods) {
+      TB_TRY(claim(methods, "method", method.name, manifest.id));
+      for (const std::string& alias : method.aliases) TB_TRY(claim(methods, "method", alias, manifest.id));
+    }
+    for (const EventSpec& event : manifest.events) TB_TRY(claim(events, "event", event.topic, manifest.id));
+    for (const std::string& prefix : manifest.escrow_prefixes) {
+      TB_TRY(claim(escrows, "escrow prefix", prefix, manifest.id));
+    }
+    for (const ParamSpec& param : manifest.params) TB_TRY(claim(params, "parameter", param.key, manifest.id));
+    for (const ServiceProvided& service : manifest.provides) {
+      TB_TRY(claim(services, "service", service.name, manifest.id));
+    }
+  }
+  return {};
+}
+
+using Entries = std::vector<std::pair<RosterEntry, Machine>>;
+
+// Providers stand before those who need them; among the free ones the smallest id comes first.
+Result<std::vector<std::size_t>> sort_by_services(const Entries& entries) {
+  std::map<std::string, std::size_t> providers;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    for (const ServiceProvided& service : entries[i].second.manifest->provides) providers.emplace(service.name, i);
+  }
+  std::vector<std::set<std::size_t>> users(entries.size());
+  std::vector<std::size_t> missing(entries.size(), 0);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    for (const ServiceRequired& need : entries[i].second.manifest->requires_) {
+      auto provider = providers.find(need.name);
+      if (provider == providers.end()) {
+        if (need.optional) continue;
+        return Status(Code::kInvalid,
+                      "plugin " + entries[i].first.id + " requires the service " + need.name + ", which no plugin provides",
+                      "add the plugin that provides " + need.name);
+      }
+      if (users[provider->second].insert(i).second) ++missing[i];
+    }
+  }
+  std::set<std::pair<std::string, std::size_t>> ready;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (missing[i] == 0) ready.emplace(entries[i].first.id, i);
+  }
+  std::vector<std::size_t> order;
+  while (!ready.empty()) {
+    std::size_t i = ready.begin()->second;
+    ready.erase(ready.begin());
+    order.push_back(i);
+    for (std::size_t user : users[i]) {
+      if (--missing[user] == 0) ready.emplace(entries[user].first.id, user);
+    }
+  }
+  if (order.size() == entries.size()) return order;
+  std::string circle;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (missing[i] != 0) circle += (circle.empty() ? "" : ", ") + entries[i].first.id;
+  }
+  return Status(Code::kInvalid, "plugins " + circle + " require each other's services in a circle");
+}
+
+Status check_machine(const RosterEntry& entry, const Machine& machine) {
+  if (machine.manifest == nullptr || machine.table == nullptr) {
+    return Status(Code::kInvalid, "plugin " + entry.id + " has no machine");
+  }
+  const tb_machine& t = *machine.table;
+  if (t.size < sizeof(tb_machine)) return Status(Code::kInvalid, "plugin " + entry.id + ": its machine table is too short");
+  if (machine.manifest->id != entry.id) {
+    return Status(Code::kInvalid, "plugin " + machine.manifest->id + " was found for the roster entry " + entry.id);
+  }
+  if (entry.sm < t.sm_min || entry.sm > t.sm) {
+    return Status(Code::kInvalid, "plugin " + entry.id + " implements sm " + std::to_string(t.sm_min) + ".." +
+                                      std::to_string(t.sm) + ", the roster says " + std::to_string(entry.sm));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view roster_status_name(RosterStatus status) {
+  return status == RosterStatus::kActive ? "active" : "suspended";
+}
+
+std::string roster_row(const RosterEntry& entry) {
+  std::string out = "{\"consensus_hash\":\"" + to_hex(entry.consensus_hash) + "\",\"id\":";
+  append_json_string(out, entry.id);
+  out.append(",\"schema\":").append(std::to_string(entry.schema));
+  out.append(",\"since\":").append(std::to_string(entry.since));
+  out.append(",\"sm\":").append(std::to_string(entry.sm));
+  out.append(",\"status\":\"").append(roster_status_name(entry.status)).append("\"}");
+  return out;
+}
+
+Result<RosterEntry> parse_roster_row(std::string_view row) {
+  Status damaged(Code::kCorrupt, "a roster row of the state cannot be read");
+  Result<json::value> value = parse_json(row);
+  const json::object* object = value.ok() ? value->if_object() : nullptr;
+  if (object == nullptr) return damaged;
+  RosterEntry entry;
+  auto text = [object](std::string_view member) -> std::string {
+    const json::value* v = object->if_contains(member);
+    return v != nullptr && v->is_string() ? std::string(v->get_string()) : std::string();
+  };
+  auto number = [object](std::string_view member) -> std::uint64_t {
+    const json::value* v = object->if_contains(member);
+    if (v == nullptr) return 0;
+    if (const auto* i = v->if_int64()) return static_cast<std::uint64_t>(*i);
+    const auto* u = v->if_uint64();
+    return u == nullptr ? 0 : *u;
+  };
+  entry.id = text("id");
+  entry.sm = static_cast<std::uint32_t>(number("sm"));
+  entry.schema = static_cast<std::uint32_t>(number("schema"));
+  entry.since = number("since");
+  entry.status = text("status") == "active" ? RosterStatus::kActive : RosterStatus::kSuspended;
+  Result<Hash> hash = array_from_hex<32>(text("consensus_hash"));
+  if (!hash.ok() || entry.id.empty()) return damaged;
+  entry.consensus_hash = *hash;
+  return entry;
+}
+
+Hash roster_hash_of(std::uint32_t kernel_sm, const std::vector<RosterEntry>& ascending) {
+  std::string text = "{\"kernel\":" + std::to_string(kernel_sm) + ",\"plugins\":[";
+  for (const RosterEntry& entry : ascending) {
+    if (text.back() != '[') text.push_back(',');
+    text.append(roster_row(entry));
+  }
+  text.append("]}");
+  return blake3({BytesView("tb/roster/v1"), text});
+}
+
+Result<std::shared_ptr<const MachineSet>> MachineSet::build(Entries machines, std::uint32_t kernel_sm) {
+  auto set = std::make_shared<MachineSet>();
+  Entries active;
+  std::sort(machines.begin(), machines.end(), [](const auto& a, const auto& b) { return a.first.id < b.first.id; });
+  for (auto& [entry, machine] : machines) {
+    set->roster_.push_back(entry);
+    if (entry.status != RosterStatus::kActive) continue;
+    TB_TRY(check_machine(entry, machine));
+    active.emplace_back(entry, std::move(machine));
+  }
+  set->roster_hash_ = roster_hash_of(kernel_sm, set->roster_);
+  Result<std::vector<std::size_t>> order = sort_by_services(active);
+  if (!order.ok()) return order.status();
+
+  RosterEntry own;
+  own.id = "chain";
+  own.sm = kernel_sm;
+  own.schema = 1;
+  set->machines_.push_back(BoundMachine{chain_machine(), own, 0, {}});
+  for (std::size_t i : *order) {
+    set->machines_.push_back(BoundMachine{std::move(active[i].second), active[i].first,
+                                          static_cast<std::uint32_t>(set->machines_.size()), {}});
+  }
+  TB_TRY(check_clashes(set->machines_));
+  for (BoundMachine& m : set->machines_) {
+    const Manifest& manifest = *m.machine.manifest;
+    m.slots = set->bind(manifest);
+    for (std::size_t i = 0; i < m.slots.size(); ++i) {
+      const std::vector<std::uint32_t>& functions = m.slots[i].functions;
+      auto bad = std::find(functions.begin(), functions.end(), ~0u);
+      if (bad == functions.end()) continue;
+      const BoundMachine& provider = set->machines_[static_cast<std::size_t>(m.slots[i].provider)];
+      return Status(Code::kInvalid, "plugin " + manifest.id + " calls " + manifest.requires_[i].name + " function '" +
+                                        manifest.requires_[i].functions[static_cast<std::size_t>(bad - functions.begin())] +
+                                        "', which plugin " + provider.roster.id + " does not have");
+    }
+    for (std::uint32_t i = 0; i < manifest.methods.size(); ++i) {
+      if (manifest.methods[i].kind != MethodKind::kCommand) continue;
+      set->commands_.emplace(manifest.methods[i].name, std::pair(m.index, i));
+      for (const std::string& alias : manifest.methods[i].aliases) set->commands_.emplace(alias, std::pair(m.index, i));
+    }
+  }
+  return std::shared_ptr<const MachineSet>(std::move(set));
+}
+
+std::vector<BoundMachine::Slot> MachineSet::bind(const Manifest& manifest) const {
+  std::vector<BoundMachine::Slot> slots;
+  for (const ServiceRequired& need : manifest.requires_) {
+    BoundMachine::Slot& slot = slots.emplace_back();
+    const BoundMachine* provider = provider_of(need.name);
+    if (provider == nullptr) continue;
+    slot.provider = static_cast<int>(provider->index);
+    const std::vector<ServiceProvided>& provides = provider->machine.manifest->provides;
+    while (provides[slot.service].name != need.name) ++slot.service;
+    const std::vector<ServiceFunction>& functions = provides[slot.service].functions;
+    for (const std::string& name : need.functions) {
+      auto it = std::find_if(functions.begin(), functions.end(), [&](const auto& f) { return f.name == name; });
+      slot.functions.push_back(it == functions.end() ? ~0u : static_cast<std::uint32_t>(it - functions.begin()));
+    }
+  }
+  return slots;
+}
+
+const BoundMachine* MachineSet::provider_of(std::string_view service) const {
+  for (const BoundMachine& m : machines_) {
+    for (const ServiceProvided& provided : m.machine.manifest->provides) {
+      if (provided.name == service) return &m;
+    }
+  }
+  return nullptr;
+}
+
+MachineSet::MethodRef MachineSet::find_command(std::string_view name) const {
+  auto it = commands_.find(std::string(name));
+  if (it == commands_.end()) return {};
+  const BoundMachine& m = machines_[it->second.first];
+  return {&m, &m.machine.manifest->methods[it->second.second], it->second.second};
+}
+
+const BoundMachine* MachineSet::find(std::string_view id) const {
+  for (const BoundMachine& m : machines_) {
+    if (m.roster.id == id) return &m;
+  }
+  return nullptr;
+}
+
+}  // namespace blockd

@@ -1,0 +1,370 @@
+#include "kernel/chain/overlay.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <new>
+
+namespace blockd {
+
+std::string space_prefix(std::string_view space) {
+  std::string out = "s/";
+  return out.append(space).append("/");
+}
+
+std::pair<BytesView, BytesView> split_key(BytesView full) {
+  if (full.size() < 3 || full.substr(0, 2) != "s/") return {BytesView(), full};
+  std::size_t slash = full.find('/', 2);
+  if (slash == BytesView::npos) return {BytesView(), full};
+  return {full.substr(2, slash - 2), full.substr(slash + 1)};
+}
+
+char* Arena::allocate(std::size_t n) {
+  n = (n + 7) & ~std::size_t{7};
+  while (chunk_ < chunks_.size()) {
+    if (chunks_[chunk_].size - used_ >= n) {
+      char* out = chunks_[chunk_].data.get() + used_;
+      used_ += n;
+      return out;
+    }
+    if (chunk_ + 1 < chunks_.size() && chunks_[chunk_ + 1].size < n) {
+      chunks_.resize(chunk_ + 1);  // what follows is unused and too small for this one
+    }
+    ++chunk_;
+    used_ = 0;
+  }
+  std::size_t size = std::max(n, kChunkBytes);
+  chunks_.push_back({std::make_unique_for_overwrite<char[]>(size), size});
+  used_ = n;
+  return chunks_.back().data.get();
+}
+
+BytesView Arena::copy(BytesView bytes) {
+  if (bytes.empty()) return {};
+  char* out = allocate(bytes.size());
+  std::memcpy(out, bytes.data(), bytes.size());
+  return {out, bytes.size()};
+}
+
+void Arena::rewind(Mark mark) {
+  chunk_ = mark.chunk;
+  used_ = mark.used;
+  std::size_t kept = 0;
+  for (std::size_t i = chunk_ + 1; i < chunks_.size(); ++i) {
+    kept += chunks_[i].size;
+    if (kept > kKeptBytes) {
+      chunks_.resize(i);
+      break;
+    }
+  }
+}
+
+void Overlay::reset(const KvReader* base, RowCache* cache) {
+  base_ = base;
+  cache_ = cache;
+  if (count_ != 0) std::fill(table_.begin(), table_.end(), nullptr);
+  if (table_.size() > (1u << 16)) table_.clear();
+  count_ = 0;
+  undo_.clear();
+  touched_.clear();
+  indexes_.clear();
+  step_ = 1;
+  ++shape_;
+  arena_.rewind({});
+}
+
+Overlay::Entry* Overlay::lookup(BytesView key, std::uint64_t hash) const {
+  if (count_ == 0) return nullptr;
+  std::size_t mask = table_.size() - 1;
+  for (std::size_t i = hash & mask; table_[i] != nullptr; i = (i + 1) & mask) {
+    if (table_[i]->hash == hash && table_[i]->key == key) return table_[i];
+  }
+  return nullptr;
+}
+
+void Overlay::insert(Entry* entry) {
+  if (table_.empty()) table_.resize(64);
+  if ((count_ + 1) * 2 > table_.size()) {
+    std::vector<Entry*> old(table_.size() * 2);
+    old.swap(table_);
+    std::size_t mask = table_.size() - 1;
+    for (Entry* e : old) {
+      if (e == nullptr) continue;
+      std::size_t i = e->hash & mask;
+      while (table_[i] != nullptr) i = (i + 1) & mask;
+      table_[i] = e;
+    }
+  }
+  std::size_t mask = table_.size() - 1;
+  std::size_t i = entry->hash & mask;
+  while (table_[i] != nullptr) i = (i + 1) & mask;
+  table_[i] = entry;
+  ++count_;
+  ++shape_;
+  for (auto& [prefix, index] : indexes_) {
+    if (entry->key.starts_with(prefix)) index.insert(entry);
+  }
+}
+
+void Overlay::remove(const Entry* entry) {
+  for (auto& [prefix, index] : indexes_) {
+    if (entry->key.starts_with(prefix)) index.erase(const_cast<Entry*>(entry));
+  }
+  std::size_t mask = table_.size() - 1;
+  std::size_t hole = entry->hash & mask;
+  while (table_[hole] != entry) hole = (hole + 1) & mask;
+  table_[hole] = nullptr;
+  for (std::size_t i = (hole + 1) & mask; table_[i] != nullptr; i = (i + 1) & mask) {
+    std::size_t home = table_[i]->hash & mask;
+    if (((i - home) & mask) >= ((i - hole) & mask)) {
+      table_[hole] = table_[i];
+      table_[i] = nullptr;
+      hole = i;
+    }
+  }
+  --count_;
+  ++shape_;
+}
+
+Overlay::Value Overlay::keep(std::optional<BytesView> value) {
+  if (!value) return {};
+  BytesView copy = arena_.copy(*value);
+  return {copy.data(), static_cast<std::uint32_t>(copy.size()), true};
+}
+
+Status Overlay::read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value) const {
+  std::uint64_t hash = cache_ == nullptr ? 0 : key_hash(key);
+  if (cache_ != nullptr && cache_->find(key, hash, value)) return {};
+  std::optional<Bytes> row;
+  TB_TRY(base_->get(key, &row));
+  if (row) {
+    *scratch = *std::move(row);
+    *value = BytesView(*scratch);
+  } else {
+    value->reset();
+  }
+  if (cache_ != nullptr) cache_->put(key, hash, *value);
+  return {};
+}
+
+Status Overlay::find(BytesView key, std::string* scratch, std::optional<BytesView>* value) {
+  if (count_ != 0) {
+    if (const Entry* entry = lookup(key, key_hash(key))) {
+      *value = entry->now.view();
+      return {};
+    }
+  }
+  return read_base(key, scratch, value);
+}
+
+Status Overlay::change(BytesView key, std::optional<BytesView> value) {
+  std::uint64_t hash = key_hash(key);
+  Entry* entry = lookup(key, hash);
+  bool created = entry == nullptr;
+  if (created) {
+    std::string scratch;
+    std::optional<BytesView> base;
+    TB_TRY(read_base(key, &scratch, &base));
+    entry = new (arena_.allocate(sizeof(Entry))) Entry;
+    entry->hash = hash;
+    entry->key = arena_.copy(key);
+    entry->base = entry->before_step = entry->now = keep(base);
+    insert(entry);
+  }
+  undo_.push_back({entry, entry->before_step, entry->now, entry->step, created});
+  if (entry->step != step_) {
+    entry->step = step_;
+    entry->before_step = entry->now;
+    touched_.push_back(entry);
+  }
+  entry->now = keep(value);
+  return {};
+}
+
+void Overlay::rollback(const Savepoint& to) {
+  TB_ASSERT(to.undo <= undo_.size() && to.touched <= touched_.size());
+  while (undo_.size() > to.undo) {
+    const Undo& undo = undo_.back();
+    if (undo.created) {
+      remove(undo.entry);
+    } else {
+      undo.entry->before_step = undo.before_step;
+      undo.entry->now = undo.now;
+      undo.entry->step = undo.step;
+    }
+    undo_.pop_back();
+  }
+  touched_.resize(to.touched);
+  arena_.rewind(to.arena);
+}
+
+void Overlay::begin_step() {
+  ++step_;
+  touched_.clear();
+  undo_.clear();
+}
+
+void Overlay::step_changes(std::vector<Change>* out) const {
+  out->clear();
+  for (const Entry* entry : touched_) {
+    Change change{entry->key, entry->before_step.view(), entry->now.view()};
+    if (change.before != change.after) out->push_back(change);
+  }
+}
+
+void Overlay::net_changes(std::vector<Change>* out) const {
+  out->clear();
+  for (const Entry* entry : table_) {
+    if (entry == nullptr) continue;
+    Change change{entry->key, entry->base.view(), entry->now.view()};
+    if (change.before != change.after) out->push_back(change);
+  }
+  // By (namespace, key): not the order of the full keys, where "a-b/" sorts before "a/".
+  std::sort(out->begin(), out->end(),
+            [](const Change& a, const Change& b) { return split_key(a.key) < split_key(b.key); });
+}
+
+Status Overlay::get(BytesView key, std::optional<Bytes>* value) const {
+  if (const Entry* entry = count_ == 0 ? nullptr : lookup(key, key_hash(key))) {
+    value->reset();
+    if (entry->now.present) value->emplace(entry->now.data, entry->now.size);
+    return {};
+  }
+  std::string scratch;
+  std::optional<BytesView> row;
+  TB_TRY(read_base(key, &scratch, &row));
+  value->reset();
+  if (row) value->emplace(*row);
+  return {};
+}
+
+Overlay::Index& Overlay::index_of(BytesView key) const {
+  std::size_t slash = key.size() < 2 ? BytesView::npos : key.find('/', 2);
+  BytesView prefix = slash == BytesView::npos ? key : key.substr(0, slash + 1);
+  for (auto& [name, index] : indexes_) {
+    if (name == prefix) return index;
+  }
+  Index& index = indexes_.emplace_back(std::string(prefix), Index()).second;
+  for (Entry* entry : table_) {
+    if (entry != nullptr && entry->key.starts_with(prefix)) index.insert(entry);
+  }
+  return index;
+}
+
+// The next changed key in the direction of a scan. A visitor may add or take back entries, so the position is looked
+// up again whenever the shape of the overlay has changed.
+class Overlay::Cursor {
+ public:
+  Cursor(const Overlay& overlay, BytesView prefix, BytesView bound, bool back)
+      : overlay_(overlay), prefix_(prefix), last_(bound), started_(!bound.empty()), back_(back) {}
+
+  const Entry* peek() {
+    if (overlay_.count_ == 0) return nullptr;
+    if (shape_ != overlay_.shape_) {
+      Index& index = overlay_.index_of(prefix_);
+      shape_ = overlay_.shape_;
+      entry_ = back_ ? seek_back(index) : seek(index);
+    }
+    return entry_;
+  }
+  // Everything up to `key` has been delivered.
+  void pass(BytesView key) {
+    last_.assign(key);
+    started_ = true;
+    if (shape_ == overlay_.shape_ && (entry_ == nullptr || entry_->key != key)) return;
+    shape_ = kUnknown;
+  }
+
+ private:
+  static constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
+
+  const Entry* seek(Index& index) const {
+    auto it = started_ && BytesView(last_) >= prefix_ ? index.upper_bound(BytesView(last_)) : index.lower_bound(prefix_);
+    return it != index.end() && (*it)->key.starts_with(prefix_) ? *it : nullptr;
+  }
+  const Entry* seek_back(Index& index) const {
+    auto it = index.end();
+    if (started_) {
+      it = index.lower_bound(BytesView(last_));
+    } else {
+      std::string end(prefix_);
+      while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
+      if (!end.empty()) {
+        end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+        it = index.lower_bound(BytesView(end));
+      }
+    }
+    // Rows above the prefix may stand between (`before` may lie behind them).
+    while (it != index.begin()) {
+      --it;
+      if ((*it)->key.starts_with(prefix_)) return *it;
+      if (BytesView((*it)->key) < prefix_) return nullptr;
+    }
+    return nullptr;
+  }
+
+  const Overlay& overlay_;
+  BytesView prefix_;
+  std::string last_;
+  bool started_, back_;
+  std::uint64_t shape_ = kUnknown;
+  const Entry* entry_ = nullptr;
+};
+
+namespace {
+constexpr std::size_t kAllRows = std::numeric_limits<std::size_t>::max();
+}
+
+Status Overlay::scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const {
+  if (limit == 0) return {};
+  Cursor cursor(*this, prefix, after, false);
+  std::size_t given = 0;
+  bool stopped = false;
+  // Delivers changed rows in front of `until` (all when null). False: the visitor has had enough.
+  auto drain = [&](const BytesView* until) {
+    for (const Entry* e = cursor.peek(); e != nullptr && (until == nullptr || e->key < *until); e = cursor.peek()) {
+      std::string key(e->key);
+      if (e->now.present && (!visit(key, *e->now.view()) || ++given == limit)) return false;
+      cursor.pass(key);
+    }
+    return true;
+  };
+  Status status = base_->scan(prefix, after, kAllRows, [&](BytesView key, BytesView value) {
+    stopped = !drain(&key);
+    if (stopped) return false;
+    const Entry* same = cursor.peek();
+    if (same != nullptr && same->key == key) return true;  // drained as a changed row before the next one
+    stopped = !visit(key, value) || ++given == limit;
+    if (!stopped) cursor.pass(key);
+    return !stopped;
+  });
+  if (status.ok() && !stopped) drain(nullptr);
+  return status;
+}
+
+Status Overlay::scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const {
+  if (limit == 0) return {};
+  Cursor cursor(*this, prefix, before, true);
+  std::size_t given = 0;
+  bool stopped = false;
+  auto drain = [&](const BytesView* until) {
+    for (const Entry* e = cursor.peek(); e != nullptr && (until == nullptr || e->key > *until); e = cursor.peek()) {
+      std::string key(e->key);
+      if (e->now.present && (!visit(key, *e->now.view()) || ++given == limit)) return false;
+      cursor.pass(key);
+    }
+    return true;
+  };
+  Status status = base_->scan_back(prefix, before, kAllRows, [&](BytesView key, BytesView value) {
+    stopped = !drain(&key);
+    if (stopped) return false;
+    const Entry* same = cursor.peek();
+    if (same != nullptr && same->key == key) return true;
+    stopped = !visit(key, value) || ++given == limit;
+    if (!stopped) cursor.pass(key);
+    return !stopped;
+  });
+  if (status.ok() && !stopped) drain(nullptr);
+  return status;
+}
+
+}  // namespace blockd

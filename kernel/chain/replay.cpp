@@ -1,0 +1,292 @@
+// Executing blocks again: the audit from genesis, and the rehearsal of another build.
+#include <algorithm>
+
+#include "kernel/base/hex.hpp"
+#include "kernel/chain/chain_impl.hpp"
+#include "kernel/chain/kernel_rows.hpp"
+
+namespace blockd {
+namespace {
+
+constexpr std::uint64_t kFlushEvery = 32u << 20;  // bytes of changes that a replay gathers in front of its store
+constexpr std::size_t kShownBytes = 64;
+
+std::string shown(const std::optional<Bytes>& value) {
+  if (!value) return "absent";
+  BytesView part = BytesView(*value).substr(0, kShownBytes);
+  const bool printable = std::all_of(part.begin(), part.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  std::string out = printable ? "\"" + std::string(part) + "\"" : "0x" + to_hex(part);
+  return part.size() < value->size() ? out + "..." : out;
+}
+
+std::string shown_key(const DeltaRow& row) {
+  const bool printable = std::all_of(row.key.begin(), row.key.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  return row.space + ":" + (printable ? row.key : "0x" + to_hex(row.key));
+}
+
+std::string step_label(const Step& step) {
+  if (step.kind == StepKind::kCommand) return "command " + std::to_string(step.command);
+  return std::string(step_kind_name(step.kind)) + " of " + step.plugin;
+}
+
+std::string outcome_text(const Step& step) {
+  return std::string(outcome_name(step.outcome)) + (step.name.empty() ? "" : " (" + step.name + ")");
+}
+
+std::string row_difference(const Step& a, const Step& b) {
+  auto find = [](const Step& step, const DeltaRow& row) -> const DeltaRow* {
+    for (const DeltaRow& other : step.delta) {
+      if (other.space == row.space && other.key == row.key) return &other;
+    }
+    return nullptr;
+  };
+  for (const DeltaRow& row : a.delta) {
+    const DeltaRow* other = find(b, row);
+    if (other == nullptr) return "key " + shown_key(row) + ": logged " + shown(row.after) + ", replayed not written";
+    if (other->after != row.after) return "key " + shown_key(row) + ": logged " + shown(row.after) + ", replayed " + shown(other->after);
+  }
+  for (const DeltaRow& row : b.delta) {
+    if (find(a, row) == nullptr) return "key " + shown_key(row) + ": logged not written, replayed " + shown(row.after);
+  }
+  return {};
+}
+
+std::string list_difference(const Step& a, const Step& b) {
+  for (std::size_t i = 0; i < std::max(a.events.size(), b.events.size()); ++i) {
+    const std::string left = i < a.events.size() ? a.events[i].topic + " " + a.events[i].data : "none";
+    const std::string right = i < b.events.size() ? b.events[i].topic + " " + b.events[i].data : "none";
+    if (left != right) return "event " + std::to_string(i) + ": logged " + left + ", replayed " + right;
+  }
+  for (std::size_t i = 0; i < std::max(a.records.size(), b.records.size()); ++i) {
+    const std::string left = i < a.records.size() ? a.records[i].kind + " " + a.records[i].data : "none";
+    const std::string right = i < b.records.size() ? b.records[i].kind + " " + b.records[i].data : "none";
+    if (left != right) return "record " + std::to_string(i) + ": logged " + left + ", replayed " + right;
+  }
+  return {};
+}
+
+std::string step_difference(const Step& a, const Step& b) {
+  if (a.kind != b.kind || a.plugin != b.plugin || a.command != b.command) return "logged " + step_label(a) + ", replayed " + step_label(b);
+  if (a.outcome != b.outcome || a.code != b.code || a.name != b.name) {
+    return step_label(a) + ": logged " + outcome_text(a) + ", replayed " + outcome_text(b);
+  }
+  std::string inner = row_difference(a, b);
+  if (inner.empty()) inner = list_difference(a, b);
+  return inner.empty() ? inner : step_label(a) + ", " + inner;
+}
+
+// What `executor` has just done, in the form of a logged block.
+Result<BlockRecord> as_record(const BlockOutput& output) {
+  BlockRecord front;
+  front.header.macro.reset();
+  return decode_block(join_block(front, static_cast<std::uint32_t>(output.steps.size()), output.step_bytes, output.delta_bytes), true);
+}
+
+std::string header_difference(const Header& a, const Header& b) {
+  if (a.previous != b.previous) return "previous hash";
+  if (a.command_root != b.command_root) return "command_root";
+  if (a.roster_hash != b.roster_hash) return "roster_hash";
+  if (a.write_set_root != b.write_set_root) return "write_set_root";
+  if (a.receipt_root != b.receipt_root) return "receipt_root";
+  if (a.mmr_root != b.mmr_root) return "mmr_root";
+  if (a.validators_hash != b.validators_hash) return "validators_hash";
+  return "header";
+}
+
+}  // namespace
+
+std::string first_difference(const BlockRecord& logged, const BlockRecord& replayed) {
+  for (std::size_t i = 0; i < std::max(logged.steps.size(), replayed.steps.size()); ++i) {
+    if (i >= logged.steps.size()) return step_label(replayed.steps[i]) + ": not in the log, replayed " + outcome_text(replayed.steps[i]);
+    if (i >= replayed.steps.size()) return step_label(logged.steps[i]) + ": logged " + outcome_text(logged.steps[i]) + ", not replayed";
+    std::string text = step_difference(logged.steps[i], replayed.steps[i]);
+    if (!text.empty()) return text;
+  }
+  return {};
+}
+
+std::string ChainImpl::difference(std::uint64_t height, const Header& logged, const Header& replayed, BytesView logged_block,
+                                  Executor& executor, const KvReader& base, BlockInput input) const {
+  std::string text = "height " + std::to_string(height) + ": ";
+  Result<BlockRecord> from_log = decode_block(logged_block, true);
+  BlockOutput output;
+  input.collect = true;
+  if (from_log.ok() && executor.execute(base, nullptr, input, &output).ok()) {
+    Result<BlockRecord> again = as_record(output);
+    std::string detail = again.ok() ? first_difference(*from_log, *again) : std::string();
+    if (!detail.empty()) return "height " + std::to_string(height) + ", " + detail;
+  }
+  return text + header_difference(logged, replayed) + " differs, the steps do not";
+}
+
+ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(std::uint64_t)>& progress) const {
+  ReplayReport report;
+  const StateViewPtr head = view();
+  auto stop = [&report](std::string why) {
+    report.difference = std::move(why);
+    return report;
+  };
+  if (first_height() != 0) return stop("the log begins at height " + std::to_string(first_height()) + ": a replay needs all of it");
+  std::unique_ptr<KvStore> store = open_memory();
+  Overlay gathered;  // changes of many blocks in front of the store: a hot row is written once
+  std::uint64_t gathered_bytes = 0;
+  VerifyCache cache;
+  Executor executor(options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache);
+  auto keep = [&]() -> Status {
+    for (const Overlay::Change& change : executor.changes()) {
+      TB_TRY(change.after ? gathered.put(change.key, *change.after) : gathered.erase(change.key));
+      gathered_bytes += change.key.size() + (change.after ? change.after->size() : 0);
+    }
+    gathered.begin_step();
+    return {};
+  };
+  auto flush = [&]() -> Status {
+    std::vector<Overlay::Change> changes;
+    gathered.net_changes(&changes);
+    std::vector<KvWrite> writes;
+    for (const Overlay::Change& c : changes) writes.push_back({Bytes(c.key), c.after ? std::optional<Bytes>(*c.after) : std::nullopt});
+    TB_TRY(store->write(writes, false));
+    gathered.reset(store.get(), nullptr);
+    gathered_bytes = 0;
+    return {};
+  };
+  gathered.reset(store.get(), nullptr);
+  MmrPeaks mmr;
+  Hash previous{};
+  std::shared_ptr<const MachineSet> machines;
+  for (std::uint64_t h = 0; h <= head->height; ++h) {
+    const std::string where = "height " + std::to_string(h) + ": ";
+    Result<Bytes> block_bytes = log_->read(LogRecordType::kBlock, h);
+    if (!block_bytes.ok()) return stop(where + block_bytes.status().message());
+    Result<BlockRecord> front = decode_block_front(*block_bytes);
+    if (!front.ok()) return stop(where + front.status().message());
+    BlockInput input;
+    BlockOutput output;
+    Status status;
+    Batch batch;
+    std::vector<FalseChecks> checks;
+    if (h == 0) {
+      Result<std::shared_ptr<const MachineSet>> first = executor.resolve(options_.genesis.plugins, 0);
+      status = first.ok() ? executor.execute_genesis(gathered, *first, &output) : first.status();
+      if (status.ok() && output.write_set_root != front->header.write_set_root) return stop(where + "write_set_root of the genesis differs");
+    } else {
+      Result<Bytes> batch_bytes = log_->read(LogRecordType::kBatch, h);
+      if (!batch_bytes.ok()) return stop(where + batch_bytes.status().message());
+      Result<Batch> decoded = decode_batch(*batch_bytes);
+      if (!decoded.ok()) return stop(where + decoded.status().message());
+      batch = *std::move(decoded);
+      input.height = h;
+      input.time_ms = batch.time_ms;
+      input.previous = previous;
+      input.machines = machines;
+      input.commands = &batch.commands;
+      if (verify_signatures) {
+        for (std::size_t i = 0; i < batch.commands.size(); ++i) {
+          if (auto refusal = blockd::verify_signatures(*batch.commands[i])) return stop(where + "command " + std::to_string(i) + ": " + refusal->message);
+        }
+      } else {
+        Result<std::vector<FalseChecks>> logged = decode_false_checks(*block_bytes);
+        if (!logged.ok()) return stop(where + logged.status().message());
+        checks = *std::move(logged);
+        input.trusted = &checks;
+      }
+      status = executor.execute(gathered, nullptr, input, &output);
+    }
+    if (!status.ok()) return stop(where + status.message());
+    if (h != 0) {
+      Header header = make_header(input, output);
+      header.proposer = front->header.proposer;
+      header.mmr_root = mmr.root();
+      header.macro = front->header.macro;
+      if (header.hash() != front->header.hash()) {
+        return stop(difference(h, front->header, header, *block_bytes, executor, gathered, input));
+      }
+    }
+    previous = front->header.hash();
+    mmr.append(previous);
+    machines = output.machines;
+    report.to = h;
+    report.commands += batch.commands.size();
+    status = keep();
+    if (status.ok() && gathered_bytes >= kFlushEvery) status = flush();
+    if (!status.ok()) return stop(where + status.message());
+    if (progress != nullptr && !progress(h)) return stop("stopped at height " + std::to_string(h));
+  }
+  if (Status status = flush(); !status.ok()) return stop(status.message());
+  auto end = std::make_shared<StateView>();
+  end->state = store->snapshot();
+  Result<Hash> root = state_root(end);
+  Result<Hash> live = state_root(head);
+  if (!root.ok() || !live.ok()) return stop("the state cannot be read");
+  report.state_root = *root;
+  if (*root != *live) return stop("every block is as logged, but the state store holds another state: root " + to_hex(*live) + ", replayed " + to_hex(*root));
+  report.ok = true;
+  return report;
+}
+
+Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::uint64_t max_ms) {
+  const StateViewPtr head = view();
+  const std::string& id = candidate.manifest->id;
+  Result<std::vector<RosterEntry>> roster = read_roster(*head->state);
+  if (!roster.ok()) return roster.status();
+  Executor executor(
+      options_.genesis,
+      [&](const RosterEntry& entry) -> Result<Machine> { return entry.id == id ? Result<Machine>(candidate) : provide(entry); }, &verify_cache_);
+  Result<std::shared_ptr<const MachineSet>> machines = executor.resolve(*roster, head->height);
+  if (!machines.ok()) return machines.status();
+
+  // Back through the deltas to the state in front of the first block, as long as the roster was the same.
+  Overlay past;
+  past.reset(head->state.get(), nullptr);
+  std::vector<std::pair<Bytes, BlockRecord>> logged;  // newest first
+  for (std::uint64_t h = head->height; h > 0 && logged.size() < blocks && h > first_height(); --h) {
+    Result<Bytes> bytes = log_->read(LogRecordType::kBlock, h);
+    if (!bytes.ok()) return bytes.status();
+    Result<BlockRecord> block = decode_block(*bytes, true);
+    if (!block.ok()) return block.status();
+    if (block->header.roster_hash != (*machines)->roster_hash()) break;
+    if (std::any_of(block->steps.begin(), block->steps.end(), [](const Step& s) { return s.kind == StepKind::kRoster; })) break;
+    for (auto step = block->steps.rbegin(); step != block->steps.rend(); ++step) {
+      for (const DeltaRow& row : step->delta) {
+        Bytes key = space_prefix(row.space) + row.key;
+        TB_TRY(row.before ? past.put(key, *row.before) : past.erase(key));
+      }
+    }
+    logged.emplace_back(*std::move(bytes), *std::move(block));
+  }
+  const std::uint64_t until = options_.clock->monotonic_us() + max_ms * 1000;
+  for (auto it = logged.rbegin(); it != logged.rend(); ++it) {
+    const Header& header = it->second.header;
+    Result<Bytes> batch_bytes = log_->read(LogRecordType::kBatch, header.height);
+    if (!batch_bytes.ok()) return batch_bytes.status();
+    Result<Batch> batch = decode_batch(*batch_bytes);
+    if (!batch.ok()) return batch.status();
+    BlockInput input;
+    input.height = header.height;
+    input.time_ms = header.time_ms;
+    input.previous = header.previous;
+    input.machines = *machines;
+    input.commands = &batch->commands;
+    input.collect = true;
+    Result<std::vector<FalseChecks>> checks = decode_false_checks(it->first);
+    if (!checks.ok()) return checks.status();
+    input.trusted = &*checks;
+    BlockOutput output;
+    TB_TRY(executor.execute(past, nullptr, input, &output).in("rehearsal"));
+    Result<BlockRecord> again = as_record(output);
+    if (!again.ok()) return again.status();
+    std::string text = first_difference(it->second, *again);
+    if (text.empty() && output.receipts_commitment != it->second.receipts_commitment) text = "the commitment to its receipts differs";
+    if (!text.empty()) {
+      return Status(Code::kInvalid, "rehearsal of " + id + ": height " + std::to_string(header.height) + ", " + text,
+                    "a build that computes anything else needs a higher sm: use `contract-cli plugin upgrade`");
+    }
+    for (const Overlay::Change& change : executor.changes()) {
+      TB_TRY(change.after ? past.put(change.key, *change.after) : past.erase(change.key));
+    }
+    if (options_.clock->monotonic_us() > until) break;
+  }
+  return {};
+}
+
+}  // namespace blockd
