@@ -136,8 +136,9 @@ struct RoleSpec {
   std::string token_env, token_config;     // credentials that grant it
   std::string key = "operator";            // the node key that signs unsigned calls admitted by it: operator, admin or oracle
 };
+// Methods of a rate class share a token bucket per client address; its rate is the value of config key `config` (unset: no bucket).
 struct RateClassSpec {
-  std::string name, env;
+  std::string name, config;
 };
 struct HttpRoute {
   std::string method, path, listener = "rpc", role = "open", summary;  // "/meter/:id/reading"
@@ -171,6 +172,10 @@ struct Manifest {
   std::vector<ConfigSpec> config;
   std::vector<RoleSpec> roles;
   std::vector<RateClassSpec> rate_classes;
+  // What callers without the role, or above a limit, are told; code 0: the node's own errors. A plugin with `unauthorized` and
+  // configured tokens for its roles demands one of them for every method.
+  ErrorSpec unauthorized, rate_limited;
+  std::string window_config;                     // config key: requests per second and client address in a sliding window
   std::vector<HttpRoute> http;
   std::vector<TimerSpec> timers;
   std::vector<AlertSpec> alerts;

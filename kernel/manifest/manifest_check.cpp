@@ -387,18 +387,22 @@ void check_roles(const Manifest& manifest, const Place& root) {
     const Place here = root.entry("roles", i, role.name);
     here.require(names::is_topic(role.name) && kBuiltin.count(role.name) == 0,
                  "the name of a role of its own is expected");
-    here.require(kWithin.count(role.within) > 0, "within: expected operator or admin");
+    const bool own = std::any_of(manifest.roles.begin(), manifest.roles.end(),
+                                 [&](const RoleSpec& other) { return other.name == role.within && other.name != role.name; });
+    here.require(kWithin.count(role.within) > 0 || own, "within: expected operator, admin or another role of this manifest");
     here.require(kKeys.count(role.key) > 0, "key: expected operator, admin or oracle");
-    here.require(role.token_env.empty() || names::is_env(role.token_env),
-                 "token_env is not made of capitals, digits and '_'");
+    for (std::string_view rest = role.token_env; !rest.empty();) {
+      const std::size_t comma = rest.find(',');
+      here.require(names::is_env(rest.substr(0, comma)), "token_env: variables of capitals, digits and '_', separated by commas");
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
     roles.add(here, role.name, role.name);
   }
   for (std::size_t i = 0; i < manifest.rate_classes.size(); ++i) {
     const RateClassSpec& rate = manifest.rate_classes[i];
     const Place here = root.entry("rate_classes", i, rate.name);
     here.require(names::is_topic(rate.name), "a name is made of letters, digits, '_', '-' and '.'");
-    here.require(rate.env.empty() || names::is_env(rate.env),
-                 "env is not made of capitals, digits and '_'");
+    here.require(rate.config.empty() || names::is_key(rate.config), "config is no config key");
     classes.add(here, rate.name, rate.name);
   }
 }
@@ -454,6 +458,8 @@ void check_head(const Manifest& manifest, const Place& root) {
   root.require(manifest.sm == 0 || manifest.sm_min >= 1, "sm_min must be at least 1");
   root.require(names::is_error(manifest.invalid_params_name),
                "invalid_params_name is no name of an error");
+  const std::string& window = manifest.window_config;
+  root.require(window.empty() || names::is_key(window), "window_config is no config key");
   for (const std::string& prefix : manifest.method_prefixes) {
     root.require(names::is_method(prefix),
                  "method_prefixes: '" + prefix + "' is no beginning of a method's name");

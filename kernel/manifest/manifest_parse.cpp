@@ -116,7 +116,7 @@ void read_role(ObjectReader& in, RoleSpec* out) {
 
 void read_rate_class(ObjectReader& in, RateClassSpec* out) {
   in.text("name", &out->name, true);
-  in.text("env", &out->env);
+  in.text("config", &out->config);
 }
 
 void read_route(ObjectReader& in, HttpRoute* out) {
@@ -226,6 +226,9 @@ void read_manifest(ObjectReader& in, Manifest* out) {
   in.list("config", &out->config, read_config);
   in.list("roles", &out->roles, read_role, 256);
   in.list("rate_classes", &out->rate_classes, read_rate_class, 256);
+  in.object("unauthorized", [&](ObjectReader& entry) { read_error(entry, &out->unauthorized); });
+  in.object("rate_limited", [&](ObjectReader& entry) { read_error(entry, &out->rate_limited); });
+  in.text("window_config", &out->window_config);
   in.list("http", &out->http, read_route);
   in.list("timers", &out->timers, read_timer, 256);
   in.list("alerts", &out->alerts, read_alert);

@@ -178,7 +178,7 @@ TEST(Manifest, each_rule_is_held) {
        [](auto& m) { first(m, "provides")["name"] = "counter/x"; }},
       {"the name of a role of its own is expected",
        [](auto& m) { first(m, "roles")["name"] = "admin"; }},
-      {"within: expected operator or admin", [](auto& m) { first(m, "roles")["within"] = "open"; }},
+      {"within: expected operator, admin or", [](auto& m) { first(m, "roles")["within"] = "open"; }},
       {"expected a path such as /meter/:id/reading",
        [](auto& m) { first(m, "http")["path"] = "counter"; }},
       {"interval_ms must be 10..86400000", [](auto& m) { first(m, "timers")["interval_ms"] = 1; }},
