@@ -139,6 +139,15 @@ struct Face {
     return tb::ok();
   }
   tb::Status refuse(tb::LocalCall& call, const Who&, tb::Out&) { return call.fail(kPoor, "never"); }
+  tb::Status greet(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply) {
+    if (request.path("name") == "throw") throw std::runtime_error("route");
+    if (request.path("name") == "none") {
+      reply.status(404);
+      return view.fail(kPoor, "nobody");
+    }
+    reply.json().put("hello", request.path("name"));
+    return tb::ok();
+  }
   void tick() { throw std::runtime_error("tick"); }
   tb::Host host;
 };
@@ -204,6 +213,7 @@ void describe(tb::Plugin& p) {
       .function(kTouch, "touch");
   p.provides("pay/1").function("total", &total).help("sum").error(kPoor);
   p.face<Face>().timer("tick", 1000, &Face::tick);
+  p.route("GET", "/hello/:name", &Face::greet).role("read");
   p.alert("PayStalled").expr("x > 1").for_duration("5m").severity("page").runbook("pay#stalled");
   p.panel("Pay", "Paid", "rate(paid_total[5m])").unit("ops").thresholds({1, 5});
 }
@@ -242,6 +252,7 @@ TEST(Declaration, writes_the_manifest) {
       R"("provides":[{"name":"pay/1","functions":[{"name":"total","read":true,"params":[{"name":"account","type":"string"}],)"
       R"("help":"sum","errors":[{"code":-40010,"name":"Poor"}]}]}],)"
       R"("timers":[{"name":"tick","interval_ms":1000}],)"
+      R"("http":[{"method":"GET","path":"/hello/:name","role":"read"}],)"
       R"("alerts":[{"name":"PayStalled","expr":"x > 1","for":"5m","severity":"page","runbook":"pay#stalled"}],)"
       R"j("panels":[{"row":"Pay","title":"Paid","expr":"rate(paid_total[5m])","unit":"ops","thresholds":[1,5]}]})j");
 }
@@ -462,6 +473,33 @@ TEST_F(Dispatch, runs_queries_and_locals_on_the_face) {
   face.on_timer(instance, 0);
   EXPECT_EQ(host.logged, "tick");
   face.destroy(instance);
+}
+
+// What route 0 answers to /hello/<name>: "status body".
+std::string hello(void* instance, fakes::Step& step, std::string_view name) {
+  const tb_value path = named("name", fakes::text(name));
+  tb_http_request request{};
+  request.size = sizeof(request);
+  request.path = &path;
+  request.path_count = 1;
+  fakes::TextOut body;
+  tb_http_reply reply{};
+  reply.size = sizeof(reply);
+  reply.status = 200;
+  reply.json = body.out();
+  const tb_status status = library().face->http(instance, step.read_only(), &request, &reply);
+  return std::to_string(status) + " " + std::to_string(reply.status) + " " + body.text();
+}
+
+TEST_F(Dispatch, answers_routes_and_their_failures) {
+  LoggingHost host;
+  void* instance = nullptr;
+  ASSERT_EQ(library().face->create(&host, &instance), TB_OK);
+  EXPECT_EQ(hello(instance, step, "ada"), "0 200 hello:'ada'");
+  EXPECT_EQ(hello(instance, step, "none"), "-1 404 code:-40010,name:'Poor',text:'nobody'");
+  EXPECT_EQ(hello(instance, step, "throw"),
+            "-1 500 code:-32603,name:'internal_plugin_error',text:'route'");
+  library().face->destroy(instance);
 }
 
 }  // namespace

@@ -242,11 +242,12 @@ class Library {
                         tb_http_reply* reply) {
     const auto& routes = handlers().face.routes;
     if (request->route >= routes.size()) return TB_E_UNSUPPORTED;
-    View view(raw);
+    View view(raw, reply->json);  // fail() in a route writes {code, name, text} as the body
     HttpReply answer(reply);
     const tb_status status = guarded(view, [&] {
       return routes[request->route](at(instance).face, view, HttpRequest(request), answer);
     });
+    if (status == TB_FAILED && (reply->status == 0 || reply->status == 200)) reply->status = 500;
     return status;
   }
   static void on_config(void* instance) {

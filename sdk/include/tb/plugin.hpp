@@ -17,6 +17,8 @@
 //   query     Status(View&, const P&, Out&)                       free or member of the face
 //   local     Status(LocalCall&, const P&, Out&)                  free or member of the face
 //   function  Status(Ctx& | View&, std::string_view caller, const P&, Out&)   View: of kind "read"
+//   route     Status(View&, const HttpRequest&, HttpReply&)       fail() writes the error as body,
+//                                                                 with status 500 unless one is set
 #pragma once
 
 #include <list>
