@@ -1,0 +1,339 @@
+// From a JSON-RPC text to a checked call (the numbered list of node-and-cli spec 5.2), and the run of queries.
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+
+#include "kernel/rpc/rpc_impl.hpp"
+
+namespace blockd {
+namespace {
+
+constexpr std::uint32_t kInlineCostUs = 150;   // a query that takes less on average is answered on the io thread
+constexpr std::uint32_t kHeightPollMs = 5;
+
+std::string id_text(const json::value* id) {
+  if (!id) return {};
+  if (id->is_int64() || id->is_uint64() || id->is_string() || id->is_null()) return json::serialize(*id);
+  return {};
+}
+
+}  // namespace
+
+const tb_value& Call::param(std::string_view name) const {
+  static const tb_value kNone{};
+  const std::vector<Field>& fields = spec().params;
+  for (std::size_t i = 0; i < fields.size() && i < values.size(); ++i) {
+    if (fields[i].name == name) return values[i];
+  }
+  return kNone;
+}
+std::string Call::text(std::string_view name) const {
+  const tb_value& v = param(name);
+  return v.type == TB_TYPE_STR || v.type == TB_TYPE_BYTES ? Bytes(to_view(v.str)) : std::string();
+}
+std::uint64_t Call::number(std::string_view name, std::uint64_t otherwise) const {
+  const tb_value& v = param(name);
+  return v.type == TB_TYPE_U64 || v.type == TB_TYPE_I64 ? v.num : otherwise;
+}
+bool Call::flag(std::string_view name) const {
+  const tb_value& v = param(name);
+  return v.type == TB_TYPE_BOOL && v.num != 0;
+}
+
+std::shared_ptr<const Plans> RpcImpl::plans() {
+  GenerationPtr generation = parts_.host->generation();
+  std::lock_guard lock(plans_mutex_);
+  if (plans_ && plans_->generation == generation) return plans_;
+  auto next = std::make_shared<Plans>();
+  next->generation = generation;
+  for (const auto& [name, entry] : generation->methods) {
+    auto plan = std::make_unique<Plan>();
+    plan->entry = entry;
+    plan->latency = metrics_.latency->histogram({std::string_view(entry.manifest->id)});
+    if (!entry.plugin) plan->kernel = kernel_method(entry.spec->name);
+    next->by_name.emplace(name, std::move(plan));
+  }
+  plans_ = next;
+  return next;
+}
+
+void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller caller, std::shared_ptr<const Credentials> credentials,
+                          std::string owned_body, std::string_view body, Done reply) {
+  auto message = std::make_shared<Message>();
+  message->request = std::move(request);
+  message->caller = std::move(caller);
+  message->credentials = std::move(credentials);
+  message->owned_body = std::move(owned_body);
+  message->body = message->owned_body.empty() ? body : std::string_view(message->owned_body);
+  Result<json::value> parsed = parse_json(message->body);
+  if (!parsed.ok()) {
+    reply(error_text("null", rpc_error(-32700, "parse_error", parsed.status().message())), 200);
+    return;
+  }
+  message->root = *std::move(parsed);
+  const json::array* batch = message->root.if_array();
+  if (!batch) {
+    dispatch(message, message->root, std::move(reply));
+    return;
+  }
+  const std::uint64_t max_batch = parts_.config()->u64("rpc.max_batch");
+  if (batch->empty() || batch->size() > max_batch) {
+    reply(error_text("null", rpc_error(-32600, "invalid_request", batch->empty() ? "an empty batch" : "a batch of " + std::to_string(batch->size()) +
+                                                                                                         " calls; at most " + std::to_string(max_batch))), 200);
+    return;
+  }
+  message->in_batch = true;
+  struct Gather {
+    std::mutex mutex;
+    std::vector<std::string> texts;
+    std::size_t open = 0;
+    Done reply;
+  };
+  auto gather = std::make_shared<Gather>();
+  gather->texts.resize(batch->size());
+  gather->open = batch->size();
+  gather->reply = std::move(reply);
+  for (std::size_t i = 0; i < batch->size(); ++i) {
+    dispatch(message, (*batch)[i], [gather, i](std::string text, int) {
+      std::unique_lock lock(gather->mutex);
+      gather->texts[i] = std::move(text);
+      if (--gather->open > 0) return;
+      std::string out;
+      for (const std::string& one : gather->texts) {
+        if (one.empty()) continue;
+        out.append(out.empty() ? "[" : ",").append(one);
+      }
+      if (!out.empty()) out.push_back(']');
+      lock.unlock();
+      gather->reply(std::move(out), 200);
+    });
+  }
+}
+
+void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Done done) {
+  auto call = std::make_shared<Call>();
+  call->message = message;
+  call->done = std::move(done);
+  call->started_us = parts_.clock->monotonic_us();
+  const json::object* o = element.if_object();
+  const json::value* id = o ? o->if_contains("id") : nullptr;
+  call->id = o && !id ? std::string() : id_text(id);
+  auto refuse = [&](RpcError error) {
+    if (call->id.empty() && (!o || id)) call->id = "null";
+    finish(call, std::move(error), {});
+  };
+  const json::value* version = o ? o->if_contains("jsonrpc") : nullptr;
+  const json::value* method = o ? o->if_contains("method") : nullptr;
+  const json::value* params = o ? o->if_contains("params") : nullptr;
+  if (!o || (id && call->id.empty()) || !version || !version->is_string() || version->get_string() != "2.0" || !method || !method->is_string() ||
+      (params && !params->is_object() && !params->is_array())) {
+    call->plan = nullptr;
+    return refuse(rpc_error(-32600, "invalid_request",
+                            R"(expected {"jsonrpc":"2.0","id":text, integer or null,"method":text,"params":object or array})"));
+  }
+  if (message->caller.bad_credential && !message->caller.plugin) {
+    if (message->caller.ip.size()) {
+      std::uint64_t ignored = 0;
+      limiter_.take(message->caller.ip, 10, &ignored);
+    }
+  }
+  call->params = params;
+  call->plans = plans();
+  auto found = call->plans->by_name.find(std::string_view(method->get_string()));
+  // A credential is looked at before the method, so that a stranger learns nothing of what exists here.
+  const bool guarded_method = found != call->plans->by_name.end() && message->credentials &&
+                              found->second->entry.manifest->unauthorized.code != 0 &&
+                              message->credentials->plugin_guarded(found->second->entry.manifest->id);
+  if (!message->caller.plugin && !guarded_method &&
+      (message->caller.bad_credential || (message->credentials && message->credentials->credential_required() && !message->caller.has_credential))) {
+    return refuse(rpc_error(-34000, "unauthorized", message->caller.bad_credential ? "the credential that was sent is not valid here" : "this node demands a bearer token", 401));
+  }
+  if (found == call->plans->by_name.end()) {
+    RpcError error = rpc_error(-32601, "method_not_found", "no method '" + std::string(method->get_string()) + "' here");
+    std::vector<std::string> names;
+    for (const auto& [name, plan] : call->plans->by_name) {
+      if (!plan->entry.spec->hidden) names.emplace_back(name);
+    }
+    if (auto near = nearest_name(std::string_view(method->get_string()), names)) error.data["nearest"] = *near;
+    return refuse(std::move(error));
+  }
+  call->plan = found->second.get();
+  if (auto error = check_access(*call)) return refuse(std::move(*error));
+  if (auto error = check_rates(*call)) return refuse(std::move(*error));
+  if (auto error = take_options(*call)) return refuse(std::move(*error));
+  run(std::move(call));
+}
+
+std::optional<RpcError> RpcImpl::check_access(Call& call) {
+  const Message& m = *call.message;
+  if (m.caller.plugin) return std::nullopt;
+  const MethodSpec& spec = call.spec();
+  const Manifest& manifest = call.manifest();
+  const RoleTable& roles = m.credentials->roles();
+  const bool signed_command = spec.kind == MethodKind::kCommand && call.params && call.params->is_object() &&
+                              call.params->get_object().contains("command") && call.params->get_object().contains("signatures");
+  if (manifest.unauthorized.code != 0 && m.credentials->plugin_guarded(manifest.id)) {
+    if (m.caller.bad_credential || !m.caller.may(spec.role, roles)) {
+      return rpc_error(manifest.unauthorized.code, manifest.unauthorized.name, "this method needs a token of role " + spec.role);
+    }
+    return std::nullopt;
+  }
+  // An envelope carries its own authority; a plugin's read roles matter only where tokens for them are configured.
+  if (signed_command) return std::nullopt;
+  if (spec.kind != MethodKind::kCommand && level_of(spec.role) == Level::kNone && !spec.hidden) return std::nullopt;
+  if (m.caller.may(spec.role, roles)) return std::nullopt;
+  if (spec.hidden || spec.role == "admin") return rpc_error(-32601, "method_not_found", "no method '" + spec.name + "' here");
+  RpcError error = rpc_error(-34003, "forbidden", "this method needs the role " + spec.role, 403);
+  error.data["role"] = spec.role;
+  error.data["hint"] = "send a token of that role, or call over the local socket";
+  return error;
+}
+
+std::optional<RpcError> RpcImpl::check_rates(Call& call) {
+  const Manifest& manifest = call.manifest();
+  if (manifest.rate_limited.code == 0 || call.message->caller.plugin || call.message->caller.ip.empty()) return std::nullopt;
+  const std::shared_ptr<const Config> config = parts_.config();
+  std::uint64_t wait = 0;
+  bool pass = true;
+  if (!manifest.window_config.empty() && config->schema().find(manifest.window_config)) {
+    std::uint64_t limit = config->u64(manifest.window_config);
+    if (limit == 0) limit = 50;
+    pass = limiter_.window(manifest.id, call.message->caller.ip, limit, &wait);
+  }
+  for (const RateClassSpec& c : manifest.rate_classes) {
+    if (!pass || c.name != call.spec().rate_class || c.config.empty() || !config->schema().find(c.config) || !config->has(c.config)) continue;
+    pass = limiter_.bucket(manifest.id + "." + c.name, call.message->caller.ip, config->u64(c.config), &wait);
+  }
+  if (pass) return std::nullopt;
+  RpcError error = rpc_error(manifest.rate_limited.code, manifest.rate_limited.name, "too many requests from this address");
+  error.retry_after_ms = wait;
+  return error;
+}
+
+// Takes `min_height` (queries) and `_tx` (commands) out of the params, then decodes the rest by the manifest.
+std::optional<RpcError> RpcImpl::take_options(Call& call) {
+  const bool command = call.spec().kind == MethodKind::kCommand;
+  const json::object* o = call.params ? call.params->if_object() : nullptr;
+  const std::string_view name = command ? "_tx" : "min_height";
+  if (o && o->contains(name)) {
+    const json::value& option = o->at(name);
+    if (command) {
+      if (!option.is_object()) return from_param_error({"_tx", "expected an object", {}, {}, {}, {}}, call.manifest().invalid_params_name);
+      call.tx = option.get_object();
+    } else {
+      if (!option.is_int64() || option.get_int64() < 0) {
+        return from_param_error({"min_height", "expected a height", {}, {}, {}, {}}, call.manifest().invalid_params_name);
+      }
+      call.min_height = static_cast<std::uint64_t>(option.get_int64());
+    }
+    json::object rest = *o;
+    rest.erase(name);
+    call.own_params = std::move(rest);
+    call.params = &call.own_params;
+    o = &call.own_params.get_object();
+  }
+  if (command && o && o->contains("command") && o->contains("signatures")) return std::nullopt;  // an envelope
+  static const json::value kNoParams = nullptr;
+  if (auto error = decode_params(call.spec().params, call.params ? *call.params : kNoParams, call.arena, &call.values)) {
+    return from_param_error(*error, call.manifest().invalid_params_name);
+  }
+  return std::nullopt;
+}
+
+void RpcImpl::run(CallPtr call) {
+  if (call->spec().kind == MethodKind::kCommand) {
+    if (stopping_.load()) return finish(call, rpc_error(-34004, "not_ready", "the node is stopping"), {});
+    if (call->message->caller.plugin) return run_command(std::move(call));
+    if (!parts_.workers->submit([this, call] { run_command(call); })) {
+      RpcError error = rpc_error(-34005, "busy", "every worker is busy and the queue is full", 503);
+      error.retry_after_ms = 1000;
+      finish(call, std::move(error), {});
+    }
+    return;
+  }
+  if (call->min_height > 0) {
+    const StateViewPtr view = parts_.chain->view();
+    if (view->height < call->min_height) return wait_for_height(std::move(call));
+  }
+  const bool quick = call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
+  if (quick || call->message->caller.plugin) return run_query(std::move(call));
+  if (!parts_.workers->submit([this, call] { run_query(call); })) {
+    RpcError error = rpc_error(-34005, "busy", "every worker is busy and the queue is full", 503);
+    error.retry_after_ms = 1000;
+    finish(call, std::move(error), {});
+  }
+}
+
+void RpcImpl::wait_for_height(CallPtr call) {
+  const StateViewPtr view = parts_.chain->view();
+  if (view->height >= call->min_height) {
+    call->min_height = 0;
+    return run(std::move(call));
+  }
+  const std::uint64_t limit_ms = parts_.config()->u64("rpc.request_timeout_ms");
+  if (parts_.clock->monotonic_us() - call->started_us > limit_ms * 1000 || stopping_.load()) {
+    RpcError error = rpc_error(-34001, "timeout", "height " + std::to_string(call->min_height) + " was not reached in " + std::to_string(limit_ms) + " ms");
+    error.data["height"] = view->height;
+    return finish(call, std::move(error), {});
+  }
+  parts_.io->post_after(kHeightPollMs, [this, call] { wait_for_height(call); });
+}
+
+void RpcImpl::run_query(CallPtr call) {
+  const std::uint64_t begin = parts_.clock->monotonic_us();
+  call->view = parts_.chain->view();
+  std::string result;
+  std::optional<RpcError> error;
+  if (call->plan->kernel) {
+    error = call->plan->kernel(*this, *call, &result);
+  } else if (call->plan->entry.plugin) {
+    PluginInstance& plugin = *call->plan->entry.plugin;
+    std::optional<CallError> failed = call->spec().kind == MethodKind::kLocal ? plugin.local(call->plan->entry.index, call->values, &result)
+                                                                             : plugin.query(call->view, call->plan->entry.index, call->values, &result);
+    if (failed) error = from_call_error(std::move(*failed));
+  } else {
+    error = rpc_error(-32603, "internal", "the method has no handler");
+  }
+  const std::uint64_t took = parts_.clock->monotonic_us() - begin;
+  const std::uint32_t old = call->plan->cost_us.load(std::memory_order_relaxed);
+  const std::uint64_t mean = old == 1'000'000 ? took : (std::uint64_t{old} * 7 + took) / 8;
+  call->plan->cost_us.store(static_cast<std::uint32_t>(std::min<std::uint64_t>(mean, 999'999)), std::memory_order_relaxed);
+  finish(call, std::move(error), std::move(result));
+}
+
+void RpcImpl::finish(const CallPtr& call, std::optional<RpcError> error, std::string result) {
+  if (call->plan && call->plan->latency) {
+    call->plan->latency->observe(static_cast<double>(parts_.clock->monotonic_us() - call->started_us) * 1e-6);
+  }
+  if (error) metrics_.client_errors->counter({std::string_view(std::to_string(error->code))})->add();
+  if (call->id.empty()) return call->done({}, 204);
+  if (error) return call->done(error_text(call->id, *error), error->http_status);
+  call->done(result_text(call->id, result), 200);
+}
+
+void RpcImpl::call_as_plugin(const std::string& plugin, const std::string& method, json::value params,
+                             std::function<void(bool ok, json::value)> done) {
+  auto message = std::make_shared<Message>();
+  message->caller.plugin = true;
+  message->caller.level = Level::kOperator;
+  message->caller.id = "plugin:" + plugin;
+  message->credentials = credentials();
+  json::object root;
+  root["jsonrpc"] = "2.0";
+  root["id"] = 1;
+  root["method"] = method;
+  if (params.is_object() || params.is_array()) root["params"] = std::move(params);
+  message->root = std::move(root);
+  dispatch(message, message->root, [done = std::move(done)](std::string text, int) {
+    Result<json::value> parsed = parse_json(text);
+    json::object* o = parsed.ok() ? parsed->if_object() : nullptr;
+    if (o && o->contains("result")) return done(true, std::move(o->at("result")));
+    if (o && o->contains("error")) return done(false, std::move(o->at("error")));
+    json::object broken;
+    broken["code"] = -32603;
+    broken["message"] = "internal: the answer could not be read";
+    done(false, std::move(broken));
+  });
+}
+
+}  // namespace blockd
