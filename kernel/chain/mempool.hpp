@@ -28,10 +28,12 @@ struct PoolEntry {
   std::uint64_t entered_ms = 0;
   bool own_account = false;      // of this node: exempt from the account cap
   std::uint64_t total_debit = 0; // amounts + fee, for fee lanes
+  bool fills_gap = false;        // a chain.noop of this node in place of a lost command: needs no room and no cap
 };
 
 struct PoolView {                // what admission needs to know of the chain's head
   std::uint64_t height = 0;
+  // Asked under the pool's lock, and only for accounts that the pool does not hold: must look at the head of that moment and not call the pool.
   std::function<std::uint64_t(std::string_view account)> nonce;
 };
 
@@ -45,14 +47,19 @@ class Mempool {
     std::vector<Hash> evicted;
   };
   // Checks 11, 12, 13 and 17 of the admission list. The caller has done the others.
+  virtual std::optional<Refusal> precheck(const PoolEntry& entry, const PoolView& head) const = 0;  // 11, 12 and 13 only
   virtual std::optional<Refusal> add(PoolEntry entry, const PoolView& head, Added* added) = 0;
-  // Up to the limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by nonce without a gap.
+  // What is taken stays in the pool, in nobody's way, until put_back, committed or drop. Up to the limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by nonce without a gap.
   virtual std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes, const PoolView& head) = 0;
   // Puts back what a produced block left out, and forgets what it holds.
   virtual void put_back(const std::vector<CommandPtr>& commands) = 0;
   virtual void committed(const std::vector<CommandPtr>& commands, const PoolView& head) = 0;
-  virtual void drop(const Hash& id, std::string_view why) = 0;
-  // Removes what has expired; returns their ids.
+  // Removes a command, taken or not, and its sender's later nonces, whose place is lost with it (not those of the node's own accounts:
+  // their gap gets filled). `why` is what state() says of it, "evicted" of the others. Returns the ids that went.
+  virtual std::vector<Hash> drop(const Hash& id, std::string_view why) = 0;
+  // As drop "evicted", but false, and nothing happens, when the command is taken or not here.
+  virtual bool withdraw(const Hash& id, std::vector<Hash>* gone) = 0;
+  // Removes what has expired, with the senders' later nonces; returns their ids.
   virtual std::vector<Hash> expire() = 0;
   virtual void set_limits(const MempoolLimits& limits) = 0;
 
@@ -64,7 +71,9 @@ class Mempool {
   virtual Stats stats() const = 0;
   virtual std::uint64_t next_nonce(std::string_view account, std::uint64_t committed_nonce) const = 0;
   virtual std::uint64_t pending(std::string_view account) const = 0;
-  // pending, parked, expired, evicted or unknown
+  // The first nonce that is missing while a later one of `account` waits.
+  virtual std::optional<std::uint64_t> gap(std::string_view account) const = 0;
+  // pending, parked, expired, evicted or unknown; the words of what is gone are kept for 24 h, at most 100,000
   virtual std::string state(const Hash& id) const = 0;
 };
 

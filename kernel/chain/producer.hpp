@@ -28,13 +28,18 @@ using CommandDone = std::function<void(const CommandResult&)>;  // called once, 
 struct ProducerOptions {
   std::uint64_t block_interval_ms = 0;         // 0: cut when there is work
   std::uint64_t empty_block_interval_ms = 1000;  // 0: never
-  // What a waiter is told when the node's own accounts skip: see AdmissionOptions.
+  // Called once, on the executor thread, when the chain met an I/O error: nothing is produced any more, the process should end. May be null.
+  std::function<void(const Status&)> on_fatal;
+  // Lines for the log: what was recovered from the journal, why no block can be made. Any thread of the producer. May be null.
+  std::function<void(std::string_view)> on_note;
 };
 
 struct AdmissionOptions {
   MempoolLimits limits;
   bool service_requires_account = false;
   std::string journal_dir;                     // <data>/mempool; empty: none (commands whose caller waits need none)
+  Disk* disk = nullptr;                        // of the journal; null: the system's
+  std::vector<std::string> own_accounts;       // of this node's role keys: exempt from the account cap, also before their first submit_own
 };
 
 class Producer {
@@ -48,11 +53,12 @@ class Producer {
   // the command is fsynced in the pool's journal before this returns. [worker]
   virtual std::optional<Refusal> submit(const CommandPtr& command, bool journal, CommandDone done) = 0;
   // Signs and submits as one of the node's own accounts: takes the next nonce, serialised per account; a command that is refused at
-  // admission uses none. [worker]
+  // admission uses none. A command of the ledger pays the least fee that is admitted. Without `done` it is journalled. At most 64 keys. [worker]
   virtual std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method, const json::value& params, std::string_view memo, CommandDone done) = 0;
   // Form, signatures, fields, admission and dry run without submitting. [worker]
   virtual std::optional<Refusal> check(const CommandPtr& command, DryRun* dry) = 0;
 
+  // Waits while 1,024 tasks are queued, but not when called by a task.
   virtual void run_between_blocks(std::function<void()> task) = 0;
   virtual void cut_now() = 0;                  // also an empty block
   virtual void set_options(const ProducerOptions& options) = 0;

@@ -1,0 +1,323 @@
+// Two halves meet in the pool. Submitters (any thread) go through Intake: they verify signatures and try commands on the head, so that both
+// cores work; the executor (one thread, here) takes batches and has the chain commit them. While a block is made new commands gather: with an interval
+// of 0 that is the group commit.
+//
+// Locks, in order: OwnAccount::sequence, the pool's, whatever Chain::view takes. `mutex_` below (options, tasks, flags) is a leaf, as are those of
+// Waiters, OwnAccounts and Journal: nothing else is taken under a leaf, and no callback, task or call of the chain runs under any lock of this file.
+#include "kernel/chain/producer.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
+#include "kernel/chain/flow/intake.hpp"
+
+namespace blockd {
+namespace {
+
+constexpr std::size_t kMaxTasks = 1024;
+constexpr std::uint64_t kRetryUs = 5'000'000;      // after a full disk or a missing library
+constexpr std::uint64_t kLongestWaitUs = 250'000;  // an idle executor shows a sign of life four times a second
+
+class ExecutorProducer final : public Producer {
+ public:
+  ExecutorProducer(Chain& chain, Clock& clock, const ProducerOptions& options, const AdmissionOptions& admission)
+      : chain_(chain), clock_(clock), options_(options), intake_(chain, clock, admission, [this] { wake(); }) {}
+
+  Status open(const AdmissionOptions& admission) {
+    TB_TRY(intake_.recover(admission, options_.on_note));
+    show_life();
+    last_block_us_ = clock_.monotonic_us();
+    thread_ = std::thread([this] { run(); });
+    return {};
+  }
+
+  ~ExecutorProducer() override {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  std::optional<Refusal> submit(const CommandPtr& command, bool journal, CommandDone done) override {
+    if (auto refusal = closed()) return refusal;
+    return intake_.submit(command, journal, std::move(done));
+  }
+  std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method, const json::value& params,
+                                    std::string_view memo, CommandDone done) override {
+    if (auto refusal = closed()) return refusal;
+    return intake_.submit_own(key, method, params, memo, std::move(done));
+  }
+  std::optional<Refusal> check(const CommandPtr& command, DryRun* dry) override { return intake_.check(command, dry); }
+
+  void run_between_blocks(std::function<void()> task) override {
+    std::unique_lock lock(mutex_);
+    if (std::this_thread::get_id() != thread_.get_id()) {
+      room_.wait(lock, [this] { return tasks_.size() < kMaxTasks || stop_; });
+    }
+    tasks_.push_back(std::move(task));
+    changed_.notify_all();
+  }
+  void cut_now() override {
+    std::lock_guard lock(mutex_);
+    cut_ = true;
+    changed_.notify_all();
+  }
+  void set_options(const ProducerOptions& options) override {
+    std::lock_guard lock(mutex_);
+    options_ = options;
+    work_ = true;
+    changed_.notify_all();
+  }
+  void set_limits(const MempoolLimits& limits) override { intake_.set_limits(limits); }
+  const Mempool& pool() const override { return intake_.pool(); }
+  std::uint64_t last_sign_ms() const override { return last_sign_ms_.load(); }
+  Status health() const override {
+    std::lock_guard lock(mutex_);
+    return health_;
+  }
+
+ private:
+  // ---- the executor's life
+
+  void run() {
+    while (!stopping()) {
+      show_life();
+      run_tasks();
+      intake_.lost(intake_.pool().expire(), expired_refusal());
+      intake_.fill_gaps();
+      if (fatal_) intake_.waiters().refuse_all(unknown_end());
+      intake_.waiters().tell();
+      if (!fatal_ && due_in_us() == 0) {
+        make_block();
+      } else {
+        wait();
+      }
+    }
+    run_tasks();
+    intake_.waiters().refuse_all(make_refusal(kRpcNotReady, "not_ready", "the node is stopping; ask for the command's status later"));
+    intake_.waiters().tell();
+    if (!fatal_) note_failure("checkpoint at the end", chain_.checkpoint());
+  }
+
+  void run_tasks() {
+    for (;;) {
+      std::function<void()> task;
+      {
+        std::lock_guard lock(mutex_);
+        if (tasks_.empty()) return;
+        task = std::move(tasks_.front());
+        tasks_.pop_front();
+        room_.notify_one();
+      }
+      task();
+      retry_at_us_ = 0;  // it may have brought the missing library
+      show_life();
+    }
+  }
+
+  // Microseconds until a block is due; 0: now (node-and-cli spec 5.7).
+  std::uint64_t due_in_us() {
+    const std::uint64_t now = clock_.monotonic_us();
+    const bool ready = intake_.pool().ready();
+    std::lock_guard lock(mutex_);
+    if (blocked_) return now >= retry_at_us_ ? 0 : retry_at_us_ - now;
+    if (cut_) return 0;
+    const std::uint64_t interval = options_.block_interval_ms * 1000, idle = options_.empty_block_interval_ms * 1000;
+    std::uint64_t due = UINT64_MAX;
+    auto at_latest = [&](std::uint64_t after) { due = std::min(due, last_block_us_ + after); };
+    if (ready) at_latest(interval);
+    if (idle > 0) at_latest(idle);
+    if (pending_work_ && interval > 0) at_latest(interval);
+    return due <= now ? 0 : due - now;
+  }
+
+  void wait() {
+    const std::uint64_t us = fatal_ ? kLongestWaitUs : std::min(due_in_us(), kLongestWaitUs);
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::microseconds(us), [this] { return stop_ || cut_ || work_ || !tasks_.empty(); });
+    work_ = false;
+    if (fatal_) cut_ = false;
+  }
+
+  // ---- a block
+
+  void make_block() {
+    {
+      std::lock_guard lock(mutex_);
+      cut_ = work_ = false;
+    }
+    const Genesis& genesis = chain_.genesis();
+    std::vector<CommandPtr> batch =
+        intake_.pool().take(genesis.max_commands_per_block, genesis.max_block_bytes, intake_.head());
+    Result<Chain::Produced> produced = chain_.produce(batch);
+    last_block_us_ = clock_.monotonic_us();
+    show_life();
+    if (!produced.ok()) {
+      intake_.pool().put_back(batch);
+      return failed(produced.status());
+    }
+    recovered();
+    pending_work_ = produced->pending_work;
+    settle(batch, *produced);
+  }
+
+  void settle(const std::vector<CommandPtr>& batch, const Chain::Produced& produced) {
+    std::vector<CommandPtr> included;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (produced.step_of[i] == SIZE_MAX) continue;
+      included.push_back(batch[i]);
+      places.push_back(produced.step_of[i]);
+    }
+    intake_.pool().committed(included, intake_.head());
+    for (std::size_t i = 0; i < included.size(); ++i) tell_end(*included[i], *produced.block, places[i]);
+    for (std::size_t i : produced.poisoned) {
+      drop(*batch[i], "evicted",
+           make_refusal(kRpcPluginError, "internal_plugin_error",
+                        "the plugin of " + batch[i]->method + " failed while it executed this command; it is in no block"));
+    }
+    const bool moved = !included.empty() || !produced.poisoned.empty();
+    put_back_or_drop(batch, produced, moved);
+  }
+
+  void tell_end(const Command& command, const BlockRecord& block, std::size_t place) {
+    intake_.forget(command.id);
+    CommandDone done = intake_.waiters().take(command.id);
+    if (done == nullptr) return;
+    const Step& step = block.steps[place];
+    CommandResult result;
+    result.height = block.header.height;
+    result.block_hash = block.header.hash();
+    result.id = command.id;
+    result.index = step.command;
+    result.outcome = step.outcome;
+    result.code = step.code;
+    result.name = step.name;
+    result.text = step.text;
+    result.error_data = step.error_data;
+    result.result = step.result;
+    done(result);
+  }
+
+  void put_back_or_drop(const std::vector<CommandPtr>& batch, const Chain::Produced& produced, bool moved) {
+    const PoolView head = intake_.head();
+    std::vector<CommandPtr> back;
+    for (std::size_t i : produced.left_out) {
+      const CommandPtr& command = batch[i];
+      if (command->expires_at_ms && *command->expires_at_ms < produced.block->header.time_ms) {
+        drop(*command, "expired", expired_refusal());
+      } else if (command->nonce <= head.nonce(command->from)) {
+        drop(*command, "evicted", admission_refusal(admission::kNonceGap, "nonce_gap", "another command used this nonce"));
+      } else {
+        back.push_back(command);
+      }
+    }
+    // A batch of which nothing fits would come again for ever.
+    if (!moved && back.size() == produced.left_out.size() && !back.empty()) {
+      drop(*back.front(), "evicted", make_refusal(kRpcInternal, "internal", "the command fits into no block"));
+    }
+    intake_.pool().put_back(back);
+  }
+
+  void drop(const Command& command, std::string_view why, const Refusal& refusal) {
+    std::vector<Hash> gone = intake_.pool().drop(command.id, why);
+    std::erase(gone, command.id);
+    intake_.lost({command.id}, refusal);
+    intake_.lost(gone, evicted_refusal());
+  }
+
+  // ---- trouble
+
+  void failed(const Status& status) {
+    const bool first = health().ok();
+    {
+      std::lock_guard lock(mutex_);
+      health_ = status;
+      blocked_ = true;
+      retry_at_us_ = last_block_us_ + kRetryUs;
+      fatal_ = status.code() == Code::kIo;
+    }
+    if (first || fatal_) note_failure("no block can be made", status);
+    auto tell = on_fatal();
+    if (fatal_ && tell) tell(status);
+  }
+
+  void recovered() {
+    std::lock_guard lock(mutex_);
+    health_ = Status();
+    blocked_ = false;
+  }
+
+  // Why nothing is taken in at this moment.
+  std::optional<Refusal> closed() const {
+    Status status = health();
+    if (status.ok()) status = chain_.stalled();
+    if (status.ok()) return std::nullopt;
+    Refusal out = status.code() == Code::kNoSpace       ? make_refusal(kRpcDiskFull, "disk_full", status.message())
+                  : status.code() == Code::kUnavailable ? make_refusal(kRpcNotReady, "plugin_missing", status.message())
+                                                        : make_refusal(kRpcNotReady, "not_ready", status.message());
+    out.hint = status.hint();
+    return out;
+  }
+
+  static Refusal unknown_end() {
+    return make_refusal(kRpcNotReady, "not_ready",
+                        "the chain met an I/O error and the node stops; whether the command is in a block shows after the restart");
+  }
+
+  void note_failure(std::string_view where, const Status& status) {
+    std::function<void(std::string_view)> note;
+    {
+      std::lock_guard lock(mutex_);
+      note = options_.on_note;
+    }
+    if (note && !status.ok()) note(status.in(where).to_string());
+  }
+  std::function<void(const Status&)> on_fatal() const {
+    std::lock_guard lock(mutex_);
+    return options_.on_fatal;
+  }
+
+  void show_life() { last_sign_ms_.store(clock_.monotonic_us() / 1000); }
+  bool stopping() const {
+    std::lock_guard lock(mutex_);
+    return stop_;
+  }
+  void wake() {
+    std::lock_guard lock(mutex_);
+    work_ = true;
+    changed_.notify_all();
+  }
+
+  Chain& chain_;
+  Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_, room_;
+  ProducerOptions options_;
+  std::deque<std::function<void()>> tasks_;
+  Status health_;
+  bool stop_ = false, cut_ = false, work_ = false;
+  // The executor's own.
+  bool blocked_ = false, fatal_ = false, pending_work_ = false;
+  std::uint64_t last_block_us_ = 0, retry_at_us_ = 0;
+  std::atomic<std::uint64_t> last_sign_ms_{0};
+  Intake intake_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Producer>> Producer::start(Chain& chain, Clock& clock, const ProducerOptions& options,
+                                                  const AdmissionOptions& admission) {
+  auto made = std::make_unique<ExecutorProducer>(chain, clock, options, admission);
+  TB_TRY(made->open(admission));
+  return std::unique_ptr<Producer>(std::move(made));
+}
+
+}  // namespace blockd

@@ -1,0 +1,389 @@
+// Promises: node-and-cli spec 5.5, 5.6.1, 5.7 and 11 (a plugin that crashes). The chain is a fake, the clock stands still unless a test moves it.
+#include "kernel/chain/producer.hpp"
+
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "kernel/chain/flow_tests/fake_chain.hpp"
+
+namespace blockd {
+namespace {
+
+// Collects how commands end.
+class Ends {
+ public:
+  CommandDone one() {
+    return [this](const CommandResult& result) {
+      std::lock_guard lock(mutex_);
+      ends_.push_back(result);
+      changed_.notify_all();
+    };
+  }
+  std::vector<CommandResult> await(std::size_t n) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ends_.size() >= n; });
+    return ends_;
+  }
+  std::size_t size() {
+    std::lock_guard lock(mutex_);
+    return ends_.size();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<CommandResult> ends_;
+};
+
+class ProducerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    options_.empty_block_interval_ms = 0;
+    dir_ = std::filesystem::temp_directory_path() /
+           ("flow-" + std::to_string(::getpid()) + "-" + testing::UnitTest::GetInstance()->current_test_info()->name());
+  }
+  void TearDown() override {
+    chain_.release();
+    producer_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+  void start() {
+    Result<std::unique_ptr<Producer>> started = Producer::start(chain_, clock_, options_, admission_);
+    ASSERT_TRUE(started.ok()) << started.status().to_string();
+    producer_ = std::move(*started);
+  }
+  std::string word(const std::optional<Refusal>& refusal) { return refusal ? refusal->name : "ok"; }
+  std::optional<Refusal> submit(const CommandPtr& command) { return producer_->submit(command, false, ends_.one()); }
+  // Returns when the executor has gone round once: what was due before is done.
+  void turn() {
+    std::promise<void> done;
+    producer_->run_between_blocks([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+
+  HandClock clock_;
+  FakeChain chain_{clock_};
+  ProducerOptions options_;
+  AdmissionOptions admission_;
+  std::filesystem::path dir_;
+  Ends ends_;  // outlives the producer
+  std::unique_ptr<Producer> producer_;
+  SigningKey a_ = test_key(1), b_ = test_key(2);
+};
+
+TEST_F(ProducerTest, a_command_is_answered_from_its_block) {
+  start();
+  CommandPtr command = test_command(a_, 1, 0, "t.do", "hello");
+  ASSERT_EQ(word(submit(command)), "ok");
+  CommandResult end = ends_.await(1)[0];
+  EXPECT_FALSE(end.refusal);
+  EXPECT_EQ(end.height, 1u);
+  EXPECT_EQ(end.id, command->id);
+  EXPECT_EQ(end.result, R"({"memo":"hello"})");
+  EXPECT_NE(end.block_hash, kZeroHash);
+  EXPECT_EQ(producer_->pool().state(command->id), "unknown");
+}
+
+TEST_F(ProducerTest, while_a_block_is_made_commands_gather_for_the_next) {
+  chain_.hold();
+  start();
+  ASSERT_EQ(word(submit(test_command(a_, 1))), "ok");
+  chain_.await_started(1);
+  for (std::uint64_t n = 2; n <= 20; ++n) ASSERT_EQ(word(submit(test_command(a_, n))), "ok");
+  chain_.release();
+  EXPECT_EQ(ends_.await(20).size(), 20u);
+  EXPECT_EQ(chain_.batches(), (std::vector<std::size_t>{1, 19}));
+}
+
+TEST_F(ProducerTest, an_interval_keeps_the_cadence) {
+  options_.block_interval_ms = 1000;
+  start();
+  ASSERT_EQ(word(submit(test_command(a_, 1))), "ok");
+  turn();
+  turn();
+  EXPECT_TRUE(chain_.batches().empty());
+  clock_.pass_ms(1000);
+  turn();
+  EXPECT_EQ(ends_.await(1)[0].height, 1u);
+}
+
+TEST_F(ProducerTest, an_idle_chain_beats_and_pending_work_quickens_it) {
+  options_.block_interval_ms = 100;
+  options_.empty_block_interval_ms = 5000;
+  start();
+  clock_.pass_ms(4999);
+  turn();
+  turn();
+  EXPECT_TRUE(chain_.batches().empty());
+  chain_.set_pending_work(true);
+  clock_.pass_ms(1);
+  turn();
+  chain_.await_blocks(1);
+  turn();
+  clock_.pass_ms(100);
+  turn();
+  chain_.await_blocks(2);
+}
+
+TEST_F(ProducerTest, cut_now_makes_a_block_of_nothing) {
+  start();
+  producer_->cut_now();
+  chain_.await_blocks(1);
+  EXPECT_EQ(chain_.batches(), std::vector<std::size_t>{0});
+}
+
+TEST_F(ProducerTest, a_poisoned_command_is_taken_out_and_the_rest_goes_on) {
+  chain_.hold();
+  start();
+  producer_->cut_now();
+  chain_.await_started(1);
+  Ends poisoned, behind;
+  ASSERT_FALSE(producer_->submit(test_command(a_, 1, 0, "t.do", "poison"), false, poisoned.one()));
+  ASSERT_FALSE(producer_->submit(test_command(a_, 2), false, behind.one()));
+  ASSERT_FALSE(submit(test_command(b_, 1)));
+  chain_.release();
+  EXPECT_FALSE(ends_.await(1)[0].refusal);
+  EXPECT_EQ(poisoned.await(1)[0].refusal->code, -34014);
+  EXPECT_EQ(poisoned.await(1)[0].refusal->name, "internal_plugin_error");
+  EXPECT_EQ(behind.await(1)[0].refusal->name, "mempool_full");
+  EXPECT_EQ(producer_->pool().stats().size[2], 0u);
+}
+
+TEST_F(ProducerTest, a_full_disk_is_tried_again_every_five_seconds) {
+  chain_.fail(Status(Code::kNoSpace, "disk full"), false);
+  start();
+  ASSERT_FALSE(submit(test_command(a_, 1)));
+  chain_.await_failed(1);
+  turn();
+  EXPECT_EQ(producer_->health().code(), Code::kNoSpace);
+  std::optional<Refusal> refusal = submit(test_command(b_, 1));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->code, -34002);
+  chain_.heal();
+  clock_.pass_ms(5000);
+  EXPECT_FALSE(ends_.await(1)[0].refusal);
+  turn();
+  EXPECT_TRUE(producer_->health().ok());
+}
+
+TEST_F(ProducerTest, an_io_error_ends_production_and_says_so_once) {
+  std::atomic<int> fatal{0};
+  options_.on_fatal = [&](const Status& status) { fatal += status.code() == Code::kIo ? 1 : 100; };
+  chain_.fail(Status(Code::kIo, "fsync failed"), true);
+  start();
+  ASSERT_FALSE(submit(test_command(a_, 1)));
+  EXPECT_EQ(ends_.await(1)[0].refusal->code, -34004);
+  clock_.pass_ms(60'000);
+  producer_->cut_now();
+  turn();
+  turn();
+  EXPECT_TRUE(chain_.batches().empty());
+  EXPECT_EQ(producer_->health().code(), Code::kIo);
+  EXPECT_EQ(fatal.load(), 1);
+  EXPECT_EQ(submit(test_command(b_, 1))->code, -34004);
+  producer_.reset();
+  EXPECT_EQ(chain_.checkpoints(), 0u) << "nothing is written behind a failed fsync";
+}
+
+TEST_F(ProducerTest, the_end_checkpoints_and_tells_who_still_waits) {
+  start();
+  ASSERT_FALSE(submit(test_command(a_, 2)));  // parked: it waits for nonce 1
+  producer_.reset();
+  EXPECT_EQ(chain_.checkpoints(), 1u);
+  EXPECT_EQ(ends_.await(1)[0].refusal->name, "not_ready");
+}
+
+TEST_F(ProducerTest, an_expired_command_is_told_to_its_waiter) {
+  start();
+  ASSERT_FALSE(submit(test_command(a_, 2, 0, "t.do", "", clock_.unix_ms() + 5)));
+  clock_.pass_ms(6);
+  turn();
+  EXPECT_EQ(ends_.await(1)[0].refusal->admission_code, 20);
+}
+
+TEST_F(ProducerTest, a_dry_run_refuses_only_while_nothing_of_the_sender_waits) {
+  start();
+  std::optional<Refusal> refusal = submit(test_command(a_, 1, 0, "t.do", "refuse"));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->code, -33333);
+  EXPECT_EQ(refusal->name, "no_way");
+  EXPECT_EQ(refusal->outcome, "rejected");
+  EXPECT_EQ(refusal->data.at("left").to_number<int>(), 3);
+  EXPECT_EQ(producer_->pool().pending(address_of(a_.public_key())), 0u);
+  ASSERT_FALSE(submit(test_command(a_, 3)));
+  EXPECT_FALSE(submit(test_command(a_, 1, 0, "t.do", "refuse"))) << "an earlier one may change the verdict";
+}
+
+TEST_F(ProducerTest, admission_refuses_in_the_order_of_the_list) {
+  start();
+  auto draft = [&](auto change, std::string_view method = "t.do") {
+    CommandDraft out;
+    out.chain = "dev";
+    out.method = method;
+    out.nonce = 1;
+    change(out);
+    return *sign_command(out, a_);
+  };
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.chain = "other"; d.method = "no.such"; }))->admission_code, 21);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.method = "no.such"; }))->admission_code, 19);
+  Refusal unknown = *submit(draft([](CommandDraft& d) { d.params = {{"kwg", 1}}; }));
+  EXPECT_EQ(unknown.code, -32602);
+  EXPECT_EQ(unknown.field, "kwg");
+  EXPECT_EQ(unknown.nearest, "kwh");
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.lane = Lane::kConsumer; }))->field, "command.lane");
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.params = {{"x", std::string(5000, 'x')}}; }))->code, -32602);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.fee = 1ull << 63; d.expires_at_ms = 1; }, "ledger.transfer"))->admission_code, 14);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) {
+              d.fee = kMaxFee;
+              d.params = {{"amount", "9223372036854775809"}};
+            }, "ledger.transfer"))->admission_code, 9);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.expires_at_ms = 1; }))->admission_code, 20);
+  EXPECT_EQ(submit(draft([](CommandDraft&) {}, "ledger.transfer"))->admission_code, 10);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.fee = 100'000; d.nonce = 65; }, "ledger.transfer"))->admission_code, 3);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.fee = 100'000; d.memo = "poor"; }, "ledger.transfer"))->admission_code, 2);
+}
+
+TEST_F(ProducerTest, the_fee_floor_counts_to_the_byte) {
+  start();
+  const std::uint64_t size = test_command(a_, 1, 400, "ledger.transfer")->envelope.size();
+  ASSERT_GE(size, 100u);
+  ASSERT_LT(size, 1000u);
+  EXPECT_EQ(submit(test_command(a_, 1, size - 1, "ledger.transfer"))->admission_code, 10);
+  EXPECT_FALSE(submit(test_command(a_, 1, size, "ledger.transfer")));
+}
+
+TEST_F(ProducerTest, bad_signatures_and_selectors_are_refused_by_number) {
+  start();
+  CommandPtr good = test_command(a_, 1);
+  Bytes text = good->envelope;
+  text[text.size() - 10] = text[text.size() - 10] == '0' ? '1' : '0';
+  EXPECT_EQ(submit(parse_envelope(text).command)->admission_code, 5);
+  Bytes pct = good->envelope;
+  pct.replace(pct.find("\"params\":{}"), 11, "\"params\":{},\"pct\":101");
+  EXPECT_EQ(submit(parse_envelope(pct).command)->admission_code, 4) << "found before the signature is looked at";
+}
+
+TEST_F(ProducerTest, check_says_the_same_and_submits_nothing) {
+  start();
+  DryRun dry;
+  EXPECT_FALSE(producer_->check(test_command(a_, 1), &dry));
+  EXPECT_EQ(dry.outcome, Outcome::kApplied);
+  EXPECT_EQ(producer_->check(test_command(a_, 1, 0, "t.do", "refuse"), &dry)->name, "no_way");
+  EXPECT_EQ(producer_->check(test_command(a_, 0x2000), nullptr)->name, "nonce_gap");
+  EXPECT_EQ(producer_->pool().stats().size[2], 0u);
+}
+
+TEST_F(ProducerTest, own_commands_take_the_next_nonces_from_many_threads) {
+  start();
+  constexpr int kThreads = 4, kEach = 25;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kEach; ++i) EXPECT_FALSE(producer_->submit_own(a_, "t.do", nullptr, "", ends_.one()));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const CommandResult& end : ends_.await(kThreads * kEach)) EXPECT_FALSE(end.refusal);
+  EXPECT_EQ(*chain_.nonce(nullptr, address_of(a_.public_key())), std::uint64_t{kThreads * kEach});
+}
+
+TEST_F(ProducerTest, an_own_command_that_is_refused_uses_no_nonce_and_a_ledger_one_pays_its_fee) {
+  start();
+  EXPECT_EQ(producer_->submit_own(a_, "t.do", nullptr, "refuse", ends_.one())->name, "no_way");
+  EXPECT_EQ(producer_->submit_own(a_, "t.do", {{"kwh", 0.5}}, "", ends_.one())->name, "invalid_params");
+  EXPECT_FALSE(producer_->submit_own(a_, "ledger.transfer", {{"amount", 5}}, "", ends_.one()));
+  EXPECT_EQ(ends_.await(1).size(), 1u);
+  EXPECT_EQ(chain_.order(), std::vector<std::string>{"ledger.transfer 1"});
+}
+
+TEST_F(ProducerTest, a_lost_own_command_is_replaced_by_a_noop) {
+  chain_.hold();
+  start();
+  producer_->cut_now();
+  chain_.await_started(1);
+  Ends poisoned;
+  ASSERT_FALSE(producer_->submit_own(a_, "t.do", nullptr, "poison", poisoned.one()));
+  ASSERT_FALSE(producer_->submit_own(a_, "t.do", nullptr, "", ends_.one()));
+  chain_.release();
+  EXPECT_FALSE(ends_.await(1)[0].refusal);
+  EXPECT_EQ(poisoned.await(1)[0].refusal->code, -34014);
+  EXPECT_EQ(chain_.order(), (std::vector<std::string>{"chain.noop 1", "t.do 2"}));
+}
+
+TEST_F(ProducerTest, journalled_commands_come_back_after_a_crash) {
+  admission_.journal_dir = dir_.string();
+  start();
+  CommandPtr parked = test_command(a_, 2), other = test_command(b_, 5), used = test_command(b_, 3);
+  for (const CommandPtr& command : {parked, other, used}) ASSERT_FALSE(producer_->submit(command, true, nullptr));
+  producer_.reset();
+  chain_.set_nonce(used->from, 3);
+  start();
+  EXPECT_EQ(producer_->pool().state(parked->id), "parked");
+  EXPECT_EQ(producer_->pool().state(other->id), "parked");
+  EXPECT_EQ(producer_->pool().state(used->id), "unknown");
+  ASSERT_FALSE(submit(test_command(a_, 1)));
+  chain_.await_blocks(1);
+  EXPECT_EQ(chain_.batches()[0], 2u);
+}
+
+TEST_F(ProducerTest, a_command_in_a_block_is_forgotten_by_the_journal) {
+  admission_.journal_dir = dir_.string();
+  start();
+  ASSERT_FALSE(producer_->submit(test_command(a_, 1), true, ends_.one()));
+  ends_.await(1);
+  producer_.reset();
+  start();
+  EXPECT_EQ(producer_->pool().stats().size[2], 0u);
+}
+
+TEST_F(ProducerTest, an_evicted_command_is_told_to_its_waiter) {
+  admission_.limits.fee_lane_max = 1;
+  start();
+  Ends poor;
+  ASSERT_FALSE(producer_->submit(test_command(a_, 2, 10'000, "ledger.transfer"), false, poor.one()));
+  ASSERT_FALSE(submit(test_command(b_, 2, 90'000, "ledger.transfer")));
+  EXPECT_EQ(poor.await(1)[0].refusal->admission_code, 11);
+}
+
+TEST_F(ProducerTest, tasks_run_between_blocks_on_one_thread) {
+  start();
+  std::thread::id first, second;
+  std::promise<void> done;
+  producer_->run_between_blocks([&] {
+    first = std::this_thread::get_id();
+    producer_->run_between_blocks([&] {
+      second = std::this_thread::get_id();
+      done.set_value();
+    });
+  });
+  done.get_future().wait();
+  EXPECT_EQ(first, second);
+  EXPECT_NE(first, std::this_thread::get_id());
+}
+
+TEST_F(ProducerTest, the_executor_shows_signs_of_life) {
+  start();
+  const std::uint64_t before = producer_->last_sign_ms();
+  clock_.pass_ms(700);
+  turn();
+  turn();
+  EXPECT_EQ(producer_->last_sign_ms(), before + 700);
+}
+
+TEST_F(ProducerTest, many_submitters_at_once_lose_nothing) {
+  start();
+  constexpr std::uint64_t kThreads = 4, kEach = 50;
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      SigningKey key = test_key(static_cast<std::uint8_t>(20 + t));
+      for (std::uint64_t n = kEach; n >= 1; --n) EXPECT_FALSE(submit(test_command(key, n)));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const CommandResult& end : ends_.await(kThreads * kEach)) EXPECT_FALSE(end.refusal);
+}
+
+}  // namespace
+}  // namespace blockd
