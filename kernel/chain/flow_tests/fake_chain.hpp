@@ -137,7 +137,12 @@ class FakeChain final : public Chain {
     return out;
   }
   static std::shared_ptr<const MachineSet> make_machines() {
-    static const tb_machine table{};
+    static const tb_machine table = [] {
+      tb_machine out{};
+      out.size = sizeof out;
+      out.sm = out.sm_min = 1;
+      return out;
+    }();
     std::vector<std::pair<RosterEntry, Machine>> machines;
     for (const char* text :
          {R"({"id":"t","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{"name":"t.do",
