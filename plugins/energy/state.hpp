@@ -226,7 +226,7 @@ struct KeyDigest {
   bool operator==(const KeyDigest&) const = default;
 };
 
-// A place in the order of minting: everything before it is done.
+// A place in the order of minting: everything up to and with it is done.
 struct CreditCursor {
   Height block = 0;
   Hash meter_hash{};
