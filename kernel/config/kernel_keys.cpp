@@ -155,6 +155,8 @@ void add_chain(Table t) {
          "Key file to sign with from the epoch in which it is in the set");
   t.choice("order.provider", "order-solo", {"order-solo", "order-etcd", "solo", "etcd"}, kRestart,
            "Who orders the log");
+  t.structure("chain.genesis_params", json::object(), kGenesis,
+              "Governance parameters of a genesis made here: key -> value");
   t.text("operator.key_file", "<data>/keys/operator.key", kHot,
          "Key that signs unsigned calls of the role operator");
   t.structure("operator.role_keys", json::object(), kHot, "Role -> key file, for the other roles");

@@ -19,7 +19,7 @@ namespace blockd {
 
 class WorkerPool;  // kernel/net
 class IoPool;      // kernel/net
-class ConfigStore; // kernel/config
+class ConfigService;  // kernel/config
 
 // One of the node's own keys, for unsigned commands: the account that signs calls admitted by a role (node-and-cli spec 3.6).
 struct NodeKeys {
@@ -42,14 +42,13 @@ struct RpcParts {                  // all outlive the Rpc
   std::function<std::shared_ptr<const Config>()> config;
   std::string data_dir, version;
   std::function<void()> request_shutdown;
-  // Reload, history, diff and rollback of the configuration: implemented by the node.
-  std::function<Result<json::object>()> reload_config;
-  ConfigStore* config_store = nullptr;
+  ConfigService* config_service = nullptr;  // reload, history, diff and rollback
 };
 
 class Rpc : public HttpHandler, public MethodCaller {
  public:
-  static Result<std::unique_ptr<Rpc>> create(RpcParts parts);
+  // Shared: listeners hold it as their handler.
+  static Result<std::shared_ptr<Rpc>> create(RpcParts parts);
   ~Rpc() override = default;
   // The manifests of the kernel's own methods, for HostOptions::kernel_manifests.
   static std::vector<std::shared_ptr<const Manifest>> kernel_manifests();
@@ -57,6 +56,8 @@ class Rpc : public HttpHandler, public MethodCaller {
   virtual Status configure() = 0;
   // Not ready any more: readyz says "stopping", commands are refused.
   virtual void stopping() = 0;
+  // A block was committed and its view is published: tells event subscribers and tx.status. Never waits. [executor]
+  virtual void committed(const std::shared_ptr<const BlockRecord>& block) = 0;
 };
 
 }  // namespace blockd

@@ -1,0 +1,27 @@
+// Command line of blockd: which flags exist follows from the configuration's schema, so that a new key brings its flag.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel/base/status.hpp"
+#include "kernel/config/config_schema.hpp"
+
+namespace blockd {
+
+struct NodeFlags {
+  std::string config_file;  // empty: config/node.yaml if it is there
+  bool config_given = false;
+  bool foreground = false;
+  bool help = false;
+  std::vector<std::pair<std::string, std::string>> keys;  // key name, text
+  std::vector<std::string> plugins;      // --plugins a,b: only these
+  std::vector<std::string> no_plugins;   // --no-plugin x
+};
+
+// Errors: kInvalid with the nearest flag.
+Result<NodeFlags> parse_node_flags(const ConfigSchema& schema, const std::vector<std::string>& words);
+std::string node_flags_help(const ConfigSchema& schema);
+
+}  // namespace blockd

@@ -1,0 +1,99 @@
+#include "kernel/programs/blockd/genesis_maker.hpp"
+
+#include <algorithm>
+
+#include "kernel/base/address.hpp"
+#include "kernel/base/file.hpp"
+
+namespace blockd {
+namespace {
+
+constexpr std::uint64_t kOperatorStart = 10'000'000;  // smallest unit; inside the supply cap of the economics rules
+constexpr std::uint64_t kTreasuryStart = 1'000'000;
+
+Result<std::shared_ptr<const SigningKey>> key_at(const std::string& path) {
+  if (const std::size_t slash = path.rfind('/'); slash != std::string::npos) TB_TRY(make_directories(path.substr(0, slash), 0700));
+  Result<SigningKey> key = load_node_key(path, true);
+  if (!key.ok()) return key.status();
+  return std::shared_ptr<const SigningKey>(std::make_shared<SigningKey>(*std::move(key)));
+}
+
+std::string role_key_path(const Config& config, const std::string& data_dir, std::string_view role) {
+  if (const json::object* map = config.get("operator.role_keys").if_object()) {
+    if (const json::value* path = map->if_contains(role); path && path->is_string()) return std::string(path->get_string());
+  }
+  return data_dir + "/keys/" + std::string(role) + ".key";
+}
+
+}  // namespace
+
+Result<NodeKeys> load_node_keys(const Config& config, const std::string& data_dir) {
+  NodeKeys keys;
+  if (const std::string hex = config.text("node.key_hex"); !hex.empty()) {
+    Result<SigningKey> key = SigningKey::from_hex(hex);
+    if (!key.ok()) return key.status().in("node.key_hex");
+    keys.node = std::make_shared<SigningKey>(*std::move(key));
+  } else {
+    auto key = key_at(data_dir + "/keys/node.key");
+    if (!key.ok()) return key.status();
+    keys.node = *key;
+  }
+  keys.validator = keys.node;
+  if (const std::string path = config.text("chain.validator_key"); !path.empty()) {
+    auto key = key_at(path);
+    if (!key.ok()) return key.status();
+    keys.validator = *key;
+  }
+  auto op = key_at(config.text("operator.key_file"));
+  if (!op.ok()) return op.status();
+  keys.op = *op;
+  auto admin = key_at(role_key_path(config, data_dir, "admin"));
+  if (!admin.ok()) return admin.status();
+  keys.admin = *admin;
+  auto oracle = key_at(role_key_path(config, data_dir, "oracle"));
+  if (!oracle.ok()) return oracle.status();
+  keys.oracle = *oracle;
+  return keys;
+}
+
+Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys, const std::vector<RosterEntry>& roster, std::uint64_t now_ms, bool* made) {
+  const std::string path = config.text("chain.genesis_file");
+  *made = false;
+  if (file_exists(path)) {
+    Result<Bytes> text = read_file(path);
+    if (!text.ok()) return text.status();
+    Result<Genesis> genesis = Genesis::parse(*text);
+    return genesis.ok() ? std::move(genesis) : Result<Genesis>(genesis.status().in(path));
+  }
+  if (config.text("chain.genesis") != "create") {
+    return Status(Code::kInvalid, "chain.genesis_file: no genesis for chain '" + config.text("chain.id") + "' at " + path,
+                  "copy the network's genesis file there, or start a chain of your own with --chain dev");
+  }
+  Genesis g;
+  g.chain_id = config.text("chain.id");
+  g.timestamp_ms = now_ms;
+  g.epoch_length = config.u64("chain.epoch_length");
+  g.max_commands_per_block = static_cast<std::uint32_t>(config.u64("chain.max_commands_per_block"));
+  g.max_block_bytes = config.u64("chain.max_block_bytes");
+  g.macro_interval_blocks = config.u64("chain.macro_interval_blocks");
+  g.authority = config.text("chain.authority");
+  g.validators.push_back({config.text("node.label"), 1, keys.validator->public_key()});
+  const std::string op = address_of(keys.op->public_key());
+  g.alloc = {{op, kOperatorStart}, {"treasury", kTreasuryStart}};
+  g.roles = {{op, "operator"}, {address_of(keys.admin->public_key()), "admin"}, {address_of(keys.oracle->public_key()), "oracle"}};
+  if (const json::object* params = config.get("chain.genesis_params").if_object()) {
+    for (const auto& [key, value] : *params) {
+      if (!value.is_int64() && !value.is_uint64()) return Status(Code::kInvalid, "chain.genesis_params." + std::string(key) + ": expected a whole number");
+      g.params.emplace_back(key, value.is_int64() ? static_cast<std::uint64_t>(value.get_int64()) : value.get_uint64());
+    }
+  }
+  std::sort(g.alloc.begin(), g.alloc.end());
+  std::sort(g.roles.begin(), g.roles.end());
+  std::sort(g.params.begin(), g.params.end());
+  g.plugins = roster;
+  TB_TRY(write_file_atomic(path, g.to_json() + "\n"));
+  *made = true;
+  return g;
+}
+
+}  // namespace blockd

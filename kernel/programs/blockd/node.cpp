@@ -1,0 +1,318 @@
+// Starting and stopping (node-and-cli spec 5.1): config, lock, keys, log, plugins, chain, services, listeners, faces, ready.
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "kernel/base/crypto.hpp"
+#include "kernel/programs/blockd/genesis_maker.hpp"
+#include "kernel/programs/blockd/node_impl.hpp"
+#include "kernel/programs/blockd/plugin_config.hpp"
+
+namespace blockd {
+namespace {
+
+constexpr unsigned kWorkers = 4;
+constexpr std::size_t kWorkerQueue = 8192;
+
+std::string with_newlines(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += (out.empty() ? "" : "\n") + line;
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Node>> Node::start(const NodeFlags& flags, const std::string& program, int* exit_code) {
+  auto node = std::make_unique<NodeImpl>(flags, program);
+  *exit_code = 1;
+  if (Status status = node->start(exit_code); !status.ok()) return status;
+  return std::unique_ptr<Node>(std::move(node));
+}
+
+NodeImpl::~NodeImpl() { stop(); }
+
+Status NodeImpl::start(int* exit_code) {
+  crypto_init();
+  TB_TRY(load_first_config(exit_code));
+  TB_TRY(open_data_dir());
+  TB_TRY(open_log());
+  TB_TRY(load_plugins());
+  TB_TRY(load_full_config(exit_code));
+  TB_TRY(open_chain());
+  TB_TRY(start_services());
+  TB_TRY(open_listeners());
+  install_new_plugins();
+  return {};
+}
+
+// The kernel's own keys: enough to know the data directory and which plugins to load.
+Status NodeImpl::load_first_config(int* exit_code) {
+  Result<std::shared_ptr<const ConfigSchema>> schema = make_schema({});
+  TB_ASSERT(schema.ok());
+  inputs_.file = flags_.config_file;
+  inputs_.file_required = flags_.config_given;
+  inputs_.environment = environment_variables();
+  inputs_.flags = flags_.keys;
+  const std::string program_dir = std::filesystem::path(program_).parent_path().string();
+  const std::string config_dir = std::filesystem::path(flags_.config_file).parent_path().string();
+  inputs_.profile_dirs = {(config_dir.empty() ? std::string(".") : config_dir) + "/profiles", "config/profiles",
+                          program_dir + "/../share/the-block/config/profiles", program_dir + "/../../../config/profiles"};
+  first_load_ = load_config(*schema, inputs_);
+  if (!first_load_.ok()) {
+    *exit_code = 2;
+    return Status(Code::kInvalid, with_newlines(first_load_.errors()), "`contract-cli config check FILE` says the same without a start");
+  }
+  first_config_ = first_load_.config;
+  data_dir_ = first_config_->text("data_dir");
+  return {};
+}
+
+Status NodeImpl::open_data_dir() {
+  TB_TRY(make_directories(data_dir_, 0755));
+  Result<DirectoryLock> lock = DirectoryLock::acquire(data_dir_);
+  if (!lock.ok()) return lock.status();
+  lock_ = *std::move(lock);
+  TB_TRY(write_file_atomic(data_dir_ + "/node.pid", std::to_string(::getpid()) + "\n"));
+  Result<NodeKeys> keys = load_node_keys(*first_config_, data_dir_);
+  if (!keys.ok()) return keys.status();
+  keys_ = *std::move(keys);
+  return {};
+}
+
+Status NodeImpl::open_log() {
+  MetricDecl emitted{.name = "log_emit_total", .help = "Log lines written"};
+  MetricDecl dropped{.name = "log_drop_total", .labels = {"reason"}, .help = "Log lines that were not written",
+                     .presets = {{"rate_limit"}, {"queue_full"}, {"disk"}}};
+  Result<MetricFamily*> emit = metrics_.declare("kernel", emitted);
+  Result<MetricFamily*> drop = metrics_.declare("kernel", dropped);
+  if (!emit.ok()) return emit.status();
+  if (!drop.ok()) return drop.status();
+  LogOptions options;
+  const std::string file = first_config_->text("log.file");
+  options.file = file == "off" ? "" : file;
+  options.to_stderr = flags_.foreground;
+  options.json = first_config_->text("log.format") == "json";
+  options.max_file_bytes = first_config_->u64("log.max_file_bytes");
+  options.max_files = static_cast<unsigned>(first_config_->u64("log.max_files"));
+  options.lines_per_second = first_config_->u64("log.lines_per_second");
+  options.queue_lines = first_config_->u64("log.queue");
+  Result<LogLevels> levels = LogLevels::parse(first_config_->text("log.level"));
+  if (!levels.ok()) return levels.status().in("log.level");
+  options.levels = *levels;
+  options.on_emit = [counter = (*emit)->counter()] { counter->add(); };
+  options.on_drop = [family = *drop](LogDrop reason, std::uint64_t n) { family->counter({log_drop_name(reason)})->add(n); };
+  Result<std::unique_ptr<Logger>> log = Logger::open(std::move(options));
+  if (!log.ok()) return log.status();
+  log_ = *std::move(log);
+  for (const std::string& secret : first_config_->secrets()) TB_TRY(log_->add_secret(secret));
+  return {};
+}
+
+Status NodeImpl::load_plugins() {
+  HostOptions options;
+  options.rules = load_rules(*first_config_);
+  options.load = plugin_requests(*first_config_);
+  options.stores_dir = data_dir_ + "/stores";
+  options.kernel_manifests = Rpc::kernel_manifests();
+  options.metrics = &metrics_;
+  options.bus = &bus_;
+  options.log = log_.get();
+  options.clock = &system_clock();
+  options.config = [this] { return config(); };
+  Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
+  if (!host.ok()) return host.status();
+  host_ = *std::move(host);
+  effects_.attach(host_.get());
+  return host_->load_all();
+}
+
+// Now that the plugins have declared their keys: the same files again, with all of them.
+Status NodeImpl::load_full_config(int* exit_code) {
+  Result<std::shared_ptr<const ConfigSchema>> schema = make_schema(host_->generation()->manifests);
+  if (!schema.ok()) return schema.status();
+  ConfigLoad load = load_config(*schema, inputs_);
+  if (!load.ok()) {
+    *exit_code = 2;
+    return Status(Code::kInvalid, with_newlines(load.errors()), "`contract-cli config check FILE` says the same without a start");
+  }
+  for (const std::string& warning : load.warnings()) log_->target("config").warn(warning);
+  for (const std::string& secret : load.config->secrets()) TB_TRY(log_->add_secret(secret));
+  service_ = std::make_unique<ConfigService>(*schema, inputs_, std::move(load));
+  Result<ConfigStore> store = ConfigStore::open(data_dir_ + "/config/generations", system_clock());
+  if (!store.ok()) return store.status();
+  return service_->attach_store(*std::move(store));
+}
+
+Status NodeImpl::open_chain() {
+  const std::shared_ptr<const Config> c = config();
+  bool made = false;
+  Result<Genesis> genesis = load_or_make_genesis(*c, keys_, host_->genesis_roster(), system_clock().unix_ms(), &made);
+  if (!genesis.ok()) return genesis.status();
+  const std::string state_dir = c->text("storage.state_dir"), log_dir = data_dir_ + "/chain";
+  TB_TRY(make_directories(log_dir));
+  const bool fresh_log = std::filesystem::is_empty(log_dir);
+  auto open_state = [&, state_dir](bool create) -> Result<std::unique_ptr<KvStore>> {
+    LevelDbOptions options;
+    options.create_if_missing = create;
+    options.write_buffer_bytes = c->u64("storage.write_buffer_mb") << 20;
+    options.cache_bytes = std::min<std::uint64_t>(c->u64("storage.cache_mb"), 8) << 20;
+    return open_leveldb(state_dir, options);
+  };
+  Result<std::unique_ptr<KvStore>> state = open_state(fresh_log);
+  if (!state.ok() && !fresh_log && (state.status().code() == Code::kNotFound || state.status().code() == Code::kCorrupt)) {
+    // A state that is lost or damaged beside a whole log is set aside and made again from it.
+    notes_.push_back("the state is not usable (" + state.status().message() + "); it is made again from the log");
+    if (std::filesystem::exists(state_dir)) {
+      std::error_code error;
+      std::filesystem::rename(state_dir, state_dir + ".before-" + std::to_string(system_clock().unix_ms() / 1000), error);
+      if (error) return Status(Code::kIo, state_dir + ": cannot be set aside: " + error.message());
+    }
+    state = open_state(true);
+  }
+  if (!state.ok()) return state.status();
+  ChainOptions options;
+  options.log_dir = log_dir;
+  options.disk = &system_disk();
+  options.clock = &system_clock();
+  options.state = *std::move(state);
+  options.genesis = *std::move(genesis);
+  options.machines = host_.get();
+  options.effects = &effects_;
+  options.validator_key = keys_.validator.get();
+  options.history_blocks = c->u64("chain.history_blocks");
+  Result<std::unique_ptr<Chain>> chain = Chain::open(std::move(options), &notes_);
+  if (!chain.ok()) return chain.status();
+  chain_ = *std::move(chain);
+  for (const std::string& note : notes_) log_->target("chain").info(note);
+  if (Status stalled = chain_->stalled(); !stalled.ok()) log_->target("chain").error(stalled.message(), {{"hint", stalled.hint()}});
+  return {};
+}
+
+Status NodeImpl::start_services() {
+  const std::shared_ptr<const Config> c = config();
+  io_ = std::make_unique<IoPool>(2);
+  workers_ = std::make_unique<WorkerPool>(kWorkers, kWorkerQueue);
+  AdmissionOptions admission;
+  admission.limits = mempool_limits(*c);
+  admission.service_requires_account = c->boolean("mempool.service_requires_account");
+  admission.journal_dir = data_dir_ + "/mempool";
+  Result<std::unique_ptr<Producer>> producer = Producer::start(*chain_, system_clock(), producer_options(*c), admission);
+  if (!producer.ok()) return producer.status();
+  producer_ = *std::move(producer);
+  RpcParts parts;
+  parts.host = host_.get();
+  parts.chain = chain_.get();
+  parts.producer = producer_.get();
+  parts.metrics = &metrics_;
+  parts.bus = &bus_;
+  parts.log = log_.get();
+  parts.clock = &system_clock();
+  parts.workers = workers_.get();
+  parts.io = io_.get();
+  parts.keys = keys_;
+  parts.config = [this] { return config(); };
+  parts.data_dir = data_dir_;
+  parts.version = TB_VERSION;
+  parts.request_shutdown = [this] {
+    shutdown_.store(true);
+    ::kill(::getpid(), SIGTERM);
+  };
+  parts.config_service = service_.get();
+  Result<std::shared_ptr<Rpc>> rpc = Rpc::create(std::move(parts));
+  if (!rpc.ok()) return rpc.status();
+  rpc_ = *std::move(rpc);
+  effects_.attach(rpc_.get());
+  return host_->start(chain_.get(), producer_.get(), rpc_.get());
+}
+
+Status NodeImpl::open_listeners() {
+  const std::shared_ptr<const Config> c = config();
+  server_ = std::make_unique<HttpServer>(*io_, http_limits(*c));
+  for (ListenerConfig& listener : listeners(*c)) {
+    listener_names_.push_back(listener.name);
+    TB_TRY(server_->set_listener(std::move(listener)));
+  }
+  service_->add_listener([this](const std::shared_ptr<const Config>& now, const std::vector<std::string>& changed) { apply_config(now, changed); });
+  Result<std::unique_ptr<ConfigWatcher>> watcher =
+      ConfigWatcher::start(watched_files(inputs_), ConfigWatcher::mode_from(c->text("config.watch")),
+                           static_cast<unsigned>(c->u64("config.watch_poll_ms")), [this] { (void)reload("file"); });
+  if (!watcher.ok()) {
+    log_->target("config").warn("config_watch_init_failed", {{"reason", watcher.status().message()}});
+  } else {
+    watcher_ = *std::move(watcher);
+    if (watcher_->mode() == "poll") log_->target("config").info("config_watch_fallback", {{"mode", "poll"}, {"interval_ms", c->u64("config.watch_poll_ms")}});
+  }
+  log_->target("node").info("ready", {{"height", chain_->view()->height}, {"chain", chain_->genesis().chain_id}});
+  return {};
+}
+
+Status NodeImpl::reload(const std::string& source) {
+  const ReloadReport report = service_->reload(source);
+  if (report.ok) return {};
+  std::vector<std::string> lines;
+  for (const ConfigProblem& problem : report.problems) {
+    lines.push_back(problem.to_string());
+    if (!problem.warning) log_->target("config").error("config_reload_failed", {{"file", problem.file}, {"line", problem.line}, {"key", problem.key}, {"reason", problem.text}});
+  }
+  return Status(Code::kInvalid, with_newlines(lines));
+}
+
+int NodeImpl::run() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
+  const timespec poll{1, 0};
+  for (;;) {
+    const int signal = ::sigtimedwait(&set, nullptr, &poll);
+    if (signal == SIGHUP) {
+      (void)reload("signal");
+    } else if (signal == SIGUSR1) {
+      log_->reopen();
+    } else if (signal == SIGTERM || signal == SIGINT || shutdown_.load()) {
+      break;
+    }
+    if (Status health = producer_->health(); !health.ok() && health.code() == Code::kIo) {
+      log_->target("node").error("storage_error", {{"reason", health.message()}});
+      exit_code_ = 1;
+      break;
+    }
+  }
+  stop();
+  return exit_code_;
+}
+
+void NodeImpl::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  const std::uint64_t begun = system_clock().monotonic_us();
+  if (log_) log_->target("node").info("stopping");
+  watcher_.reset();
+  if (rpc_) rpc_->stopping();
+  if (server_) {
+    const auto deadline = static_cast<std::uint32_t>(config()->u64("shutdown_timeout_secs") * 1000);
+    if (Status cut = server_->stop(deadline); !cut.ok()) {
+      if (log_) log_->target("node").warn(cut.message());
+      exit_code_ = 1;
+    }
+  }
+  if (host_) host_->stop();
+  if (workers_) workers_->stop();
+  producer_.reset();
+  effects_.attach(static_cast<Rpc*>(nullptr));
+  server_.reset();
+  if (io_) io_->stop();
+  rpc_.reset();
+  chain_.reset();
+  host_.reset();
+  if (!data_dir_.empty() && lock_) ::unlink((data_dir_ + "/node.pid").c_str());
+  if (log_) {
+    log_->target("node").info("stopped", {{"ms", (system_clock().monotonic_us() - begun) / 1000}});
+    log_->flush();
+  }
+}
+
+}  // namespace blockd

@@ -1,0 +1,63 @@
+#include "kernel/programs/blockd/plugin_config.hpp"
+
+#include "kernel/config/kernel_keys.hpp"
+
+namespace blockd {
+namespace {
+
+ConfigType type_of(const Field& field) {
+  switch (field.type) {
+    case FieldType::kBool: return ConfigType::kBool;
+    case FieldType::kU8:
+    case FieldType::kU16:
+    case FieldType::kU32:
+    case FieldType::kU64:
+    case FieldType::kU128: return ConfigType::kU64;
+    case FieldType::kI64: return ConfigType::kI64;
+    case FieldType::kList: return field.fields.empty() || field.fields[0].type == FieldType::kString ? ConfigType::kStringList : ConfigType::kList;
+    case FieldType::kRecord:
+    case FieldType::kAny: return ConfigType::kMap;
+    default: return ConfigType::kString;
+  }
+}
+
+std::optional<json::value> bound(const std::optional<U128>& limit) {
+  if (!limit || *limit > UINT64_MAX) return std::nullopt;
+  return json::value(static_cast<std::uint64_t>(*limit));
+}
+
+}  // namespace
+
+std::string plugin_config_key(const Manifest& manifest, const std::string& key) {
+  if (key.find('.') != std::string::npos) return key;
+  std::string section = manifest.id;
+  for (char& c : section) c = c == '-' ? '_' : c;
+  return section + "." + key;
+}
+
+Result<std::shared_ptr<const ConfigSchema>> make_schema(const std::vector<std::shared_ptr<const Manifest>>& manifests) {
+  auto schema = std::make_shared<ConfigSchema>();
+  add_kernel_keys(*schema);
+  for (const auto& manifest : manifests) {
+    for (const ConfigSpec& spec : manifest->config) {
+      ConfigKey key;
+      key.name = plugin_config_key(*manifest, spec.key);
+      key.type = type_of(spec.field);
+      if (spec.field.default_value) key.default_value = *spec.field.default_value;
+      key.min = bound(spec.field.min);
+      key.max = bound(spec.field.max);
+      key.choices = spec.field.choices;
+      key.help = spec.field.help;
+      key.unit = spec.field.unit;
+      key.reload = spec.reload ? ReloadKind::kYes : ReloadKind::kNo;
+      if (!spec.env.empty()) key.env = {spec.env};
+      key.aliases = {};
+      key.secret = spec.field.secret;
+      key.owner = manifest->id;
+      TB_TRY(schema->add(std::move(key)).in("plugin " + manifest->id));
+    }
+  }
+  return std::shared_ptr<const ConfigSchema>(schema);
+}
+
+}  // namespace blockd
