@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "kernel/base/address.hpp"
 #include "kernel/base/crypto.hpp"
 #include "kernel/programs/blockd/genesis_maker.hpp"
 #include "kernel/programs/blockd/node_impl.hpp"
@@ -200,7 +201,15 @@ Status NodeImpl::start_services() {
   admission.limits = mempool_limits(*c);
   admission.service_requires_account = c->boolean("mempool.service_requires_account");
   admission.journal_dir = data_dir_ + "/mempool";
-  Result<std::unique_ptr<Producer>> producer = Producer::start(*chain_, system_clock(), producer_options(*c), admission);
+  for (const auto& key : {keys_.op, keys_.admin, keys_.oracle}) admission.own_accounts.push_back(address_of(key->public_key()));
+  ProducerOptions producing = producer_options(*c);
+  producing.on_fatal = [this](const Status& why) {
+    log_->target("node").error("storage_error", {{"reason", why.message()}});
+    exit_code_.store(1);
+    shutdown_.store(true);
+  };
+  producing.on_note = [target = log_->target("producer")](std::string_view line) { target.info(line); };
+  Result<std::unique_ptr<Producer>> producer = Producer::start(*chain_, system_clock(), producing, admission);
   if (!producer.ok()) return producer.status();
   producer_ = *std::move(producer);
   RpcParts parts;
@@ -275,14 +284,9 @@ int NodeImpl::run() {
     } else if (signal == SIGTERM || signal == SIGINT || shutdown_.load()) {
       break;
     }
-    if (Status health = producer_->health(); !health.ok() && health.code() == Code::kIo) {
-      log_->target("node").error("storage_error", {{"reason", health.message()}});
-      exit_code_ = 1;
-      break;
-    }
   }
   stop();
-  return exit_code_;
+  return exit_code_.load();
 }
 
 void NodeImpl::stop() {

@@ -80,7 +80,7 @@ class NodeImpl final : public Node {
   std::vector<std::string> notes_;
   std::atomic<bool> shutdown_{false};
   bool stopped_ = false;
-  int exit_code_ = 0;
+  std::atomic<int> exit_code_{0};
 
   // In order of making; destroyed in reverse.
   std::optional<DirectoryLock> lock_;
