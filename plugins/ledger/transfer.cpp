@@ -1,0 +1,290 @@
+#include "plugins/ledger/transfer.hpp"
+
+#include <array>
+#include <vector>
+
+#include "plugins/ledger/sessions.hpp"
+
+namespace ledger {
+namespace {
+
+struct GetArgs {
+  std::string_view key;
+};
+BOOST_DESCRIBE_STRUCT(GetArgs, (), (key))
+struct GetResult {
+  std::uint64_t value = 0;
+};
+BOOST_DESCRIBE_STRUCT(GetResult, (), (value))
+constexpr tb::Function<GetArgs, GetResult> kGetParam{kParamsService, 0};
+
+bool add_overflows(std::uint64_t a, std::uint64_t b) { return a + b < a; }
+
+tb::Status amount_overflow(tb::Ctx& ctx, std::string_view account) {
+  return ctx.fail(kAmountOverflow,
+                  tb::cat("the balance of ", account, " would pass 2^64 - 1; send less"));
+}
+
+tb::Status check_accounts(tb::Ctx& ctx, std::string_view from, std::string_view to) {
+  for (std::string_view account : {from, to}) {
+    if (!is_account_id(account)) {
+      return ctx.fail(kUnknownAccount,
+                      "an account id has 1 to 128 printable bytes without blanks; give an address "
+                      "or a system account");
+    }
+  }
+  return tb::ok();
+}
+
+void note_move(tb::Ctx& ctx, const Move& move) {
+  const Moved moved{move.kind, move.from, move.to, move.amount, move.memo, ctx.command_id()};
+  ctx.emit(kMovedEvent, moved);
+  if (move.from.empty() || move.to.empty() || move.from == kTreasuryPending ||
+      move.to == kTreasuryPending) {
+    ctx.record(kMovedRecord, moved);
+  }
+  ctx.add(kMoves, 1, {move.kind});
+}
+
+// Counts a transfer or capture of a command for block_stats(); `tip` belongs to the volume.
+void count(tb::Ctx& ctx, std::uint64_t amount, std::uint64_t tip) {
+  if (ctx.account().empty()) return;
+  BlockStats stats = ctx.load<BlockStats>(kStatsKey).value_or(BlockStats{});
+  if (stats.height != ctx.height()) stats = BlockStats{ctx.height(), 0, 0, 0};
+  if (stats.counted != ctx.caller().index + 1) ++stats.transactions;
+  stats.counted = ctx.caller().index + 1;
+  for (std::uint64_t part : {amount, tip}) {
+    stats.volume = add_overflows(stats.volume, part) ? ~std::uint64_t{0} : stats.volume + part;
+  }
+  ctx.store(kStatsKey, stats);
+}
+
+}  // namespace
+
+tb::Status move(tb::Ctx& ctx, const Move& move) {
+  if (move.amount == 0) return tb::ok();
+  if (auto s = check_accounts(ctx, move.from, move.to); !s) return s;
+  const tb::Key from_key = account_key(move.from);
+  std::optional<Account> from = ctx.load<Account>(from_key);
+  if (!from) {
+    return ctx.fail(kUnknownAccount, tb::cat("account ", move.from, " does not exist; it comes "
+                                             "into being with its first credit"));
+  }
+  if (from->amount < move.amount) {
+    return ctx.fail(
+        kInsufficientFunds,
+        tb::cat(move.from, " holds ", from->amount, " of the ", move.amount, " needed"),
+        [&](tb::Out& data) {
+          data.put("account", move.from);
+          data.put("balance", from->amount);
+          data.put("needed", move.amount);
+        });
+  }
+  if (move.from != move.to) {
+    const tb::Key to_key = account_key(move.to);
+    Account to = ctx.load<Account>(to_key).value_or(Account{});
+    if (add_overflows(to.amount, move.amount)) return amount_overflow(ctx, move.to);
+    from->amount -= move.amount;
+    to.amount += move.amount;
+    ctx.store(from_key, *from);
+    ctx.store(to_key, to);
+  }
+  note_move(ctx, move);
+  if (move.kind == "transfer" || move.kind == "capture") count(ctx, move.amount, 0);
+  return tb::ok();
+}
+
+tb::Status mint(tb::Ctx& ctx, std::string_view to, std::uint64_t amount, std::string_view kind) {
+  if (amount == 0) return tb::ok();
+  if (auto s = check_accounts(ctx, to, to); !s) return s;
+  Supply supply = ctx.load<Supply>(kSupplyKey).value_or(Supply{});
+  const std::uint64_t cap = ctx.param(kMaxSupply);
+  if (supply.issued > cap || amount > cap - supply.issued) {
+    return ctx.fail(kSupplyCap, tb::cat("minting ", amount, " on top of ", supply.issued,
+                                        " would pass max_supply_block = ", cap));
+  }
+  const tb::Key key = account_key(to);
+  Account account = ctx.load<Account>(key).value_or(Account{});
+  if (add_overflows(account.amount, amount)) return amount_overflow(ctx, to);
+  supply.issued += amount;
+  account.amount += amount;
+  ctx.store(kSupplyKey, supply);
+  ctx.store(key, account);
+  ctx.set(kIssuedGauge, static_cast<std::int64_t>(supply.issued));
+  note_move(ctx, {"mint", {}, to, amount, kind});
+  return tb::ok();
+}
+
+tb::Status burn(tb::Ctx& ctx, std::string_view from, std::uint64_t amount,
+                std::string_view reason) {
+  if (amount == 0) return tb::ok();
+  const tb::Key key = account_key(from);
+  std::optional<Account> account = ctx.load<Account>(key);
+  if (!account) return ctx.fail(kUnknownAccount, tb::cat("account ", from, " does not exist"));
+  if (account->amount < amount) {
+    return ctx.fail(kInsufficientFunds,
+                    tb::cat(from, " holds ", account->amount, " of the ", amount, " to burn"));
+  }
+  Supply supply = ctx.load<Supply>(kSupplyKey).value_or(Supply{});
+  account->amount -= amount;
+  supply.issued -= amount;  // cannot wrap: the account is part of what was issued
+  ctx.store(key, *account);
+  ctx.store(kSupplyKey, supply);
+  ctx.set(kIssuedGauge, static_cast<std::int64_t>(supply.issued));
+  note_move(ctx, {"burn", from, {}, amount, reason});
+  return tb::ok();
+}
+
+tb::Status check_safe_mode(tb::Ctx& ctx) {
+  if (ctx.account().empty()) return tb::ok();
+  const auto enforced = ctx.ask(kGetParam, {"safe_mode_enforced"});
+  if (enforced.absent) return tb::ok();
+  if (!enforced) return ctx.fail(enforced);
+  if (enforced->value == 0) return tb::ok();
+  const auto operational = ctx.ask(kGetParam, {"launch_operational_flag"});
+  if (!operational) return ctx.fail(operational);
+  if (operational->value != 0) return tb::ok();
+  return ctx.fail(kSafeMode,
+                  "the ledger is in safe mode (launch_operational_flag = 0, safe_mode_enforced = "
+                  "1): transfers and holds wait for the launch governor");
+}
+
+namespace {
+
+struct Payment {
+  std::uint64_t consumer = 0;
+  std::uint64_t industrial = 0;
+  std::uint64_t total() const { return consumer + industrial; }
+};
+
+tb::Status read_payment(tb::Ctx& ctx, const TransferParams& in, Payment& out) {
+  if (in.amount.has_value() == (in.amount_consumer || in.amount_industrial)) {
+    return ctx.fail(kInvalidParams,
+                    "say either amount or amount_consumer and amount_industrial, not both");
+  }
+  out.consumer = in.amount.value_or(in.amount_consumer.value_or(0));
+  out.industrial = in.amount_industrial.value_or(0);
+  if (out.consumer > kMaxAmount || out.industrial > kMaxAmount - out.consumer ||
+      ctx.caller().fee > kMaxAmount) {
+    return ctx.fail(kAmountOverflow, "amounts, and the fee, are at most 2^63 - 1");
+  }
+  return tb::ok();
+}
+
+tb::Status check_receiver(tb::Ctx& ctx, std::string_view to) {
+  if (is_address(to)) return tb::ok();
+  if (!is_system_account(to) || !ctx.has(account_key(to))) {
+    return ctx.fail(kInvalidParams,
+                    tb::cat("'", to.substr(0, kMaxAccountBytes),
+                            "' is neither an address with a right checksum nor an existing "
+                            "system account; check the spelling"));
+  }
+  if (!owner_of(to).empty() && to != kTreasury) {
+    return ctx.fail(kNotAllowed, tb::cat(to, " is an escrow: only plugin ", owner_of(to),
+                                         " moves money there"));
+  }
+  return tb::ok();
+}
+
+tb::Status pay_fee(tb::Ctx& ctx) {
+  const tb_caller& caller = ctx.caller();
+  const FeeSplit split = split_fee(caller.fee, std::min<std::uint32_t>(caller.pct, 100));
+  if (auto s = move(ctx, {"fee", ctx.account(), kConsumerFees, split.consumer, {}}); !s) return s;
+  if (auto s = move(ctx, {"fee", ctx.account(), kIndustrialFees, split.industrial, {}}); !s)
+    return s;
+  if (caller.fee > 0) ctx.add(kFeesPaid, static_cast<std::int64_t>(caller.fee));
+  return tb::ok();
+}
+
+void take_sample(tb::Ctx& ctx) {
+  const tb_caller& caller = ctx.caller();
+  if (caller.envelope_bytes == 0) return;
+  FeeState fees = ctx.load<FeeState>(kFeesKey).value_or(FeeState{});
+  fees.gas += kGasPerByte * caller.envelope_bytes;
+  if (caller.lane == TB_LANE_CONSUMER || caller.lane == TB_LANE_INDUSTRIAL) {
+    std::uint64_t& taken =
+        caller.lane == TB_LANE_CONSUMER ? fees.consumer_samples : fees.industrial_samples;
+    ctx.store(sample_key(caller.lane, taken++), Sample{caller.fee / caller.envelope_bytes});
+  }
+  ctx.store(kFeesKey, fees);
+  if (caller.fee > fees.base_fee) count(ctx, 0, caller.fee - fees.base_fee);
+}
+
+}  // namespace
+
+tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out) {
+  Payment payment;
+  if (auto s = read_payment(ctx, in, payment); !s) return s;
+  if (auto s = check_safe_mode(ctx); !s) return s;
+  if (auto s = check_receiver(ctx, in.to); !s) return s;
+  const std::uint64_t fee = ctx.caller().fee;
+  if (auto s = spend_session(ctx, payment.total() + fee); !s) return s;
+  const std::string to = is_address(in.to) ? stored_form(in.to) : std::string(in.to);
+  const std::string_view memo = tb::to_view(ctx.caller().memo);
+  if (auto s = move(ctx, {"transfer", ctx.account(), to, payment.total(), memo}); !s) return s;
+  if (auto s = pay_fee(ctx); !s) return s;
+  take_sample(ctx);
+  ctx.record(kTransferRecord, {ctx.command_id(), ctx.account(), to, payment.consumer,
+                               payment.industrial, fee});
+  out.put("from", ctx.account());
+  out.put("to", to);
+  out.put("amount", payment.total());
+  out.put("fee", fee);
+  out.put("balance", balance_of(ctx, ctx.account()));
+  return tb::ok();
+}
+
+namespace {
+
+// The newest samples of a lane, at most `window`.
+std::vector<std::uint64_t> read_samples(tb::View& view, std::uint32_t lane, std::uint64_t taken,
+                                        std::uint64_t window) {
+  std::vector<std::uint64_t> values;
+  const std::uint64_t count = std::min({taken, window, kSampleRing});
+  values.reserve(count);
+  for (std::uint64_t number = taken - count; number < taken; ++number) {
+    values.push_back(
+        view.load<Sample>(sample_key(lane, number)).value_or(Sample{}).fee_per_byte);
+  }
+  return values;
+}
+
+void update_floors(tb::Ctx& ctx, FeeState& fees) {
+  const std::uint64_t window = ctx.param(kFeeFloorWindow);
+  const std::uint64_t percentile = ctx.param(kFeeFloorPercentile);
+  auto consumer = read_samples(ctx, TB_LANE_CONSUMER, fees.consumer_samples, window);
+  auto industrial = read_samples(ctx, TB_LANE_INDUSTRIAL, fees.industrial_samples, window);
+  fees.consumer_floor = fee_floor(consumer, percentile, 0);
+  fees.industrial_floor = fee_floor(industrial, percentile, 0);
+  ctx.set(kFeeFloorGauge, static_cast<std::int64_t>(fees.consumer_floor), {"consumer"});
+  ctx.set(kFeeFloorGauge, static_cast<std::int64_t>(fees.industrial_floor), {"industrial"});
+}
+
+}  // namespace
+
+tb::Status end_block(tb::Ctx& ctx) {
+  std::optional<FeeState> fees = ctx.load<FeeState>(kFeesKey);
+  if (!fees || (fees->gas == 0 && fees->base_fee == kFirstBaseFee)) return tb::ok();
+  if (fees->gas > 0) update_floors(ctx, *fees);
+  fees->base_fee = next_base_fee(fees->base_fee, fees->gas);
+  fees->gas = 0;
+  ctx.store(kFeesKey, *fees);
+  ctx.set(kBaseFeeGauge, static_cast<std::int64_t>(fees->base_fee));
+  return tb::ok();
+}
+
+tb::Status params_changed(tb::Ctx& ctx, const tb::ParamChanges& changes) {
+  if (changes.find(kFeeFloorWindow) == nullptr && changes.find(kFeeFloorPercentile) == nullptr)
+    return tb::ok();
+  FeeState fees = ctx.load<FeeState>(kFeesKey).value_or(FeeState{});
+  update_floors(ctx, fees);
+  ctx.store(kFeesKey, fees);
+  ctx.add(kWindowChanged);
+  return tb::ok();
+}
+
+void describe_services(tb::Plugin& p) {
+  p.requires_service(kParamsService, "params/1").optional().function(kGetParam, "get");
+}
+
+}  // namespace ledger
