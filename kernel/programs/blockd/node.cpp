@@ -240,7 +240,9 @@ Status NodeImpl::start_services() {
 
 Status NodeImpl::open_listeners() {
   const std::shared_ptr<const Config> c = config();
-  server_ = std::make_unique<HttpServer>(*io_, http_limits(*c));
+  Result<std::shared_ptr<HttpObserver>> observer = Rpc::request_observer(metrics_);
+  if (!observer.ok()) return observer.status();
+  server_ = std::make_unique<HttpServer>(*io_, http_limits(*c), *observer);
   for (ListenerConfig& listener : listeners(*c)) {
     listener_names_.push_back(listener.name);
     TB_TRY(server_->set_listener(std::move(listener)));
