@@ -160,7 +160,9 @@ void describe(tb::Plugin& p) {
       .summary("Pays \"people\"")
       .invalid_params_name("InvalidParams");
   p.escrow_prefix("pay").follow("ledger.moved");
-  p.rate_class("pay").env("PAY_RATE");
+  p.rate_class("pay").config("per_sec");
+  p.unauthorized(-40001, "NoKey", "say who").rate_limited(-40002, "TooFast").window_config("rps");
+  p.role("payer").within("admin").token_env("PAY_TOKEN").token_config("token").key("admin");
   p.command("pay.send", &pay)
       .role("admin")
       .summary("Pay")
@@ -225,7 +227,9 @@ TEST(Declaration, writes_the_manifest) {
   EXPECT_EQ(
       p.manifest(),
       R"({"id":"pay","version":"1.2.0","sm":2,"sm_min":1,"schema":1,"summary":"Pays \"people\"","invalid_params_name":"InvalidParams",)"
-      R"("escrow_prefixes":["pay"],"follows":["ledger.moved"],"rate_classes":[{"name":"pay","env":"PAY_RATE"}],)"
+      R"("escrow_prefixes":["pay"],"follows":["ledger.moved"],"rate_classes":[{"name":"pay","config":"per_sec"}],)"
+      R"("unauthorized":{"code":-40001,"name":"NoKey","help":"say who"},"rate_limited":{"code":-40002,"name":"TooFast"},)"
+      R"("window_config":"rps","roles":[{"name":"payer","within":"admin","token_env":"PAY_TOKEN","token_config":"token","key":"admin"}],)"
       R"("methods":[{"name":"pay.send","kind":"command","params":[)"
       R"({"name":"to","type":"string","min":1,"max":32,"help":"who","aliases":["recipient"]},)"
       R"({"name":"amount","type":"u64","unit":"ct","min":1},{"name":"queue","type":"bool","default":false},)"

@@ -304,7 +304,8 @@ class RoleEntry : public Entry<RoleEntry> {
 class RateClassEntry : public Entry<RateClassEntry> {
  public:
   using Entry::Entry;
-  RateClassEntry& env(std::string_view name) { return set("env", name); }
+  // The config key that holds the class's calls per second; while it is unset there is no limit.
+  RateClassEntry& config(std::string_view key) { return set("config", key); }
 };
 
 class RouteEntry : public Entry<RouteEntry> {

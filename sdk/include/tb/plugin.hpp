@@ -128,6 +128,16 @@ class Plugin {
     handlers_.invalid_params_name = name;
     return set("invalid_params_name", name);
   }
+  // What callers without the role are told, and callers above a limit; the node's own errors unless
+  // declared. With unauthorized() and configured tokens every method demands one of them.
+  Plugin& unauthorized(std::int32_t code, std::string_view name, std::string_view help = {}) {
+    return refusal("unauthorized", code, name, help);
+  }
+  Plugin& rate_limited(std::int32_t code, std::string_view name, std::string_view help = {}) {
+    return refusal("rate_limited", code, name, help);
+  }
+  // The config key that holds the requests per second of one client address, over all methods.
+  Plugin& window_config(std::string_view key) { return set("window_config", key); }
   // A method name outside "<id>." that this plugin owns: "balance".
   Plugin& method_prefix(std::string_view prefix) { return add("method_prefixes", prefix); }
   // System accounts that this plugin may debit: "energy".
@@ -349,6 +359,14 @@ class Plugin {
   template <class T>
   Plugin& set(std::string_view key, const T& value) {
     json_.set(key, value);
+    return *this;
+  }
+  Plugin& refusal(std::string_view key, std::int32_t code, std::string_view name,
+                  std::string_view help) {
+    detail::Json& entry = json_.object_at(key);
+    entry.set("code", code);
+    entry.set("name", name);
+    if (!help.empty()) entry.set("help", help);
     return *this;
   }
   Plugin& add(std::string_view key, std::string_view value) {
