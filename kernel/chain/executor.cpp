@@ -280,6 +280,20 @@ Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vecto
     if (caller.cosigner_count < 16) cosigners[caller.cosigner_count++] = to_str(cosigner);
   }
   caller.cosigners = cosigners;
+  // Only the ledger's own commands travel in the paid lanes.
+  const bool paid = command.method.starts_with("ledger.");
+  const Lane lane = !paid ? Lane::kService : command.lane.value_or(Lane::kConsumer);
+  caller.lane = lane == Lane::kService ? TB_LANE_SERVICE : lane == Lane::kConsumer ? TB_LANE_CONSUMER : TB_LANE_INDUSTRIAL;
+  caller.fee = lane == Lane::kService ? 0 : command.fee;
+  caller.pct = command.pct;
+  caller.envelope_bytes = static_cast<std::uint32_t>(command.envelope.size());
+  caller.memo = to_str(command.memo);
+  std::optional<PublicKey> session;
+  if (!command.session.empty()) {
+    Result<PublicKey> key_bytes = array_from_hex<32>(command.session);
+    if (key_bytes.ok()) session = *key_bytes;
+  }
+  if (session) caller.session = to_str(view(*session));
   run.start(StepKind::kCommand, method.machine, &caller, trusted);
   arena.clear();
   values.clear();
