@@ -7,16 +7,17 @@
 namespace energy {
 
 void describe_roles(tb::Plugin& p) {
-  p.role("energy.provider").within("operator").key("operator").token_env("TB_ENERGY_PROVIDER_TOKEN")
+  p.role("energy.provider").within("operator").key("operator")
+      .token_env("TB_ENERGY_PROVIDER_TOKEN,TB_ENERGY_ORACLE_TOKEN,TB_ENERGY_ADMIN_TOKEN,TB_ENERGY_RPC_TOKEN")
       .token_config("rpc.energy_provider_token_file").help("reads the market");
-  p.role("energy.oracle").within("operator").key("oracle").token_env("TB_ENERGY_ORACLE_TOKEN")
+  p.role("energy.oracle").within("operator").key("oracle")
+      .token_env("TB_ENERGY_ORACLE_TOKEN,TB_ENERGY_ADMIN_TOKEN,TB_ENERGY_RPC_TOKEN")
       .token_config("rpc.energy_oracle_token_file").help("reads the market and submits readings");
-  p.role("energy.admin").within("admin").key("admin").token_env("TB_ENERGY_ADMIN_TOKEN")
+  p.role("energy.admin").within("admin").key("admin").token_env("TB_ENERGY_ADMIN_TOKEN,TB_ENERGY_RPC_TOKEN")
       .token_config("rpc.energy_admin_token_file").help("everything");
+  p.unauthorized(-33009, "Unauthorized").rate_limited(-33010, "RateLimited").window_config("energy.rpc_rps");
   for (std::string_view name : {"read", "submit", "settle", "dispute"}) {
-    std::string env = "TB_RPC_ENERGY_";
-    for (char c : name) env += static_cast<char>(c - 'a' + 'A');
-    p.rate_class(name).env(env + "_TOKENS_PER_SEC");
+    p.rate_class(name).config(tb::cat("energy.", name, "_tokens_per_sec"));
   }
 }
 

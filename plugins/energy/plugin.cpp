@@ -1,6 +1,7 @@
 // energy: the table of contents of the plugin. Rules stand in rules/, state in state.hpp, commands in commands.cpp.
 #include "plugins/energy/commands.hpp"
 #include "plugins/energy/describe.hpp"
+#include "plugins/energy/face.hpp"
 #include "plugins/energy/hooks.hpp"
 #include "plugins/energy/queries.hpp"
 #include "plugins/energy/services.hpp"
@@ -15,7 +16,8 @@ void describe(tb::Plugin& p) {
   describe_services(p);
   describe_roles(p);
   describe_commands(p);
-  describe_queries(p);
+  describe_state_queries(p);
+  describe_face(p);
   describe_events(p);
   describe_metrics(p);
   describe_params(p);

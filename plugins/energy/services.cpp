@@ -26,11 +26,18 @@ struct MoveArgs {
 };
 BOOST_DESCRIBE_STRUCT(MoveArgs, (), (from, to, amount, memo, consented))
 
+struct PayoutArgs {
+  std::string_view escrow, to;
+  std::uint64_t amount = 0;
+  std::string_view memo;
+};
+BOOST_DESCRIBE_STRUCT(PayoutArgs, (), (escrow, to, amount, memo))
+
 constexpr tb::Function<AccountArgs, Balance> kBalance{kLedger, 0};
 constexpr tb::Function<MoveArgs> kTransfer{kLedger, 1};
 constexpr tb::Function<MoveArgs> kHold{kLedger, 2};
-constexpr tb::Function<MoveArgs> kRelease{kLedger, 3};
-constexpr tb::Function<MoveArgs> kCapture{kLedger, 4};
+constexpr tb::Function<PayoutArgs> kRelease{kLedger, 3};
+constexpr tb::Function<PayoutArgs> kCapture{kLedger, 4};
 
 Refusal refused_by(const auto& answer) {
   if (answer.name == "insufficient_funds" || answer.name == "unknown_account") {
@@ -42,7 +49,8 @@ Refusal refused_by(const auto& answer) {
   return refusal;
 }
 
-Result<Done> move(Market& market, tb::Function<MoveArgs> function, const MoveArgs& args) {
+template <class Args>
+Result<Done> move(Market& market, tb::Function<Args> function, const std::type_identity_t<Args>& args) {
   if (!market.moves_funds() || args.amount == 0) return Done{};
   const auto answer = market.ctx().call(function, args);
   if (!answer) return refused_by(answer);
@@ -63,14 +71,19 @@ Result<bool> covers(Market& market, const std::string& account, Amount amount) {
   return answer->amount >= amount;
 }
 
+std::optional<std::uint64_t> ledger_balance(tb::View& view, std::string_view account) {
+  const auto answer = view.ask(kBalance, {account});
+  return answer ? std::optional(answer->amount) : std::nullopt;
+}
+
 Result<Done> hold_stake(Market& market, const std::string& owner, Amount amount) {
   return move(market, kHold, {owner, kStakesAccount, amount, "energy stake", true});
 }
 Result<Done> release_stake(Market& market, const std::string& owner, Amount amount) {
-  return move(market, kRelease, {kStakesAccount, owner, amount, "energy stake", true});
+  return move(market, kRelease, {kStakesAccount, owner, amount, "energy stake"});
 }
 Result<Done> forfeit_stake(Market& market, Amount amount) {
-  return move(market, kCapture, {kStakesAccount, kTreasuryAccount, amount, "energy_slash", true});
+  return move(market, kCapture, {kStakesAccount, kTreasuryAccount, amount, "energy_slash"});
 }
 
 Result<Done> pay(Market& market, const std::string& buyer, const std::string& owner, const Cost& cost) {

@@ -24,6 +24,9 @@ Result<Done> forfeit_stake(Market& market, Amount amount);
 // admin settles for it.
 Result<Done> pay(Market& market, const std::string& buyer, const std::string& owner, const Cost& cost);
 
+// For energy.check; absent where the ledger does not answer.
+std::optional<std::uint64_t> ledger_balance(tb::View& view, std::string_view account);
+
 // Hands the receipt of a settlement to the block; in rehearsal it is only counted.
 Result<Done> issue_receipt(Market& market, const Receipt& receipt, const std::optional<ReceiptAuth>& auth);
 Result<Done> issue_slash_receipt(Market& market, ProviderId provider, const Hash& meter_hash, Amount amount,
