@@ -40,8 +40,8 @@ struct Sender {
   std::string_view from =
       "operator";      // a name; account() tells the address that is derived from it
   bool admin = false;  // has role admin for this call
-  std::vector<std::string_view> roles;  // roles of manifests, "energy.oracle"
-  std::vector<std::string_view> cosigners;
+  std::vector<std::string_view> roles{};  // roles of manifests, "energy.oracle"
+  std::vector<std::string_view> cosigners{};
 };
 
 // How a command or a query ended. Texts are compact JSON, members as the plugin put them.
