@@ -1,0 +1,220 @@
+"""A real node for a test: real process, real sockets, real LevelDB, in a directory of its own with free ports."""
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("TB_BUILD_DIR", ROOT / "build" / "release"))
+BIN = BUILD / "bin"
+START_SECONDS = 60  # a bound against hanging, not a measure
+
+
+class RpcError(Exception):
+    def __init__(self, error):
+        super().__init__(error["message"])
+        self.error = error
+        self.code = error["code"]
+        self.name = error["data"]["name"]
+        self.data = error["data"]
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout=30):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def wait_for(what, condition, seconds=START_SECONDS):
+    """Polls until `condition()` is true; the bound only keeps a broken test from hanging."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+class Node:
+    def __init__(self, plugins=("ledger", "receipts", "energy"), config="", env=None, profile="dev", directory=None):
+        self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="tb-node-"))
+        self.own_dir = directory is None
+        self.data = self.dir / "data"
+        self.plugins = list(plugins)
+        self.profile = profile
+        self.extra_config = config
+        self.env = dict(env or {})
+        self.process = None
+        self.write_config()
+
+    def write_config(self, extra=None):
+        if extra is not None:
+            self.extra_config = extra
+        load = "".join(f"    - {p}\n" for p in self.plugins)
+        text = (f"chain:\n  profile: {self.profile}\nplugins:\n  load:\n{load or '    []'}\n"
+                "listeners:\n  rpc: 127.0.0.1:0\n  metrics: 127.0.0.1:0\n  status: 127.0.0.1:0\n"
+                f"log:\n  file: {self.dir}/node.log\n  lines_per_second: 0\n" + self.extra_config)
+        path = self.dir / "node.yaml"
+        temporary = path.with_suffix(".new")
+        temporary.write_text(text)
+        temporary.rename(path)
+        return path
+
+    def environment(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("TB_")}
+        env.update({"HOME": str(self.dir), "TB_RPC_SOCKET": str(self.data / "rpc.sock")})
+        env.update(self.env)
+        return env
+
+    def start(self, wait=True):
+        env = self.environment()
+        env.pop("TB_RPC_SOCKET", None)
+        self.out = open(self.dir / "stdout.txt", "ab")
+        self.process = subprocess.Popen([BIN / "blockd", "run", "--config", self.dir / "node.yaml", "--data-dir", self.data],
+                                        stdout=self.out, stderr=subprocess.STDOUT, env=env, cwd=ROOT)
+        if wait:
+            wait_for("the node's start", self.is_up)
+        return self
+
+    def is_up(self):
+        if self.process.poll() is not None:
+            raise AssertionError("the node ended at its start:\n" + self.output()[-4000:])
+        try:
+            self.rpc("node.status")
+            return True
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def output(self):
+        log = self.dir / "node.log"
+        return (self.dir / "stdout.txt").read_text() + (log.read_text() if log.exists() else "")
+
+    def request(self, body, timeout=30):
+        connection = UnixConnection(str(self.data / "rpc.sock"), timeout)
+        try:
+            connection.request("POST", "/", body=body, headers={"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def rpc(self, method, params=None, timeout=30):
+        message = {"jsonrpc": "2.0", "id": 1, "method": method}
+        if params is not None:
+            message["params"] = params
+        answer = self.request(json.dumps(message), timeout)
+        if "error" in answer:
+            raise RpcError(answer["error"])
+        return answer["result"]
+
+    def ports(self):
+        """Listener name -> port, from what the process has bound (the greeting names them)."""
+        found = {}
+        for line in (self.dir / "stdout.txt").read_text().splitlines():
+            words = line.split()
+            if len(words) >= 2 and words[1].startswith("http://"):
+                name = {"JSON-RPC": "rpc", "metrics": "metrics", "status": "status"}.get(words[0])
+                if name:
+                    found[name] = int(words[1].split(":")[2].split("/")[0])
+        return found
+
+    def get(self, listener, path, headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30)
+        try:
+            connection.request("GET", path, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def post(self, listener, body, headers=None, path="/"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30)
+        try:
+            all_headers = {"Content-Type": "application/json"}
+            all_headers.update(headers or {})
+            connection.request("POST", path, body=body, headers=all_headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode(), dict(response.getheaders())
+        finally:
+            connection.close()
+
+    def metrics(self):
+        status, text = self.get("metrics", "/metrics")
+        assert status == 200, text
+        return text
+
+    def metric(self, name, default=None):
+        """Value of the first sample whose name and labels begin with `name`."""
+        for line in self.metrics().splitlines():
+            if line.startswith(name) and (line[len(name):][:1] in (" ", "{") or "{" in name):
+                return float(line.rsplit(" ", 1)[1])
+        return default
+
+    def cli(self, *args, check=True, stdin=None):
+        result = subprocess.run([BIN / "contract-cli", *map(str, args)], env=self.environment(), cwd=self.dir, text=True,
+                                input=stdin, capture_output=True, timeout=120)
+        if check and result.returncode != 0:
+            raise AssertionError(f"contract-cli {' '.join(map(str, args))}: exit {result.returncode}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def cli_json(self, *args):
+        return json.loads(self.cli(*args).stdout)
+
+    def height(self):
+        return self.rpc("node.status")["current_block_height"]
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=120)
+        if self.process:
+            self.out.close()
+        return self.process.returncode if self.process else None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.out.close()
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.kill()
+        if self.own_dir:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        if kind:
+            print(self.output()[-6000:])
+        self.close()
+
+
+class Meter:
+    """A meter of the energy market with its own key, signing through contract-cli's library-free path: openssl-less Ed25519 by the CLI."""
+
+    def __init__(self, node, provider, meter, seed):
+        self.node, self.provider, self.meter, self.seed = node, provider, meter, seed
+        self.key_file = node.dir / f"{meter}.key"
+        self.key_file.write_text(seed + "\n")
+        self.key_file.chmod(0o600)
+        self.total = 0
+        self.nonce = int(time.time()) - 200
+
+    def sign(self, kwh, timestamp=None, nonce=None):
+        self.total += kwh
+        self.nonce += 1
+        return json.loads(self.node.cli("energy", "sign-reading", "--provider-id", self.provider, "--meter", self.meter, "--kwh", self.total,
+                                        "--timestamp", timestamp or self.nonce, "--nonce", nonce or self.nonce, "--key-file", self.key_file).stdout)
