@@ -145,13 +145,18 @@ Status ChainImpl::level_state(std::uint64_t head, std::vector<std::string>* note
   std::string damage;
   TB_TRY(state_height(head, &at, &damage));
   if (!at) {
-    if (damage.empty()) damage = "it is empty, the log has " + std::to_string(head + 1) + " blocks";
-    if (options_.recreate_state == nullptr || first_height() != 0) {
+    // An empty store is what a crash right behind block 0 leaves, too: the deltas of the log fill it.
+    bool empty = damage.empty();
+    if (empty) TB_TRY(state_->scan({}, {}, 1, [&](BytesView, BytesView) { return empty = false; }));
+    if (damage.empty()) damage = "it has no head row, the log has " + std::to_string(head + 1) + " blocks";
+    if ((options_.recreate_state == nullptr && !empty) || first_height() != 0) {
       return Status(Code::kCorrupt, "state store: " + damage, std::string(kRepair));
     }
-    Result<std::unique_ptr<KvStore>> fresh = options_.recreate_state();
-    if (!fresh.ok()) return fresh.status().in("state store: " + damage);
-    state_ = *std::move(fresh);
+    if (!empty) {
+      Result<std::unique_ptr<KvStore>> fresh = options_.recreate_state();
+      if (!fresh.ok()) return fresh.status().in("state store: " + damage);
+      state_ = *std::move(fresh);
+    }
     notes->push_back("state store: " + damage + "; made anew from the deltas of the log");
   }
   // What was written since the checkpoint may have been lost in part: deltas are absolute, applying them again does no harm.

@@ -205,6 +205,24 @@ TEST(Chain, recovers_when_the_state_is_behind_or_lost) {
   EXPECT_TRUE(w.chain->replay(false, nullptr).ok);
 }
 
+TEST(Chain, state_of_another_chain_or_ahead_of_the_log_is_made_anew) {
+  World w;
+  ASSERT_TRUE(w.open().ok());
+  w.run("put", "a", 1);
+  Hash root = *w.chain->state_root(w.chain->view());
+  w.chain.reset();
+  World other;
+  other.clock.now += 5;
+  ASSERT_TRUE(other.open().ok());
+  for (int i = 0; i < 3; ++i) other.run("put", "z", 1);
+  other.chain.reset();
+  w.state = other.state;  // further than our log
+  Status status = w.open();
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(*w.chain->state_root(w.chain->view()), root);
+  EXPECT_EQ(w.row("bank", "z"), "-");
+}
+
 TEST(Chain, crash_loses_no_block_that_was_answered) {
   World w;
   ASSERT_TRUE(w.open().ok());
