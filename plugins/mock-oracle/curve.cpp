@@ -89,8 +89,9 @@ Curve Curve::load(const std::string& path) {
       throw std::runtime_error("demand curve " + place.string() + ": " + problem.what());
     }
   }
-  throw std::runtime_error("the demand curve '" + path + "' was not found; looked at " + looked_at +
-                           "; set mock_oracle.data_file to the CSV file, or mock_oracle.demo to false");
+  throw std::runtime_error(
+      "the demand curve '" + path + "' was not found; looked at " + looked_at +
+      "; set mock_oracle.data_file to the CSV file, or mock_oracle.demo to false");
 }
 
 std::uint64_t Curve::total_kwh(std::uint64_t step, std::uint64_t count,

@@ -24,14 +24,15 @@ class Curve {
   std::size_t size() const { return demand_mw_.size(); }
   std::uint64_t demand_mw(std::uint64_t step) const { return demand_mw_[step % demand_mw_.size()]; }
   // Energy of `count` half hours from `step` on over all meters, in kWh.
-  std::uint64_t total_kwh(std::uint64_t step, std::uint64_t count, std::uint64_t kwh_per_mw_ppm) const;
+  std::uint64_t total_kwh(std::uint64_t step, std::uint64_t count,
+                          std::uint64_t kwh_per_mw_ppm) const;
 
  private:
   std::vector<std::uint32_t> demand_mw_;
 };
 
-// The share of meter `place` of `meters` in `total_kwh`. The shares sum up to the total; which meters
-// get the kilowatt-hours that do not divide evenly moves on with `step`.
+// The share of meter `place` of `meters` in `total_kwh`. The shares sum up to the total; which
+// meters get the kilowatt-hours that do not divide evenly moves on with `step`.
 std::uint64_t meter_share(std::uint64_t total_kwh, std::uint64_t step, std::uint32_t place,
                           std::uint32_t meters);
 

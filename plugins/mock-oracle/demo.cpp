@@ -228,7 +228,7 @@ void Demo::on_keys(tb::Value registry) {
 
 std::uint64_t Demo::due_half_hours(std::uint64_t now_ms) {
   // A second is the grain of a reading's timestamp, and each reading needs a new one.
-  if (last_step_ms_ != 0 && now_ms / 1000 <= last_step_ms_ / 1000) return 0;
+  if (last_step_ms_ != 0 && now_ms / 1000 <= last_read_second_) return 0;
   if (last_step_ms_ == 0 || settings_.step_ms == 0) return 1;
   const std::uint64_t elapsed = now_ms - last_step_ms_;
   return std::min(elapsed / settings_.step_ms, kMaxHalfHoursAtOnce);
@@ -238,7 +238,11 @@ void Demo::begin_step() {
   const std::uint64_t now = host_.unix_ms();
   step_count_ = due_half_hours(now);
   if (step_count_ == 0) return;
-  last_step_ms_ = now;
+  // What is left of the time counts for the next step, unless the demo has fallen behind by a day.
+  const bool on_pace =
+      last_step_ms_ != 0 && settings_.step_ms != 0 && step_count_ < kMaxHalfHoursAtOnce;
+  last_step_ms_ = on_pace ? last_step_ms_ + step_count_ * settings_.step_ms : now;
+  last_read_second_ = now / 1000;
   step_total_kwh_ = curve_->total_kwh(step_, step_count_, settings_.kwh_per_mw_ppm);
   step_ += step_count_;
   // Written first: after a crash a half hour may be missing, but none is reported twice.
@@ -278,7 +282,8 @@ void Demo::on_read(std::uint32_t place, const tb::Reply& reply) {
     return fail("the market is in rehearsal: readings are tried and dropped until its gate opens");
   } else {
     look_again_ = true;
-    complain(tb::cat("a reading of ", demo_meter(place), " was refused: ", error_text(reply.value)));
+    complain(
+        tb::cat("a reading of ", demo_meter(place), " was refused: ", error_text(reply.value)));
   }
   read_more();
 }

@@ -1,19 +1,21 @@
-// Demo: the meters gb-0, gb-1, ... report the recorded demand of Great Britain to this node, and the
-// operator buys a share of it. [face]
+// Demo: the meters gb-0, gb-1, ... report the recorded demand of Great Britain to this node, and
+// the operator buys a share of it. [face]
 //
-// The demo remembers only its place in the curve; what stands on the chain it asks from the node, so
-// that it can begin anew at any time. It goes through these phases, each of which is safe to repeat:
+// The demo remembers only its place in the curve; what stands on the chain it asks from the node,
+// so that it can begin anew at any time. It goes through these phases, each of which is safe to
+// repeat:
 //
 //   operator  node.status: who owns the meters and buys
 //   providers energy.providers: which of the meters are registered, and what they showed last
 //   register  energy.register_provider for the others
-//   keys      energy.oracle_keys, and energy.set_provider_keys where ours are missing; keys of others
+//   keys      energy.oracle_keys, and energy.set_provider_keys where ours are missing; keys of
+//   others
 //             stay as they are
 //   run       steps: a reading of every meter, and a settlement of a share of each credit
 //
-// A refusal in the first four phases begins anew after a pause of 1 s, doubled up to 60 s; a refused
-// reading lets the step end and looks at the chain again. At most kWindow calls are under way, and
-// what is not answered within kAnswerMs is given up. Complaints are logged once a minute.
+// A refusal in the first four phases begins anew after a pause of 1 s, doubled up to 60 s; a
+// refused reading lets the step end and looks at the chain again. At most kWindow calls are under
+// way, and what is not answered within kAnswerMs is given up. Complaints are logged once a minute.
 //
 // tick() and reply() come from the host one at a time; provider_of() may come from any thread.
 #pragma once
@@ -44,7 +46,15 @@ class Demo {
 
  private:
   enum class Phase { kOff, kBegin, kOperator, kProviders, kRegister, kKeys, kSetKeys, kRun };
-  enum class Ask : std::uint64_t { kStatus, kProviders, kRegister, kKeys, kSetKeys, kRead, kSettle };
+  enum class Ask : std::uint64_t {
+    kStatus,
+    kProviders,
+    kRegister,
+    kKeys,
+    kSetKeys,
+    kRead,
+    kSettle
+  };
 
   // All REQUIRE mutex_ held.
   void begin(std::uint64_t pause_ms);
@@ -85,10 +95,11 @@ class Demo {
   std::uint64_t next_try_ms_ = 0, pause_ms_ = 0, progress_ms_ = 0;
   std::uint64_t complained_ms_ = 0, silent_ = 0;
 
-  std::uint64_t step_ = 0;         // half hours of the curve that were begun
-  std::uint64_t step_count_ = 0;   // that the step under way holds
+  std::uint64_t step_ = 0;        // half hours of the curve that were begun
+  std::uint64_t step_count_ = 0;  // that the step under way holds
   std::uint64_t step_total_kwh_ = 0;
-  std::uint64_t last_step_ms_ = 0;  // 0: none yet
+  std::uint64_t last_step_ms_ = 0;  // up to which time half hours are reported; 0: none yet
+  std::uint64_t last_read_second_ = 0;
   bool step_under_way_ = false, look_again_ = false;
 };
 

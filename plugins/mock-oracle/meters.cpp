@@ -58,9 +58,12 @@ std::optional<Meters::Made> Meters::read(std::string_view meter, std::string_vie
     // Times are nonces too, so that a meter whose memory is gone does not repeat one.
     state->nonce = std::max(state->nonce + 1, state->timestamp);
     const std::uint64_t back = strikes(faults_.regress_ppm) ? kwh + 1 : 0;
-    made.reading = {std::string(provider), std::string(meter),
+    made.reading = {std::string(provider),
+                    std::string(meter),
                     state->total_kwh - std::min(back, state->total_kwh),
-                    shifted(state->timestamp, faults_.skew_secs), state->nonce, {}};
+                    shifted(state->timestamp, faults_.skew_secs),
+                    state->nonce,
+                    {}};
     made.dropped = strikes(faults_.drop_ppm);
     bad_signature = strikes(faults_.bad_signature_ppm);
   }

@@ -84,8 +84,8 @@ std::shared_ptr<const Oracle::Setup> Oracle::open_setup(tb::HttpReply& reply) {
   return now;
 }
 
-// Asks the node page by page which provider has the meter. The meter goes on at least where the node
-// saw it last.
+// Asks the node page by page which provider has the meter. The meter goes on at least where the
+// node saw it last.
 Oracle::Found Oracle::ask_provider(std::string_view meter) {
   Found found;
   std::uint32_t pages = 1;
@@ -167,8 +167,9 @@ void Oracle::submit(const Reading& reading, tb::HttpReply& reply) {
       });
   if (status || status.failed()) return;
   host_.add(kReadings, 1, {"dropped"});
-  refuse(reply, 502, tb::cat("the node did not answer (status ", status.code(),
-                             "); the reading may still arrive, ask energy.credits"))
+  refuse(reply, 502,
+         tb::cat("the node did not answer (status ", status.code(),
+                 "); the reading may still arrive, ask energy.credits"))
       .ignore();
 }
 

@@ -1,8 +1,9 @@
 // Oracle: the face of the plugin: the demo, and the HTTP service that drills and the oracle adapter
 // read meters from. [face]
 //
-//   GET  /meter/:id/reading   counts step_kwh more and answers a signed reading (alias /readings/:id)
-//   POST /meter/:id/submit    sends the reading of the body, or a fresh one when it is empty, to the
+//   GET  /meter/:id/reading   counts step_kwh more and answers a signed reading (alias
+//   /readings/:id) POST /meter/:id/submit    sends the reading of the body, or a fresh one when it
+//   is empty, to the
 //                             node: 200 with the credit, 422 with the node's refusal, 502 when the
 //                             node does not answer
 //   GET  /key                 public key that signs; with ?meter=ID the one of that meter

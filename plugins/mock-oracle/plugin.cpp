@@ -16,8 +16,9 @@ void describe_demo_config(tb::Plugin& p) {
   p.config(keys::kStepMs, "step_ms", 1000)
       .max(1'800'000)
       .unit("ms")
-      .help("how often a half hour of the curve is reported: 1800000 is real time, 0 as soon as the "
-            "last one is answered; half hours that are due within a second share a reading");
+      .help(
+          "how often a half hour of the curve is reported: 1800000 is real time, 0 as soon as the "
+          "last one is answered; half hours that are due within a second share a reading");
   p.config(keys::kDataFile, "data_file", "config/sample-data/gb-electricity-demand-2000.csv")
       .min(1)
       .max(4096)
@@ -25,8 +26,9 @@ void describe_demo_config(tb::Plugin& p) {
   p.config(keys::kKwhPerMwPpm, "kwh_per_mw_ppm", 100'000)
       .max(std::uint64_t(1'000'000'000'000))
       .unit("ppm")
-      .help("kWh over all meters that a MW of the curve stands for in a half hour; 100000: 22,262 MW "
-            "become 2,226 kWh");
+      .help(
+          "kWh over all meters that a MW of the curve stands for in a half hour; 100000: 22,262 MW "
+          "become 2,226 kWh");
   p.config(keys::kPricePerKwh, "price_per_kwh", 2)
       .max(1'000'000'000)
       .unit("BLOCK")
@@ -56,7 +58,9 @@ void describe_service_config(tb::Plugin& p) {
       .max(130)
       .secret()
       .help("older name of key_hex, which wins");
-  p.config(keys::kMap, "map").max(10'000).help("meter=provider, for meters that the node does not name");
+  p.config(keys::kMap, "map")
+      .max(10'000)
+      .help("meter=provider, for meters that the node does not name");
 }
 
 void describe_fault_config(tb::Plugin& p) {
@@ -85,7 +89,9 @@ void describe_metrics(tb::Plugin& p) {
       .preset({"refused"})
       .preset({"rehearsal"})
       .preset({"dropped"})
-      .help("Readings of the simulated meters by what the node said; dropped: not sent or not answered");
+      .help(
+          "Readings of the simulated meters by what the node said; dropped: not sent or not "
+          "answered");
   p.counter(kSettlements, "mock_oracle_settlements_total")
       .labels({"result"})
       .preset({"ok"})
@@ -112,8 +118,9 @@ void describe_routes(tb::Plugin& p) {
 }
 
 void describe(tb::Plugin& p) {
-  p.id("mock-oracle").version("1.0.0").summary(
-      "Simulated electricity meters for demos and drills of the energy market.");
+  p.id("mock-oracle")
+      .version("1.0.0")
+      .summary("Simulated electricity meters for demos and drills of the energy market.");
   p.face<Oracle>();
   describe_demo_config(p);
   describe_service_config(p);

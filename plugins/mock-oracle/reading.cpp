@@ -79,8 +79,7 @@ void MeterKeys::sign(Reading& reading) const {
   if (!host_.sign(secret_of(reading.meter_address), digest.view(), signature)) {
     throw std::runtime_error("the node could not sign a reading");
   }
-  reading.signature =
-      to_hex({reinterpret_cast<const char*>(signature.data()), signature.size()});
+  reading.signature = to_hex({reinterpret_cast<const char*>(signature.data()), signature.size()});
 }
 
 std::string demo_meter(std::uint32_t place) { return tb::cat(kDemoPrefix, place); }
@@ -105,7 +104,8 @@ std::optional<Reading> parse_reading(tb::Value body, std::string_view meter, std
   if (!take(body, "meter_address", reading.meter_address)) {
     return refuse("meter_address: expected text");
   }
-  if (!take(body, "kwh_reading", reading.kwh_reading)) return refuse("kwh_reading: expected a number");
+  if (!take(body, "kwh_reading", reading.kwh_reading))
+    return refuse("kwh_reading: expected a number");
   if (!take(body, "timestamp", reading.timestamp)) return refuse("timestamp: expected a number");
   if (!take(body, "nonce", reading.nonce)) return refuse("nonce: expected a number");
   if (!take(body, "signature", reading.signature)) return refuse("signature: expected hex text");

@@ -20,8 +20,8 @@ std::string reading_preimage(const Reading& reading);
 std::string to_hex(std::string_view bytes);
 
 // The keys of the simulated meters, all made from one seed: a meter of the demo has a key of its
-// own, BLAKE3(seed, meter); every other meter signs with the seed itself, whose public half GET /key
-// shows.
+// own, BLAKE3(seed, meter); every other meter signs with the seed itself, whose public half GET
+// /key shows.
 class MeterKeys {
  public:
   MeterKeys(tb::Host host, const tb::Hash& seed) : host_(host), seed_(seed) {}

@@ -51,8 +51,8 @@ bool is_loopback(std::string_view address) {
 std::pair<std::string, std::string> parse_map_entry(std::string_view entry) {
   const std::size_t split = entry.find('=');
   if (split == 0 || split == std::string_view::npos || split + 1 == entry.size()) {
-    throw std::runtime_error(tb::cat("mock_oracle.map: '", entry.substr(0, 128),
-                                     "' is not of the form meter=provider"));
+    throw std::runtime_error(
+        tb::cat("mock_oracle.map: '", entry.substr(0, 128), "' is not of the form meter=provider"));
   }
   return {std::string(entry.substr(0, split)), std::string(entry.substr(split + 1))};
 }
@@ -69,8 +69,7 @@ Settings load_settings(const tb::Host& host) {
   s.step_kwh = host.config(keys::kStepKwh);
   s.open_to_callers = host.config(keys::kAllowRemote) || is_loopback(host.config(keys::kListen));
   s.key = load_key(host);
-  for (const std::string& entry :
-       host.config(keys::kMap).value_or(std::vector<std::string>())) {
+  for (const std::string& entry : host.config(keys::kMap).value_or(std::vector<std::string>())) {
     s.providers_by_meter.insert(parse_map_entry(entry));
   }
   s.faults = {host.config(keys::kSkewSecs), host.config(keys::kDropPpm),
