@@ -136,7 +136,7 @@ class Host {
   void metric(std::uint32_t index, std::int64_t value,
               std::initializer_list<std::string_view> labels) const {
     if (labels.size() > 8) throw std::length_error("a metric has at most 8 labels");
-    tb_str texts[8];
+    tb_str texts[8] = {};
     std::uint32_t count = 0;
     for (std::string_view label : labels) texts[count++] = to_str(label);
     raw_->api->metric(raw_, index, texts, count, value);
