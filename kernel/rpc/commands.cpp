@@ -1,7 +1,5 @@
 // Calls of methods of kind `command`: unsigned ones are signed with the node's key of the role, signed ones go in as they are.
 
-#include <boost/json/serialize.hpp>
-
 #include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/chain/mempool.hpp"
@@ -10,21 +8,74 @@
 namespace blockd {
 namespace {
 
+constexpr int kNonceTries = 8;  // a nonce may be taken between looking and sending
+
 std::string committed_members(const CommandResult& r) {
   return ",\"height\":" + std::to_string(r.height) + ",\"hash\":\"" + to_hex(r.block_hash) + "\",\"command_id\":\"" + to_hex(r.id) + "\"";
 }
 
-std::string wait_of(const Call& call) {
-  const json::value* wait = call.tx.if_contains("wait");
-  return wait && wait->is_string() ? std::string(wait->get_string()) : "committed";
+std::string text_option(const Call& call, std::string_view name, std::string otherwise) {
+  const json::value* v = call.tx.if_contains(name);
+  return v && v->is_string() ? std::string(v->get_string()) : otherwise;
+}
+std::optional<std::uint64_t> number_option(const Call& call, std::string_view name) {
+  const json::value* v = call.tx.if_contains(name);
+  if (v && v->is_int64() && v->get_int64() >= 0) return static_cast<std::uint64_t>(v->get_int64());
+  return v && v->is_string() ? parse_u64(v->get_string()) : std::nullopt;
+}
+bool flag_option(const Call& call, std::string_view name) {
+  const json::value* v = call.tx.if_contains(name);
+  return v && v->is_bool() && v->get_bool();
+}
+
+// Positional params become named ones: the command is what is signed.
+json::value named_params(const Call& call) {
+  if (!call.params) return json::object();
+  const json::array* list = call.params->if_array();
+  if (!list) return *call.params;
+  json::object named;
+  for (std::size_t i = 0; i < list->size() && i < call.spec().params.size(); ++i) named[call.spec().params[i].name] = (*list)[i];
+  return named;
+}
+
+RpcError tx_error(const Call& call, const std::string& field, std::string message, std::string nearest = {}) {
+  return from_param_error({field, std::move(message), {}, {}, std::move(nearest), {}}, call.manifest().invalid_params_name);
 }
 
 }  // namespace
+
+// Who waits for a command: its end and the time-out race for the answer.
+struct CommandWait {
+  std::atomic<bool> answered{false};
+  IoTimer timer;
+  // True for the first who asks.
+  bool win() { return !answered.exchange(true); }
+};
 
 const SigningKey* NodeKeys::for_role(std::string_view name) const {
   if (name == "admin") return admin.get();
   if (name == "oracle") return oracle.get();
   return op.get();
+}
+
+std::optional<RpcError> check_tx_options(const Call& call) {
+  static const std::vector<std::string> kKnown = {"wait", "lane", "fee", "expires_at_ms", "dry_run", "memo"};
+  for (const auto& member : call.tx) {
+    const std::string name(member.key());
+    const json::value& v = member.value();
+    bool good = false;
+    if (name == "wait") good = v.is_string() && (v.get_string() == "committed" || v.get_string() == "final" || v.get_string() == "none");
+    if (name == "lane") good = v.is_string() && (v.get_string() == "consumer" || v.get_string() == "industrial");
+    if (name == "fee" || name == "expires_at_ms") good = number_option(call, name).has_value();
+    if (name == "dry_run") good = v.is_bool();
+    if (name == "memo") good = v.is_string() && v.get_string().size() <= kMaxMemoBytes;
+    if (good) continue;
+    if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
+      return tx_error(call, "_tx." + name, "unknown field", nearest_name(name, kKnown).value_or(""));
+    }
+    return tx_error(call, "_tx." + name, "not a value of this option");
+  }
+  return std::nullopt;
 }
 
 // The key of the role that the method needs: an unsigned call is never signed with a stronger one.
@@ -36,124 +87,142 @@ const SigningKey* RpcImpl::key_for(const Call& call) const {
 }
 
 void RpcImpl::run_command(CallPtr call) {
-  const json::object* o = call->params ? call->params->if_object() : nullptr;
-  if (o && o->contains("command") && o->contains("signatures")) return run_signed(call, *o);
+  if (call->is_envelope()) return run_signed(std::move(call));
   run_unsigned(std::move(call));
 }
 
-std::optional<RpcError> RpcImpl::admission(const Refusal& refusal, const Call& call) {
-  metrics_.tx_rejected->counter({std::string_view(refusal.name)})->add();
+RpcError RpcImpl::admission(const Refusal& refusal, const Call& call) {
+  metrics_.rejected(refusal.name);
   return from_refusal(refusal, call.manifest().invalid_params_name);
 }
 
-// Answers when the command is committed, or at the time-out of the request, whichever comes first.
-void submit_command(RpcImpl& rpc, const CallPtr& call, const CommandPtr& command, bool wait) {
-  rpc.metrics().submitted->add();
-  auto answered = std::make_shared<std::atomic<bool>>(false);
-  CommandDone done;
-  if (wait) {
-    const std::uint64_t limit_ms = rpc.parts().config()->u64("rpc.request_timeout_ms");
-    rpc.parts().io->post_after(static_cast<std::uint32_t>(limit_ms), [&rpc, call, answered, id = command->id, limit_ms] {
-      if (answered->exchange(true)) return;
-      RpcError error = rpc_error(-34001, "timeout", "not committed within " + std::to_string(limit_ms) + " ms; the command goes on");
-      error.data["command_id"] = to_hex(id);
-      rpc.finish(call, std::move(error), {});
-    });
-    done = [&rpc, call, answered](const CommandResult& result) { rpc.answer_command(call, result, answered); };
-  }
-  std::optional<Refusal> refusal = rpc.parts().producer->submit(command, !wait, std::move(done));
-  if (refusal) {
-    if (!answered->exchange(true)) rpc.finish(call, rpc.admission(*refusal, *call), {});
-    return;
-  }
-  rpc.metrics().admitted->add();
-  if (!wait) rpc.finish(call, std::nullopt, "{\"status\":\"ok\",\"command_id\":\"" + to_hex(command->id) + "\",\"state\":\"" + rpc.parts().producer->pool().state(command->id) + "\"}");
+// The request's time runs: answers with -34001 unless somebody has answered before.
+std::shared_ptr<CommandWait> RpcImpl::start_wait(const CallPtr& call, std::optional<Hash> id) {
+  auto wait = std::make_shared<CommandWait>();
+  const std::uint64_t limit_ms = parts_.config()->u64("rpc.request_timeout_ms");
+  wait->timer = parts_.io->post_after(static_cast<std::uint32_t>(limit_ms), [this, call, weak = std::weak_ptr(wait), id, limit_ms] {
+    const std::shared_ptr<CommandWait> alive = weak.lock();
+    if (!alive || !alive->win()) return;
+    RpcError error = rpc_error(-34001, "timeout", "not committed within " + std::to_string(limit_ms) + " ms; the command goes on");
+    if (id) error.data["command_id"] = to_hex(*id);
+    finish(call, std::move(error), {});
+  });
+  return wait;
 }
 
-void RpcImpl::answer_command(const CallPtr& call, const CommandResult& result, const std::shared_ptr<std::atomic<bool>>& answered) {
-  if (answered->exchange(true)) return;
+void RpcImpl::answer_command(const CallPtr& call, const CommandResult& result, CommandWait& wait) {
+  if (!wait.win()) return;
+  wait.timer.cancel();
   if (result.refusal) return finish(call, admission(*result.refusal, *call), {});
   if (result.outcome != Outcome::kApplied) return finish(call, from_result(result), {});
   finish(call, std::nullopt, splice(result.result.empty() ? "{}" : result.result, committed_members(result)));
 }
 
-void RpcImpl::run_signed(CallPtr call, const json::object& params) {
+// Hands in a signed command and answers: at once, or when it is committed. Returns the refusal instead of answering it.
+std::optional<Refusal> RpcImpl::submit_command(const CallPtr& call, const CommandPtr& command, bool until_committed) {
+  metrics_.submitted->add();
+  if (!until_committed) {
+    if (auto refusal = parts_.producer->submit(command, true, nullptr)) return refusal;
+    metrics_.admitted->add();
+    finish(call, std::nullopt, R"({"status":"ok","command_id":")" + to_hex(command->id) + R"(","state":")" + parts_.producer->pool().state(command->id) + "\"}");
+    return std::nullopt;
+  }
+  const std::shared_ptr<CommandWait> wait = start_wait(call, command->id);
+  auto refusal = parts_.producer->submit(command, false, [this, call, wait](const CommandResult& result) { answer_command(call, result, *wait); });
+  if (!refusal) {
+    metrics_.admitted->add();
+    return std::nullopt;
+  }
+  if (!wait->win()) return std::nullopt;
+  wait->timer.cancel();
+  return refusal;
+}
+
+void RpcImpl::run_signed(CallPtr call) {
+  const json::object& params = call->params->get_object();
   for (const auto& member : params) {
-    if (member.key() != "command" && member.key() != "signatures") {
-      return finish(call, from_param_error({std::string(member.key()), "an envelope has exactly `command` and `signatures`", {}, {}, {}, {}}, call->manifest().invalid_params_name), {});
-    }
+    if (member.key() == "command" || member.key() == "signatures") continue;
+    return finish(call, tx_error(*call, std::string(member.key()), "an envelope has exactly `command` and `signatures`"), {});
   }
   ParsedCommand parsed = parse_envelope(*call->params, call->message->body);
   if (parsed.refusal) return finish(call, admission(*parsed.refusal, *call), {});
   // Inside the method itself the command must be that method's, by name or alias.
-  if (call->spec().name != "command.submit") {
+  const bool any_method = call->plan->how == KernelRun::kSigned;
+  if (!any_method) {
     auto named = call->plans->by_name.find(std::string_view(parsed.command->method));
     if (named == call->plans->by_name.end() || named->second->entry.spec != &call->spec()) {
-      return finish(call, from_param_error({"command.method", "'" + parsed.command->method + "' is not the method that was called", {}, {}, {}, {}}, call->manifest().invalid_params_name), {});
+      return finish(call, tx_error(*call, "command.method", "'" + parsed.command->method + "' is not the method that was called"), {});
     }
   }
-  const std::string wait = call->tx.empty() && call->spec().name == "command.submit" ? "none" : wait_of(*call);
-  submit_command(*this, call, parsed.command, wait != "none");
+  const std::string wait = text_option(*call, "wait", any_method ? "none" : "committed");
+  if (auto refusal = submit_command(call, parsed.command, wait != "none")) finish(call, admission(*refusal, *call), {});
 }
 
 void RpcImpl::run_unsigned(CallPtr call) {
   const SigningKey* key = key_for(*call);
-  if (!key) return finish(call, rpc_error(-34003, "forbidden", "this node has no key for the role " + call->spec().role), {});
-  json::value params = call->params ? *call->params : json::value(json::object());
-  if (params.is_array()) {
-    // Positional params become named ones: the command is what is signed.
-    json::object named;
-    for (std::size_t i = 0; i < params.get_array().size() && i < call->spec().params.size(); ++i) named[call->spec().params[i].name] = params.get_array()[i];
-    params = std::move(named);
-  }
-  std::string memo = call->message->caller.id;
-  if (const json::value* given = call->tx.if_contains("memo"); given && given->is_string()) memo = std::string(given->get_string());
-  const bool dry_run = call->tx.if_contains("dry_run") && call->tx.at("dry_run").is_bool() && call->tx.at("dry_run").get_bool();
-  const std::string wait = wait_of(*call);
-  if (dry_run || wait == "none") {
-    const std::string account = address_of(key->public_key());
-    Result<std::uint64_t> nonce = parts_.chain->nonce(parts_.chain->view(), account);
-    if (!nonce.ok()) return finish(call, from_status(nonce.status()), {});
-    CommandDraft draft;
-    draft.chain = parts_.chain->genesis().chain_id;
-    draft.method = call->spec().name;
-    draft.memo = memo;
-    draft.nonce = dry_run ? *nonce + 1 : parts_.producer->pool().next_nonce(account, *nonce);
-    draft.params = std::move(params);
-    Result<CommandPtr> command = sign_command(draft, *key);
-    if (!command.ok()) return finish(call, from_status(command.status()), {});
-    if (!dry_run) return submit_command(*this, call, *command, false);
-    DryRun dry;
-    if (auto refusal = parts_.producer->check(*command, &dry)) return finish(call, admission(*refusal, *call), {});
-    if (dry.outcome == Outcome::kApplied) return finish(call, std::nullopt, splice(dry.result.empty() ? "{}" : dry.result, ",\"dry_run\":true"));
-    CommandResult result;
-    result.id = (*command)->id;
-    result.outcome = dry.outcome;
-    result.code = dry.code;
-    result.name = dry.name;
-    result.text = dry.text;
-    result.error_data = dry.error_data;
-    RpcError error = from_result(result);
-    error.data.erase("height");
-    error.data.erase("hash");
-    error.data["dry_run"] = true;
-    return finish(call, std::move(error), {});
-  }
+  if (!key) return finish(call, rpc_error(-34003, "forbidden", "this node has no key for the role " + call->spec().role, 403), {});
+  const bool plain = !call->tx.if_contains("fee") && !call->tx.if_contains("lane") && !call->tx.if_contains("expires_at_ms");
+  if (flag_option(*call, "dry_run")) return dry_run(call, *key);
+  if (!plain || text_option(*call, "wait", "committed") == "none") return run_draft(call, *key);
   metrics_.submitted->add();
-  auto answered = std::make_shared<std::atomic<bool>>(false);
-  const std::uint64_t limit_ms = parts_.config()->u64("rpc.request_timeout_ms");
-  parts_.io->post_after(static_cast<std::uint32_t>(limit_ms), [this, call, answered, limit_ms] {
-    if (answered->exchange(true)) return;
-    finish(call, rpc_error(-34001, "timeout", "not committed within " + std::to_string(limit_ms) + " ms; the command goes on"), {});
-  });
-  std::optional<Refusal> refusal = parts_.producer->submit_own(*key, call->spec().name, params, memo, [this, call, answered](const CommandResult& result) {
-    answer_command(call, result, answered);
-  });
-  if (refusal) {
-    if (!answered->exchange(true)) finish(call, admission(*refusal, *call), {});
-    return;
+  const std::shared_ptr<CommandWait> wait = start_wait(call, std::nullopt);
+  auto refusal = parts_.producer->submit_own(*key, call->spec().name, named_params(*call), text_option(*call, "memo", call->message->caller.id),
+                                             [this, call, wait](const CommandResult& result) { answer_command(call, result, *wait); });
+  if (!refusal) return metrics_.admitted->add();
+  if (!wait->win()) return;
+  wait->timer.cancel();
+  finish(call, admission(*refusal, *call), {});
+}
+
+// A command of the node's own account with the caller's fee, lane or end, unsigned as yet.
+Result<CommandPtr> RpcImpl::draft(const Call& call, const SigningKey& key, bool next_in_pool) const {
+  const std::string account = address_of(key.public_key());
+  Result<std::uint64_t> nonce = parts_.chain->nonce(parts_.chain->view(), account);
+  if (!nonce.ok()) return nonce.status();
+  CommandDraft out;
+  out.chain = parts_.chain->genesis().chain_id;
+  out.method = call.spec().name;
+  out.memo = text_option(call, "memo", call.message->caller.id);
+  out.nonce = next_in_pool ? parts_.producer->pool().next_nonce(account, *nonce) : *nonce + 1;
+  out.fee = number_option(call, "fee").value_or(0);
+  out.expires_at_ms = number_option(call, "expires_at_ms");
+  if (const std::string lane = text_option(call, "lane", ""); !lane.empty()) out.lane = lane == "industrial" ? Lane::kIndustrial : Lane::kConsumer;
+  out.params = named_params(call);
+  return sign_command(out, key);
+}
+
+void RpcImpl::run_draft(const CallPtr& call, const SigningKey& key) {
+  const bool until_committed = text_option(*call, "wait", "committed") != "none";
+  for (int i = 1;; ++i) {
+    std::optional<Refusal> refusal;
+    {
+      std::lock_guard lock(draft_mutex_);
+      Result<CommandPtr> command = draft(*call, key, true);
+      if (!command.ok()) return finish(call, from_status(command.status()), {});
+      refusal = submit_command(call, *command, until_committed);
+    }
+    if (!refusal) return;
+    // submit_own takes nonces beside us.
+    const bool taken = refusal->name == "duplicate" || refusal->name == "nonce_gap";
+    if (!taken || i == kNonceTries) return finish(call, admission(*refusal, *call), {});
   }
-  metrics_.admitted->add();
+}
+
+void RpcImpl::dry_run(const CallPtr& call, const SigningKey& key) {
+  Result<CommandPtr> command = draft(*call, key, false);
+  if (!command.ok()) return finish(call, from_status(command.status()), {});
+  DryRun dry = parts_.chain->dry_run(parts_.chain->view(), **command);
+  if (dry.outcome == Outcome::kApplied) return finish(call, std::nullopt, splice(dry.result.empty() ? "{}" : dry.result, ",\"dry_run\":true"));
+  CommandResult result;
+  result.outcome = dry.outcome;
+  result.code = dry.code;
+  result.name = dry.name;
+  result.text = dry.text;
+  result.error_data = dry.error_data;
+  RpcError error = from_result(result);
+  for (const char* member : {"height", "hash", "command_id"}) error.data.erase(member);
+  error.data["dry_run"] = true;
+  finish(call, std::move(error), {});
 }
 
 }  // namespace blockd

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "kernel/base/hex.hpp"
+#include "kernel/log/logger.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 
 namespace blockd {
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kInlineCostUs = 150;   // a query that takes less on average is answered on the io thread
 constexpr std::uint32_t kHeightPollMs = 5;
+constexpr std::uint64_t kWrongCredentialCost = 10;  // requests' worth of the client's rate, against guessing
 
 std::string id_text(const json::value* id) {
   if (!id) return {};
@@ -17,7 +20,19 @@ std::string id_text(const json::value* id) {
   return {};
 }
 
+RpcError forbidden(const std::string& role) {
+  RpcError error = rpc_error(-34003, "forbidden", "this method needs the role " + role, 403);
+  error.data["role"] = role;
+  error.data["hint"] = "send a token of that role, or call over the local socket";
+  return error;
+}
+
 }  // namespace
+
+bool Call::is_envelope() const {
+  const json::object* o = params ? params->if_object() : nullptr;
+  return o && o->contains("command") && o->contains("signatures");
+}
 
 const tb_value& Call::param(std::string_view name) const {
   static const tb_value kNone{};
@@ -50,16 +65,53 @@ std::shared_ptr<const Plans> RpcImpl::plans() {
     auto plan = std::make_unique<Plan>();
     plan->entry = entry;
     plan->latency = metrics_.latency->histogram({std::string_view(entry.manifest->id)});
-    if (!entry.plugin) plan->kernel = kernel_method(entry.spec->name);
+    if (const KernelEntry* kernel = entry.plugin ? nullptr : kernel_method(entry.spec->name)) {
+      plan->kernel = kernel->run;
+      plan->how = kernel->how;
+    }
     next->by_name.emplace(name, std::move(plan));
   }
+  if (plans_) remember_gone(*plans_->generation, *generation);
   plans_ = next;
   return next;
 }
 
+// Methods of a plugin that was unloaded are told apart from methods that never were. REQUIRES: plans_mutex_ held.
+void RpcImpl::remember_gone(const Generation& before, const Generation& now) {
+  for (const auto& [name, entry] : now.methods) gone_.erase(name);
+  for (const auto& [name, entry] : before.methods) {
+    if (!now.methods.contains(name) && gone_.size() < kMaxGoneMethods) gone_.emplace(name, entry.manifest->id);
+  }
+}
+
+RpcError RpcImpl::unknown_method(const Plans& plans, std::string_view name) {
+  std::string plugin;
+  {
+    std::lock_guard lock(plans_mutex_);
+    if (auto at = gone_.find(std::string(name)); at != gone_.end()) plugin = at->second;
+  }
+  for (const PluginStatus& status : parts_.host->list()) {
+    const bool its = name.size() > status.id.size() && name.starts_with(status.id) && name[status.id.size()] == '.';
+    if (plugin.empty() && its && !plans.generation->find(status.id)) plugin = status.id;
+  }
+  if (!plugin.empty()) {
+    RpcError error = rpc_error(-32603, "plugin_disabled", "the plugin " + plugin + " of '" + std::string(name) + "' does not run on this node");
+    error.data["plugin"] = plugin;
+    return error;
+  }
+  RpcError error = rpc_error(-32601, "method_not_found", "no method '" + std::string(name.substr(0, 128)) + "' here");
+  std::vector<std::string> names;
+  for (const auto& [known, plan] : plans.by_name) {
+    if (!plan->entry.spec->hidden && plan->entry.spec->role != "admin") names.emplace_back(known);
+  }
+  if (auto near = nearest_name(name.substr(0, 128), names)) error.data["nearest"] = *near;
+  return error;
+}
+
 void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller caller, std::shared_ptr<const Credentials> credentials,
-                          std::string owned_body, std::string_view body, Done reply) {
+                          std::string owned_body, std::string_view body, Done reply, std::shared_ptr<ClientSession> session) {
   auto message = std::make_shared<Message>();
+  message->session = std::move(session);
   message->request = std::move(request);
   message->caller = std::move(caller);
   message->credentials = std::move(credentials);
@@ -127,15 +179,13 @@ void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Do
   const json::value* params = o ? o->if_contains("params") : nullptr;
   if (!o || (id && call->id.empty()) || !version || !version->is_string() || version->get_string() != "2.0" || !method || !method->is_string() ||
       (params && !params->is_object() && !params->is_array())) {
-    call->plan = nullptr;
+    if (call->id.empty()) call->id = "null";  // it is no notification: nobody knows what it is
     return refuse(rpc_error(-32600, "invalid_request",
                             R"(expected {"jsonrpc":"2.0","id":text, integer or null,"method":text,"params":object or array})"));
   }
-  if (message->caller.bad_credential && !message->caller.plugin) {
-    if (message->caller.ip.size()) {
-      std::uint64_t ignored = 0;
-      limiter_.take(message->caller.ip, 10, &ignored);
-    }
+  if (message->in_batch && &element != &message->root.get_array()[0]) {
+    // The first call of a batch was paid for when the request came.
+    if (auto error = take_tokens(message->caller, 1)) return refuse(std::move(*error));
   }
   call->params = params;
   call->plans = plans();
@@ -146,22 +196,32 @@ void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Do
                               message->credentials->plugin_guarded(found->second->entry.manifest->id);
   if (!message->caller.plugin && !guarded_method &&
       (message->caller.bad_credential || (message->credentials && message->credentials->credential_required() && !message->caller.has_credential))) {
+    std::uint64_t ignored = 0;
+    if (!message->caller.ip.empty()) limiter_.take(message->caller.ip, kWrongCredentialCost, &ignored);
     return refuse(rpc_error(-34000, "unauthorized", message->caller.bad_credential ? "the credential that was sent is not valid here" : "this node demands a bearer token", 401));
   }
   if (found == call->plans->by_name.end()) {
-    RpcError error = rpc_error(-32601, "method_not_found", "no method '" + std::string(method->get_string()) + "' here");
-    std::vector<std::string> names;
-    for (const auto& [name, plan] : call->plans->by_name) {
-      if (!plan->entry.spec->hidden) names.emplace_back(name);
-    }
-    if (auto near = nearest_name(std::string_view(method->get_string()), names)) error.data["nearest"] = *near;
-    return refuse(std::move(error));
+    return refuse(unknown_method(*call->plans, method->get_string()));
   }
   call->plan = found->second.get();
+  if (auto error = check_ready(*call)) return refuse(std::move(*error));
   if (auto error = check_access(*call)) return refuse(std::move(*error));
   if (auto error = check_rates(*call)) return refuse(std::move(*error));
   if (auto error = take_options(*call)) return refuse(std::move(*error));
   run(std::move(call));
+}
+
+// Commands need a node that makes blocks; queries are answered on the newest view whatever happens.
+std::optional<RpcError> RpcImpl::check_ready(const Call& call) const {
+  if (!call.is_command()) return std::nullopt;
+  if (stopping_.load()) return rpc_error(-34004, "not_ready", "the node is stopping");
+  const Status stalled = parts_.chain->stalled();
+  if (stalled.ok()) return std::nullopt;
+  if (stalled.code() != Code::kUnavailable) return from_status(stalled);
+  RpcError error = rpc_error(-34004, "plugin_missing", stalled.message());
+  if (!stalled.hint().empty()) error.data["hint"] = stalled.hint();
+  error.data["height"] = parts_.chain->view()->height + 1;
+  return error;
 }
 
 std::optional<RpcError> RpcImpl::check_access(Call& call) {
@@ -170,10 +230,11 @@ std::optional<RpcError> RpcImpl::check_access(Call& call) {
   const MethodSpec& spec = call.spec();
   const Manifest& manifest = call.manifest();
   const RoleTable& roles = m.credentials->roles();
-  const bool signed_command = spec.kind == MethodKind::kCommand && call.params && call.params->is_object() &&
-                              call.params->get_object().contains("command") && call.params->get_object().contains("signatures");
+  const bool signed_command = spec.kind == MethodKind::kCommand && call.is_envelope();
   if (manifest.unauthorized.code != 0 && m.credentials->plugin_guarded(manifest.id)) {
     if (m.caller.bad_credential || !m.caller.may(spec.role, roles)) {
+      std::uint64_t ignored = 0;
+      if (m.caller.bad_credential && !m.caller.ip.empty()) limiter_.take(m.caller.ip, kWrongCredentialCost, &ignored);
       return rpc_error(manifest.unauthorized.code, manifest.unauthorized.name, "this method needs a token of role " + spec.role);
     }
     return std::nullopt;
@@ -181,12 +242,11 @@ std::optional<RpcError> RpcImpl::check_access(Call& call) {
   // An envelope carries its own authority; a plugin's read roles matter only where tokens for them are configured.
   if (signed_command) return std::nullopt;
   if (spec.kind != MethodKind::kCommand && level_of(spec.role) == Level::kNone && !spec.hidden) return std::nullopt;
+  // The kernel's own commands are open to whoever signs them; this node signs them for its operators only.
+  if (manifest.id == "chain" && !m.caller.may("operator", roles)) return forbidden("operator");
   if (m.caller.may(spec.role, roles)) return std::nullopt;
   if (spec.hidden || spec.role == "admin") return rpc_error(-32601, "method_not_found", "no method '" + spec.name + "' here");
-  RpcError error = rpc_error(-34003, "forbidden", "this method needs the role " + spec.role, 403);
-  error.data["role"] = spec.role;
-  error.data["hint"] = "send a token of that role, or call over the local socket";
-  return error;
+  return forbidden(spec.role);
 }
 
 std::optional<RpcError> RpcImpl::check_rates(Call& call) {
@@ -212,7 +272,7 @@ std::optional<RpcError> RpcImpl::check_rates(Call& call) {
 
 // Takes `min_height` (queries) and `_tx` (commands) out of the params, then decodes the rest by the manifest.
 std::optional<RpcError> RpcImpl::take_options(Call& call) {
-  const bool command = call.spec().kind == MethodKind::kCommand;
+  const bool command = call.is_command();
   const json::object* o = call.params ? call.params->if_object() : nullptr;
   const std::string_view name = command ? "_tx" : "min_height";
   if (o && o->contains(name)) {
@@ -220,6 +280,7 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
     if (command) {
       if (!option.is_object()) return from_param_error({"_tx", "expected an object", {}, {}, {}, {}}, call.manifest().invalid_params_name);
       call.tx = option.get_object();
+      if (auto error = check_tx_options(call)) return error;
     } else {
       if (!option.is_int64() || option.get_int64() < 0) {
         return from_param_error({"min_height", "expected a height", {}, {}, {}, {}}, call.manifest().invalid_params_name);
@@ -232,7 +293,7 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
     call.params = &call.own_params;
     o = &call.own_params.get_object();
   }
-  if (command && o && o->contains("command") && o->contains("signatures")) return std::nullopt;  // an envelope
+  if (command && call.is_envelope()) return std::nullopt;
   static const json::value kNoParams = nullptr;
   if (auto error = decode_params(call.spec().params, call.params ? *call.params : kNoParams, call.arena, &call.values)) {
     return from_param_error(*error, call.manifest().invalid_params_name);
@@ -241,27 +302,18 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
 }
 
 void RpcImpl::run(CallPtr call) {
-  if (call->spec().kind == MethodKind::kCommand) {
-    if (stopping_.load()) return finish(call, rpc_error(-34004, "not_ready", "the node is stopping"), {});
+  if (call->is_command()) {
     if (call->message->caller.plugin) return run_command(std::move(call));
-    if (!parts_.workers->submit([this, call] { run_command(call); })) {
-      RpcError error = rpc_error(-34005, "busy", "every worker is busy and the queue is full", 503);
-      error.retry_after_ms = 1000;
-      finish(call, std::move(error), {});
-    }
+    if (!parts_.workers->submit([this, call] { run_command(call); })) finish(call, busy_error(), {});
     return;
   }
   if (call->min_height > 0) {
     const StateViewPtr view = parts_.chain->view();
     if (view->height < call->min_height) return wait_for_height(std::move(call));
   }
-  const bool quick = call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
+  const bool quick = call->plan->how == KernelRun::kQuick && call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
   if (quick || call->message->caller.plugin) return run_query(std::move(call));
-  if (!parts_.workers->submit([this, call] { run_query(call); })) {
-    RpcError error = rpc_error(-34005, "busy", "every worker is busy and the queue is full", 503);
-    error.retry_after_ms = 1000;
-    finish(call, std::move(error), {});
-  }
+  if (!parts_.workers->submit([this, call] { run_query(call); })) finish(call, busy_error(), {});
 }
 
 void RpcImpl::wait_for_height(CallPtr call) {
@@ -301,11 +353,23 @@ void RpcImpl::run_query(CallPtr call) {
   finish(call, std::move(error), std::move(result));
 }
 
+// Puts a number into the answer that the log line bears too.
+void RpcImpl::note_internal(const Call& call, RpcError* error) const {
+  std::array<std::uint8_t, 8> number{};
+  random_bytes(number.data(), number.size());
+  const std::string id = to_hex(number);
+  error->data["request_id"] = id;
+  parts_.log->target("rpc").error("internal error", {{"request_id", id}, {"method", call.plan ? call.spec().name : std::string()}, {"reason", error->message}});
+}
+
 void RpcImpl::finish(const CallPtr& call, std::optional<RpcError> error, std::string result) {
   if (call->plan && call->plan->latency) {
     call->plan->latency->observe(static_cast<double>(parts_.clock->monotonic_us() - call->started_us) * 1e-6);
   }
-  if (error) metrics_.client_errors->counter({std::string_view(std::to_string(error->code))})->add();
+  if (error) {
+    metrics_.client_errors->counter({std::string_view(std::to_string(error->code))})->add();
+    if (error->name == "internal") note_internal(*call, &*error);
+  }
   if (call->id.empty()) return call->done({}, 204);
   if (error) return call->done(error_text(call->id, *error), error->http_status);
   call->done(result_text(call->id, result), 200);

@@ -1,5 +1,8 @@
 // Rpc: JSON-RPC 2.0, REST routes, metrics and event streams over whatever transport hands it requests.
 //
+// Threads: all functions [any]. Destroy it when the io pool, the workers and the producer have ended: all of them hold calls of it.
+// Its destructor touches none of its parts.
+//
 // One Rpc serves every listener. It finds the method in the host's present generation, checks credential, role, rate and
 // fields by the manifest before any plugin code runs, and then queries a view or submits a command.
 #pragma once
@@ -54,10 +57,15 @@ class Rpc : public HttpHandler, public MethodCaller {
   static std::vector<std::shared_ptr<const Manifest>> kernel_manifests();
   // Tokens, hosts, limits and roles are read again (config generation, SIGHUP).
   virtual Status configure() = 0;
+  // The node's HTTP server reports to it: request_duration_seconds.
+  static Result<std::shared_ptr<HttpObserver>> request_observer(MetricRegistry& metrics);
+  // A block was committed and its view is published: indexes its commands, wakes who waits for a height or for events. Never waits.
+  // [executor]
+  virtual void committed(const std::shared_ptr<const BlockRecord>& block) = 0;
+  // While true, readyz says "starting". False at first.
+  virtual void set_starting(bool starting) = 0;
   // Not ready any more: readyz says "stopping", commands are refused.
   virtual void stopping() = 0;
-  // A block was committed and its view is published: tells event subscribers and tx.status. Never waits. [executor]
-  virtual void committed(const std::shared_ptr<const BlockRecord>& block) = 0;
 };
 
 }  // namespace blockd

@@ -15,6 +15,12 @@ RpcError rpc_error(std::int32_t code, std::string name, std::string message, int
   return e;
 }
 
+RpcError busy_error() {
+  RpcError e = rpc_error(-34005, "busy", "every worker is busy and the queue is full", 503);
+  e.retry_after_ms = 1000;
+  return e;
+}
+
 RpcError from_status(const Status& status) {
   RpcError e;
   e.message = status.message();

@@ -22,6 +22,7 @@ struct RpcError {
 };
 
 RpcError rpc_error(std::int32_t code, std::string name, std::string message, int http_status = 200);
+RpcError busy_error();  // every worker has enough to do
 RpcError from_status(const Status& status);
 RpcError from_refusal(const Refusal& refusal, const std::string& invalid_params_name);
 RpcError from_param_error(const ParamError& error, const std::string& name);

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 #include <unordered_set>
@@ -17,12 +19,24 @@
 #include "kernel/rpc/caller.hpp"
 #include "kernel/rpc/credentials.hpp"
 #include "kernel/rpc/rate_limiter.hpp"
+#include "kernel/rpc/event_stream.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/rpc/rpc_error.hpp"
+#include "kernel/rpc/tx_index.hpp"
 
 namespace blockd {
 
 class RpcImpl;
+
+inline constexpr std::size_t kMaxGoneMethods = 10'000;  // names of plugins that ran here once
+
+// What the configuration says of who may come in. Immutable; configure() makes a new one.
+struct Access {
+  std::shared_ptr<const Credentials> credentials;
+  std::vector<std::string> hosts, origins;
+  bool exempt_loopback = false;
+  bool telemetry = true;
+};
 
 // One received text with everything that its calls share.
 struct Message {
@@ -33,6 +47,7 @@ struct Message {
   std::string owned_body;  // of a WebSocket message
   json::value root;
   bool in_batch = false;
+  std::shared_ptr<ClientSession> session;  // of a WebSocket's message
 };
 using MessagePtr = std::shared_ptr<const Message>;
 
@@ -40,13 +55,26 @@ using MessagePtr = std::shared_ptr<const Message>;
 using Done = std::function<void(std::string text, int http_status)>;
 
 struct Call;
+struct CommandWait;
 // A method of the kernel. Returns an error or fills `result` with JSON. [io when quick, else worker]
 using KernelMethod = std::optional<RpcError> (*)(RpcImpl& rpc, const Call& call, std::string* result);
+
+enum class KernelRun : std::uint8_t {
+  kQuick,   // where its cost so far says
+  kWorker,  // may block: never on an io thread
+  kSigned,  // takes an envelope: goes the way of commands
+};
+struct KernelEntry {
+  std::string_view name;
+  KernelMethod run = nullptr;
+  KernelRun how = KernelRun::kQuick;
+};
 
 // What is known of a method beside its manifest entry. One for each method and generation.
 struct Plan {
   MethodEntry entry;
   KernelMethod kernel = nullptr;
+  KernelRun how = KernelRun::kQuick;
   Histogram* latency = nullptr;
   std::atomic<std::uint32_t> cost_us{1'000'000};  // moving average; starts high, so the first calls go to a worker
 };
@@ -71,6 +99,9 @@ struct Call {
   std::uint64_t started_us = 0;
   Done done;
 
+  // A command, or a method that takes one.
+  bool is_command() const { return spec().kind == MethodKind::kCommand || plan->how == KernelRun::kSigned; }
+  bool is_envelope() const;  // params are {command, signatures}
   const MethodSpec& spec() const { return *plan->entry.spec; }
   const Manifest& manifest() const { return *plan->entry.manifest; }
   // Value of param `name` of the method; a NONE value when absent.
@@ -83,10 +114,14 @@ using CallPtr = std::shared_ptr<Call>;
 
 // Counters and gauges of node-and-cli spec section 8 that belong here.
 struct RpcMetrics {
-  MetricFamily *latency, *client_errors, *tx_rejected, *tokens_available;
-  Counter *rate_attempts, *rate_rejects, *bans, *submitted, *admitted;
-  Histogram* request_duration;
+  MetricFamily *latency, *client_errors, *tx_rejected, *tokens_available, *plugin_commands;
+  MetricFamily *mempool_size, *plugin_info, *upgrade_ready;
+  Counter *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
+  Counter *duplicates, *floor_rejects, *selector_rejects, *overflow_rejects;
+  Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
   static Result<RpcMetrics> declare(MetricRegistry& registry);
+  // Counts a refusal of admission, under its word and in the counter of its own if it has one.
+  void rejected(std::string_view reason) const;
 };
 
 class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
@@ -100,44 +135,75 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void call_as_plugin(const std::string& plugin, const std::string& method, json::value params,
                       std::function<void(bool ok, json::value)> done) override;
   Status configure() override;
-  void stopping() override { stopping_.store(true); }
+  void stopping() override;
+  void set_starting(bool starting) override { starting_.store(starting); }
+  void committed(const std::shared_ptr<const BlockRecord>& block) override;
 
   // A whole JSON-RPC text, single or batch. `reply` gets the answer's text ("" for notifications only) and the HTTP status.
   void handle_text(std::shared_ptr<const HttpRequest> request, Caller caller, std::shared_ptr<const Credentials> credentials,
-                   std::string owned_body, std::string_view body, Done reply);
+                   std::string owned_body, std::string_view body, Done reply, std::shared_ptr<ClientSession> session = nullptr);
 
   const RpcParts& parts() const { return parts_; }
-  std::shared_ptr<const Credentials> credentials() const;
+  std::shared_ptr<const Access> access() const;
+  std::shared_ptr<const Credentials> credentials() const { return access()->credentials; }
   std::shared_ptr<const Plans> plans();
   bool is_stopping() const { return stopping_.load(); }
   std::uint64_t uptime_secs() const;
   // Whether the node can take commands and, if not, why: words of /readyz in their order.
   std::vector<std::string> not_ready_reasons() const;
-  // start_mining: a block now, and one each interval until `until_ms`. [any]
-  void mine_until(std::uint64_t until_ms);
-  std::optional<RpcError> admission(const Refusal& refusal, const Call& call);
+  // start_mining: a block now, and one each interval until the monotonic clock says `until_us`; 0 ends it. [any]
+  void mine_until(std::uint64_t until_us);
+  // Runs `work` on a worker, later if all are busy; not at all when the node is stopping. [any]
+  void run_later(std::function<void()> work);
+  RpcError admission(const Refusal& refusal, const Call& call);  // counts it
   RpcMetrics& metrics() { return metrics_; }
   const SigningKey* key_for(const Call& call) const;
+  const TxIndex& transactions() const { return transactions_; }
+  EventLog& events() { return events_; }
+  std::mutex& token_mutex() { return token_mutex_; }  // of the file of listed tokens
+  // Waits on a worker until `done` holds, asked after each block; false when `limit_ms` passed before.
+  bool wait_for_block(std::uint64_t limit_ms, const std::function<bool()>& done);
+  std::uint64_t finalized_height() const { return parts_.chain->view()->height; }  // a block of one validator is final when committed
+  std::uint64_t last_block_ms() const { return last_block_ms_.load(); }
+  std::uint64_t storage_bytes();
+  bool is_validator() const;  // of this chain, by its genesis
+  // Bytes of what rpc.discover answers this caller; made once for each generation and set of visible methods.
+  std::string discovery(const Call& call);
+  // Until the next reload of the configuration. Returns what it was.
+  std::uint64_t set_pool_cap(Lane lane, std::uint64_t cap);
+  json::object status_document() const;
+  bool begin_verify() { return !verifying_.exchange(true); }  // one replay at a time
+  void end_verify() { verifying_.store(false); }
+  void watch(const std::shared_ptr<ClientSession>& session);
+  // A rate refusal of this caller, or nothing. Counts.
+  std::optional<RpcError> take_tokens(const Caller& caller, std::uint64_t cost);
 
  private:
+  // rpc.cpp
+  void index_recent_blocks();
+  void update_gauges();
+  void pump_sessions();
+  void mine_again();
+  void remember_gone(const Generation& before, const Generation& now);
+  RpcError unknown_method(const Plans& plans, std::string_view name);
+
   // http_routes.cpp
-  HttpResponse preflight(const HttpRequest& request) const;
-  bool host_allowed(const HttpRequest& request) const;
-  bool origin_allowed(const HttpRequest& request) const;
-  void add_cors(const HttpRequest& request, HttpResponse* response) const;
-  bool serve_node_route(const HttpRequest& request, const HttpReply& reply);
-  bool serve_plugin_route(const std::shared_ptr<const HttpRequest>& request, const Caller& caller, const HttpReply& reply);
-  std::optional<HttpResponse> limit(const Caller& caller);
-  void post_rpc(std::shared_ptr<const HttpRequest> request, Caller caller, HttpReply reply);
+  std::optional<HttpResponse> foreign_origin(const Access& access, const HttpRequest& request) const;
+  bool serve_node_route(const Access& access, const HttpRequest& request, const HttpReply& reply);
+  void serve_plugin_route(const Access& access, const std::shared_ptr<const HttpRequest>& request, HttpReply reply);
+  void post_rpc(const Access& access, const std::shared_ptr<const HttpRequest>& request, HttpReply reply);
   HttpResponse healthz() const;
   HttpResponse readyz() const;
-  HttpResponse status_page(bool json) const;
+  HttpResponse health_report() const;
+
 
   // dispatch.cpp
   void dispatch(const MessagePtr& message, const json::value& element, Done done);
+  std::optional<RpcError> check_ready(const Call& call) const;
   std::optional<RpcError> check_access(Call& call);
   std::optional<RpcError> check_rates(Call& call);
   std::optional<RpcError> take_options(Call& call);
+  void note_internal(const Call& call, RpcError* error) const;
   void run(CallPtr call);
   void run_query(CallPtr call);
   void wait_for_height(CallPtr call);
@@ -146,26 +212,56 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   // commands.cpp
   void run_command(CallPtr call);
   void run_unsigned(CallPtr call);
-  void run_signed(CallPtr call, const json::object& params);
-  void answer_command(const CallPtr& call, const CommandResult& result, const std::shared_ptr<std::atomic<bool>>& answered);
+  void run_signed(CallPtr call);
+  void run_draft(const CallPtr& call, const SigningKey& key);
+  void dry_run(const CallPtr& call, const SigningKey& key);
+  Result<CommandPtr> draft(const Call& call, const SigningKey& key, bool next_in_pool) const;
+  std::optional<Refusal> submit_command(const CallPtr& call, const CommandPtr& command, bool until_committed);
+  std::shared_ptr<CommandWait> start_wait(const CallPtr& call, std::optional<Hash> id);
+  void answer_command(const CallPtr& call, const CommandResult& result, CommandWait& wait);
 
   RpcParts parts_;
   RpcMetrics metrics_{};
   RateLimiter limiter_;
-  std::atomic<bool> stopping_{false};
+  TxIndex transactions_;
+  EventLog events_;
+  std::atomic<bool> stopping_{false}, starting_{false};
   std::uint64_t started_us_ = 0;
   mutable std::mutex access_mutex_;
-  std::shared_ptr<const Credentials> credentials_;
+  std::shared_ptr<const Access> access_;
   std::mutex plans_mutex_;
   std::shared_ptr<const Plans> plans_;
-  std::atomic<std::uint64_t> mine_until_ms_{0};
+  std::unordered_map<std::string, std::string> gone_;  // method -> plugin that had it; under plans_mutex_
+  std::atomic<std::uint64_t> mine_until_us_{0};
+  std::atomic<bool> mining_{false}, verifying_{false};
+  std::atomic<std::uint64_t> last_block_ms_{0};  // between the newest two blocks
+  std::atomic<std::uint64_t> last_time_ms_{0};
+  std::mutex blocks_mutex_;
+  std::condition_variable blocks_changed_;
+  std::uint64_t blocks_seen_ = 0;
+  std::mutex sessions_mutex_;
+  std::vector<std::weak_ptr<ClientSession>> sessions_;
+  std::mutex token_mutex_, draft_mutex_, storage_mutex_, discovery_mutex_;
+  std::uint64_t storage_bytes_ = 0, storage_at_us_ = 0;
+  std::map<std::string, std::string> discovery_;  // at most kMaxDiscoveries
+  std::mutex caps_mutex_;
+  std::optional<std::uint32_t> fee_cap_, service_cap_;  // until the next reload
+  // What MetricRegistry::on_render may still call: it outlives this object.
+  struct Gauges {
+    std::mutex mutex;
+    RpcImpl* rpc = nullptr;
+  };
+  std::shared_ptr<Gauges> gauges_;
 
-  friend void submit_command(RpcImpl&, const CallPtr&, const CommandPtr&, bool);
 };
 
-// kernel_methods.cpp: the handler of a kernel method by name; nullptr if it has none.
-KernelMethod kernel_method(std::string_view name);
+// kernel_methods.cpp: how a method of the kernel is run; nullptr if there is none of that name.
+const KernelEntry* kernel_method(std::string_view name);
+// http_routes.cpp: a refusal outside of JSON-RPC: {"error":{code,message,data}} under its HTTP status.
+HttpResponse error_response(const RpcError& error);
+// kernel_manifest.cpp: parsed once.
+const std::vector<std::shared_ptr<const Manifest>>& kernel_manifest_list();
 // commands.cpp
-void submit_command(RpcImpl& rpc, const CallPtr& call, const CommandPtr& command, bool wait);
+std::optional<RpcError> check_tx_options(const Call& call);
 
 }  // namespace blockd
