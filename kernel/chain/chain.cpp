@@ -35,6 +35,7 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   input.time_ms = std::max(head_time_ms_, options_.clock->unix_ms());
   input.previous = head_hash_;
   input.machines = machines_;
+  input.params = params_;
   input.commands = &commands;
   input.producing = true;
   input.collect = true;
@@ -63,8 +64,9 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   head_time_ms_ = input.time_ms;
   head_hash_ = hash;
   machines_ = output.machines;
+  params_ = output.params;
   mmr_.append(hash);
-  behind_ = Committed{state_writes(input.height, hash), record,    output.machines,
+  behind_ = Committed{state_writes(input.height, hash), record,    output.machines, output.params,
                       std::move(output.effects),        hash,      output.delta_bytes.size()};
   set_stalled(finish_commit());
   return produced;
@@ -113,7 +115,8 @@ Status ChainImpl::finish_commit() {
   behind_.reset();
   delta_bytes_ += finished.delta_bytes;
   note_hash(finished.record->header.height, finished.hash);
-  publish(finished.record->header.height, finished.record->header.time_ms, finished.hash, finished.machines);
+  publish(finished.record->header.height, finished.record->header.time_ms, finished.hash, finished.machines,
+          finished.params);
   if (options_.effects != nullptr) {
     for (const Effects::Metric& m : finished.effects.metrics) options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
     for (const Effects::Line& line : finished.effects.lines) {
@@ -134,7 +137,12 @@ void ChainImpl::note_hash(std::uint64_t height, const Hash& hash) {
   if (mmr_.size() == height) mmr_.append(hash);
 }
 
-void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash, std::shared_ptr<const MachineSet> machines) {
+void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash, std::shared_ptr<const MachineSet> machines,
+                        std::shared_ptr<const ParamValues> params) {
+  if (params == nullptr) {
+    Result<std::shared_ptr<const ParamValues>> read = read_params(*state_, *machines);
+    if (read.ok()) params = *std::move(read);  // else whoever needs one meets the store's error
+  }
   auto view = std::make_shared<StateView>();
   view->height = height;
   view->time_ms = time_ms;
@@ -143,10 +151,12 @@ void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash&
   view->head_hash = hash;
   view->state = state_->snapshot();
   view->machines = machines;
+  view->params = params;
   head_ = height;
   head_time_ms_ = time_ms;
   head_hash_ = hash;
   machines_ = std::move(machines);
+  params_ = std::move(params);
   std::lock_guard lock(mutex_);
   view_ = std::move(view);
 }
@@ -195,6 +205,7 @@ DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) cons
   scope.seed = block_seed(view->head_hash, scope.height);
   tools.overlay.reset(view->state.get(), nullptr);
   tools.run.begin_block(scope, &verify_cache_, nullptr, true);
+  tools.run.set_params(view->params);
   Step step;
   Status status = run_command(tools.run, tools.overlay, tools.arena, tools.values, *view->machines, command, 0, nullptr, &step);
   DryRun out;
@@ -294,6 +305,7 @@ ViewContext::ViewContext(StateViewPtr view, std::shared_ptr<const Manifest> mani
   scope.seed = block_seed(view->head_hash, view->height);
   impl_->overlay.reset(view->state.get(), nullptr);
   impl_->run.begin_block(scope, nullptr, nullptr, true);
+  impl_->run.set_params(view->params);
   impl_->view = std::move(view);
   impl_->abi = impl_->run.open_view(std::move(manifest));
 }

@@ -58,6 +58,8 @@ struct StateView {
   Hash head_hash{};
   std::shared_ptr<const KvReader> state;         // keys `s/<namespace>/<key>`
   std::shared_ptr<const MachineSet> machines;
+  // Values of parameters in force, by machine index and place in its manifest; may be null: they are read from the state.
+  std::shared_ptr<const std::vector<std::vector<std::uint64_t>>> params;
 };
 using StateViewPtr = std::shared_ptr<const StateView>;
 

@@ -43,6 +43,7 @@ class ChainImpl final : public Chain {
     std::vector<KvWrite> writes;
     std::shared_ptr<const BlockRecord> record;
     std::shared_ptr<const MachineSet> machines;
+    std::shared_ptr<const ParamValues> params;
     Effects effects;
     Hash hash{};
     std::uint64_t delta_bytes = 0;
@@ -68,7 +69,9 @@ class ChainImpl final : public Chain {
   Status write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms);
   std::vector<KvWrite> state_writes(std::uint64_t height, const Hash& hash) const;
   Status finish_commit();
-  void publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash, std::shared_ptr<const MachineSet> machines);
+  // `params` null: they are read from the state.
+  void publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash, std::shared_ptr<const MachineSet> machines,
+               std::shared_ptr<const ParamValues> params = nullptr);
   void note_hash(std::uint64_t height, const Hash& hash);
   void set_stalled(Status why);
   Result<Machine> provide(const RosterEntry& entry) const;
@@ -88,6 +91,7 @@ class ChainImpl final : public Chain {
   Hash head_hash_{};  // of the log's head, also while the state is behind
   std::uint64_t head_ = 0, head_time_ms_ = 0;
   std::shared_ptr<const MachineSet> machines_;  // null: a library is missing
+  std::shared_ptr<const ParamValues> params_;   // of machines_; null: read from the state
   std::optional<Committed> behind_;
   std::uint64_t delta_bytes_ = 0;  // since the checkpoint
 

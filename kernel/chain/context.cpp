@@ -36,7 +36,7 @@ void StepRun::begin_block(const BlockScope& scope, VerifyCache* cache, Effects* 
   cache_ = cache;
   effects_ = effects;
   with_texts_ = with_texts;
-  params_.clear();
+  params_.reset();
   hook_rows_ = 0;
   pending_work_ = false;
   poison_.clear();
@@ -192,6 +192,44 @@ tb_status StepRun::run_hook() {
   tb_status (*entry)(tb_ctx*) = kind_ == StepKind::kBegin ? table.begin : kind_ == StepKind::kEnd ? table.end : table.epoch;
   if (entry == nullptr) return TB_OK;
   return run_owner([&](tb_ctx* ctx, const tb_machine&) { return entry(ctx); });
+}
+
+tb_status StepRun::run_check_params(std::span<const tb_param_change> changes) {
+  if (owner_->machine.table->check_params == nullptr) return TB_OK;
+  return run_owner([&](tb_ctx* ctx, const tb_machine& table) {
+    return table.check_params(ctx, changes.data(), static_cast<std::uint32_t>(changes.size()));
+  });
+}
+
+tb_status StepRun::run_params_changed(std::span<const tb_param_change> changes) {
+  if (owner_->machine.table->params_changed == nullptr) return TB_OK;
+  return run_owner([&](tb_ctx* ctx, const tb_machine& table) {
+    return table.params_changed(ctx, changes.data(), static_cast<std::uint32_t>(changes.size()));
+  });
+}
+
+tb_status StepRun::ask_check_params(const BoundMachine& machine, std::span<const tb_param_change> changes) {
+  if (machine.machine.table->check_params == nullptr) return TB_OK;
+  for (std::size_t i = 0; i < depth_; ++i) {
+    if (frames_[i]->machine == &machine) return TB_OK;
+  }
+  const Mark before = mark();
+  error_.set = false;
+  Frame& frame = push(&machine, machine.machine.manifest.get(), false);
+  const std::size_t level = depth_;
+  tb_status status = guarded(frame, [&] {
+    return machine.machine.table->check_params(&frame, changes.data(), static_cast<std::uint32_t>(changes.size()));
+  });
+  while (depth_ >= level) pop();
+  if (status == TB_ABORTED) return status;
+  back_to(before);
+  if (forced_.set) return TB_E_LIMIT;
+  if (status == TB_OK) return TB_OK;
+  if (!error_.set) {
+    refuse(kCodePlugin, "internal_plugin_error",
+           "plugin " + machine.roster.id + " refused its parameters without an error of its own");
+  }
+  return TB_FAILED;
 }
 
 tb_status StepRun::run_migrate(std::uint32_t from_schema, BytesView cursor, std::uint32_t rows, std::optional<Bytes>* next) {

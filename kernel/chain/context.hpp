@@ -12,6 +12,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,9 @@ struct Effects {
   std::vector<Line> lines;
 };
 
+// Values of parameters in force: by machine index, then by place in its manifest.
+using ParamValues = std::vector<std::vector<std::uint64_t>>;
+
 // The block in which steps run.
 struct BlockScope {
   const MachineSet* machines = nullptr;
@@ -75,8 +79,8 @@ class StepRun {
   void begin_block(const BlockScope& scope, VerifyCache* cache, Effects* effects, bool with_texts);
   // Another set in the same block (a switch of the roster); what the block has counted so far stays.
   void set_scope(const BlockScope& scope) { scope_ = scope; }
-  // Values of parameters of machine `index` in force, by place in its manifest; empty: read each time.
-  void set_params(std::vector<std::vector<std::uint64_t>> values) { params_ = std::move(values); }
+  // Values of parameters in force; null: their rows are read each time.
+  void set_params(std::shared_ptr<const ParamValues> values) { params_ = std::move(values); }
 
   // Starts a step of `owner`. `checks` (may be null): numbers of the signature checks that were false, all others are taken as
   // true, instead of computing them.
@@ -87,6 +91,8 @@ class StepRun {
   tb_status run_genesis(const tb_value* alloc, std::uint32_t count);
   tb_status run_command(std::uint32_t method, const tb_value* params, std::uint32_t count);
   tb_status run_hook();  // begin, end or epoch, by the kind of the step; TB_OK when the machine has none
+  tb_status run_check_params(std::span<const tb_param_change> changes);
+  tb_status run_params_changed(std::span<const tb_param_change> changes);
   tb_status run_migrate(std::uint32_t from_schema, BytesView cursor, std::uint32_t rows, std::optional<Bytes>* next);
 
   // Ends the step: rolls back what does not count and fills outcome, error, result, events, records, plugins_run and
@@ -99,6 +105,10 @@ class StepRun {
   // Asks a read function of a service on behalf of the kernel.
   tb_status ask_kernel(const BoundMachine& provider, std::uint32_t service, std::uint32_t function, tb_out* result);
 
+  // Asks `machine`, inside the running step, whether changes of its parameters make sense together; what it writes is taken back.
+  // A machine on the call stack is not asked: it knows, and is asked when they come into force.
+  tb_status ask_check_params(const BoundMachine& machine, std::span<const tb_param_change> changes);
+
   // Takes back everything that the step did, finished or not, and heals a poisoned run.
   void discard();
   // Keys and values that the step has put, and its events and records.
@@ -107,6 +117,7 @@ class StepRun {
   bool poisoned() const { return !poison_.empty(); }
   const std::string& poison() const { return poison_; }
   bool pending_work() const { return pending_work_; }
+  const MachineSet& machines() const { return *scope_.machines; }
   // Fails the step from the kernel's side (params that do not decode, for example).
   void refuse(std::int32_t code, std::string_view name, std::string_view text, std::string data = {});
 
@@ -145,7 +156,7 @@ class StepRun {
   VerifyCache* cache_ = nullptr;
   Effects* effects_ = nullptr;
   bool with_texts_ = true;
-  std::vector<std::vector<std::uint64_t>> params_;
+  std::shared_ptr<const ParamValues> params_;
 
   std::vector<std::unique_ptr<Frame>> frames_;  // kept for reuse: a stale ctx never points at freed memory
   std::size_t depth_ = 0;
@@ -170,6 +181,10 @@ class StepRun {
   std::vector<BoundMachine::Slot> view_slots_;
   std::shared_ptr<const Manifest> view_manifest_;
 };
+
+// For the kernel's own machine: the run that `ctx` belongs to, and the set of its block.
+StepRun& run_of(tb_ctx* ctx);
+const MachineSet& machines_of(tb_ctx* ctx);
 
 // A tb_out that remembers code, name and text of an error on the way to another writer, which may be null.
 class ErrorTap : public tb_out {

@@ -136,8 +136,8 @@ tb_status ContextApi::param(tb_view* view, std::uint32_t index, std::uint64_t* v
   if (tb_status s = ready(f); s != TB_OK) return s;
   if (index >= f.manifest->params.size() || value == nullptr) return TB_E_INVALID;
   StepRun& run = *f.run;
-  if (f.machine != nullptr && f.machine->index < run.params_.size()) {
-    *value = run.params_[f.machine->index][index];
+  if (f.machine != nullptr && run.params_ != nullptr && f.machine->index < run.params_->size()) {
+    *value = (*run.params_)[f.machine->index][index];
     return TB_OK;
   }
   const ParamSpec& spec = f.manifest->params[index];
@@ -342,5 +342,8 @@ void ContextApi::log(tb_ctx* ctx, std::uint32_t level, tb_str text) {
   effects->lines.push_back({f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest, std::min(level, TB_LOG_ERROR),
                             std::string(to_view(text).substr(0, kMaxLogText))});
 }
+
+StepRun& run_of(tb_ctx* ctx) { return *ContextApi::frame(ctx).run; }
+const MachineSet& machines_of(tb_ctx* ctx) { return run_of(ctx).machines(); }
 
 }  // namespace blockd

@@ -62,7 +62,7 @@ Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<Ro
 Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output) {
   TB_TRY(begin_block(base, rows, input, output));
   TB_TRY(roster_steps());
-  TB_TRY(load_params());
+  TB_TRY(param_steps());
   TB_TRY(migrate_steps());
   for (const BoundMachine& machine : out_->machines->machines()) TB_TRY(hook(StepKind::kBegin, machine));
   TB_TRY(command_steps());

@@ -24,6 +24,7 @@ struct BlockInput {
   std::uint64_t height = 0, time_ms = 0;
   Hash previous{};
   std::shared_ptr<const MachineSet> machines;  // in force before the block
+  std::shared_ptr<const ParamValues> params;   // in force before the block; null: read from the rows
   const std::vector<CommandPtr>* commands = nullptr;
   bool producing = false;  // commands that do not fit may be left out; else they make the block invalid
   bool collect = false;    // build steps, deltas, results and effects
@@ -32,6 +33,7 @@ struct BlockInput {
 
 struct BlockOutput {
   std::shared_ptr<const MachineSet> machines;  // in force after the block
+  std::shared_ptr<const ParamValues> params;   // the same
   std::vector<CommandPtr> commands;            // that are in it
   std::vector<Step> steps;                     // without deltas
   Bytes step_bytes, delta_bytes;               // as join_block() wants them
@@ -65,13 +67,24 @@ class Executor {
     bool removed = false;
   };
 
+  // Waiting values of one plugin's parameters.
+  struct ParamChanges {
+    const BoundMachine* machine = nullptr;
+    std::vector<tb_param_change> changes;
+  };
+
   Status begin_block(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output);
   Status roster_steps();
   Status switch_plugin(const Switch& change);
   Status apply_switch(const Switch& change, std::vector<RosterEntry> roster, Status* refused);
   Status write_param_defaults(const Manifest& manifest);
   Status write_genesis_params();
-  Status load_params();
+  Status param_steps();
+  Status collect_param_changes(std::vector<ParamChanges>* by_machine);
+  Status check_params_step(ParamChanges& changes);
+  Status change_params_step(const ParamChanges& changes, ParamValues* values);
+  Status refuse_params(std::string_view plugin, std::string_view name, std::string text);
+  Status use_params();
   Status migrate_steps();
   Status migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor, Step* step);
   Status command_steps();
@@ -107,6 +120,9 @@ class Executor {
 // unfinished. Errors: of the store.
 Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values, const MachineSet& machines,
                    const Command& command, std::uint32_t index, const std::vector<std::uint32_t>* trusted, Step* step);
+
+// The values of all parameters of `machines` in a state. Errors of the store.
+Result<std::shared_ptr<const ParamValues>> read_params(const KvReader& state, const MachineSet& machines);
 
 Hash block_seed(const Hash& previous, std::uint64_t height);
 // Commitment of a block when no plugin of the roster provides receipts/1 (receipts spec 6.4).

@@ -1,4 +1,4 @@
-// The first steps of a block: switches of the roster, values of parameters, migrations; and block 0
+// The first steps of a block: switches of the roster, migrations; and block 0
 // (node-and-cli spec 5.16, moloch spec 6.17).
 #include <algorithm>
 
@@ -153,23 +153,6 @@ Status Executor::write_param_defaults(const Manifest& manifest) {
   return {};
 }
 
-// The values in force are fixed for the whole block.
-Status Executor::load_params() {
-  std::vector<std::vector<std::uint64_t>> values;
-  std::string key, scratch;
-  for (const BoundMachine& machine : out_->machines->machines()) {
-    std::vector<std::uint64_t>& list = values.emplace_back();
-    for (const ParamSpec& param : machine.machine.manifest->params) {
-      key.assign(kParamRows).append(param.key);
-      std::optional<BytesView> row;
-      TB_TRY(overlay_.find(key, &scratch, &row));
-      list.push_back(row ? read_u64_row(row) : param.default_value);
-    }
-  }
-  run_.set_params(std::move(values));
-  return {};
-}
-
 Status Executor::migrate_steps() {
   auto rows = rows_below(kMigrateRows);
   if (!rows.ok()) return rows.status();
@@ -235,7 +218,7 @@ Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const Mac
   own.kind = StepKind::kRoster;
   own.plugin = kChainSpace;
   keep_step(std::move(own), nullptr);
-  TB_TRY(load_params());
+  TB_TRY(use_params());
   std::vector<tb_value> alloc;
   for (const auto& [account, amount] : genesis_.alloc) {
     tb_value& value = alloc.emplace_back();

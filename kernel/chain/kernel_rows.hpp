@@ -3,6 +3,7 @@
 //   s/chain/nonce/<account>   u64 LE: number of commands of the account
 //   s/chain/role/<account>    name of a role
 //   s/chain/param/<key>       u64 LE: value in force
+//   s/chain/waiting/<key>     u64 LE: value that comes into force with the next block
 //   s/chain/plugin/<id>       roster entry, canonical JSON
 //   s/chain/switch/<id>       a switch that waits: {"consensus_hash","first_height","id","schema","sm","status"}
 //   s/chain/migrate/<id>      a migration under way: {"cursor" in hex,"from" schema}
@@ -23,6 +24,7 @@ inline constexpr std::string_view kChainSpace = "chain";
 inline constexpr std::string_view kNonceRows = "s/chain/nonce/";
 inline constexpr std::string_view kRoleRows = "s/chain/role/";
 inline constexpr std::string_view kParamRows = "s/chain/param/";
+inline constexpr std::string_view kWaitingRows = "s/chain/waiting/";
 inline constexpr std::string_view kPluginRows = "s/chain/plugin/";
 inline constexpr std::string_view kSwitchRows = "s/chain/switch/";
 inline constexpr std::string_view kMigrateRows = "s/chain/migrate/";

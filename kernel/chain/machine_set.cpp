@@ -48,6 +48,11 @@ Status check_clashes(const std::vector<BoundMachine>& machines) {
 
 using Entries = std::vector<std::pair<RosterEntry, Machine>>;
 
+bool is_kernel_service(std::string_view name) {
+  const std::vector<ServiceProvided>& own = chain_machine().manifest->provides;
+  return std::any_of(own.begin(), own.end(), [&](const ServiceProvided& s) { return s.name == name; });
+}
+
 // Providers stand before those who need them; among the free ones the smallest id comes first.
 Result<std::vector<std::size_t>> sort_by_services(const Entries& entries) {
   std::map<std::string, std::size_t> providers;
@@ -58,6 +63,7 @@ Result<std::vector<std::size_t>> sort_by_services(const Entries& entries) {
   std::vector<std::size_t> missing(entries.size(), 0);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     for (const ServiceRequired& need : entries[i].second.manifest->requires_) {
+      if (is_kernel_service(need.name)) continue;  // the kernel's machine stands in front of all
       auto provider = providers.find(need.name);
       if (provider == providers.end()) {
         if (need.optional) continue;
@@ -236,6 +242,19 @@ MachineSet::MethodRef MachineSet::find_command(std::string_view name) const {
   if (it == commands_.end()) return {};
   const BoundMachine& m = machines_[it->second.first];
   return {&m, &m.machine.manifest->methods[it->second.second], it->second.second};
+}
+
+MachineSet::ParamRef MachineSet::find_param(std::string_view key) const {
+  for (const BoundMachine& m : machines_) {
+    const std::vector<ParamSpec>& params = m.machine.manifest->params;
+    for (std::uint32_t i = 0; i < params.size(); ++i) {
+      const std::vector<std::string>& aliases = params[i].aliases;
+      if (params[i].key == key || std::find(aliases.begin(), aliases.end(), key) != aliases.end()) {
+        return {&m, &params[i], i};
+      }
+    }
+  }
+  return {};
 }
 
 const BoundMachine* MachineSet::find(std::string_view id) const {

@@ -69,6 +69,13 @@ class MachineSet {
   // A command by name or alias; machine == nullptr when there is none.
   MethodRef find_command(std::string_view name) const;
   const BoundMachine* find(std::string_view id) const;
+  struct ParamRef {
+    const BoundMachine* machine = nullptr;
+    const ParamSpec* spec = nullptr;
+    std::uint32_t index = 0;
+  };
+  // A governance parameter by key or alias; machine == nullptr when no plugin has it.
+  ParamRef find_param(std::string_view key) const;
   // The machine that provides `service` ("receipts/1"), or null.
   const BoundMachine* provider_of(std::string_view service) const;
   // All entries, suspended ones too, ascending by id; without the kernel's own machine.
@@ -91,7 +98,8 @@ std::string roster_row(const RosterEntry& entry);
 Result<RosterEntry> parse_roster_row(std::string_view row);
 Hash roster_hash_of(std::uint32_t kernel_sm, const std::vector<RosterEntry>& ascending);
 
-// The kernel's own machine, id "chain": chain.set_plugin and chain.noop. Lives for ever. [any]
+// The kernel's own machine, id "chain": chain.set_plugin, chain.set_params, chain.noop, and the service chain/1 by which governance
+// changes parameters. Lives for ever. [any]
 const Machine& chain_machine();
 
 }  // namespace blockd

@@ -154,6 +154,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(
   MmrPeaks mmr;
   Hash previous{};
   std::shared_ptr<const MachineSet> machines;
+  std::shared_ptr<const ParamValues> params;
   for (std::uint64_t h = 0; h <= head->height; ++h) {
     const std::string where = "height " + std::to_string(h) + ": ";
     Result<Bytes> block_bytes = log_->read(LogRecordType::kBlock, h);
@@ -179,6 +180,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(
       input.time_ms = batch.time_ms;
       input.previous = previous;
       input.machines = machines;
+      input.params = params;
       input.commands = &batch.commands;
       if (verify_signatures) {
         for (std::size_t i = 0; i < batch.commands.size(); ++i) {
@@ -205,6 +207,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(
     previous = front->header.hash();
     mmr.append(previous);
     machines = output.machines;
+    params = output.params;
     report.to = h;
     report.commands += batch.commands.size();
     status = keep();

@@ -123,8 +123,9 @@ bool TestChain::set_param(std::string_view key, std::uint64_t value, std::string
     impl_->params[std::string(key)] = value;
     return true;
   }
-  if (why != nullptr) *why = "parameters change through governance, which this kernel does not have: call set_param() before start()";
-  return false;
+  const Ran ran = impl_->run("chain.set_params", json::serialize(json::object{{"key", key}, {"value", std::to_string(value)}}), as_admin());
+  if (!ran.ok() && why != nullptr) *why = ran.error_name + ": " + ran.error_text;
+  return ran.ok();
 }
 std::uint64_t TestChain::param(std::string_view key) const {
   for (const auto& [id, loaded] : impl_->plugins) {

@@ -52,7 +52,8 @@ inline constexpr std::string_view kBankManifest = R"({"id":"bank","version":"1.0
     "errors":[{"code":-40001,"name":"Told","help":"told to fail"}]}],
   "events":[{"topic":"bank.ran","help":"ran","fields":[{"name":"op","type":"string"}]}],
   "records":[{"kind":"bank.note","help":"note","fields":[{"name":"op","type":"string"}]}],
-  "params":[{"key":"bank_limit","default":7,"min":1,"max":100,"help":"a limit"}]})";
+  "params":[{"key":"bank_limit","default":7,"min":1,"max":100,"help":"a limit"},
+    {"key":"bank_floor","default":0,"min":0,"max":100,"help":"at most bank_limit"}]})";
 
 inline void fill_op(void* user, tb_out* out) { out->api->put_str(out, str("op"), static_cast<const tb_value*>(user)->str); }
 
@@ -137,6 +138,24 @@ inline tb_status bank_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, 
   return refuse(ctx, "Told");
 }
 inline tb_status bank_begin(tb_ctx* ctx) { return ctx->api->put(ctx, str("begun"), str(std::to_string(ctx->view.block->height))); }
+// Two parameters that bound each other; 99 passes the check and fails when it comes into force.
+inline tb_status bank_check_params(tb_ctx* ctx, const tb_param_change* changes, std::uint32_t count) {
+  std::uint64_t value[2] = {0, 0};
+  for (std::uint32_t i = 0; i < 2; ++i) ctx->view.api->param(&ctx->view, i, &value[i]);
+  for (std::uint32_t i = 0; i < count; ++i) value[changes[i].index] = changes[i].new_value;
+  ctx->api->put(ctx, str("checked"), str("must not stay"));
+  return value[1] > value[0] ? refuse(ctx, "FloorAboveLimit") : TB_OK;
+}
+inline tb_status bank_params_changed(tb_ctx* ctx, const tb_param_change* changes, std::uint32_t count) {
+  std::string text;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::uint64_t now = 0;
+    ctx->view.api->param(&ctx->view, changes[i].index, &now);
+    text += std::to_string(changes[i].index) + ":" + std::to_string(changes[i].old_value) + ">" + std::to_string(now) + ";";
+    if (now == 99) return refuse(ctx, "NotNinetyNine");
+  }
+  return ctx->api->put(ctx, str("changed"), str(text));
+}
 // Rewrites two rows a block, from "1" to "v2:1".
 inline tb_status bank_migrate(tb_ctx* ctx, std::uint32_t, tb_str cursor, std::uint32_t, const tb_sink* next) {
   struct Page {
@@ -172,6 +191,8 @@ inline tb_machine bank_table() {
   t.apply = bank_apply;
   t.begin = bank_begin;
   t.migrate_step = bank_migrate;
+  t.check_params = bank_check_params;
+  t.params_changed = bank_params_changed;
   return t;
 }
 
@@ -246,7 +267,7 @@ struct World {
       return std::unique_ptr<KvStore>(std::make_unique<SharedStore>(state));
     };
     o.genesis = genesis;
-    o.machines = &provider;
+    o.machines = machines;
     o.validator_key = &validator;
     o.log.segment_bytes = 1u << 20;
     o.log.preallocate_bytes = 1u << 16;
@@ -289,6 +310,7 @@ struct World {
   FaultDisk disk{1};
   FixedClock clock;
   Provider provider;
+  MachineProvider* machines = &provider;
   SigningKey validator, user;
   std::uint64_t nonce = 0;
   Genesis genesis;

@@ -55,6 +55,18 @@ TEST_F(Greeter, open_block_tells_outcomes_at_once_and_commits_at_its_end) {
   EXPECT_EQ(chain.replay_check(), "");
 }
 
+TEST_F(Greeter, changes_a_parameter_of_the_running_chain_from_the_next_block_on) {
+  ASSERT_TRUE(chain.set_param("greeter_max_greetings", 1));
+  EXPECT_EQ(chain.param("greeter_max_greetings"), 2u);
+  EXPECT_TRUE(chain.run("greeter.greet", R"({"name":"Ada"})").ok());
+  EXPECT_EQ(chain.param("greeter_max_greetings"), 1u);
+  EXPECT_EQ(chain.run("greeter.greet", R"({"name":"Ada"})").error_name, "TooManyGreetings");
+  std::string why;
+  EXPECT_FALSE(chain.set_param("greeter_max_greeting", 1, &why));
+  EXPECT_NE(why.find("did you mean 'greeter_max_greetings'"), std::string::npos) << why;
+  EXPECT_EQ(chain.replay_check(), "");
+}
+
 TEST_F(Greeter, finishes_epochs_and_tells_misuse) {
   chain.finish_epoch();
   EXPECT_EQ(chain.height(), 9u);
