@@ -5,7 +5,7 @@
 
 namespace energy {
 
-void describe_roles(tb::Plugin& p);    // roles and rate classes
+void describe_roles(tb::Plugin& p);  // roles and rate classes
 void describe_events(tb::Plugin& p);
 void describe_metrics(tb::Plugin& p);
 void describe_params(tb::Plugin& p);

@@ -24,9 +24,9 @@ void each_receipt_of(Market& market, const Hash& meter_hash, Fn&& fn) {
   std::string after;
   for (bool more = true; more;) {
     std::vector<std::string> keys;
-    more = market.ctx().scan(market.keys().receipts_of(meter_hash), after, kPage, [&](std::string_view key, std::string_view) {
-      keys.emplace_back(key);
-    }) == kPage;
+    more = market.ctx().scan(
+               market.keys().receipts_of(meter_hash), after, kPage,
+               [&](std::string_view key, std::string_view) { keys.emplace_back(key); }) == kPage;
     for (const std::string& key : keys) {
       if (!fn(*market.keys().read_receipt_place(key))) return;
     }
@@ -37,7 +37,8 @@ void each_receipt_of(Market& market, const Hash& meter_hash, Fn&& fn) {
 std::optional<ProviderId> first_seller(Market& market, const Hash& meter_hash) {
   std::optional<ProviderId> seller;
   each_receipt_of(market, meter_hash, [&](std::uint64_t seq) {
-    if (const auto receipt = market.load<Receipt>(market.keys().receipt(seq))) seller = receipt->seller;
+    if (const auto receipt = market.load<Receipt>(market.keys().receipt(seq)))
+      seller = receipt->seller;
     return false;
   });
   return seller;
@@ -47,7 +48,8 @@ std::uint64_t delivered_kwh(Market& market, const Hash& meter_hash) {
   std::uint64_t kwh = 0;
   each_receipt_of(market, meter_hash, [&](std::uint64_t seq) {
     // The sum is at most what the meter counted, which is a u64.
-    if (const auto receipt = market.load<Receipt>(market.keys().receipt(seq))) kwh += receipt->kwh_delivered;
+    if (const auto receipt = market.load<Receipt>(market.keys().receipt(seq)))
+      kwh += receipt->kwh_delivered;
     return true;
   });
   return kwh;
@@ -57,10 +59,12 @@ void drop_queued(Market& market, Provider& provider, const Hash& meter_hash) {
   std::string after;
   for (bool more = true; more;) {
     std::vector<std::string> keys;
-    more = market.ctx().scan(market.keys().queue(), after, kPage, [&](std::string_view key, std::string_view value) {
-      after = key;
-      if (row_of<QueuedSettlement>(value).meter_hash == meter_hash) keys.emplace_back(key);
-    }) == kPage;
+    more = market.ctx().scan(market.keys().queue(), after, kPage,
+                             [&](std::string_view key, std::string_view value) {
+                               after = key;
+                               if (row_of<QueuedSettlement>(value).meter_hash == meter_hash)
+                                 keys.emplace_back(key);
+                             }) == kPage;
     for (const std::string& key : keys) {
       market.ctx().erase(key);
       if (provider.queued_settlements > 0) --provider.queued_settlements;
@@ -122,13 +126,16 @@ void count_resolution(Market& market, const Dispute& d) {
   ctx.add(kDisputeStates, 1, {outcome});
   ctx.add(kDisputeOutcomes, 1, {outcome});
   const std::uint64_t now = market.time_s();
-  ctx.observe(kDisputeResolutionSeconds, static_cast<std::int64_t>(now > d.opened_time ? now - d.opened_time : 0));
+  ctx.observe(kDisputeResolutionSeconds,
+              static_cast<std::int64_t>(now > d.opened_time ? now - d.opened_time : 0));
 }
 
 std::optional<Refusal> check_resolution(Market& market, const ResolveParams& in) {
   if (!market.ctx().is_admin()) return refuse(kUnauthorized, "resolve_dispute takes an admin");
-  if (in.outcome != "resolved" && in.outcome != "slashed") return invalid("outcome is neither resolved nor slashed");
-  if (!is_plain_text(in.resolver, kMaxNameBytes)) return invalid("resolver is not 1 to 128 bytes of UTF-8 without control characters");
+  if (in.outcome != "resolved" && in.outcome != "slashed")
+    return invalid("outcome is neither resolved nor slashed");
+  if (!is_plain_text(in.resolver, kMaxNameBytes))
+    return invalid("resolver is not 1 to 128 bytes of UTF-8 without control characters");
   if (in.resolution_note && !is_plain_text(*in.resolution_note, kMaxTextBytes)) {
     return invalid("resolution_note is not 1 to 1024 bytes of UTF-8 without control characters");
   }
@@ -145,16 +152,27 @@ Result<Dispute> flag_dispute(Market& market, const FlagParams& in) {
   if (!market.ctx().is_admin()) return refuse(kUnauthorized, "flag_dispute takes an admin");
   const auto hash = parse_meter_hash(in.meter_hash);
   if (!hash) return invalid("meter_hash is not 32 bytes of hex");
-  if (!is_plain_text(in.reason, kMaxTextBytes)) return invalid("reason is not 1 to 1024 bytes of UTF-8 without control characters");
-  if (!is_plain_text(in.reporter, kMaxNameBytes)) return invalid("reporter is not 1 to 128 bytes of UTF-8 without control characters");
-  if (market.dispute_open(*hash)) return refuse(kAlreadyOpen, "a dispute on this reading is open already");
+  if (!is_plain_text(in.reason, kMaxTextBytes))
+    return invalid("reason is not 1 to 1024 bytes of UTF-8 without control characters");
+  if (!is_plain_text(in.reporter, kMaxNameBytes))
+    return invalid("reporter is not 1 to 128 bytes of UTF-8 without control characters");
+  if (market.dispute_open(*hash))
+    return refuse(kAlreadyOpen, "a dispute on this reading is open already");
   const auto credit = market.load<Credit>(market.keys().credit(*hash));
-  const std::optional<ProviderId> id = credit ? std::optional(credit->provider) : first_seller(market, *hash);
-  if (!id) return refuse(kUnknownMeterReading, "neither a credit nor a receipt has this meter hash");
+  const std::optional<ProviderId> id =
+      credit ? std::optional(credit->provider) : first_seller(market, *hash);
+  if (!id)
+    return refuse(kUnknownMeterReading, "neither a credit nor a receipt has this meter hash");
 
   Totals& totals = market.totals();
-  Dispute d{++totals.dispute_seq, *id, *hash, std::string(in.reporter), std::string(in.reason),
-            market.height(), market.time_s(), std::nullopt};
+  Dispute d{++totals.dispute_seq,
+            *id,
+            *hash,
+            std::string(in.reporter),
+            std::string(in.reason),
+            market.height(),
+            market.time_s(),
+            std::nullopt};
   totals.open_disputes += 1;
   std::optional<Provider> provider = market.provider(*id);
   provider->open_disputes += 1;
@@ -177,10 +195,15 @@ Result<Dispute> flag_dispute(Market& market, const FlagParams& in) {
 Result<Dispute> resolve_dispute(Market& market, const ResolveParams& in) {
   if (auto refusal = check_resolution(market, in)) return std::move(*refusal);
   std::optional<Dispute> d = market.load<Dispute>(market.keys().dispute(in.dispute_id));
-  if (!d) return refuse(kUnknownDispute, tb::cat("no dispute ", in.dispute_id, "; energy.disputes lists them"));
-  if (d->resolution) return refuse(kAlreadyResolved, tb::cat("dispute ", in.dispute_id, " was resolved in block ", d->resolution->resolved_at));
-  d->resolution = Resolution{market.height(), std::nullopt, std::string(in.resolver),
-                             in.outcome == "slashed" ? DisputeOutcome::kSlashed : DisputeOutcome::kResolved};
+  if (!d)
+    return refuse(kUnknownDispute,
+                  tb::cat("no dispute ", in.dispute_id, "; energy.disputes lists them"));
+  if (d->resolution)
+    return refuse(kAlreadyResolved, tb::cat("dispute ", in.dispute_id, " was resolved in block ",
+                                            d->resolution->resolved_at));
+  d->resolution =
+      Resolution{market.height(), std::nullopt, std::string(in.resolver),
+                 in.outcome == "slashed" ? DisputeOutcome::kSlashed : DisputeOutcome::kResolved};
   if (in.resolution_note) d->resolution->note = std::string(*in.resolution_note);
 
   const auto credit = market.load<Credit>(market.keys().credit(d->meter_hash));

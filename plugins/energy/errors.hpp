@@ -1,5 +1,5 @@
-// The errors of the energy market: code and name, as clients branch on them. One code may carry several names; a
-// name is unique within a method.
+// The errors of the energy market: code and name, as clients branch on them. One code may carry
+// several names; a name is unique within a method.
 #pragma once
 
 #include <tb/sdk.hpp>

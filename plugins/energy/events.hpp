@@ -1,5 +1,6 @@
-// What the energy machine tells the world, in the order of the manifest. Each event carries the height; those with an entry
-// on the timeline carry its event_id. Borrowed members live as long as the call that emits.
+// What the energy machine tells the world, in the order of the manifest. Each event carries the
+// height; those with an entry on the timeline carry its event_id. Borrowed members live as long as
+// the call that emits.
 #pragma once
 
 #include <tb/sdk.hpp>
@@ -16,9 +17,9 @@ struct ProviderEvent {
   std::uint64_t height = 0;
 };
 BOOST_DESCRIBE_STRUCT(ProviderEvent, (),
-                      (provider_id, owner, jurisdiction, meter_address, capacity_kwh, available_kwh, price_per_kwh,
-                       total_delivered_kwh, staked_balance, status, reputation_score_ppm, composite_ppm,
-                       confidence_ppm, observations, height))
+                      (provider_id, owner, jurisdiction, meter_address, capacity_kwh, available_kwh,
+                       price_per_kwh, total_delivered_kwh, staked_balance, status,
+                       reputation_score_ppm, composite_ppm, confidence_ppm, observations, height))
 
 struct ReadingEvent {
   std::string_view provider_id, meter_address;
@@ -28,8 +29,8 @@ struct ReadingEvent {
   std::uint64_t latency_secs = 0, block_time = 0, height = 0;
 };
 BOOST_DESCRIBE_STRUCT(ReadingEvent, (),
-                      (provider_id, meter_address, meter_hash, amount_kwh, kwh_reading, reading_timestamp, nonce,
-                       latency_secs, block_time, height))
+                      (provider_id, meter_address, meter_hash, amount_kwh, kwh_reading,
+                       reading_timestamp, nonce, latency_secs, block_time, height))
 
 struct ReadingRejectedEvent {
   std::string_view provider_id, error;
@@ -57,9 +58,9 @@ struct SettledEvent {
   std::uint64_t recorded_at = 0, height = 0;
 };
 BOOST_DESCRIBE_STRUCT(SettledEvent, (),
-                      (event_id, seq, buyer, seller, kwh_delivered, price_paid, block_settled, treasury_fee,
-                       treasury_fee_bps, jurisdiction_fee, slash_applied, meter_hash, queue_id, credit_left_kwh,
-                       was_pending, recorded_at, height))
+                      (event_id, seq, buyer, seller, kwh_delivered, price_paid, block_settled,
+                       treasury_fee, treasury_fee_bps, jurisdiction_fee, slash_applied, meter_hash,
+                       queue_id, credit_left_kwh, was_pending, recorded_at, height))
 
 struct QueuedEvent {
   std::uint64_t queue_id = 0, due_block = 0;
@@ -68,7 +69,8 @@ struct QueuedEvent {
   tb::Hash meter_hash;
   std::uint64_t height = 0;
 };
-BOOST_DESCRIBE_STRUCT(QueuedEvent, (), (queue_id, due_block, provider_id, buyer, kwh_consumed, meter_hash, height))
+BOOST_DESCRIBE_STRUCT(QueuedEvent, (),
+                      (queue_id, due_block, provider_id, buyer, kwh_consumed, meter_hash, height))
 
 struct SettlementFailedEvent {
   std::uint64_t queue_id = 0;
@@ -78,7 +80,8 @@ struct SettlementFailedEvent {
   tb::Hash meter_hash;
   std::uint64_t height = 0;
 };
-BOOST_DESCRIBE_STRUCT(SettlementFailedEvent, (), (queue_id, error, code, provider_id, meter_hash, height))
+BOOST_DESCRIBE_STRUCT(SettlementFailedEvent, (),
+                      (queue_id, error, code, provider_id, meter_hash, height))
 
 struct SlashedEvent {
   std::uint64_t event_id = 0, seq = 0;
@@ -89,7 +92,8 @@ struct SlashedEvent {
   std::uint64_t recorded_at = 0, height = 0;
 };
 BOOST_DESCRIBE_STRUCT(SlashedEvent, (),
-                      (event_id, seq, provider_id, meter_hash, slash_amount, reason, recorded_at, height))
+                      (event_id, seq, provider_id, meter_hash, slash_amount, reason, recorded_at,
+                       height))
 
 struct DisputeEvent {
   std::uint64_t event_id = 0, dispute_id = 0;
@@ -104,8 +108,9 @@ struct DisputeEvent {
   std::uint64_t recorded_at = 0, height = 0;
 };
 BOOST_DESCRIBE_STRUCT(DisputeEvent, (),
-                      (event_id, dispute_id, provider_id, meter_hash, reporter, reason, status, opened_at, resolved_at,
-                       resolution_note, resolver, outcome, voided_kwh, was_pending, recorded_at, height))
+                      (event_id, dispute_id, provider_id, meter_hash, reporter, reason, status,
+                       opened_at, resolved_at, resolution_note, resolver, outcome, voided_kwh,
+                       was_pending, recorded_at, height))
 
 struct KeysReplacedEvent {
   std::uint64_t registered = 0, version = 0;
@@ -115,14 +120,15 @@ struct KeysReplacedEvent {
 BOOST_DESCRIBE_STRUCT(KeysReplacedEvent, (), (registered, version, digest, height))
 
 struct ParamsChangedEvent {
-  std::uint64_t settlement_mode = 0, settlement_quorum_ppm = 0, effective_expiry_blocks = 0, min_stake = 0;
+  std::uint64_t settlement_mode = 0, settlement_quorum_ppm = 0, effective_expiry_blocks = 0,
+                min_stake = 0;
   std::uint64_t slashing_rate_bps = 0, funds_mode = 0, settlement_paused = 0;
   bool rehearsal = false;
   std::uint64_t height = 0;
 };
 BOOST_DESCRIBE_STRUCT(ParamsChangedEvent, (),
-                      (settlement_mode, settlement_quorum_ppm, effective_expiry_blocks, min_stake, slashing_rate_bps,
-                       funds_mode, settlement_paused, rehearsal, height))
+                      (settlement_mode, settlement_quorum_ppm, effective_expiry_blocks, min_stake,
+                       slashing_rate_bps, funds_mode, settlement_paused, rehearsal, height))
 
 inline constexpr tb::Event<ProviderEvent> kProviderRegistered{0};
 inline constexpr tb::Event<ProviderEvent> kProviderUpdated{1};

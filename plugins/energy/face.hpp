@@ -1,5 +1,6 @@
-// Face: the outward half. Lists that need this node's own index, health, gauges, HTTP routes, and the desired keys of the
-// configuration. It changes replicated state only by posting energy.set_provider_keys.
+// Face: the outward half. Lists that need this node's own index, health, gauges, HTTP routes, and
+// the desired keys of the configuration. It changes replicated state only by posting
+// energy.set_provider_keys.
 #pragma once
 
 #include <atomic>
@@ -30,7 +31,8 @@ BOOST_DESCRIBE_STRUCT(TimelineParams, (), (provider_id, event_type, meter_hash, 
 // What health says, of one height.
 struct Health {
   Counts counts;
-  std::uint64_t oldest_pending_blocks = 0, active_oracles = 0, open_disputes = 0, oldest_dispute_secs = 0;
+  std::uint64_t oldest_pending_blocks = 0, active_oracles = 0, open_disputes = 0,
+                oldest_dispute_secs = 0;
   std::optional<std::uint64_t> seconds_since_settlement;
   std::vector<std::string> warnings;
 };
@@ -60,8 +62,8 @@ class Face {
   Health look(tb::View& view);
   // "same", "submitted", "absent" or "invalid: ...".
   std::string reconcile_keys(tb::View& view);
-  tb::Status find_slashes(const std::optional<std::string_view>& provider_id, const std::optional<std::string_view>& reason,
-                          PageOf<SlashRow>& page);
+  tb::Status find_slashes(const std::optional<std::string_view>& provider_id,
+                          const std::optional<std::string_view>& reason, PageOf<SlashRow>& page);
   tb::Status find_timeline(const TimelineParams& in, PageOf<TimelineRow>& page);
 
   tb::Host host_;

@@ -1,4 +1,5 @@
-// The HTTP routes and the shapes of the local index. Bodies are those of the queries, with the time they were made.
+// The HTTP routes and the shapes of the local index. Bodies are those of the queries, with the time
+// they were made.
 #include <charconv>
 
 #include "plugins/energy/face.hpp"
@@ -26,7 +27,8 @@ void put_details(const TimelineRow& row, tb::Out& out) {
     out.put("dispute_id", row.dispute_id);
     out.put("resolver", row.resolver);
     out.put("resolved_at", row.resolved_at);
-    row.resolution_note ? out.put("resolution_note", *row.resolution_note) : out.null("resolution_note");
+    row.resolution_note ? out.put("resolution_note", *row.resolution_note)
+                        : out.null("resolution_note");
     out.put("outcome", row.outcome);
   }
   out.put("meter_hash", row.meter_hash);
@@ -50,14 +52,16 @@ bool number_of(const tb::HttpRequest& request, std::string_view name, std::uint6
   return error == std::errc() && end == text.data() + text.size();
 }
 
-bool good_hash(const std::optional<std::string_view>& text) { return !text || parse_meter_hash(*text); }
-bool good_provider(const std::optional<std::string_view>& text) { return !text || parse_provider_id(*text); }
+bool good_hash(const std::optional<std::string_view>& text) {
+  return !text || parse_meter_hash(*text);
+}
+bool good_provider(const std::optional<std::string_view>& text) {
+  return !text || parse_provider_id(*text);
+}
 
 }  // namespace
 
-void put_slashes(const std::vector<SlashRow>& rows, tb::Out& out) {
-  out.put("slashes", rows);
-}
+void put_slashes(const std::vector<SlashRow>& rows, tb::Out& out) { out.put("slashes", rows); }
 
 void put_timeline(const std::vector<TimelineRow>& rows, tb::Out& out) {
   out.list("entries", [&](tb::Out& list) {
@@ -85,7 +89,8 @@ std::string_view event_type_named(std::string_view text) {
 
 tb::Status Face::http_slashes(tb::View&, const tb::HttpRequest& request, tb::HttpReply& reply) {
   const auto provider_id = text_of(request, "provider_id");
-  if (!good_provider(provider_id)) return bad_request(reply, "provider_id is no id such as energy-0x00000000");
+  if (!good_provider(provider_id))
+    return bad_request(reply, "provider_id is no id such as energy-0x00000000");
   PageOf<SlashRow> page(0, kMaxPageSize);
   page.page_size = kSlashesKept;
   if (!find_slashes(provider_id, std::nullopt, page)) {
@@ -99,11 +104,15 @@ tb::Status Face::http_slashes(tb::View&, const tb::HttpRequest& request, tb::Htt
   return tb::ok();
 }
 
-tb::Status Face::http_timeline(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply) {
-  TimelineParams in{text_of(request, "provider_id"), text_of(request, "event_type"), text_of(request, "meter_hash")};
-  if (!good_provider(in.provider_id)) return bad_request(reply, "provider_id is no id such as energy-0x00000000");
+tb::Status Face::http_timeline(tb::View& view, const tb::HttpRequest& request,
+                               tb::HttpReply& reply) {
+  TimelineParams in{text_of(request, "provider_id"), text_of(request, "event_type"),
+                    text_of(request, "meter_hash")};
+  if (!good_provider(in.provider_id))
+    return bad_request(reply, "provider_id is no id such as energy-0x00000000");
   if (in.event_type && event_type_named(*in.event_type).empty()) {
-    return bad_request(reply, "event_type is none of receipt, dispute_opened, dispute_resolved, slash");
+    return bad_request(reply,
+                       "event_type is none of receipt, dispute_opened, dispute_resolved, slash");
   }
   if (!good_hash(in.meter_hash)) return bad_request(reply, "meter_hash is not 32 bytes of hex");
   if (!number_of(request, "page", &in.page) || !number_of(request, "page_size", &in.page_size)) {
@@ -121,13 +130,16 @@ tb::Status Face::http_timeline(tb::View& view, const tb::HttpRequest& request, t
   return tb::ok();
 }
 
-tb::Status Face::http_providers(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply) {
+tb::Status Face::http_providers(tb::View& view, const tb::HttpRequest& request,
+                                tb::HttpReply& reply) {
   const auto provider_id = text_of(request, "provider_id");
-  if (!good_provider(provider_id)) return bad_request(reply, "provider_id is no id such as energy-0x00000000");
+  if (!good_provider(provider_id))
+    return bad_request(reply, "provider_id is no id such as energy-0x00000000");
   Reader reader(view, false);
   std::vector<Provider> found;
   if (provider_id) {
-    if (auto one = reader.provider(*parse_provider_id(*provider_id))) found.push_back(std::move(*one));
+    if (auto one = reader.provider(*parse_provider_id(*provider_id)))
+      found.push_back(std::move(*one));
   } else {
     reader.walk(reader.keys().providers(), false, [&](std::string_view, std::string_view value) {
       found.push_back(row_of<Provider>(value));
@@ -142,10 +154,14 @@ tb::Status Face::http_providers(tb::View& view, const tb::HttpRequest& request, 
   return tb::ok();
 }
 
-tb::Status Face::http_disputes(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply) {
-  DisputesParams in{text_of(request, "provider_id"), text_of(request, "status"), text_of(request, "meter_hash"), std::nullopt};
-  if (!good_provider(in.provider_id)) return bad_request(reply, "provider_id is no id such as energy-0x00000000");
-  if (in.status && *in.status != "open" && *in.status != "resolved") return bad_request(reply, "status is neither open nor resolved");
+tb::Status Face::http_disputes(tb::View& view, const tb::HttpRequest& request,
+                               tb::HttpReply& reply) {
+  DisputesParams in{text_of(request, "provider_id"), text_of(request, "status"),
+                    text_of(request, "meter_hash"), std::nullopt};
+  if (!good_provider(in.provider_id))
+    return bad_request(reply, "provider_id is no id such as energy-0x00000000");
+  if (in.status && *in.status != "open" && *in.status != "resolved")
+    return bad_request(reply, "status is neither open nor resolved");
   if (!good_hash(in.meter_hash)) return bad_request(reply, "meter_hash is not 32 bytes of hex");
   if (!number_of(request, "page", &in.page) || !number_of(request, "page_size", &in.page_size)) {
     return bad_request(reply, "page and page_size are numbers");

@@ -8,16 +8,16 @@
 namespace energy {
 namespace {
 
-// Rows that one piece of time-driven work may touch, reads included: it is begun only while that many are left of the block's
-// budget, and the totals at the end always fit.
+// Rows that one piece of time-driven work may touch, reads included: it is begun only while that
+// many are left of the block's budget, and the totals at the end always fit.
 constexpr std::uint64_t kCreditRows = 8;
 constexpr std::uint64_t kQueueRows = 48;
 constexpr std::uint64_t kSandboxRows = 2;
 constexpr std::uint64_t kReserve = 8;
 constexpr std::uint32_t kPage = 256;
 
-// Walks a list that shrinks or is passed by a cursor: next(page size) delivers up to that many pieces, each is done while the
-// budget lasts. False: the budget is used up, or a piece said stop.
+// Walks a list that shrinks or is passed by a cursor: next(page size) delivers up to that many
+// pieces, each is done while the budget lasts. False: the budget is used up, or a piece said stop.
 template <class Piece, class Next, class Do>
 bool work_off(tb::Ctx& ctx, std::uint64_t rows_each, Next&& next, Do&& carry_out) {
   for (;;) {
@@ -30,27 +30,35 @@ bool work_off(tb::Ctx& ctx, std::uint64_t rows_each, Next&& next, Do&& carry_out
   }
 }
 
-std::vector<CreditCursor> places_after(Market& market, const CreditCursor& at, std::uint32_t limit) {
+std::vector<CreditCursor> places_after(Market& market, const CreditCursor& at,
+                                       std::uint32_t limit) {
   std::vector<CreditCursor> places;
-  market.ctx().scan(market.keys().credit_places(), market.keys().credit_place(at), limit, [&](std::string_view key, std::string_view) {
-    if (const auto place = market.keys().read_credit_place(key)) places.push_back(*place);
-  });
+  market.ctx().scan(market.keys().credit_places(), market.keys().credit_place(at), limit,
+                    [&](std::string_view key, std::string_view) {
+                      if (const auto place = market.keys().read_credit_place(key))
+                        places.push_back(*place);
+                    });
   return places;
 }
 
 // Up to and with `at`, descending.
-std::vector<CreditCursor> places_up_to(Market& market, const CreditCursor& at, std::uint32_t limit) {
+std::vector<CreditCursor> places_up_to(Market& market, const CreditCursor& at,
+                                       std::uint32_t limit) {
   std::vector<CreditCursor> places;
   const std::string before = market.keys().credit_place(at) + '\0';
-  market.ctx().scan_back(market.keys().credit_places(), before, limit, [&](std::string_view key, std::string_view) {
-    if (const auto place = market.keys().read_credit_place(key)) places.push_back(*place);
-  });
+  market.ctx().scan_back(market.keys().credit_places(), before, limit,
+                         [&](std::string_view key, std::string_view) {
+                           if (const auto place = market.keys().read_credit_place(key))
+                             places.push_back(*place);
+                         });
   return places;
 }
 
-void emit_credit(Market& market, tb::Event<CreditEvent> event, const Credit& credit, const CreditCursor& at) {
+void emit_credit(Market& market, tb::Event<CreditEvent> event, const Credit& credit,
+                 const CreditCursor& at) {
   if (!market.real()) return;
-  market.ctx().emit(event, {format_provider_id(credit.provider), to_tb(at.meter_hash), credit.amount_kwh, at.block, market.height()});
+  market.ctx().emit(event, {format_provider_id(credit.provider), to_tb(at.meter_hash),
+                            credit.amount_kwh, at.block, market.height()});
 }
 
 // A credit's time has passed, or has been given back by a longer expiry.
@@ -94,13 +102,15 @@ void walk_back(Market& market) {
 void expire(Market& market) {
   walk_back(market);
   CreditCursor& cursor = market.totals().expired_below;
-  work_off<CreditCursor>(market.ctx(), kCreditRows, [&](std::uint32_t limit) { return places_after(market, cursor, limit); },
-                         [&](const CreditCursor& at) {
-                           if (!credit_expired(market.height(), at.block, market.expiry())) return false;
-                           recount_credit(market, at, true);
-                           cursor = at;
-                           return true;
-                         });
+  work_off<CreditCursor>(
+      market.ctx(), kCreditRows,
+      [&](std::uint32_t limit) { return places_after(market, cursor, limit); },
+      [&](const CreditCursor& at) {
+        if (!credit_expired(market.height(), at.block, market.expiry())) return false;
+        recount_credit(market, at, true);
+        cursor = at;
+        return true;
+      });
 }
 
 void purge_one(Market& market, const CreditCursor& at) {
@@ -116,14 +126,16 @@ void purge_one(Market& market, const CreditCursor& at) {
 void purge(Market& market) {
   CreditCursor& cursor = market.totals().purged_below;
   const std::uint64_t retention = market.params().expired_retention_blocks;
-  work_off<CreditCursor>(market.ctx(), kCreditRows, [&](std::uint32_t limit) { return places_after(market, cursor, limit); },
-                         [&](const CreditCursor& at) {
-                           const bool due = credit_purgeable(market.height(), at.block, market.expiry(), retention);
-                           if (!due || at > market.totals().expired_below) return false;
-                           purge_one(market, at);
-                           cursor = at;
-                           return true;
-                         });
+  work_off<CreditCursor>(
+      market.ctx(), kCreditRows,
+      [&](std::uint32_t limit) { return places_after(market, cursor, limit); },
+      [&](const CreditCursor& at) {
+        const bool due = credit_purgeable(market.height(), at.block, market.expiry(), retention);
+        if (!due || at > market.totals().expired_below) return false;
+        purge_one(market, at);
+        cursor = at;
+        return true;
+      });
 }
 
 void reset_capacity(Market& market) {
@@ -134,8 +146,9 @@ void reset_capacity(Market& market) {
 }
 
 void report_failure(Market& market, const QueuedSettlement& entry, Refusal& refusal) {
-  market.ctx().emit(kSettlementFailed, {entry.queue_id, refusal.name(), refusal.error.code, format_provider_id(entry.provider),
-                                        to_tb(entry.meter_hash), market.height()});
+  market.ctx().emit(kSettlementFailed,
+                    {entry.queue_id, refusal.name(), refusal.error.code,
+                     format_provider_id(entry.provider), to_tb(entry.meter_hash), market.height()});
   market.ctx().add(kSettlementRejects, 1, {refusal.name()});
   if (refusal.penalty) refusal.penalty(market);
 }
@@ -161,8 +174,11 @@ void execute(Market& outer, const std::string& key, const QueuedSettlement& entr
   std::optional<Refusal> refused;
   const tb::Status status = outer.ctx().attempt([&] {
     Market inner(outer.ctx(), Space::kReal, outer.params());
-    SettleOrder order{entry.provider, format_provider_id(entry.provider), entry.buyer, entry.kwh_consumed, entry.meter_hash,
-                      entry.receipt_auth, entry.by_buyer, false, entry.queue_id};
+    SettleOrder order{entry.provider,   format_provider_id(entry.provider),
+                      entry.buyer,      entry.kwh_consumed,
+                      entry.meter_hash, entry.receipt_auth,
+                      entry.by_buyer,   false,
+                      entry.queue_id};
     auto settled = settle_order(inner, order);
     if (!settled) {
       refused = std::move(settled.refusal());
@@ -177,25 +193,27 @@ void execute(Market& outer, const std::string& key, const QueuedSettlement& entr
   after.save();
 }
 
-// Settlements whose block has come, or all of them in real-time mode. Each works on totals of its own.
+// Settlements whose block has come, or all of them in real-time mode. Each works on totals of its
+// own.
 void run_queue(tb::Ctx& ctx, const Params& params, Height height) {
   const Keys keys(Space::kReal);
   using Entry = std::pair<std::string, QueuedSettlement>;
   const bool all = params.settlement_mode == kModeRealTime;
-  work_off<Entry>(ctx, kQueueRows,
-                  [&](std::uint32_t limit) {
-                    std::vector<Entry> page;
-                    ctx.scan(keys.queue(), {}, limit, [&](std::string_view key, std::string_view value) {
-                      page.emplace_back(key, row_of<QueuedSettlement>(value));
-                    });
-                    return page;
-                  },
-                  [&](const Entry& entry) {
-                    if (!all && entry.second.due_block > height) return false;
-                    Market market(ctx, Space::kReal, params);
-                    execute(market, entry.first, entry.second);
-                    return true;
-                  });
+  work_off<Entry>(
+      ctx, kQueueRows,
+      [&](std::uint32_t limit) {
+        std::vector<Entry> page;
+        ctx.scan(keys.queue(), {}, limit, [&](std::string_view key, std::string_view value) {
+          page.emplace_back(key, row_of<QueuedSettlement>(value));
+        });
+        return page;
+      },
+      [&](const Entry& entry) {
+        if (!all && entry.second.due_block > height) return false;
+        Market market(ctx, Space::kReal, params);
+        execute(market, entry.first, entry.second);
+        return true;
+      });
 }
 
 bool any_row(tb::Ctx& ctx, std::string_view prefix) {
@@ -203,16 +221,18 @@ bool any_row(tb::Ctx& ctx, std::string_view prefix) {
 }
 
 void clear_sandbox(tb::Ctx& ctx) {
-  work_off<std::string>(ctx, kSandboxRows,
-                        [&](std::uint32_t limit) {
-                          std::vector<std::string> keys;
-                          ctx.scan(kRehearsalPrefix, {}, limit, [&](std::string_view key, std::string_view) { keys.emplace_back(key); });
-                          return keys;
-                        },
-                        [&](const std::string& key) {
-                          ctx.erase(key);
-                          return true;
-                        });
+  work_off<std::string>(
+      ctx, kSandboxRows,
+      [&](std::uint32_t limit) {
+        std::vector<std::string> keys;
+        ctx.scan(kRehearsalPrefix, {}, limit,
+                 [&](std::string_view key, std::string_view) { keys.emplace_back(key); });
+        return keys;
+      },
+      [&](const std::string& key) {
+        ctx.erase(key);
+        return true;
+      });
 }
 
 Height tend_credits(tb::Ctx& ctx, Space space, const Params& params) {
@@ -224,11 +244,14 @@ Height tend_credits(tb::Ctx& ctx, Space space, const Params& params) {
   return market.height();
 }
 
-std::uint64_t clipped(U128 value) { return value > kU64Max ? kU64Max : static_cast<std::uint64_t>(value); }
+std::uint64_t clipped(U128 value) {
+  return value > kU64Max ? kU64Max : static_cast<std::uint64_t>(value);
+}
 
 void emit_params(tb::Ctx& ctx, const Params& p, Height height) {
-  ctx.emit(kParamsChanged, {p.settlement_mode, p.settlement_quorum_ppm, effective_expiry(p), p.min_stake, p.slashing_rate_bps,
-                            p.funds_mode, p.settlement_paused, p.launch_autopilot == 0, height});
+  ctx.emit(kParamsChanged, {p.settlement_mode, p.settlement_quorum_ppm, effective_expiry(p),
+                            p.min_stake, p.slashing_rate_bps, p.funds_mode, p.settlement_paused,
+                            p.launch_autopilot == 0, height});
   ctx.set(kSettlementMode, static_cast<std::int64_t>(p.settlement_mode));
 }
 
@@ -254,7 +277,8 @@ tb::Status end_block(tb::Ctx& ctx) {
   Sample sample;
   sample.epoch = ctx.epoch();
   sample.rehearsal = rehearsal;
-  // A sum beyond u64 is handed in as the largest number: the sample informs, no money depends on it here.
+  // A sum beyond u64 is handed in as the largest number: the sample informs, no money depends on it
+  // here.
   sample.capacity_units = clipped(t.total_capacity_kwh);
   sample.used_units = clipped(t.total_consumed_kwh);
   sample.payout_total = clipped(t.epoch_payout);
@@ -280,7 +304,8 @@ tb::Status check_params(tb::Ctx& ctx, const tb::ParamChanges& changes) {
   std::uint32_t place = 0;
   for (const ParamSpec& spec : param_table()) {
     next.*spec.field = changes.value(ctx, tb::Param{place++});
-    if (const auto problem = check_param(spec, next.*spec.field)) return ctx.fail(kInvalidParams, *problem);
+    if (const auto problem = check_param(spec, next.*spec.field))
+      return ctx.fail(kInvalidParams, *problem);
   }
   return tb::ok();
 }
@@ -293,7 +318,8 @@ tb::Status params_changed(tb::Ctx& ctx, const tb::ParamChanges& changes) {
     const tb_param_change* change = changes.find(tb::Param{place++});
     if (change == nullptr) continue;
     params.*spec.field = change->new_value;
-    opens = opens || (spec.field == &Params::launch_autopilot && change->old_value == 0 && change->new_value != 0);
+    opens = opens || (spec.field == &Params::launch_autopilot && change->old_value == 0 &&
+                      change->new_value != 0);
   }
   Market market(ctx, Space::kReal, params);
   if (opens) market.totals().open_since = market.height();

@@ -1,7 +1,9 @@
-// What happens by time: capacity periods, expiry, purge, the queue, the sandbox's end, market samples, parameters. [machine]
+// What happens by time: capacity periods, expiry, purge, the queue, the sandbox's end, market
+// samples, parameters. [machine]
 //
-// begin_block works in the order of the specification. Everything that may be much shares the block's budget of rows for hooks, stops
-// before a piece that no longer fits, and goes on from its cursor in the next block.
+// begin_block works in the order of the specification. Everything that may be much shares the
+// block's budget of rows for hooks, stops before a piece that no longer fits, and goes on from its
+// cursor in the next block.
 #pragma once
 
 #include "plugins/energy/market.hpp"

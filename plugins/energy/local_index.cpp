@@ -19,7 +19,8 @@ tb::Hash hash_of(const tb::Value& value) {
 
 void reduce(std::uint64_t& count, std::uint64_t by) { count -= std::min(count, by); }
 
-TimelineRow row_for(const tb::ChainEvent& event, std::string_view type, std::string_view provider_field) {
+TimelineRow row_for(const tb::ChainEvent& event, std::string_view type,
+                    std::string_view provider_field) {
   TimelineRow row;
   row.event_id = event.data["event_id"].u64();
   row.event_type = type;
@@ -36,7 +37,8 @@ tb::Status LocalIndex::apply(const tb::ChainEvent& event) {
   const std::lock_guard lock(mutex_);
   load();
   Counts next = *counts_;
-  if (event.height < next.height || (event.height == next.height && event.index <= next.index)) return tb::ok();
+  if (event.height < next.height || (event.height == next.height && event.index <= next.index))
+    return tb::ok();
   take(event, next);
   next.height = event.height;
   next.index = event.index;
@@ -51,7 +53,8 @@ Counts LocalIndex::counts() {
   return *counts_;
 }
 
-// A node without a row begins with a count over the state as it is: what happened up to there is in it.
+// A node without a row begins with a count over the state as it is: what happened up to there is in
+// it.
 void LocalIndex::load() {
   if (counts_) return;
   if (const auto row = host_.store_get(kCountsKey)) {
@@ -64,26 +67,31 @@ void LocalIndex::load() {
 }
 
 void LocalIndex::count_credits(Counts& counts) {
-  host_.with_view([&](tb::View& view) {
-    Reader reader(view, false);
-    reader.walk(reader.keys().credit_places(), false, [&](std::string_view key, std::string_view) {
-      const auto place = reader.keys().read_credit_place(key);
-      if (!place || *place <= reader.totals().expired_below) return true;
-      if (const auto credit = reader.load<Credit>(reader.keys().credit(place->meter_hash))) {
-        counts.pending_credits += 1;
-        counts.pending_kwh += credit->amount_kwh;
-      }
-      return true;
-    });
-    counts.height = counts.from_height = view.height();
-    counts.index = ~std::uint32_t{0};
-    return tb::ok();
-  }).ignore();
+  host_
+      .with_view([&](tb::View& view) {
+        Reader reader(view, false);
+        reader.walk(reader.keys().credit_places(), false,
+                    [&](std::string_view key, std::string_view) {
+                      const auto place = reader.keys().read_credit_place(key);
+                      if (!place || *place <= reader.totals().expired_below) return true;
+                      if (const auto credit =
+                              reader.load<Credit>(reader.keys().credit(place->meter_hash))) {
+                        counts.pending_credits += 1;
+                        counts.pending_kwh += credit->amount_kwh;
+                      }
+                      return true;
+                    });
+        counts.height = counts.from_height = view.height();
+        counts.index = ~std::uint32_t{0};
+        return tb::ok();
+      })
+      .ignore();
 }
 
 void LocalIndex::take(const tb::ChainEvent& event, Counts& counts) {
   const std::string_view topic = event.topic;
-  if (topic == "energy.reading_accepted") return take_reading(event.data, counts, event.data["height"].u64());
+  if (topic == "energy.reading_accepted")
+    return take_reading(event.data, counts, event.data["height"].u64());
   if (topic == "energy.settled") return take_settled(event, counts);
   if (topic == "energy.slashed") return take_slash(event);
   if (topic == "energy.dispute_opened") return take_dispute(event, counts, "dispute_opened");
@@ -134,10 +142,12 @@ void LocalIndex::take_slash(const tb::ChainEvent& event) {
   row.slash_amount = event.data["slash_amount"].u64();
   row.reason = event.data["reason"].text();
   keep(row);
-  const SlashRow slash{event.data["seq"].u64(), row.provider_id, row.meter_hash, row.slash_amount, row.reason, row.block_height,
+  const SlashRow slash{event.data["seq"].u64(), row.provider_id, row.meter_hash,
+                       row.slash_amount,        row.reason,      row.block_height,
                        row.recorded_at};
   host_.store_put(tb::Key("s/").u64(slash.seq), tb::encode_row(slash)).ignore();
-  if (slash.seq > kSlashesKept) host_.store_erase(tb::Key("s/").u64(slash.seq - kSlashesKept)).ignore();
+  if (slash.seq > kSlashesKept)
+    host_.store_erase(tb::Key("s/").u64(slash.seq - kSlashesKept)).ignore();
 }
 
 void LocalIndex::take_dispute(const tb::ChainEvent& event, Counts& counts, std::string_view type) {
@@ -150,7 +160,8 @@ void LocalIndex::take_dispute(const tb::ChainEvent& event, Counts& counts, std::
   row.resolved_at = data["resolved_at"].u64();
   row.resolver = data["resolver"].text();
   row.outcome = data["outcome"].text();
-  if (!data["resolution_note"].absent()) row.resolution_note = std::string(data["resolution_note"].text());
+  if (!data["resolution_note"].absent())
+    row.resolution_note = std::string(data["resolution_note"].text());
   keep(row);
   const std::uint64_t voided = data["voided_kwh"].u64();
   if (voided > 0 && data["was_pending"].boolean()) {
@@ -161,7 +172,8 @@ void LocalIndex::take_dispute(const tb::ChainEvent& event, Counts& counts, std::
 
 void LocalIndex::keep(const TimelineRow& row) {
   host_.store_put(tb::Key("t/").u64(row.event_id), tb::encode_row(row)).ignore();
-  if (row.event_id > kTimelineKept) host_.store_erase(tb::Key("t/").u64(row.event_id - kTimelineKept)).ignore();
+  if (row.event_id > kTimelineKept)
+    host_.store_erase(tb::Key("t/").u64(row.event_id - kTimelineKept)).ignore();
 }
 
 std::uint64_t LocalIndex::active_oracles(Height height, std::uint64_t window) {
@@ -170,19 +182,20 @@ std::uint64_t LocalIndex::active_oracles(Height height, std::uint64_t window) {
     std::string at;
     for (bool more = true; more;) {
       std::uint32_t rows = 0;
-      const tb::Status status = host_.store_scan("o/", at, 1000, [&](std::string_view key, std::string_view value) {
-        at = key;
-        ++rows;
-        oracles_.try_emplace(std::string(key.substr(2)), tb::row_as<OracleRow>(value).height);
-        return true;
-      });
+      const tb::Status status =
+          host_.store_scan("o/", at, 1000, [&](std::string_view key, std::string_view value) {
+            at = key;
+            ++rows;
+            oracles_.try_emplace(std::string(key.substr(2)), tb::row_as<OracleRow>(value).height);
+            return true;
+          });
       more = status.ok() && rows == 1000;
     }
     oracles_loaded_ = true;
   }
-  return static_cast<std::uint64_t>(std::count_if(oracles_.begin(), oracles_.end(), [&](const auto& oracle) {
-    return oracle.second + window >= height;
-  }));
+  return static_cast<std::uint64_t>(
+      std::count_if(oracles_.begin(), oracles_.end(),
+                    [&](const auto& oracle) { return oracle.second + window >= height; }));
 }
 
 std::uint64_t LocalIndex::latency_p95(std::uint64_t now_s) {
@@ -195,7 +208,8 @@ std::uint64_t LocalIndex::latency_p95(std::uint64_t now_s) {
   }
   if (recent.empty()) return 0;
   const std::size_t rank = (recent.size() * 95 + 99) / 100;  // nearest rank, from 1
-  std::nth_element(recent.begin(), recent.begin() + static_cast<std::ptrdiff_t>(rank - 1), recent.end());
+  std::nth_element(recent.begin(), recent.begin() + static_cast<std::ptrdiff_t>(rank - 1),
+                   recent.end());
   return recent[rank - 1];
 }
 

@@ -1,11 +1,13 @@
-// LocalIndex: what this node keeps of the market's events in the plugin's local store: slashes, timeline, the market-wide counts of
-// pending credits, when each oracle last reported, when something last settled. [face]
+// LocalIndex: what this node keeps of the market's events in the plugin's local store: slashes,
+// timeline, the market-wide counts of pending credits, when each oracle last reported, when
+// something last settled. [face]
 //
-// apply() is called from on_event only, in the order of the chain; an event that was applied already is passed over, so that a
-// retry after a crash counts nothing twice. Readers may run on other threads at the same time.
+// apply() is called from on_event only, in the order of the chain; an event that was applied
+// already is passed over, so that a retry after a crash counts nothing twice. Readers may run on
+// other threads at the same time.
 //
-//   t/<event_id>   TimelineRow, the newest kTimelineKept       s/<seq>   SlashRow, the newest kSlashesKept
-//   o/<provider>   OracleRow                                   counts    Counts
+//   t/<event_id>   TimelineRow, the newest kTimelineKept       s/<seq>   SlashRow, the newest
+//   kSlashesKept o/<provider>   OracleRow                                   counts    Counts
 #pragma once
 
 #include <map>
@@ -31,9 +33,10 @@ struct TimelineRow {
   std::optional<std::string> resolution_note;
 };
 BOOST_DESCRIBE_STRUCT(TimelineRow, (),
-                      (event_id, event_type, provider_id, meter_hash, block_height, recorded_at, buyer, kwh_delivered,
-                       price_paid, treasury_fee, slash_amount, dispute_id, opened_at, resolved_at, reason, reporter,
-                       resolver, outcome, resolution_note))
+                      (event_id, event_type, provider_id, meter_hash, block_height, recorded_at,
+                       buyer, kwh_delivered, price_paid, treasury_fee, slash_amount, dispute_id,
+                       opened_at, resolved_at, reason, reporter, resolver, outcome,
+                       resolution_note))
 
 struct SlashRow {
   std::uint64_t seq = 0;
@@ -43,7 +46,9 @@ struct SlashRow {
   std::string reason;
   std::uint64_t block_height = 0, recorded_at = 0;
 };
-BOOST_DESCRIBE_STRUCT(SlashRow, (), (seq, provider_id, meter_hash, slash_amount, reason, block_height, recorded_at))
+BOOST_DESCRIBE_STRUCT(SlashRow, (),
+                      (seq, provider_id, meter_hash, slash_amount, reason, block_height,
+                       recorded_at))
 
 struct Counts {
   std::uint64_t height = 0;  // of the chain; events up to (height, index) are in
@@ -52,7 +57,8 @@ struct Counts {
   std::uint64_t pending_credits = 0, pending_kwh = 0;
   std::uint64_t last_settlement = 0;  // block time, Unix seconds; 0: none
 };
-BOOST_DESCRIBE_STRUCT(Counts, (), (height, index, from_height, pending_credits, pending_kwh, last_settlement))
+BOOST_DESCRIBE_STRUCT(Counts, (),
+                      (height, index, from_height, pending_credits, pending_kwh, last_settlement))
 
 struct OracleRow {
   std::uint64_t height = 0;
@@ -69,8 +75,9 @@ class LocalIndex {
   // fn(row) -> bool, newest first.
   template <class Row, class Fn>
   tb::Status newest(std::string_view prefix, Fn&& fn) {
-    return host_.store_scan_back(prefix, {}, static_cast<std::uint32_t>(kTimelineKept),
-                                 [&](std::string_view, std::string_view value) { return fn(tb::row_as<Row>(value)); });
+    return host_.store_scan_back(
+        prefix, {}, static_cast<std::uint32_t>(kTimelineKept),
+        [&](std::string_view, std::string_view value) { return fn(tb::row_as<Row>(value)); });
   }
   tb::Status timeline(const auto& fn) { return newest<TimelineRow>("t/", fn); }
   tb::Status slashes(const auto& fn) { return newest<SlashRow>("s/", fn); }
@@ -96,8 +103,8 @@ class LocalIndex {
   std::mutex mutex_;
   std::optional<Counts> counts_;
   bool oracles_loaded_ = false;
-  std::map<std::string, std::uint64_t, std::less<>> oracles_;           // bounded by the number of providers
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> latencies_;      // (block time, seconds), a ring
+  std::map<std::string, std::uint64_t, std::less<>> oracles_;  // bounded by the number of providers
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> latencies_;  // (block time, seconds), a ring
   std::size_t next_latency_ = 0;
 };
 

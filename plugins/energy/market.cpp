@@ -50,14 +50,17 @@ bool Market::counts_as_pending(Height block, const Hash& meter_hash) {
 void Market::remove_credit(Provider& provider, const Credit& credit, const Hash& meter_hash) {
   ctx_.erase(keys_.credit(meter_hash));
   ctx_.erase(keys_.credit_place({credit.block, meter_hash}));
-  if (counts_as_pending(credit.block, meter_hash) && provider.pending_credits > 0) --provider.pending_credits;
+  if (counts_as_pending(credit.block, meter_hash) && provider.pending_credits > 0)
+    --provider.pending_credits;
 }
 
 bool Market::recount(const Provider& before, const Provider& after) {
   Totals& t = totals();
-  const auto capacity = checked_add_wide(t.total_capacity_kwh - before.capacity_kwh, after.capacity_kwh);
+  const auto capacity =
+      checked_add_wide(t.total_capacity_kwh - before.capacity_kwh, after.capacity_kwh);
   const std::uint64_t used_before = before.capacity_kwh - before.available_kwh;
-  const auto used = checked_add_wide(t.total_consumed_kwh - used_before, after.capacity_kwh - after.available_kwh);
+  const auto used = checked_add_wide(t.total_consumed_kwh - used_before,
+                                     after.capacity_kwh - after.available_kwh);
   if (!capacity || !used) return false;
   t.total_capacity_kwh = *capacity;
   t.total_consumed_kwh = *used;
@@ -72,11 +75,12 @@ MarketLoad Market::load_now() {
 void Market::emit_provider(tb::Event<ProviderEvent> event, const Provider& p) {
   if (!real()) return;
   const std::string id = format_provider_id(p.id);
-  ctx_.emit(event, {id, p.owner, p.jurisdiction, p.meter_address, p.capacity_kwh, p.available_kwh, p.price_per_kwh,
-                    p.total_delivered_kwh, p.staked_balance,
-                    p.status == ProviderStatus::kActive ? "active" : "deactivated", p.reputation_score_ppm,
-                    p.reputation.composite_ppm, confidence_ppm(p.reputation.observations), p.reputation.observations,
-                    height_from(p.height_base)});
+  ctx_.emit(event,
+            {id, p.owner, p.jurisdiction, p.meter_address, p.capacity_kwh, p.available_kwh,
+             p.price_per_kwh, p.total_delivered_kwh, p.staked_balance,
+             p.status == ProviderStatus::kActive ? "active" : "deactivated", p.reputation_score_ppm,
+             p.reputation.composite_ppm, confidence_ppm(p.reputation.observations),
+             p.reputation.observations, height_from(p.height_base)});
 }
 
 void Market::save() {

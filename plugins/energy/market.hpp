@@ -1,10 +1,12 @@
-// Market: the market as one step sees it: typed rows of one space over the ctx, the parameters in force, and the
-// totals, read once and written once. [machine]
+// Market: the market as one step sees it: typed rows of one space over the ctx, the parameters in
+// force, and the totals, read once and written once. [machine]
 //
-// A Market lives for one command, one hook, or one savepoint inside of them; whoever makes one calls save() before it ends
-// well. Rows that are there and do not decode fail the step. Heights are those of the state (chain height + height_base).
+// A Market lives for one command, one hook, or one savepoint inside of them; whoever makes one
+// calls save() before it ends well. Rows that are there and do not decode fail the step. Heights
+// are those of the state (chain height + height_base).
 //
-// Rules that a reader of totals must not meet (a reading) take a provider through provider_row(), which does not touch them.
+// Rules that a reader of totals must not meet (a reading) take a provider through provider_row(),
+// which does not touch them.
 #pragma once
 
 #include "plugins/energy/keys.hpp"
@@ -41,7 +43,8 @@ std::optional<Row> load_row(tb::View& view, std::string_view key) {
   return row;
 }
 
-// A provider whose capacity period has been reset since it was last written has all of its capacity again.
+// A provider whose capacity period has been reset since it was last written has all of its capacity
+// again.
 void bring_up_to_date(Provider& provider, const Totals& totals);
 
 class Market {
@@ -82,11 +85,13 @@ class Market {
   bool dispute_open(const Hash& meter_hash) { return ctx_.has(keys_.open_dispute(meter_hash)); }
   // True while the credit at this place has not been counted as expired.
   bool counts_as_pending(Height block, const Hash& meter_hash);
-  // Takes a credit out of the state, with its place; the provider's count of pending credits follows.
+  // Takes a credit out of the state, with its place; the provider's count of pending credits
+  // follows.
   void remove_credit(Provider& provider, const Credit& credit, const Hash& meter_hash);
 
   std::uint64_t next_event() { return ++totals().event_seq; }
-  // Sum of capacities and what of them is used, before and after a change of one provider. False: does not fit.
+  // Sum of capacities and what of them is used, before and after a change of one provider. False:
+  // does not fit.
   [[nodiscard]] bool recount(const Provider& before, const Provider& after);
   MarketLoad load_now();
 

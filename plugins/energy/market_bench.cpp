@@ -16,7 +16,8 @@ std::string text_of(tb_str s) { return std::string(blockd::to_view(s)); }
 
 json::object object_of(blockd::JsonOut& out) {
   const std::string text = out.finish();
-  if (!out.error().empty()) throw std::runtime_error("the plugin wrote no proper value: " + out.error());
+  if (!out.error().empty())
+    throw std::runtime_error("the plugin wrote no proper value: " + out.error());
   return json::parse(text).as_object();
 }
 
@@ -59,23 +60,31 @@ struct MarketBench::Ctx {
     if (value != nullptr) value->put(value->user, blockd::to_str(row->second));
     return TB_OK;
   }
-  static tb_status get_many(tb_view*, const tb_str*, uint32_t, const tb_row_sink*) { return TB_E_UNSUPPORTED; }
-  static tb_status scan(tb_view* v, tb_str prefix, tb_str after, uint32_t limit, const tb_row_sink* sink) {
-    const std::map<std::string, std::string> rows = of(v).bench->rows_;  // a copy: the callback may write
+  static tb_status get_many(tb_view*, const tb_str*, uint32_t, const tb_row_sink*) {
+    return TB_E_UNSUPPORTED;
+  }
+  static tb_status scan(tb_view* v, tb_str prefix, tb_str after, uint32_t limit,
+                        const tb_row_sink* sink) {
+    const std::map<std::string, std::string> rows =
+        of(v).bench->rows_;  // a copy: the callback may write
     const std::string begin = text_of(prefix), from = text_of(after);
     auto row = from.empty() || from < begin ? rows.lower_bound(begin) : rows.upper_bound(from);
     for (; limit > 0 && row != rows.end() && row->first.starts_with(begin); ++row, --limit) {
-      if (sink->row(sink->user, blockd::to_str(row->first), blockd::to_str(row->second)) == 0) break;
+      if (sink->row(sink->user, blockd::to_str(row->first), blockd::to_str(row->second)) == 0)
+        break;
     }
     return TB_OK;
   }
-  static tb_status scan_back(tb_view* v, tb_str prefix, tb_str before, uint32_t limit, const tb_row_sink* sink) {
+  static tb_status scan_back(tb_view* v, tb_str prefix, tb_str before, uint32_t limit,
+                             const tb_row_sink* sink) {
     const std::map<std::string, std::string> rows = of(v).bench->rows_;
     const std::string begin = text_of(prefix);
-    auto row = before.len == 0 ? rows.lower_bound(begin + std::string(64, '\xff')) : rows.lower_bound(text_of(before));
+    auto row = before.len == 0 ? rows.lower_bound(begin + std::string(64, '\xff'))
+                               : rows.lower_bound(text_of(before));
     for (; limit > 0 && row != rows.begin(); --limit) {
       if (!(--row)->first.starts_with(begin)) break;
-      if (sink->row(sink->user, blockd::to_str(row->first), blockd::to_str(row->second)) == 0) break;
+      if (sink->row(sink->user, blockd::to_str(row->first), blockd::to_str(row->second)) == 0)
+        break;
     }
     return TB_OK;
   }
@@ -87,7 +96,8 @@ struct MarketBench::Ctx {
     *value = 0;
     return TB_OK;
   }
-  static tb_status ask(tb_view* v, uint32_t slot, uint32_t function, const tb_value* args, uint32_t count, tb_out* result, tb_out* error) {
+  static tb_status ask(tb_view* v, uint32_t slot, uint32_t function, const tb_value* args,
+                       uint32_t count, tb_out* result, tb_out* error) {
     return call(reinterpret_cast<tb_ctx*>(v), slot, function, args, count, result, error);
   }
   static tb_status put(tb_ctx* c, tb_str key, tb_str value) {
@@ -101,30 +111,36 @@ struct MarketBench::Ctx {
   static tb_status emit(tb_ctx* c, uint32_t event, tb_fill fill, void* user) {
     blockd::JsonOut out(true);
     fill(user, out.out());
-    of(c).bench->events_.push_back({of(c).bench->manifest_->events.at(event).topic, object_of(out)});
+    of(c).bench->events_.push_back(
+        {of(c).bench->manifest_->events.at(event).topic, object_of(out)});
     return TB_OK;
   }
   static tb_status record(tb_ctx*, uint32_t, tb_fill, void*) { return TB_OK; }
-  static tb_status metric(tb_ctx* c, uint32_t index, const tb_str* labels, uint32_t count, int64_t value) {
+  static tb_status metric(tb_ctx* c, uint32_t index, const tb_str* labels, uint32_t count,
+                          int64_t value) {
     const blockd::MetricSpec& spec = of(c).bench->manifest_->metrics.at(index);
     if (spec.labels.size() != count) throw std::runtime_error("labels of " + spec.name);
     std::string name = spec.name;
     for (uint32_t i = 0; i < count; ++i) name += "/" + text_of(labels[i]);
     double& shown = of(c).bench->metrics_[name];
-    shown = (spec.type == blockd::MetricType::kGauge ? 0 : shown) + static_cast<double>(value) / static_cast<double>(spec.scale);
+    shown = (spec.type == blockd::MetricType::kGauge ? 0 : shown) +
+            static_cast<double>(value) / static_cast<double>(spec.scale);
     return TB_OK;
   }
-  static tb_status call(tb_ctx* c, uint32_t slot, uint32_t function, const tb_value* args, uint32_t count, tb_out* result, tb_out* error) {
+  static tb_status call(tb_ctx* c, uint32_t slot, uint32_t function, const tb_value* args,
+                        uint32_t count, tb_out* result, tb_out* error) {
     MarketBench& bench = *of(c).bench;
     const std::string& service = bench.manifest_->requires_.at(slot).name;
     const std::string& name = bench.manifest_->requires_.at(slot).functions.at(function);
     if (service == "ledger/1") return ledger(bench, name, args, count, result, error);
     blockd::JsonOut text;
-    for (uint32_t i = 0; i < count; ++i) blockd::write_value(text.out(), blockd::to_view(args[i].name), args[i]);
+    for (uint32_t i = 0; i < count; ++i)
+      blockd::write_value(text.out(), blockd::to_view(args[i].name), args[i]);
     (name == "market_sample" ? bench.samples_ : bench.receipts_).push_back(object_of(text));
     return TB_OK;
   }
-  static tb_status ledger(MarketBench& bench, const std::string& name, const tb_value* args, uint32_t count, tb_out* result, tb_out* error) {
+  static tb_status ledger(MarketBench& bench, const std::string& name, const tb_value* args,
+                          uint32_t count, tb_out* result, tb_out* error) {
     if (name == "balance") {
       result->api->put_u64(result, blockd::to_str("amount"), bench.balance(text_of(args[0].str)));
       return TB_OK;
@@ -145,7 +161,8 @@ struct MarketBench::Ctx {
     if (status != TB_OK) of(c).bench->restore(std::move(saved));
     return status;
   }
-  static tb_status fail(tb_ctx* c, int32_t code, tb_str name, tb_str text, tb_fill data, void* user) {
+  static tb_status fail(tb_ctx* c, int32_t code, tb_str name, tb_str text, tb_fill data,
+                        void* user) {
     BenchAnswer& answer = of(c).answer;
     answer.code = code;
     answer.name = text_of(name);
@@ -177,7 +194,8 @@ struct MarketBench::Ctx {
   static void log(tb_ctx*, uint32_t, tb_str) {}
 
   // Keys whose value differs.
-  static std::size_t changed(const std::map<std::string, std::string>& before, const std::map<std::string, std::string>& after) {
+  static std::size_t changed(const std::map<std::string, std::string>& before,
+                             const std::map<std::string, std::string>& after) {
     std::size_t count = 0;
     for (const auto& [key, value] : after) {
       const auto old = before.find(key);
@@ -188,9 +206,11 @@ struct MarketBench::Ctx {
   }
 };
 
-MarketBench::Ctx::Ctx(MarketBench& owner, std::string_view from, bool admin) : bench(&owner), sender(from), at_start(owner.save()) {
+MarketBench::Ctx::Ctx(MarketBench& owner, std::string_view from, bool admin)
+    : bench(&owner), sender(from), at_start(owner.save()) {
   static const tb_view_api kView = {&get, &get_many, &scan, &scan_back, &param, &roles, &ask};
-  static const tb_ctx_api kCtx = {&put, &erase, &emit, &record, &metric, &call, &attempt, &fail, &charge, &verify, &rows_left, &pending, &log};
+  static const tb_ctx_api kCtx = {&put,  &erase,  &emit,   &record,    &metric,  &call, &attempt,
+                                  &fail, &charge, &verify, &rows_left, &pending, &log};
   caller.size = sizeof caller;
   caller.roles = admin ? TB_ROLE_ADMIN | TB_ROLE_OPERATOR : 0;
   caller.account = blockd::to_str(sender);
@@ -225,9 +245,11 @@ void MarketBench::set_param(std::string_view key, std::uint64_t value) {
     if (manifest_->params[i].key != key) continue;
     const tb_param_change change{i, 0, params_[i], value};
     Ctx ctx(*this, {}, false);
-    if (plugin_->machine->check_params(&ctx.abi, &change, 1) != TB_OK) throw std::runtime_error(ctx.answer.text);
+    if (plugin_->machine->check_params(&ctx.abi, &change, 1) != TB_OK)
+      throw std::runtime_error(ctx.answer.text);
     params_[i] = value;
-    if (plugin_->machine->params_changed(&ctx.abi, &change, 1) != TB_OK) throw std::runtime_error(ctx.answer.text);
+    if (plugin_->machine->params_changed(&ctx.abi, &change, 1) != TB_OK)
+      throw std::runtime_error(ctx.answer.text);
     return;
   }
   throw std::runtime_error("no parameter '" + std::string(key) + "'");
@@ -245,7 +267,9 @@ std::uint64_t MarketBench::money() const {
 
 void MarketBench::hook(tb_status (*entry)(tb_ctx*), std::string_view name) {
   Ctx ctx(*this, {}, false);
-  if (entry(&ctx.abi) != TB_OK) throw std::runtime_error(std::string(name) + " failed: " + ctx.answer.name + ": " + ctx.answer.text);
+  if (entry(&ctx.abi) != TB_OK)
+    throw std::runtime_error(std::string(name) + " failed: " + ctx.answer.name + ": " +
+                             ctx.answer.text);
   hook_rows_ = Ctx::changed(ctx.at_start.rows, rows_);
 }
 
@@ -265,7 +289,8 @@ void MarketBench::end_epoch() {
   hook(plugin_->machine->epoch, "epoch");
 }
 
-BenchAnswer MarketBench::run(std::string_view method, const json::object& params, std::string_view sender, bool admin) {
+BenchAnswer MarketBench::run(std::string_view method, const json::object& params,
+                             std::string_view sender, bool admin) {
   const blockd::MethodSpec* spec = manifest_->find_method(method);
   if (spec == nullptr) throw std::runtime_error("no method " + std::string(method));
   Ctx ctx(*this, sender, admin);
@@ -281,7 +306,8 @@ BenchAnswer MarketBench::run(std::string_view method, const json::object& params
   }
   blockd::JsonOut out;
   const auto place = static_cast<std::uint32_t>(spec - manifest_->methods.data());
-  const tb_status status = plugin_->machine->apply(&ctx.abi, place, values.data(), static_cast<std::uint32_t>(values.size()), out.out());
+  const tb_status status = plugin_->machine->apply(
+      &ctx.abi, place, values.data(), static_cast<std::uint32_t>(values.size()), out.out());
   ctx.answer.applied = status == TB_OK;
   if (ctx.answer.applied) {
     ctx.answer.result = object_of(out);

@@ -1,8 +1,9 @@
-// MarketBench: the machine of the plugin on rows in memory, with parameters that a test sets at will, a ledger of plain
-// balances, and a receipts service that takes everything. [any, one thread]
+// MarketBench: the machine of the plugin on rows in memory, with parameters that a test sets at
+// will, a ledger of plain balances, and a receipts service that takes everything. [any, one thread]
 //
-// It speaks the plugin's ABI, so what runs is what a node runs; it stands aside from the kernel so that the golden sequences can
-// change parameters and heights between two commands. For vectors and unit tests; no part of the plugin.
+// It speaks the plugin's ABI, so what runs is what a node runs; it stands aside from the kernel so
+// that the golden sequences can change parameters and heights between two commands. For vectors and
+// unit tests; no part of the plugin.
 #pragma once
 
 #include <array>
@@ -24,7 +25,8 @@ struct BenchAnswer {
   std::int32_t code = 0;
   std::string name, text;
   boost::json::object data;
-  std::size_t rows_written = 0, rows_read = 0;  // distinct keys of the command, of those whose value changed
+  std::size_t rows_written = 0,
+              rows_read = 0;  // distinct keys of the command, of those whose value changed
 };
 
 struct BenchEvent {
@@ -39,14 +41,17 @@ class MarketBench {
 
   const blockd::Manifest& manifest() const { return *manifest_; }
   void set_param(std::string_view key, std::uint64_t value);  // at once, with params_changed
-  void set_balance(const std::string& account, std::uint64_t amount) { balances_[account] = amount; }
+  void set_balance(const std::string& account, std::uint64_t amount) {
+    balances_[account] = amount;
+  }
   std::uint64_t balance(const std::string& account) const;
   std::uint64_t money() const;
 
   // Starts a block: begin runs. Rows of the hook's budget are `budget`.
   void begin(std::uint64_t height, std::uint64_t time_s, std::uint64_t budget = 100'000);
   void end_epoch();
-  BenchAnswer run(std::string_view method, const boost::json::object& params, std::string_view sender = "node", bool admin = true);
+  BenchAnswer run(std::string_view method, const boost::json::object& params,
+                  std::string_view sender = "node", bool admin = true);
 
   const std::map<std::string, std::string>& rows() const { return rows_; }
   std::vector<BenchEvent> take_events();

@@ -1,4 +1,5 @@
-// energy: the table of contents of the plugin. Rules stand in rules/, state in state.hpp, commands in commands.cpp.
+// energy: the table of contents of the plugin. Rules stand in rules/, state in state.hpp, commands
+// in commands.cpp.
 #include "plugins/energy/commands.hpp"
 #include "plugins/energy/describe.hpp"
 #include "plugins/energy/face.hpp"
@@ -10,8 +11,14 @@ namespace energy {
 namespace {
 
 void describe(tb::Plugin& p) {
-  p.id("energy").version("1.0.0").sm(1).schema(1).invalid_params_name("InvalidParams")
-      .summary("Energy market: signed meter readings become credits, buyers settle them, wrong ones are slashed.")
+  p.id("energy")
+      .version("1.0.0")
+      .sm(1)
+      .schema(1)
+      .invalid_params_name("InvalidParams")
+      .summary(
+          "Energy market: signed meter readings become credits, buyers settle them, wrong ones are "
+          "slashed.")
       .escrow_prefix("energy");
   describe_services(p);
   describe_roles(p);

@@ -14,7 +14,8 @@ bool may_act_for(Market& market, std::string_view account) {
 }
 
 Refusal not_yours(std::string_view what) {
-  return refuse(kUnauthorized, tb::cat(what, " takes the provider's owner or an admin; sign with that account"));
+  return refuse(kUnauthorized,
+                tb::cat(what, " takes the provider's owner or an admin; sign with that account"));
 }
 
 Refusal below_min_stake(std::uint64_t stake, std::uint64_t min, std::string text) {
@@ -23,7 +24,8 @@ Refusal below_min_stake(std::uint64_t stake, std::uint64_t min, std::string text
   return refusal;
 }
 
-std::optional<Refusal> check_registration(Market& market, const RegisterParams& in, const std::string& owner) {
+std::optional<Refusal> check_registration(Market& market, const RegisterParams& in,
+                                          const std::string& owner) {
   if (!may_act_for(market, owner)) return not_yours("a registration");
   if (in.capacity_kwh == 0) return invalid("capacity_kwh is 0; a provider sells 1 kWh at least");
   if (in.price_per_kwh == 0) return invalid("price_per_kwh is 0; give 1 or more");
@@ -35,8 +37,9 @@ std::optional<Refusal> check_registration(Market& market, const RegisterParams& 
     }
   }
   if (in.stake < market.params().min_stake) {
-    return below_min_stake(in.stake, market.params().min_stake,
-                           tb::cat("stake ", in.stake, " is below energy_min_stake ", market.params().min_stake));
+    return below_min_stake(
+        in.stake, market.params().min_stake,
+        tb::cat("stake ", in.stake, " is below energy_min_stake ", market.params().min_stake));
   }
   if (market.ctx().has(market.keys().meter(in.meter_address))) {
     return refuse(kMeterAddressInUse, "the meter belongs to another provider");
@@ -54,7 +57,8 @@ void show_reputation(Market& market, const Provider& provider) {
 
 void after_rescore(Market& market, Provider& provider) {
   provider.reputation_score_ppm = provider.reputation.composite_ppm;
-  if (provider.status == ProviderStatus::kActive && below_floor(provider.reputation, market.params())) {
+  if (provider.status == ProviderStatus::kActive &&
+      below_floor(provider.reputation, market.params())) {
     provider.status = ProviderStatus::kDeactivated;
     market.emit_provider(kProviderDeactivated, provider);
     if (market.real()) market.ctx().add(kDeactivations, 1, {format_provider_id(provider.id)});
@@ -62,7 +66,8 @@ void after_rescore(Market& market, Provider& provider) {
   show_reputation(market, provider);
 }
 
-std::optional<Refusal> check_update(Market& market, const UpdateParams& in, const Provider& provider) {
+std::optional<Refusal> check_update(Market& market, const UpdateParams& in,
+                                    const Provider& provider) {
   if (in.capacity_kwh == 0u) return invalid("capacity_kwh is 0; a provider sells 1 kWh at least");
   if (in.price_per_kwh == 0u) return invalid("price_per_kwh is 0; give 1 or more");
   if (in.jurisdiction && !is_plain_text(*in.jurisdiction, kMaxNameBytes)) {
@@ -76,7 +81,8 @@ std::optional<Refusal> check_update(Market& market, const UpdateParams& in, cons
     if (!*enough) return refuse(kInsufficientFunds, "the owner's account does not hold the top-up");
   }
   if (in.reactivate.value_or(false) && *stake == 0 && market.params().min_stake > 0) {
-    return below_min_stake(0, market.params().min_stake, "a provider without stake is not activated; top it up first");
+    return below_min_stake(0, market.params().min_stake,
+                           "a provider without stake is not activated; top it up first");
   }
   return std::nullopt;
 }
@@ -105,7 +111,8 @@ void apply_terms(Market& market, const UpdateParams& in, Provider& p) {
 }  // namespace
 
 Refusal unknown_provider(std::string_view name) {
-  return refuse(kUnknownProvider, tb::cat("no provider '", name.substr(0, 64), "'; energy.providers lists them"));
+  return refuse(kUnknownProvider,
+                tb::cat("no provider '", name.substr(0, 64), "'; energy.providers lists them"));
 }
 
 Result<Provider> register_provider(Market& market, const RegisterParams& in) {
@@ -127,7 +134,8 @@ Result<Provider> register_provider(Market& market, const RegisterParams& in) {
   p.staked_balance = in.stake;
   p.capacity_resets_seen = totals.capacity_resets;
   p.height_base = totals.height_base;
-  if (!market.recount(Provider{}, p)) return invalid("the market's capacity would be beyond 128 bits");
+  if (!market.recount(Provider{}, p))
+    return invalid("the market's capacity would be beyond 128 bits");
   totals.provider_count += 1;
   if (auto held = hold_stake(market, owner, in.stake); !held) return std::move(held.refusal());
   market.put(p);
@@ -140,15 +148,20 @@ Result<Provider> register_provider(Market& market, const RegisterParams& in) {
 
 Result<Provider> update_provider(Market& market, const UpdateParams& in) {
   const std::optional<Provider> found = market.provider(in.provider_id);
-  if (!market.ctx().is_admin() && (!found || found->owner != market.ctx().account())) return not_yours("an update");
-  if (!in.capacity_kwh && !in.price_per_kwh && !in.jurisdiction && !in.stake_topup && !in.reactivate) {
-    return invalid("nothing to change; give capacity_kwh, price_per_kwh, jurisdiction, stake_topup or reactivate");
+  if (!market.ctx().is_admin() && (!found || found->owner != market.ctx().account()))
+    return not_yours("an update");
+  if (!in.capacity_kwh && !in.price_per_kwh && !in.jurisdiction && !in.stake_topup &&
+      !in.reactivate) {
+    return invalid(
+        "nothing to change; give capacity_kwh, price_per_kwh, jurisdiction, stake_topup or "
+        "reactivate");
   }
   if (!found) return unknown_provider(in.provider_id);
   Provider p = *found;
   if (auto refusal = check_update(market, in, p)) return std::move(*refusal);
   if (in.stake_topup) {
-    if (auto held = hold_stake(market, p.owner, *in.stake_topup); !held) return std::move(held.refusal());
+    if (auto held = hold_stake(market, p.owner, *in.stake_topup); !held)
+      return std::move(held.refusal());
     p.staked_balance += *in.stake_topup;
   }
   apply_terms(market, in, p);
@@ -160,7 +173,8 @@ Result<Provider> update_provider(Market& market, const UpdateParams& in) {
 
 Result<Provider> withdraw_stake(Market& market, const WithdrawParams& in) {
   std::optional<Provider> p = market.provider(in.provider_id);
-  if (!market.ctx().is_admin() && (!p || p->owner != market.ctx().account())) return not_yours("a withdrawal");
+  if (!market.ctx().is_admin() && (!p || p->owner != market.ctx().account()))
+    return not_yours("a withdrawal");
   if (!p) return unknown_provider(in.provider_id);
   if (in.amount == 0) return invalid("amount is 0; give 1 or more");
   const std::uint64_t min = market.params().min_stake;
@@ -169,14 +183,19 @@ Result<Provider> withdraw_stake(Market& market, const WithdrawParams& in) {
   }
   const Amount rest = p->staked_balance - in.amount;
   if (rest != 0 && rest < min) {
-    return below_min_stake(rest, min, tb::cat("what stays, ", rest, ", is below energy_min_stake; withdraw all or less"));
+    return below_min_stake(
+        rest, min,
+        tb::cat("what stays, ", rest, ", is below energy_min_stake; withdraw all or less"));
   }
-  if (rest == 0 && (p->pending_credits != 0 || p->open_disputes != 0 || p->queued_settlements != 0)) {
-    return refuse(kStakeLocked, tb::cat("the provider has ", p->pending_credits, " pending credits, ",
-                                        p->open_disputes, " open disputes and ", p->queued_settlements,
-                                        " queued settlements; settle or resolve them first"));
+  if (rest == 0 &&
+      (p->pending_credits != 0 || p->open_disputes != 0 || p->queued_settlements != 0)) {
+    return refuse(kStakeLocked,
+                  tb::cat("the provider has ", p->pending_credits, " pending credits, ",
+                          p->open_disputes, " open disputes and ", p->queued_settlements,
+                          " queued settlements; settle or resolve them first"));
   }
-  if (auto paid = release_stake(market, p->owner, in.amount); !paid) return std::move(paid.refusal());
+  if (auto paid = release_stake(market, p->owner, in.amount); !paid)
+    return std::move(paid.refusal());
   p->staked_balance = rest;
   const bool leaves = rest == 0 && p->status == ProviderStatus::kActive;
   if (leaves) p->status = ProviderStatus::kDeactivated;
@@ -193,21 +212,24 @@ Result<Provider> record_fulfillment(Market& market, const FulfillmentParams& in)
   const Params& params = market.params();
   if (params.bayesian_reputation_enabled != 0) {
     observe_provider(market, *p, Trait::kDelivery, quality_of(in.delivery_success && !in.failed));
-    observe_provider(market, *p, Trait::kMeter, quality_of(in.meter_consistent && !in.inconsistent));
-    observe_provider(market, *p, Trait::kLatency, latency_quality(in.fulfillment_ms, params.latency_threshold_ms));
+    observe_provider(market, *p, Trait::kMeter,
+                     quality_of(in.meter_consistent && !in.inconsistent));
+    observe_provider(market, *p, Trait::kLatency,
+                     latency_quality(in.fulfillment_ms, params.latency_threshold_ms));
     if (const auto quality = capacity_quality(p->available_kwh, p->capacity_kwh)) {
       observe_provider(market, *p, Trait::kCapacity, *quality);
     }
   } else {
-    p->reputation_score_ppm = ewma_score(p->reputation_score_ppm, in.customer_rating,
-                                         params.ewma_alpha_ppm);
+    p->reputation_score_ppm =
+        ewma_score(p->reputation_score_ppm, in.customer_rating, params.ewma_alpha_ppm);
     show_reputation(market, *p);
   }
   p->last_fulfillment_latency_ms = in.fulfillment_ms;
   market.put(*p);
   if (market.real()) {
     constexpr std::uint64_t kShown = std::uint64_t{1} << 62;
-    market.ctx().observe(kFulfillmentMs, static_cast<std::int64_t>(std::min(in.fulfillment_ms, kShown)));
+    market.ctx().observe(kFulfillmentMs,
+                         static_cast<std::int64_t>(std::min(in.fulfillment_ms, kShown)));
   }
   market.emit_provider(kProviderUpdated, *p);
   return std::move(*p);
@@ -223,7 +245,8 @@ void penalize_provider(Market& market, Provider& provider, std::uint64_t severit
   if (!penalize(provider.reputation, severity_ppm)) return;
   after_rescore(market, provider);
   if (market.real()) {
-    market.ctx().add(kPenalties, 1, {format_provider_id(provider.id), std::to_string(severity_ppm)});
+    market.ctx().add(kPenalties, 1,
+                     {format_provider_id(provider.id), std::to_string(severity_ppm)});
   }
 }
 

@@ -1,7 +1,8 @@
-// Queries on committed state: pure readers of a view, without memory. What needs the node's own lists is in face.hpp.
+// Queries on committed state: pure readers of a view, without memory. What needs the node's own
+// lists is in face.hpp.
 //
-// Lists are paged; a walk ends after kMaxWalked rows and says so with "truncated". Totals of lists without a filter come
-// from the walk too, so they are exact unless it was cut.
+// Lists are paged; a walk ends after kMaxWalked rows and says so with "truncated". Totals of lists
+// without a filter come from the walk too, so they are exact unless it was cut.
 #pragma once
 
 #include "plugins/energy/shapes.hpp"
@@ -10,7 +11,8 @@ namespace energy {
 
 inline constexpr std::uint64_t kMaxWalked = 1'000'000;
 inline constexpr std::uint64_t kMaxPageSize = 250;
-inline constexpr std::uint64_t kMarketLimit = 10'000;  // providers and credits in market_state without `full`
+inline constexpr std::uint64_t kMarketLimit =
+    10'000;  // providers and credits in market_state without `full`
 
 struct ProvidersParams {
   std::optional<std::string_view> status;
@@ -45,7 +47,8 @@ struct DisputesParams {
   std::uint64_t page = 0, page_size = 25;
   bool rehearsal = false;
 };
-BOOST_DESCRIBE_STRUCT(DisputesParams, (), (provider_id, status, meter_hash, id, page, page_size, rehearsal))
+BOOST_DESCRIBE_STRUCT(DisputesParams, (),
+                      (provider_id, status, meter_hash, id, page, page_size, rehearsal))
 
 struct QueueParams {
   std::optional<std::string_view> provider_id;
@@ -128,7 +131,8 @@ void put_page(const PageOf<Item>& page, Height height, tb::Out& out) {
   out.put("height", height);
 }
 
-// A filter by provider, in any spelling. Unknown spellings match nothing, which a text that is no id never could.
+// A filter by provider, in any spelling. Unknown spellings match nothing, which a text that is no
+// id never could.
 bool parse_filter(const std::optional<std::string_view>& text, std::optional<ProviderId>* id);
 
 template <class Fn>
@@ -144,7 +148,8 @@ bool Reader::walk(const std::string& prefix, bool backwards, Fn&& fn) {
       stopped = !fn(key, value);
       return !stopped;
     };
-    const std::uint32_t rows = backwards ? view_.scan_back(prefix, at, kRows, deliver) : view_.scan(prefix, at, kRows, deliver);
+    const std::uint32_t rows = backwards ? view_.scan_back(prefix, at, kRows, deliver)
+                                         : view_.scan(prefix, at, kRows, deliver);
     if (stopped) return true;
     more = rows == kRows && !view_.aborted();
     if (more && walked >= kMaxWalked) return false;
@@ -158,7 +163,8 @@ bool Reader::walk_credits(Fn&& fn) {
   bool go_on = true;
   const auto flush = [&] {
     for (auto at = block.rbegin(); go_on && at != block.rend(); ++at) {
-      if (const auto credit = load<Credit>(keys_.credit(at->meter_hash))) go_on = fn(*credit, at->meter_hash);
+      if (const auto credit = load<Credit>(keys_.credit(at->meter_hash)))
+        go_on = fn(*credit, at->meter_hash);
     }
     block.clear();
   };

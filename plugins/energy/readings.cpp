@@ -15,7 +15,8 @@ class CtxCrypto final : public Crypto {
  public:
   explicit CtxCrypto(tb::Ctx& ctx) : ctx_(ctx) {}
   Hash blake3(std::string_view data) const override { return tb::blake3(data).bytes; }
-  bool verify(const PublicKey& key, std::string_view message, const Signature& signature) const override {
+  bool verify(const PublicKey& key, std::string_view message,
+              const Signature& signature) const override {
     return ctx_.verify({reinterpret_cast<const char*>(key.data()), key.size()}, message,
                        {reinterpret_cast<const char*>(signature.data()), signature.size()});
   }
@@ -34,7 +35,8 @@ std::optional<Refusal> check_skew(Market& market, std::uint64_t timestamp) {
   const std::uint64_t skew = clock_skew(market.time_s(), timestamp);
   const std::uint64_t allowed = market.params().max_clock_skew_secs;
   if (skew <= allowed) return std::nullopt;
-  Refusal refusal = refuse(kTimestampSkew, tb::cat("the reading is ", skew, " s away from the block's time, allowed are ",
+  Refusal refusal = refuse(kTimestampSkew, tb::cat("the reading is ", skew,
+                                                   " s away from the block's time, allowed are ",
                                                    allowed, "; check the oracle's clock"));
   refusal.data = {{"tolerance_secs", allowed}, {"observed_skew", skew}};
   return refusal;
@@ -44,18 +46,21 @@ std::optional<Refusal> check_signature(Market& market, const Reading& reading, P
                                        const CtxCrypto& crypto) {
   const auto root = market.load<TrustRoot>(trust_root_key(id));
   if (!root) {
-    return signature_failed("key_not_found", "the provider has no key; add it with energy.set_provider_keys");
+    return signature_failed("key_not_found",
+                            "the provider has no key; add it with energy.set_provider_keys");
   }
   if (root->scheme != KeyScheme::kEd25519) {
     return signature_failed("scheme_unsupported", "the provider's key is not of scheme ed25519");
   }
   if (!verify_reading(reading, root->public_key, crypto)) {
-    return signature_failed("verification_failed", "the signature does not verify under the provider's key");
+    return signature_failed("verification_failed",
+                            "the signature does not verify under the provider's key");
   }
   return std::nullopt;
 }
 
-// A holder of the key sent a reading that contradicts an earlier one: one bad observation of its meter.
+// A holder of the key sent a reading that contradicts an earlier one: one bad observation of its
+// meter.
 Refusal contradiction(tb::Error error, std::string text, ProviderId id) {
   Refusal refusal = refuse(error, std::move(text));
   refusal.penalty = [id, name = error.name](Market& market) {
@@ -76,25 +81,32 @@ std::optional<Refusal> check_against_last(const ReadingParams& in, const Provide
   }
   if (!provider.last_reading) return std::nullopt;
   if (in.timestamp <= provider.last_reading->timestamp) {
-    return contradiction(kStaleReading, "a newer reading of this meter was accepted already", provider.id);
+    return contradiction(kStaleReading, "a newer reading of this meter was accepted already",
+                         provider.id);
   }
   if (in.kwh_reading < provider.last_reading->meter_value) {
-    return contradiction(kInvalidMeterValue, tb::cat("the meter shows less than before, ",
-                                                     provider.last_reading->meter_value, " kWh"), provider.id);
+    return contradiction(
+        kInvalidMeterValue,
+        tb::cat("the meter shows less than before, ", provider.last_reading->meter_value, " kWh"),
+        provider.id);
   }
   return std::nullopt;
 }
 
 // The rows of the specification's table up to the signature.
-std::optional<Refusal> check_sender(Market& market, const ReadingParams& in, const std::optional<Provider>& provider) {
+std::optional<Refusal> check_sender(Market& market, const ReadingParams& in,
+                                    const std::optional<Provider>& provider) {
   if (!provider) return unknown_provider(in.provider_id);
   if (provider->status != ProviderStatus::kActive) {
-    return refuse(kProviderInactive, "the provider is deactivated; energy.update_provider with reactivate brings it back");
+    return refuse(
+        kProviderInactive,
+        "the provider is deactivated; energy.update_provider with reactivate brings it back");
   }
   if (auto refusal = check_skew(market, in.timestamp)) return refusal;
   if (provider->last_reading && in.nonce <= provider->last_reading->nonce) {
-    Refusal refusal = refuse(kNonceReplay, tb::cat("nonce ", in.nonce, " is not above the last one, ",
-                                                   provider->last_reading->nonce));
+    Refusal refusal = refuse(
+        kNonceReplay,
+        tb::cat("nonce ", in.nonce, " is not above the last one, ", provider->last_reading->nonce));
     refusal.data = {{"nonce", in.nonce}};
     return refusal;
   }
@@ -108,9 +120,9 @@ void publish(Market& market, const Provider& provider, const Minted& minted) {
   const Reading& reading = minted.credit.reading;
   const std::uint64_t now = market.time_s();
   const std::uint64_t latency = now > reading.timestamp ? now - reading.timestamp : 0;
-  ctx.emit(kReadingAccepted,
-           {id, reading.meter_address, to_tb(minted.meter_hash), minted.credit.amount_kwh, reading.kwh_reading,
-            reading.timestamp, reading.nonce, latency, now, minted.credit.block});
+  ctx.emit(kReadingAccepted, {id, reading.meter_address, to_tb(minted.meter_hash),
+                              minted.credit.amount_kwh, reading.kwh_reading, reading.timestamp,
+                              reading.nonce, latency, now, minted.credit.block});
   ctx.add(kMeterReadings, 1, {id});
   ctx.add(kReadings);
   ctx.observe(kReadingLatency, static_cast<std::int64_t>(latency));
@@ -119,7 +131,8 @@ void publish(Market& market, const Provider& provider, const Minted& minted) {
 // Writes what an accepted reading changes. nullopt: good.
 std::optional<Refusal> accept(Market& market, Provider& provider, Minted& minted) {
   const Reading& reading = minted.credit.reading;
-  minted.credit.amount_kwh = reading.kwh_reading - (provider.last_reading ? provider.last_reading->meter_value : 0);
+  minted.credit.amount_kwh =
+      reading.kwh_reading - (provider.last_reading ? provider.last_reading->meter_value : 0);
   const std::string credit_key = market.keys().credit(minted.meter_hash);
   if (minted.credit.amount_kwh > 0) {
     if (const auto live = market.load<Credit>(credit_key); live && live->provider != provider.id) {
@@ -135,7 +148,8 @@ std::optional<Refusal> accept(Market& market, Provider& provider, Minted& minted
   if (minted.credit.amount_kwh > 0) {
     provider.pending_credits += 1;
     market.put(credit_key, minted.credit);
-    market.put(market.keys().credit_place({minted.credit.block, minted.meter_hash}), CreditPlace{provider.id});
+    market.put(market.keys().credit_place({minted.credit.block, minted.meter_hash}),
+               CreditPlace{provider.id});
   }
   market.put(provider);
   return std::nullopt;
@@ -156,9 +170,14 @@ Result<Minted> submit_reading(Market& market, const ReadingParams& in) {
 
   const CtxCrypto crypto(market.ctx());
   Minted minted;
-  minted.credit.reading = {std::string(in.provider_id), std::string(in.meter_address), in.kwh_reading, in.timestamp,
-                           in.nonce, *signature};
-  if (auto refusal = check_signature(market, minted.credit.reading, *id, crypto)) return std::move(*refusal);
+  minted.credit.reading = {std::string(in.provider_id),
+                           std::string(in.meter_address),
+                           in.kwh_reading,
+                           in.timestamp,
+                           in.nonce,
+                           *signature};
+  if (auto refusal = check_signature(market, minted.credit.reading, *id, crypto))
+    return std::move(*refusal);
   if (auto refusal = check_against_last(in, *provider)) return std::move(*refusal);
   minted.meter_hash = reading_meter_hash(minted.credit.reading, crypto);
   minted.credit.provider = *id;
@@ -169,11 +188,14 @@ Result<Minted> submit_reading(Market& market, const ReadingParams& in) {
 }
 
 Result<KeyList> parse_keys(const std::vector<KeyEntry>& entries) {
-  if (entries.size() > kMaxTrustRoots) return invalid(tb::cat("more than ", kMaxTrustRoots, " keys"));
+  if (entries.size() > kMaxTrustRoots)
+    return invalid(tb::cat("more than ", kMaxTrustRoots, " keys"));
   std::map<ProviderId, PublicKey> sorted;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto id = parse_provider_id(entries[i].provider_id);
-    if (!id) return invalid(tb::cat("keys[", i, "].provider_id is no id such as energy-0x00000000; nothing was changed"));
+    if (!id)
+      return invalid(tb::cat(
+          "keys[", i, "].provider_id is no id such as energy-0x00000000; nothing was changed"));
     const auto key = parse_public_key(entries[i].public_key_hex);
     if (!key) {
       return invalid(tb::cat("keys[", i, "].public_key_hex of ", format_provider_id(*id),
@@ -187,7 +209,8 @@ Result<KeyList> parse_keys(const std::vector<KeyEntry>& entries) {
 Hash digest_of(const KeyList& keys) {
   tb::Blake3 hasher;
   for (const auto& [id, key] : keys) {
-    hasher.update(format_provider_id(id)).update({reinterpret_cast<const char*>(key.data()), key.size()});
+    hasher.update(format_provider_id(id))
+        .update({reinterpret_cast<const char*>(key.data()), key.size()});
   }
   return hasher.finish().bytes;
 }
@@ -211,8 +234,10 @@ Result<KeysReplaced> set_provider_keys(Market& market, const KeysParams& in) {
     if (before != old.end()) old.erase(before);
   }
   for (const auto& [key, root] : old) ctx.erase(key);
-  KeysReplaced done{parsed->size(), market.load<KeyVersion>(std::string(kKeyVersionKey)).value_or(KeyVersion{}).version + 1,
-                    digest_of(*parsed)};
+  KeysReplaced done{
+      parsed->size(),
+      market.load<KeyVersion>(std::string(kKeyVersionKey)).value_or(KeyVersion{}).version + 1,
+      digest_of(*parsed)};
   market.put(std::string(kKeyVersionKey), KeyVersion{done.version});
   market.put(std::string(kKeyDigestKey), KeyDigest{done.digest});
   ctx.emit(kKeysReplaced, {done.registered, done.version, to_tb(done.digest), height});
@@ -220,7 +245,8 @@ Result<KeysReplaced> set_provider_keys(Market& market, const KeysParams& in) {
 }
 
 std::string_view reject_reason(std::string_view name) {
-  if (name == kInvalidMeterValue.name || name == kNonceReplay.name || name == kMeterMismatch.name) return "invalid_reading";
+  if (name == kInvalidMeterValue.name || name == kNonceReplay.name || name == kMeterMismatch.name)
+    return "invalid_reading";
   if (name == kStaleReading.name || name == kTimestampSkew.name) return "stale_timestamp";
   if (name == kSignatureVerificationFailed.name) return "bad_signature";
   if (name == kUnauthorized.name) return "authorization_failed";

@@ -1,7 +1,8 @@
 // Signed meter readings and the keys that they are checked with. [machine]
 //
-// A reading is the hot path: it reads its provider, the provider's key and the place of the new credit, and writes
-// three rows at most (provider, credit, credit's place), one for a heartbeat. It never touches the totals.
+// A reading is the hot path: it reads its provider, the provider's key and the place of the new
+// credit, and writes three rows at most (provider, credit, credit's place), one for a heartbeat. It
+// never touches the totals.
 #pragma once
 
 #include "plugins/energy/market.hpp"
@@ -13,7 +14,8 @@ struct ReadingParams {
   std::uint64_t kwh_reading = 0, timestamp = 0, nonce = 0;
   std::string_view signature;
 };
-BOOST_DESCRIBE_STRUCT(ReadingParams, (), (provider_id, meter_address, kwh_reading, timestamp, nonce, signature))
+BOOST_DESCRIBE_STRUCT(ReadingParams, (),
+                      (provider_id, meter_address, kwh_reading, timestamp, nonce, signature))
 
 struct KeyEntry {
   std::string provider_id, public_key_hex;

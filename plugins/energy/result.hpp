@@ -1,7 +1,7 @@
 // Result: what a rule of the market says to a command, and Refusal, why not. [machine]
 //
-// A refusal without a penalty rejects the command. One with a penalty charges it: everything the command did is taken back, then
-// the penalty is written on the state as it was before, and stays.
+// A refusal without a penalty rejects the command. One with a penalty charges it: everything the
+// command did is taken back, then the penalty is written on the state as it was before, and stays.
 #pragma once
 
 #include <functional>
@@ -26,13 +26,16 @@ struct Refusal {
   std::string foreign_name;  // owns error.name where a service refused
 
   bool charges() const { return static_cast<bool>(penalty); }
-  std::string_view name() const { return foreign_name.empty() ? error.name : std::string_view(foreign_name); }
+  std::string_view name() const {
+    return foreign_name.empty() ? error.name : std::string_view(foreign_name);
+  }
 };
 
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : held_(std::move(value)) {}            // NOLINT(google-explicit-constructor): returned as itself
+  Result(T value)
+      : held_(std::move(value)) {}  // NOLINT(google-explicit-constructor): returned as itself
   Result(Refusal refusal) : held_(std::move(refusal)) {}  // NOLINT(google-explicit-constructor)
 
   explicit operator bool() const { return held_.index() == 0; }
@@ -46,7 +49,9 @@ class [[nodiscard]] Result {
 
 struct Done {};
 
-inline Refusal refuse(tb::Error error, std::string text) { return {error, std::move(text), {}, {}, {}}; }
+inline Refusal refuse(tb::Error error, std::string text) {
+  return {error, std::move(text), {}, {}, {}};
+}
 inline Refusal invalid(std::string text) { return refuse(kInvalidParams, std::move(text)); }
 
 }  // namespace energy

@@ -47,7 +47,9 @@ struct EnergyDraft {
   tb::Blob provider_signature;
   std::uint64_t signature_nonce = 0;
 };
-BOOST_DESCRIBE_STRUCT(EnergyDraft, (), (type, contract_id, provider, energy_units, price, proof_hash, provider_signature, signature_nonce))
+BOOST_DESCRIBE_STRUCT(EnergyDraft, (),
+                      (type, contract_id, provider, energy_units, price, proof_hash,
+                       provider_signature, signature_nonce))
 struct SlashDraft {
   std::string type, provider;
   tb::Hash meter_hash;
@@ -92,7 +94,8 @@ Refusal refused_by(const auto& answer) {
 }
 
 template <class Args>
-Result<Done> move(Market& market, tb::Function<Args> function, const std::type_identity_t<Args>& args) {
+Result<Done> move(Market& market, tb::Function<Args> function,
+                  const std::type_identity_t<Args>& args) {
   if (!market.moves_funds() || args.amount == 0) return Done{};
   const auto answer = market.ctx().call(function, args);
   if (!answer) return refused_by(answer);
@@ -101,7 +104,8 @@ Result<Done> move(Market& market, tb::Function<Args> function, const std::type_i
 
 // A roster without the receipts plugin issues none.
 template <class Args>
-Result<Done> ask_receipts(Market& market, tb::Function<Args> function, const std::type_identity_t<Args>& args) {
+Result<Done> ask_receipts(Market& market, tb::Function<Args> function,
+                          const std::type_identity_t<Args>& args) {
   const auto answer = market.ctx().call(function, args);
   if (answer.absent || answer) return Done{};
   return refused_by(answer);
@@ -136,12 +140,18 @@ Result<Done> forfeit_stake(Market& market, Amount amount) {
   return move(market, kCapture, {kStakesAccount, kTreasuryAccount, amount, "energy_slash"});
 }
 
-Result<Done> pay(Market& market, const std::string& buyer, const std::string& owner, const Cost& cost) {
-  if (auto paid = move(market, kTransfer, {buyer, owner, cost.payout, "energy settlement", true}); !paid) return paid;
-  return move(market, kTransfer, {buyer, kTreasuryAccount, cost.treasury_fee + cost.jurisdiction_fee, "energy_fee", true});
+Result<Done> pay(Market& market, const std::string& buyer, const std::string& owner,
+                 const Cost& cost) {
+  if (auto paid = move(market, kTransfer, {buyer, owner, cost.payout, "energy settlement", true});
+      !paid)
+    return paid;
+  return move(
+      market, kTransfer,
+      {buyer, kTreasuryAccount, cost.treasury_fee + cost.jurisdiction_fee, "energy_fee", true});
 }
 
-Result<Done> issue_receipt(Market& market, const Receipt& receipt, const std::optional<ReceiptAuth>& auth) {
+Result<Done> issue_receipt(Market& market, const Receipt& receipt,
+                           const std::optional<ReceiptAuth>& auth) {
   const Signature& signature = auth ? auth->signature : receipt.reading.signature;
   EnergyDraft draft;
   draft.contract_id = contract_id(receipt.meter_hash);
@@ -149,14 +159,17 @@ Result<Done> issue_receipt(Market& market, const Receipt& receipt, const std::op
   draft.energy_units = receipt.kwh_delivered;
   draft.price = receipt.price_paid;
   draft.proof_hash = to_tb(receipt.meter_hash);
-  draft.provider_signature.data.assign(reinterpret_cast<const char*>(signature.data()), signature.size());
+  draft.provider_signature.data.assign(reinterpret_cast<const char*>(signature.data()),
+                                       signature.size());
   draft.signature_nonce = auth ? auth->nonce : receipt.seq;
   if (!market.real()) return ask_receipts(market, kTallyReceipt, {draft});
   return ask_receipts(market, kEmitReceipt, {draft, auth ? "provider" : "plugin"});
 }
 
-Result<Done> issue_slash_receipt(Market& market, ProviderId provider, const Hash& meter_hash, Amount amount, std::string_view reason) {
-  const SlashDraft draft{"energy_slash", format_provider_id(provider), to_tb(meter_hash), amount, std::string(reason)};
+Result<Done> issue_slash_receipt(Market& market, ProviderId provider, const Hash& meter_hash,
+                                 Amount amount, std::string_view reason) {
+  const SlashDraft draft{"energy_slash", format_provider_id(provider), to_tb(meter_hash), amount,
+                         std::string(reason)};
   if (!market.real()) return ask_receipts(market, kTallySlash, {draft});
   return ask_receipts(market, kEmitSlash, {draft, "ledger"});
 }
@@ -168,10 +181,16 @@ tb::Status hand_in_sample(tb::Ctx& ctx, const Sample& sample) {
 
 void describe_services(tb::Plugin& p) {
   p.requires_service(kLedger, "ledger/1")
-      .function(kBalance, "balance").function(kTransfer, "transfer").function(kHold, "hold")
-      .function(kRelease, "release").function(kCapture, "capture");
-  p.requires_service(kReceipts, "receipts/1").optional()
-      .function(kEmitReceipt, "emit_receipt").function(kTallyReceipt, "tally_rehearsal").function(kMarketSample, "market_sample");
+      .function(kBalance, "balance")
+      .function(kTransfer, "transfer")
+      .function(kHold, "hold")
+      .function(kRelease, "release")
+      .function(kCapture, "capture");
+  p.requires_service(kReceipts, "receipts/1")
+      .optional()
+      .function(kEmitReceipt, "emit_receipt")
+      .function(kTallyReceipt, "tally_rehearsal")
+      .function(kMarketSample, "market_sample");
 }
 
 }  // namespace energy

@@ -25,7 +25,8 @@ Decision charge(const SettleOrder& order, Refusal refusal, SlashReason reason, s
 }
 
 Refusal too_little(tb::Error error, std::uint64_t asked, std::uint64_t left, std::string_view of) {
-  Refusal refusal = refuse(error, tb::cat("requested_kwh=", asked, " available_kwh=", left, " of the ", of));
+  Refusal refusal =
+      refuse(error, tb::cat("requested_kwh=", asked, " available_kwh=", left, " of the ", of));
   refusal.data = {{"requested_kwh", asked}, {"available_kwh", left}};
   return refusal;
 }
@@ -39,7 +40,9 @@ Decision not_due(const SettleOrder& order, const SettleFacts& facts, Height next
     decision.due_block = next;
     return decision;
   }
-  Refusal refusal = refuse(kSettlementNotDue, tb::cat("next_block=", next, "; the market settles in batches, queue: true waits for it"));
+  Refusal refusal = refuse(
+      kSettlementNotDue,
+      tb::cat("next_block=", next, "; the market settles in batches, queue: true waits for it"));
   refusal.data = {{"next_block", next}};
   return reject(std::move(refusal));
 }
@@ -50,17 +53,22 @@ std::optional<Decision> check_quorum(const SettleOrder& order, const SettleFacts
   const auto actual = quorum_actual_ppm(order.kwh, facts.provider->capacity_kwh);
   if (!actual) return reject(invalid("kwh_consumed is too large"));
   if (*actual >= quorum) return std::nullopt;
-  Refusal refusal = refuse(kSettlementBelowQuorum, tb::cat("required_ppm=", quorum, " actual_ppm=", *actual));
+  Refusal refusal =
+      refuse(kSettlementBelowQuorum, tb::cat("required_ppm=", quorum, " actual_ppm=", *actual));
   refusal.data = {{"required_ppm", quorum}, {"actual_ppm", *actual}};
-  return charge(order, std::move(refusal), SlashReason::kQuorum, slashed_kwh(order.kwh, facts.credit->amount_kwh));
+  return charge(order, std::move(refusal), SlashReason::kQuorum,
+                slashed_kwh(order.kwh, facts.credit->amount_kwh));
 }
 
 std::optional<Decision> check_expired(const SettleOrder& order, const SettleFacts& facts) {
   const std::uint64_t expiry = effective_expiry(*facts.params);
   if (!credit_expired(facts.height, facts.credit->block, expiry)) return std::nullopt;
-  Refusal refusal = refuse(kCreditExpired, tb::cat("the credit of block ", facts.credit->block, " was good for ", expiry, " blocks"));
-  if (facts.credit->block < facts.open_since) return reject(std::move(refusal));  // it could not be settled in time
-  return charge(order, std::move(refusal), SlashReason::kExpiry, slashed_kwh(order.kwh, facts.credit->amount_kwh));
+  Refusal refusal = refuse(kCreditExpired, tb::cat("the credit of block ", facts.credit->block,
+                                                   " was good for ", expiry, " blocks"));
+  if (facts.credit->block < facts.open_since)
+    return reject(std::move(refusal));  // it could not be settled in time
+  return charge(order, std::move(refusal), SlashReason::kExpiry,
+                slashed_kwh(order.kwh, facts.credit->amount_kwh));
 }
 
 // Rows 3 to 7 of the specification's table.
@@ -70,16 +78,21 @@ std::optional<Decision> check_parties(const SettleOrder& order, const SettleFact
     return reject(refuse(kProviderInactive, "the provider is deactivated"));
   }
   if (facts.provider->available_kwh < order.kwh) {
-    return reject(too_little(kInsufficientCapacity, order.kwh, facts.provider->available_kwh, "provider"));
+    return reject(
+        too_little(kInsufficientCapacity, order.kwh, facts.provider->available_kwh, "provider"));
   }
   if (facts.credit == nullptr) {
-    return charge(order, refuse(kUnknownReading, "no credit has this meter hash; energy.credits lists them"),
-                  SlashReason::kConflict, 0);
+    return charge(
+        order, refuse(kUnknownReading, "no credit has this meter hash; energy.credits lists them"),
+        SlashReason::kConflict, 0);
   }
   if (facts.credit->provider != facts.provider->id) {
-    return reject(refuse(kCreditProviderMismatch, tb::cat("the credit belongs to ", format_provider_id(facts.credit->provider))));
+    return reject(
+        refuse(kCreditProviderMismatch,
+               tb::cat("the credit belongs to ", format_provider_id(facts.credit->provider))));
   }
-  if (facts.disputed) return reject(refuse(kDisputeOpen, "a dispute on this reading is open; resolve it first"));
+  if (facts.disputed)
+    return reject(refuse(kDisputeOpen, "a dispute on this reading is open; resolve it first"));
   return std::nullopt;
 }
 
@@ -107,7 +120,8 @@ Decision price(const SettleOrder& order, const SettleFacts& facts) {
   decision.kind = Decision::Kind::kSettle;
   decision.fee_bps = rate->fee_bps;
   decision.cost = *cost;
-  decision.slash = settlement_slash(cost->price_paid, facts.params->slashing_rate_bps, facts.provider->staked_balance);
+  decision.slash = settlement_slash(cost->price_paid, facts.params->slashing_rate_bps,
+                                    facts.provider->staked_balance);
   return decision;
 }
 
@@ -117,12 +131,14 @@ struct Sums {
 };
 
 // The running totals after a settlement; nullopt where one does not fit.
-std::optional<Sums> add_up(const Totals& t, const Provider& p, std::uint64_t kwh, const Decision& d) {
+std::optional<Sums> add_up(const Totals& t, const Provider& p, std::uint64_t kwh,
+                           const Decision& d) {
   const auto delivered = checked_add(p.total_delivered_kwh, kwh);
   const auto settled = checked_add(t.total_kwh_settled, kwh);
   const auto epoch_kwh = checked_add(t.epoch_kwh, kwh);
   const auto paid = checked_add_wide(t.total_price_paid, d.cost.price_paid);
-  const auto accrued = checked_add_wide(t.treasury_accrued, U128{d.cost.treasury_fee} + d.cost.jurisdiction_fee + d.slash);
+  const auto accrued = checked_add_wide(
+      t.treasury_accrued, U128{d.cost.treasury_fee} + d.cost.jurisdiction_fee + d.slash);
   const auto payout = checked_add_wide(t.epoch_payout, d.cost.payout);
   if (!delivered || !settled || !epoch_kwh || !paid || !accrued || !payout) return std::nullopt;
   return Sums{*delivered, *settled, *epoch_kwh, *paid, *accrued, *payout};
@@ -142,14 +158,16 @@ std::int64_t shown(std::uint64_t value) {
   return static_cast<std::int64_t>(std::min(value, kShown));
 }
 
-void publish(Market& market, const SettleOrder& order, const Receipt& r, std::uint64_t left_kwh, bool was_pending) {
+void publish(Market& market, const SettleOrder& order, const Receipt& r, std::uint64_t left_kwh,
+             bool was_pending) {
   const std::uint64_t event_id = market.next_event();
   if (!market.real()) return;
   tb::Ctx& ctx = market.ctx();
   const std::string id = format_provider_id(r.seller);
-  ctx.emit(kSettled, {event_id, r.seq, r.buyer, id, r.kwh_delivered, r.price_paid, r.block_settled, r.treasury_fee,
-                      r.treasury_fee_bps, r.jurisdiction_fee, r.slash_applied, to_tb(r.meter_hash), order.queue_id,
-                      left_kwh, was_pending, market.recorded_at(), market.height()});
+  ctx.emit(kSettled, {event_id, r.seq, r.buyer, id, r.kwh_delivered, r.price_paid, r.block_settled,
+                      r.treasury_fee, r.treasury_fee_bps, r.jurisdiction_fee, r.slash_applied,
+                      to_tb(r.meter_hash), order.queue_id, left_kwh, was_pending,
+                      market.recorded_at(), market.height()});
   ctx.add(kSettlements, 1, {id});
   ctx.add(kKwhTraded, shown(r.kwh_delivered));
   ctx.add(kTreasuryFees, shown(r.treasury_fee + r.jurisdiction_fee + r.slash_applied));
@@ -157,21 +175,27 @@ void publish(Market& market, const SettleOrder& order, const Receipt& r, std::ui
 
 // Takes the settled kWh out of the credit; the row leaves the state with its last kWh.
 void reduce_credit(Market& market, Provider& provider, Credit credit, const SettleOrder& order) {
-  if (credit.amount_kwh == order.kwh) return market.remove_credit(provider, credit, order.meter_hash);
+  if (credit.amount_kwh == order.kwh)
+    return market.remove_credit(provider, credit, order.meter_hash);
   credit.amount_kwh -= order.kwh;
   market.put(market.keys().credit(order.meter_hash), credit);
 }
 
-std::optional<Refusal> move_money(Market& market, const SettleOrder& order, const Provider& provider, const Decision& decision) {
+std::optional<Refusal> move_money(Market& market, const SettleOrder& order,
+                                  const Provider& provider, const Decision& decision) {
   auto enough = covers(market, order.buyer, decision.cost.price_paid);
   if (!enough) return std::move(enough.refusal());
-  if (!*enough) return refuse(kInsufficientFunds, tb::cat("the buyer's account does not hold the price, ", decision.cost.price_paid));
-  if (auto paid = pay(market, order.buyer, provider.owner, decision.cost); !paid) return std::move(paid.refusal());
+  if (!*enough)
+    return refuse(kInsufficientFunds, tb::cat("the buyer's account does not hold the price, ",
+                                              decision.cost.price_paid));
+  if (auto paid = pay(market, order.buyer, provider.owner, decision.cost); !paid)
+    return std::move(paid.refusal());
   if (auto lost = forfeit_stake(market, decision.slash); !lost) return std::move(lost.refusal());
   return std::nullopt;
 }
 
-Result<Settled> carry_out(Market& market, const SettleOrder& order, Provider provider, const Credit& credit, const Decision& decision) {
+Result<Settled> carry_out(Market& market, const SettleOrder& order, Provider provider,
+                          const Credit& credit, const Decision& decision) {
   const auto sums = add_up(market.totals(), provider, order.kwh, decision);
   if (!sums) return invalid("a running total of the market would not fit its field");
   if (auto refusal = move_money(market, order, provider, decision)) return std::move(*refusal);
@@ -182,32 +206,51 @@ Result<Settled> carry_out(Market& market, const SettleOrder& order, Provider pro
   provider.total_delivered_kwh = sums->delivered;
   provider.last_settlement = market.time_s();
   provider.staked_balance -= decision.slash;
-  if (!market.recount(before, provider)) return invalid("the market's consumption would be beyond 128 bits");
+  if (!market.recount(before, provider))
+    return invalid("the market's consumption would be beyond 128 bits");
   count_up(market.totals(), *sums, provider.price_per_kwh);
   observe_provider(market, provider, Trait::kDelivery, kGood);
   market.put(provider);
 
-  Receipt receipt{++market.totals().receipt_seq, order.buyer, provider.id, order.kwh, decision.cost.price_paid,
-                  market.height(), decision.cost.treasury_fee, decision.fee_bps, decision.cost.jurisdiction_fee,
-                  decision.slash, order.meter_hash, credit.reading};
+  Receipt receipt{++market.totals().receipt_seq,
+                  order.buyer,
+                  provider.id,
+                  order.kwh,
+                  decision.cost.price_paid,
+                  market.height(),
+                  decision.cost.treasury_fee,
+                  decision.fee_bps,
+                  decision.cost.jurisdiction_fee,
+                  decision.slash,
+                  order.meter_hash,
+                  credit.reading};
   market.put(market.keys().receipt(receipt.seq), receipt);
   market.put(market.keys().receipt_place(receipt.meter_hash, receipt.seq), ReceiptPlace{});
-  if (auto issued = issue_receipt(market, receipt, order.auth); !issued) return std::move(issued.refusal());
+  if (auto issued = issue_receipt(market, receipt, order.auth); !issued)
+    return std::move(issued.refusal());
   publish(market, order, receipt, credit.amount_kwh - order.kwh, was_pending);
   return Settled(std::move(receipt));
 }
 
-Result<Settled> enqueue(Market& market, const SettleOrder& order, Provider provider, Credit credit, Height due) {
-  QueuedSettlement entry{++market.totals().queue_seq, due, order.provider, order.buyer, order.kwh,
-                         order.meter_hash, order.by_buyer, order.auth};
+Result<Settled> enqueue(Market& market, const SettleOrder& order, Provider provider, Credit credit,
+                        Height due) {
+  QueuedSettlement entry{++market.totals().queue_seq,
+                         due,
+                         order.provider,
+                         order.buyer,
+                         order.kwh,
+                         order.meter_hash,
+                         order.by_buyer,
+                         order.auth};
   credit.reserved_kwh += order.kwh;
   provider.queued_settlements += 1;
   market.put(market.keys().credit(order.meter_hash), credit);
   market.put(market.keys().queued(due, entry.queue_id), entry);
   market.put(provider);
   if (market.real()) {
-    market.ctx().emit(kSettlementQueued, {entry.queue_id, due, format_provider_id(order.provider), order.buyer,
-                                          order.kwh, to_tb(order.meter_hash), market.height()});
+    market.ctx().emit(kSettlementQueued,
+                      {entry.queue_id, due, format_provider_id(order.provider), order.buyer,
+                       order.kwh, to_tb(order.meter_hash), market.height()});
   }
   return Settled(std::move(entry));
 }
@@ -220,8 +263,8 @@ bool slashed_before(Market& market, const Hash& meter_hash, SlashReason reason) 
 void add_penalty(Market& market, const SettleOrder& order, Decision& decision) {
   if (decision.kind != Decision::Kind::kCharge) return;
   if (slashed_before(market, order.meter_hash, decision.reason)) return;
-  decision.refusal.penalty = [id = order.provider, hash = order.meter_hash, reason = decision.reason,
-                              kwh = decision.slashed_kwh](Market& after) {
+  decision.refusal.penalty = [id = order.provider, hash = order.meter_hash,
+                              reason = decision.reason, kwh = decision.slashed_kwh](Market& after) {
     slash_refused(after, id, hash, reason, kwh);
   };
 }
@@ -231,7 +274,8 @@ Result<SettleOrder> order_of(Market& market, const SettleParams& in) {
   const auto hash = parse_meter_hash(in.meter_hash);
   if (in.kwh_consumed == 0) return invalid("kwh_consumed is 0; give 1 or more");
   if (!hash) return invalid("meter_hash is not 32 bytes of hex");
-  if (!is_plain_text(in.buyer, kMaxNameBytes)) return invalid("buyer is not 1 to 128 bytes of UTF-8 without control characters");
+  if (!is_plain_text(in.buyer, kMaxNameBytes))
+    return invalid("buyer is not 1 to 128 bytes of UTF-8 without control characters");
   if (in.receipt_auth) {
     const auto signature = parse_signature(in.receipt_auth->signature_hex);
     if (!signature) return invalid("receipt_auth.signature_hex is not 64 bytes of hex");
@@ -240,7 +284,8 @@ Result<SettleOrder> order_of(Market& market, const SettleParams& in) {
   order.buyer = account_named(market, in.buyer);
   order.by_buyer = !market.ctx().is_admin();
   if (order.by_buyer && order.buyer != market.ctx().account()) {
-    return refuse(kUnauthorized, "a settlement takes the buyer or an admin; sign with that account");
+    return refuse(kUnauthorized,
+                  "a settlement takes the buyer or an admin; sign with that account");
   }
   order.provider_name = in.provider_id;
   order.kwh = in.kwh_consumed;
@@ -287,21 +332,27 @@ Result<Settled> settle_order(Market& market, const SettleOrder& order) {
   facts.open_since = market.totals().open_since;
   Decision decision = decide(order, facts);
   switch (decision.kind) {
-    case Decision::Kind::kSettle: return carry_out(market, order, *provider, *credit, decision);
-    case Decision::Kind::kQueue: return enqueue(market, order, *provider, *credit, decision.due_block);
-    default: break;
+    case Decision::Kind::kSettle:
+      return carry_out(market, order, *provider, *credit, decision);
+    case Decision::Kind::kQueue:
+      return enqueue(market, order, *provider, *credit, decision.due_block);
+    default:
+      break;
   }
   add_penalty(market, order, decision);
   return std::move(decision.refusal);
 }
 
-void slash_refused(Market& market, ProviderId id, const Hash& meter_hash, SlashReason reason, std::uint64_t kwh) {
+void slash_refused(Market& market, ProviderId id, const Hash& meter_hash, SlashReason reason,
+                   std::uint64_t kwh) {
   std::optional<Provider> provider = market.provider(id);
   if (!provider || slashed_before(market, meter_hash, reason)) return;
   Totals& totals = market.totals();
-  const Amount amount = refused_slash(provider->price_per_kwh, kwh, market.params().slashing_rate_bps, provider->staked_balance);
+  const Amount amount = refused_slash(provider->price_per_kwh, kwh,
+                                      market.params().slashing_rate_bps, provider->staked_balance);
   const auto accrued = checked_add_wide(totals.treasury_accrued, amount);
-  if (!accrued || !forfeit_stake(market, amount)) throw std::runtime_error("the stake that a slash takes is not in energy:stakes");
+  if (!accrued || !forfeit_stake(market, amount))
+    throw std::runtime_error("the stake that a slash takes is not in energy:stakes");
   provider->staked_balance -= amount;
   totals.treasury_accrued = *accrued;
   if (reason == SlashReason::kExpiry) observe_provider(market, *provider, Trait::kDelivery, kBad);
@@ -310,10 +361,12 @@ void slash_refused(Market& market, ProviderId id, const Hash& meter_hash, SlashR
   market.put(market.keys().slash(meter_hash, reason), record);
   const std::uint64_t event_id = market.next_event();
   const std::string_view why = slash_reason_name(reason);
-  if (!issue_slash_receipt(market, id, meter_hash, amount, why)) throw std::runtime_error("receipts/1 refused a slash receipt");
+  if (!issue_slash_receipt(market, id, meter_hash, amount, why))
+    throw std::runtime_error("receipts/1 refused a slash receipt");
   if (!market.real()) return;
   const std::string name = format_provider_id(id);
-  market.ctx().emit(kSlashed, {event_id, record.seq, name, to_tb(meter_hash), amount, why, record.recorded_at, record.block_height});
+  market.ctx().emit(kSlashed, {event_id, record.seq, name, to_tb(meter_hash), amount, why,
+                               record.recorded_at, record.block_height});
   market.ctx().add(kSlashings, 1, {name, why});
   market.ctx().add(kSlashedAmount, shown(amount), {why});
   market.ctx().add(kTreasuryFees, shown(amount));

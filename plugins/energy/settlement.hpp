@@ -1,7 +1,8 @@
 // Settlements: the decision, the money, the queue, and slashes of what was refused. [machine]
 //
-// decide() is the whole rule as a pure function of facts; a command, an entry of the queue and a rehearsal all act on what it
-// says. Acting is separate, so that the order of the refusals stands in one place.
+// decide() is the whole rule as a pure function of facts; a command, an entry of the queue and a
+// rehearsal all act on what it says. Acting is separate, so that the order of the refusals stands
+// in one place.
 #pragma once
 
 #include "plugins/energy/market.hpp"
@@ -22,7 +23,8 @@ struct SettleParams {
   bool queue = false;
   std::optional<AuthParams> receipt_auth;
 };
-BOOST_DESCRIBE_STRUCT(SettleParams, (), (provider_id, kwh_consumed, meter_hash, buyer, queue, receipt_auth))
+BOOST_DESCRIBE_STRUCT(SettleParams, (),
+                      (provider_id, kwh_consumed, meter_hash, buyer, queue, receipt_auth))
 
 struct SettleOrder {
   ProviderId provider = 0;
@@ -50,24 +52,26 @@ struct SettleFacts {
 
 struct Decision {
   enum class Kind : std::uint8_t { kSettle, kQueue, kReject, kCharge } kind = Kind::kReject;
-  Refusal refusal;                             // kReject, kCharge
+  Refusal refusal;                              // kReject, kCharge
   SlashReason reason = SlashReason::kConflict;  // kCharge
-  std::uint64_t slashed_kwh = 0;               // kCharge
+  std::uint64_t slashed_kwh = 0;                // kCharge
   Bps fee_bps = 0;
-  Cost cost;           // kSettle
-  Amount slash = 0;    // kSettle
+  Cost cost;             // kSettle
+  Amount slash = 0;      // kSettle
   Height due_block = 0;  // kQueue
 };
 Decision decide(const SettleOrder& order, const SettleFacts& facts);
 
 using Settled = std::variant<Receipt, QueuedSettlement>;
 Result<Settled> settle(Market& market, const SettleParams& in);
-// The same for an order that was checked before: from the queue. The provider's reservation is released already.
+// The same for an order that was checked before: from the queue. The provider's reservation is
+// released already.
 Result<Settled> settle_order(Market& market, const SettleOrder& order);
 
-// Slashes `kwh` worth of a provider's stake for (meter_hash, reason), with its observation, record, receipt and event. Nothing
-// happens if that pair was slashed before.
-void slash_refused(Market& market, ProviderId provider, const Hash& meter_hash, SlashReason reason, std::uint64_t kwh);
+// Slashes `kwh` worth of a provider's stake for (meter_hash, reason), with its observation, record,
+// receipt and event. Nothing happens if that pair was slashed before.
+void slash_refused(Market& market, ProviderId provider, const Hash& meter_hash, SlashReason reason,
+                   std::uint64_t kwh);
 
 // How many blocks a height is behind another, and the names under which receipts know hashes.
 std::string contract_id(const Hash& meter_hash);

@@ -68,7 +68,8 @@ std::string_view credit_status_name(CreditStatus status) {
   return kNames[static_cast<unsigned>(status)];
 }
 
-void show_credit(const Credit& credit, const Hash& meter_hash, CreditStatus status, std::uint64_t expiry, tb::Out& out) {
+void show_credit(const Credit& credit, const Hash& meter_hash, CreditStatus status,
+                 std::uint64_t expiry, tb::Out& out) {
   const std::string id = format_provider_id(credit.provider);
   out.put("provider", id);
   out.put("provider_id", id);

@@ -1,6 +1,7 @@
 // How entities are shown in results, lists and pages. [machine] [face]
 //
-// Numbers that are optional are null when absent; hashes are lower-case hex; provider ids are in their padded form.
+// Numbers that are optional are null when absent; hashes are lower-case hex; provider ids are in
+// their padded form.
 #pragma once
 
 #include "plugins/energy/market.hpp"
@@ -19,7 +20,8 @@ void show_fulfillment(const Provider& provider, tb::Out& out);
 
 enum class CreditStatus : std::uint8_t { kPending, kExpired, kDisputed, kConsumed };
 std::string_view credit_status_name(CreditStatus status);
-void show_credit(const Credit& credit, const Hash& meter_hash, CreditStatus status, std::uint64_t expiry, tb::Out& out);
+void show_credit(const Credit& credit, const Hash& meter_hash, CreditStatus status,
+                 std::uint64_t expiry, tb::Out& out);
 
 void show_receipt(const Receipt& receipt, tb::Out& out);
 void show_queued(const QueuedSettlement& entry, tb::Out& out);  // as the answer to settle

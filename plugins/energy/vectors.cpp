@@ -20,17 +20,25 @@ class NodeCrypto final : public Crypto {
  public:
   NodeCrypto() { blockd::crypto_init(); }
   Hash blake3(std::string_view data) const override { return blockd::blake3(data); }
-  bool verify(const PublicKey& key, std::string_view message, const Signature& signature) const override {
+  bool verify(const PublicKey& key, std::string_view message,
+              const Signature& signature) const override {
     return blockd::ed25519_verify(key, message, signature);
   }
 };
 
-std::uint64_t number(const json::object& o, std::string_view name) { return o.at(name).to_number<std::uint64_t>(); }
-std::string text(const json::object& o, std::string_view name) { return std::string(o.at(name).as_string()); }
-std::string hex(std::string_view bytes) { return format_hex(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()); }
+std::uint64_t number(const json::object& o, std::string_view name) {
+  return o.at(name).to_number<std::uint64_t>();
+}
+std::string text(const json::object& o, std::string_view name) {
+  return std::string(o.at(name).as_string());
+}
+std::string hex(std::string_view bytes) {
+  return format_hex(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+}
 
 Reading reading_of(const json::object& in) {
-  return {text(in, "provider_id"), text(in, "meter_address"), number(in, "kwh_reading"), number(in, "timestamp"), number(in, "nonce"), {}};
+  return {text(in, "provider_id"), text(in, "meter_address"), number(in, "kwh_reading"),
+          number(in, "timestamp"), number(in, "nonce"),       {}};
 }
 
 json::object sign(const json::object& in) {
@@ -41,7 +49,9 @@ json::object sign(const json::object& in) {
   Reading reading = reading_of(in);
   const std::string preimage = reading_preimage(reading);
   const Hash digest = reading_digest(reading, crypto);
-  json::object out{{"public_key_hex", format_hex(key.public_key())}, {"preimage_hex", hex(preimage)}, {"digest_hex", format_hex(digest)}};
+  json::object out{{"public_key_hex", format_hex(key.public_key())},
+                   {"preimage_hex", hex(preimage)},
+                   {"digest_hex", format_hex(digest)}};
   reading.signature = key.sign(blockd::view(digest));
   out["signature_hex"] = format_hex(reading.signature);
   out["meter_hash"] = format_hex(reading_meter_hash(reading, crypto));
@@ -59,7 +69,8 @@ json::object verify(const json::object& in) {
   if (!signature) return {{"valid", false}, {"reason", "invalid_format"}};
   reading.signature = *signature;
   const bool valid = key && verify_reading(reading, *key, NodeCrypto());
-  return {{"valid", valid}, {"reason", valid ? json::value(nullptr) : json::value("verification_failed")}};
+  return {{"valid", valid},
+          {"reason", valid ? json::value(nullptr) : json::value("verification_failed")}};
 }
 
 Params params_of(const json::object& in) {
@@ -73,25 +84,34 @@ Params params_of(const json::object& in) {
 }
 
 json::object fee(const json::object& in) {
-  const MarketLoad load{number(in, "total_capacity_kwh"), number(in, "total_consumed_kwh"), number(in, "providers")};
+  const MarketLoad load{number(in, "total_capacity_kwh"), number(in, "total_consumed_kwh"),
+                        number(in, "providers")};
   const auto rate = fee_rate(params_of(in.at("params").as_object()), load, number(in, "timestamp"));
   if (!rate) return {{"error", "InvalidParams"}};
-  return {{"utilization_ppm", rate->utilization_ppm}, {"tanh_ppm", rate->tanh_ppm}, {"congestion_ppm", rate->congestion_ppm},
-          {"liquidity_ppm", rate->liquidity_ppm}, {"time_ppm", rate->time_ppm}, {"fee_bps", rate->fee_bps}};
+  return {{"utilization_ppm", rate->utilization_ppm},
+          {"tanh_ppm", rate->tanh_ppm},
+          {"congestion_ppm", rate->congestion_ppm},
+          {"liquidity_ppm", rate->liquidity_ppm},
+          {"time_ppm", rate->time_ppm},
+          {"fee_bps", rate->fee_bps}};
 }
 
 bool update(Reputation& r, const json::object& in, std::uint64_t threshold) {
   const std::string kind = text(in, "update");
-  if (kind == "delivery") return observe(r, Trait::kDelivery, quality_of(in.at("success").as_bool()));
+  if (kind == "delivery")
+    return observe(r, Trait::kDelivery, quality_of(in.at("success").as_bool()));
   if (kind == "meter") return observe(r, Trait::kMeter, quality_of(in.at("consistent").as_bool()));
-  if (kind == "latency") return observe(r, Trait::kLatency, latency_quality(number(in, "latency_ms"), threshold));
+  if (kind == "latency")
+    return observe(r, Trait::kLatency, latency_quality(number(in, "latency_ms"), threshold));
   if (kind == "penalize") return penalize(r, number(in, "severity_ppm"));
   const auto quality = capacity_quality(number(in, "current"), number(in, "expected"));
   return !quality || observe(r, Trait::kCapacity, *quality);
 }
 
 json::object show(const Reputation& r) {
-  json::object out{{"observations", r.observations}, {"composite_ppm", r.composite_ppm}, {"confidence_ppm", confidence_ppm(r.observations)}};
+  json::object out{{"observations", r.observations},
+                   {"composite_ppm", r.composite_ppm},
+                   {"confidence_ppm", confidence_ppm(r.observations)}};
   constexpr std::string_view kNames[] = {"delivery", "meter", "latency", "capacity"};
   for (unsigned i = 0; i < kTraits; ++i) out[kNames[i]] = {r.traits[i].alpha, r.traits[i].beta};
   return out;
@@ -100,7 +120,8 @@ json::object show(const Reputation& r) {
 json::object reputation(const json::object& in) {
   Reputation r;
   for (const json::value& entry : in.at("updates").as_array()) {
-    if (!update(r, entry.as_object(), number(in, "latency_threshold_ms"))) throw std::runtime_error("a counter is full");
+    if (!update(r, entry.as_object(), number(in, "latency_threshold_ms")))
+      throw std::runtime_error("a counter is full");
   }
   return show(r);
 }
@@ -112,41 +133,66 @@ Row row_of(const std::string& bytes) {
   return row;
 }
 
-json::value or_null(const std::optional<std::uint64_t>& value) { return value ? json::value(*value) : json::value(nullptr); }
+json::value or_null(const std::optional<std::uint64_t>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
 
 json::object show(const Provider& p) {
   const auto& last = p.last_reading;
-  return {{"provider_id", format_provider_id(p.id)}, {"owner", p.owner}, {"jurisdiction", p.jurisdiction}, {"capacity_kwh", p.capacity_kwh},
-          {"available_kwh", p.available_kwh}, {"price_per_kwh", p.price_per_kwh}, {"meter_address", p.meter_address},
-          {"total_delivered_kwh", p.total_delivered_kwh}, {"staked_balance", p.staked_balance},
+  return {{"provider_id", format_provider_id(p.id)},
+          {"owner", p.owner},
+          {"jurisdiction", p.jurisdiction},
+          {"capacity_kwh", p.capacity_kwh},
+          {"available_kwh", p.available_kwh},
+          {"price_per_kwh", p.price_per_kwh},
+          {"meter_address", p.meter_address},
+          {"total_delivered_kwh", p.total_delivered_kwh},
+          {"staked_balance", p.staked_balance},
           {"last_meter_value", or_null(last ? std::optional(last->meter_value) : std::nullopt)},
           {"last_meter_timestamp", or_null(last ? std::optional(last->timestamp) : std::nullopt)},
           {"last_nonce", or_null(last ? std::optional(last->nonce) : std::nullopt)},
-          {"status", p.status == ProviderStatus::kActive ? "active" : "deactivated"}, {"reputation_score_ppm", p.reputation_score_ppm},
+          {"status", p.status == ProviderStatus::kActive ? "active" : "deactivated"},
+          {"reputation_score_ppm", p.reputation_score_ppm},
           {"reputation", show(p.reputation)}};
 }
 json::object show(const Receipt& r) {
-  return {{"buyer", r.buyer}, {"seller", format_provider_id(r.seller)}, {"kwh_delivered", r.kwh_delivered}, {"price_paid", r.price_paid},
-          {"block_settled", r.block_settled}, {"treasury_fee", r.treasury_fee}, {"treasury_fee_bps", r.treasury_fee_bps},
-          {"jurisdiction_fee", r.jurisdiction_fee}, {"slash_applied", r.slash_applied}, {"meter_hash", format_hex(r.meter_hash)}};
+  return {{"buyer", r.buyer},
+          {"seller", format_provider_id(r.seller)},
+          {"kwh_delivered", r.kwh_delivered},
+          {"price_paid", r.price_paid},
+          {"block_settled", r.block_settled},
+          {"treasury_fee", r.treasury_fee},
+          {"treasury_fee_bps", r.treasury_fee_bps},
+          {"jurisdiction_fee", r.jurisdiction_fee},
+          {"slash_applied", r.slash_applied},
+          {"meter_hash", format_hex(r.meter_hash)}};
 }
 json::object show(const Dispute& d) {
   const auto& end = d.resolution;
-  return {{"id", d.id}, {"provider_id", format_provider_id(d.provider)}, {"meter_hash", format_hex(d.meter_hash)}, {"reporter", d.reporter},
-          {"reason", d.reason}, {"status", end ? "resolved" : "open"}, {"opened_at", d.opened_at},
+  return {{"id", d.id},
+          {"provider_id", format_provider_id(d.provider)},
+          {"meter_hash", format_hex(d.meter_hash)},
+          {"reporter", d.reporter},
+          {"reason", d.reason},
+          {"status", end ? "resolved" : "open"},
+          {"opened_at", d.opened_at},
           {"resolved_at", end ? json::value(end->resolved_at) : json::value(nullptr)},
           {"resolution_note", end && end->note ? json::value(*end->note) : json::value(nullptr)},
           {"resolver", end ? json::value(end->resolver) : json::value(nullptr)},
-          {"outcome", end ? json::value(end->outcome == DisputeOutcome::kSlashed ? "slashed" : "resolved") : json::value(nullptr)}};
+          {"outcome",
+           end ? json::value(end->outcome == DisputeOutcome::kSlashed ? "slashed" : "resolved")
+               : json::value(nullptr)}};
 }
 
 // A sequence of blocks, commands and parameter changes, and the state that it leaves.
 class Sequence {
  public:
   explicit Sequence(const json::object& in) : bench_(&tb_plugin_entry), in_(in) {
-    for (const auto& [name, value] : in.at("params").as_object()) bench_.set_param(name, value.to_number<std::uint64_t>());
+    for (const auto& [name, value] : in.at("params").as_object())
+      bench_.set_param(name, value.to_number<std::uint64_t>());
     if (!in.contains("accounts")) return;
-    for (const auto& [name, value] : in.at("accounts").as_object()) bench_.set_balance(std::string(name), value.to_number<std::uint64_t>());
+    for (const auto& [name, value] : in.at("accounts").as_object())
+      bench_.set_balance(std::string(name), value.to_number<std::uint64_t>());
   }
 
   json::object replay() {
@@ -190,8 +236,9 @@ class Sequence {
     json::array executed;
     for (const BenchEvent& event : collect()) {
       if (event.topic == "energy.settlement_failed") {
-        executed.push_back({{"queue_id", event.data.at("queue_id")},
-                            {"error", {{"name", event.data.at("error")}, {"code", event.data.at("code")}}}});
+        executed.push_back(
+            {{"queue_id", event.data.at("queue_id")},
+             {"error", {{"name", event.data.at("error")}, {"code", event.data.at("code")}}}});
       } else if (event.topic == "energy.settled") {
         executed.push_back({{"queue_id", event.data.at("queue_id")}, {"receipt", event.data}});
       }
@@ -203,8 +250,11 @@ class Sequence {
     std::vector<BenchEvent> events = bench_.take_events();
     for (const BenchEvent& event : events) {
       if (event.topic != "energy.slashed") continue;
-      slashes_.push_back({{"provider_id", event.data.at("provider_id")}, {"meter_hash", event.data.at("meter_hash")},
-                          {"block_height", event.data.at("height")}, {"amount", event.data.at("slash_amount")}, {"reason", event.data.at("reason")}});
+      slashes_.push_back({{"provider_id", event.data.at("provider_id")},
+                          {"meter_hash", event.data.at("meter_hash")},
+                          {"block_height", event.data.at("height")},
+                          {"amount", event.data.at("slash_amount")},
+                          {"reason", event.data.at("reason")}});
     }
     return events;
   }
@@ -212,7 +262,8 @@ class Sequence {
   template <class Row, class Show>
   json::array list(const std::string& prefix, Show&& shown) {
     json::array out;
-    for (auto row = bench_.rows().lower_bound(prefix); row != bench_.rows().end() && row->first.starts_with(prefix); ++row) {
+    for (auto row = bench_.rows().lower_bound(prefix);
+         row != bench_.rows().end() && row->first.starts_with(prefix); ++row) {
       out.push_back(shown(row->first, row_of<Row>(row->second)));
     }
     return out;
@@ -228,21 +279,32 @@ class Sequence {
       return show(p);
     });
     out["credits"] = list<Credit>(keys.credits(), [&](const std::string& key, const Credit& c) {
-      return json::object{{"provider", format_provider_id(c.provider)}, {"amount_kwh", c.amount_kwh}, {"block", c.block},
-                          {"reserved_kwh", c.reserved_kwh}, {"meter_hash", hex(std::string_view(key).substr(2))}};
+      return json::object{{"provider", format_provider_id(c.provider)},
+                          {"amount_kwh", c.amount_kwh},
+                          {"block", c.block},
+                          {"reserved_kwh", c.reserved_kwh},
+                          {"meter_hash", hex(std::string_view(key).substr(2))}};
     });
-    out["receipts"] = list<Receipt>(keys.receipts(), [](const std::string&, const Receipt& r) { return show(r); });
-    out["disputes"] = list<Dispute>(keys.disputes(), [](const std::string&, const Dispute& d) { return show(d); });
-    out["queue"] = list<QueuedSettlement>(keys.queue(), [](const std::string&, const QueuedSettlement& q) {
-      return json::object{{"queue_id", q.queue_id}, {"due_block", q.due_block}, {"provider_id", format_provider_id(q.provider)},
-                          {"buyer", q.buyer}, {"kwh_consumed", q.kwh_consumed}, {"meter_hash", format_hex(q.meter_hash)}};
-    });
+    out["receipts"] = list<Receipt>(keys.receipts(),
+                                    [](const std::string&, const Receipt& r) { return show(r); });
+    out["disputes"] = list<Dispute>(keys.disputes(),
+                                    [](const std::string&, const Dispute& d) { return show(d); });
+    out["queue"] =
+        list<QueuedSettlement>(keys.queue(), [](const std::string&, const QueuedSettlement& q) {
+          return json::object{{"queue_id", q.queue_id},
+                              {"due_block", q.due_block},
+                              {"provider_id", format_provider_id(q.provider)},
+                              {"buyer", q.buyer},
+                              {"kwh_consumed", q.kwh_consumed},
+                              {"meter_hash", format_hex(q.meter_hash)}};
+        });
     out["slashes"] = slashes_;
     out["total_kwh_settled"] = totals.total_kwh_settled;
     out["total_price_paid"] = static_cast<std::uint64_t>(totals.total_price_paid);
     out["treasury_accrued"] = static_cast<std::uint64_t>(totals.treasury_accrued);
     json::object accounts;
-    for (std::string_view name : {"acct_buyer", "acct_owner", "energy:stakes", "treasury"}) accounts[name] = bench_.balance(std::string(name));
+    for (std::string_view name : {"acct_buyer", "acct_owner", "energy:stakes", "treasury"})
+      accounts[name] = bench_.balance(std::string(name));
     out["accounts"] = std::move(accounts);
     return out;
   }

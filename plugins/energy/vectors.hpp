@@ -1,8 +1,10 @@
-// Replays one golden case of the energy market: its input to what was found, both as JSON texts. [any, one thread]
+// Replays one golden case of the energy market: its input to what was found, both as JSON texts.
+// [any, one thread]
 //
-// Kinds: sign, verify, fee, reputation (rules only) and sequence (the machine on a MarketBench). The answer has the members of the
-// vectors' `expected`, and may have more; compare those that are expected. Integers are printed as plain numbers.
-// Errors: std::runtime_error for an unknown kind or an input that is none.
+// Kinds: sign, verify, fee, reputation (rules only) and sequence (the machine on a MarketBench).
+// The answer has the members of the vectors' `expected`, and may have more; compare those that are
+// expected. Integers are printed as plain numbers. Errors: std::runtime_error for an unknown kind
+// or an input that is none.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// The golden vectors of every kind, replayed as the vectors tool does it: only what is expected is compared.
+// The golden vectors of every kind, replayed as the vectors tool does it: only what is expected is
+// compared.
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -20,20 +21,26 @@ bool same_number(const json::value& want, const json::value& got) {
 
 // The first place at which `got` differs from what is expected; empty if there is none.
 std::string difference(const json::value& want, const json::value& got, const std::string& at) {
-  const std::string here = at + ": expected " + json::serialize(want) + ", found " + json::serialize(got);
+  const std::string here =
+      at + ": expected " + json::serialize(want) + ", found " + json::serialize(got);
   if (want.is_object()) {
     if (!got.is_object()) return here;
     for (const auto& [name, value] : want.as_object()) {
       const json::value* found = got.as_object().if_contains(name);
-      if (found == nullptr) return at + "." + std::string(name) + ": missing in " + json::serialize(got);
-      if (auto text = difference(value, *found, at + "." + std::string(name)); !text.empty()) return text;
+      if (found == nullptr)
+        return at + "." + std::string(name) + ": missing in " + json::serialize(got);
+      if (auto text = difference(value, *found, at + "." + std::string(name)); !text.empty())
+        return text;
     }
     return {};
   }
   if (want.is_array()) {
     if (!got.is_array() || got.as_array().size() != want.as_array().size()) return here;
     for (std::size_t i = 0; i < want.as_array().size(); ++i) {
-      if (auto text = difference(want.as_array()[i], got.as_array()[i], at + "[" + std::to_string(i) + "]"); !text.empty()) return text;
+      if (auto text =
+              difference(want.as_array()[i], got.as_array()[i], at + "[" + std::to_string(i) + "]");
+          !text.empty())
+        return text;
     }
     return {};
   }
@@ -49,13 +56,15 @@ TEST_P(EnergyReplay, gives_what_the_golden_vectors_expect) {
     const json::object vector = json::parse(line).as_object();
     SCOPED_TRACE(std::string(vector.at("name").as_string()));
     ++cases;
-    const std::string got = replay_energy_case(vector.at("kind").as_string(), json::serialize(vector.at("input")));
+    const std::string got =
+        replay_energy_case(vector.at("kind").as_string(), json::serialize(vector.at("input")));
     EXPECT_EQ(difference(vector.at("expected"), json::parse(got), ""), "");
   }
   EXPECT_GE(cases, 7u);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EnergyReplay, testing::Values("sign", "verify", "fee", "reputation", "sequences"));
+INSTANTIATE_TEST_SUITE_P(All, EnergyReplay,
+                         testing::Values("sign", "verify", "fee", "reputation", "sequences"));
 
 }  // namespace
 }  // namespace energy
