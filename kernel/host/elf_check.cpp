@@ -1,5 +1,6 @@
 #include <elf.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@ namespace {
 
 constexpr std::uint64_t kMaxImageBytes = 512ull << 20;
 constexpr std::uint64_t kMaxSymbols = 1'000'000;
+constexpr std::uint64_t kMaxNameBytes = 64u << 10;  // of a symbol: template names are long
+constexpr std::size_t kMaxNeeded = 256;
 
 Status refuse(const std::string& why) { return Status(Code::kInvalid, "not a loadable plugin: " + why); }
 
@@ -36,7 +39,7 @@ class Image {
   bool text(std::uint64_t offset, std::uint64_t limit, BytesView* out) const {
     if (limit > bytes_.size() || offset >= limit) return false;
     const char* begin = bytes_.data() + offset;
-    const void* end = std::memchr(begin, 0, limit - offset);
+    const void* end = std::memchr(begin, 0, std::min(limit - offset, kMaxNameBytes));
     if (!end) return false;
     *out = BytesView(begin, static_cast<std::size_t>(static_cast<const char*>(end) - begin));
     return true;
@@ -65,7 +68,7 @@ class Checker {
  private:
   Status check_header() {
     if (image_.size() > kMaxImageBytes) return refuse("larger than 512 MiB");
-    if (!image_.at(0, &header_)) return refuse("shorter than an ELF header (is the file truncated?)");
+    if (!image_.at(0, &header_)) return refuse("shorter than an ELF header (is it truncated?)");
     if (std::memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0) return refuse("no ELF file");
     if (header_.e_ident[EI_CLASS] != ELFCLASS64 || header_.e_ident[EI_DATA] != ELFDATA2LSB) {
       return refuse("not 64-bit little-endian");
@@ -81,6 +84,13 @@ class Checker {
     if (header_.e_type != ET_DYN) return refuse("not a shared library");
     if (header_.e_phentsize != sizeof(Elf64_Phdr) || header_.e_phnum == 0 || header_.e_phnum > 128) {
       return refuse("bad program header table");
+    }
+    if (!image_.contains(header_.e_phoff, std::uint64_t{header_.e_phnum} * sizeof(Elf64_Phdr))) {
+      return refuse("program headers outside the file");
+    }
+    // Not needed for loading, but they stand at the end of the file.
+    if (header_.e_shoff != 0 && !image_.contains(header_.e_shoff, std::uint64_t{header_.e_shnum} * header_.e_shentsize)) {
+      return refuse("its section headers lie outside the file (is it truncated?)");
     }
     return {};
   }
@@ -111,6 +121,11 @@ class Checker {
       } else if (segment.p_type == PT_INTERP) {
         return refuse("it is a program, not a library");
       }
+    }
+    // The linker goes by the address, we by the offset: they must name the same bytes.
+    std::uint64_t at = 0;
+    if (dynamic_.p_type == PT_DYNAMIC && (!offset_of(dynamic_.p_vaddr, &at) || at != dynamic_.p_offset)) {
+      return refuse("the dynamic section is not where its address says");
     }
     if (!load || dynamic_.p_type != PT_DYNAMIC) return refuse("no loadable segment or no dynamic section");
     if (!stack) return refuse("no stack marking, so the stack would become executable (link with -z noexecstack)");
@@ -147,6 +162,13 @@ class Checker {
         case DT_FLAGS:
           if (entry.d_un.d_val & DF_TEXTREL) return refuse("it has text relocations (compile with -fPIC)");
           break;
+        case DT_FLAGS_1:
+          if (entry.d_un.d_val & DF_1_NODELETE) return refuse("it asks to stay mapped for ever (linked with -z nodelete)");
+          break;
+        case DT_NEEDED:
+          if (needed_.size() >= kMaxNeeded) return refuse("it needs more than 256 libraries");
+          needed_.push_back(entry.d_un.d_val);
+          break;
         default: break;
       }
     }
@@ -157,18 +179,26 @@ class Checker {
     return {};
   }
 
-  // The number of dynamic symbols, from whichever hash table is there.
+  // The number of dynamic symbols: the larger of what the hash tables say, since the linker may use either.
   Status count_symbols(std::uint64_t* count) const {
     std::uint64_t at = 0;
-    if (tables_.hash && offset_of(tables_.hash, &at)) {
-      std::uint32_t chains = 0;
-      if (!image_.at(at + 4, &chains)) return refuse("the hash table lies outside the file");
-      *count = chains;
-      return *count <= kMaxSymbols ? Status() : refuse("too many symbols");
+    std::uint32_t chains = 0;
+    if (tables_.hash) {
+      if (!offset_of(tables_.hash, &at) || !image_.at(at + 4, &chains)) return refuse("the hash table lies outside the file");
+      if (chains > kMaxSymbols) return refuse("too many symbols");
     }
-    if (!tables_.gnu_hash || !offset_of(tables_.gnu_hash, &at)) return refuse("no symbol hash table");
+    if (tables_.gnu_hash) TB_TRY(count_gnu_symbols(count));
+    if (!tables_.hash && !tables_.gnu_hash) return refuse("no symbol hash table");
+    *count = std::max<std::uint64_t>(*count, chains);
+    return {};
+  }
+
+  Status count_gnu_symbols(std::uint64_t* count) const {
+    std::uint64_t at = 0;
+    if (!offset_of(tables_.gnu_hash, &at)) return refuse("the hash table lies outside the file");
     std::uint32_t head[4];
     if (!image_.at(at, &head)) return refuse("the hash table lies outside the file");
+    if (head[2] == 0 || (head[2] & (head[2] - 1)) != 0) return refuse("bad symbol hash table");
     const std::uint64_t buckets = at + 16 + std::uint64_t{head[2]} * 8;
     const std::uint64_t chains = buckets + std::uint64_t{head[0]} * 4;
     if (head[0] > kMaxSymbols || !image_.contains(buckets, std::uint64_t{head[0]} * 4)) return refuse("the hash table lies outside the file");
@@ -193,10 +223,23 @@ class Checker {
     return refuse("too many symbols");
   }
 
+  // A name with a slash would be loaded from a place of the library's choice.
+  Status check_needed(std::uint64_t strings) const {
+    for (std::uint64_t offset : needed_) {
+      BytesView name;
+      if (offset >= tables_.strsz || !image_.text(strings + offset, strings + tables_.strsz, &name)) {
+        return refuse("the name of a needed library lies outside the file");
+      }
+      if (name.find('/') != BytesView::npos) return refuse("it needs " + std::string(name) + " by path");
+    }
+    return {};
+  }
+
   Status check_symbols() const {
     std::uint64_t symbols = 0, strings = 0, count = 0;
     if (!offset_of(tables_.symtab, &symbols) || !offset_of(tables_.strtab, &strings)) return refuse("symbols outside the file");
     if (!image_.contains(strings, tables_.strsz)) return refuse("symbol names outside the file");
+    TB_TRY(check_needed(strings));
     TB_TRY(count_symbols(&count));
     bool entry = false;
     for (std::uint64_t i = 1; i < count; ++i) {
@@ -207,6 +250,7 @@ class Checker {
         return refuse("a symbol's name lies outside the file");
       }
       const unsigned bind = ELF64_ST_BIND(symbol.st_info);
+      if (bind == STB_LOCAL) continue;
       if (bind == STB_GNU_UNIQUE) {
         return refuse("unique symbol " + std::string(name) + " (link with the version script of tb_add_plugin)");
       }
@@ -231,6 +275,7 @@ class Checker {
   std::vector<Elf64_Phdr> loads_;
   Elf64_Phdr dynamic_{};
   Dynamic tables_;
+  std::vector<std::uint64_t> needed_;  // offsets of names
 };
 
 }  // namespace

@@ -15,7 +15,6 @@ namespace blockd {
 namespace {
 
 constexpr std::uint32_t kMaxCallTimeoutMs = 60'000;
-constexpr std::uint64_t kMaxRandomBytes = 1u << 20;
 
 Plugin& plugin_of(tb_host* host) { return *reinterpret_cast<FaceHost*>(host)->plugin; }
 bool in_face(tb_host* host) { return FaceScope::current() == &plugin_of(host); }
@@ -44,7 +43,7 @@ void host_log(tb_host* host, uint32_t level, tb_str text) { plugin_of(host).log(
 
 uint64_t host_unix_ms(tb_host* host) { return plugin_of(host).services().clock->unix_ms(); }
 
-void host_random(tb_host*, void* out, uint64_t n) { random_bytes(out, static_cast<std::size_t>(std::min(n, kMaxRandomBytes))); }
+void host_random(tb_host*, void* out, uint64_t n) { random_bytes(out, static_cast<std::size_t>(n)); }
 
 void host_blake3(tb_host*, const tb_str* parts, uint32_t count, uint8_t out[32]) {
   Blake3 hasher;
@@ -84,9 +83,13 @@ tb_status host_config(tb_host* host, uint32_t index, void (*read)(void*, const t
   Plugin& plugin = plugin_of(host);
   const Manifest& manifest = plugin.manifest();
   if (index >= manifest.config.size() || !read) return TB_E_INVALID;
-  const std::shared_ptr<const Config> config = plugin.services().config();
+  const ConfigSpec& spec = manifest.config[index];
+  const std::string key = full_config_key(manifest, spec);
+  // A plugin that came after the start has keys that the present schema does not know yet: their defaults are in force.
+  const std::shared_ptr<const Config> config = plugin.services().config ? plugin.services().config() : nullptr;
+  const json::value value = config && config->schema().find(key) ? config->get(key) : spec.field.default_value.value_or(json::value());
   ValueArena arena;
-  read(user, to_value(config->get(full_config_key(manifest, manifest.config[index])), arena));
+  read(user, to_value(value, arena));
   return TB_OK;
 }
 
@@ -94,12 +97,13 @@ tb_status host_metric(tb_host* host, uint32_t metric, const tb_str* labels, uint
   if (count > kMaxMetricLabels) return TB_E_INVALID;
   std::string_view texts[kMaxMetricLabels];
   for (uint32_t i = 0; i < count; ++i) texts[i] = to_view(labels[i]);
-  return plugin_of(host).metrics()->report(metric, {texts, count}, value) ? TB_OK : TB_E_INVALID;
+  PluginMetrics* metrics = plugin_of(host).metrics();
+  return metrics && metrics->report(metric, {texts, count}, value) ? TB_OK : TB_E_INVALID;
 }
 
 tb_status host_publish(tb_host* host, uint32_t event, tb_fill fill, void* user) {
   Plugin& plugin = plugin_of(host);
-  if (event >= plugin.manifest().events.size()) return TB_E_INVALID;
+  if (event >= plugin.manifest().events.size() || plugin.manifest().events[event].durable) return TB_E_INVALID;
   JsonOut out;
   if (fill) fill(user, out.out());
   std::string text = out.finish();
@@ -138,19 +142,19 @@ tb_status host_call(tb_host* host, tb_str method, tb_fill params, void* params_u
                     void (*read)(void*, uint32_t, const tb_value*), void* user) {
   if (!in_face(host) || !FaceScope::may_wait()) return wrong_thread(host, "call");
   Plugin& plugin = plugin_of(host);
-  if (!plugin.services().caller) return TB_E_UNSUPPORTED;
+  MethodCaller* caller = plugin.services().caller;
+  if (!caller) return TB_E_UNSUPPORTED;
   std::string error;
   json::value value = params_of(params, params_user, &error);
   if (!error.empty()) return TB_E_INVALID;
   auto waiting = std::make_shared<Waiting>();
-  plugin.services().caller->call_as_plugin(plugin.manifest().id, Bytes(to_view(method)), std::move(value),
-                                           [waiting](bool ok, json::value answer) {
-                                             std::lock_guard lock(waiting->mutex);
-                                             waiting->ok = ok;
-                                             waiting->value = std::move(answer);
-                                             waiting->answered = true;
-                                             waiting->done.notify_all();
-                                           });
+  caller->call_as_plugin(plugin.manifest().id, Bytes(to_view(method)), std::move(value), [waiting](bool ok, json::value answer) {
+    std::lock_guard lock(waiting->mutex);
+    waiting->ok = ok;
+    waiting->value = std::move(answer);
+    waiting->answered = true;
+    waiting->done.notify_all();
+  });
   std::unique_lock lock(waiting->mutex);
   const auto limit = std::chrono::milliseconds(std::min(timeout_ms, kMaxCallTimeoutMs));
   if (!waiting->done.wait_for(lock, limit, [&] { return waiting->answered; })) return TB_E_TIMEOUT;
@@ -163,7 +167,8 @@ tb_status host_post(tb_host* host, tb_str method, tb_fill params, void* user, ui
   if (!in_face(host)) return wrong_thread(host, "post");
   Plugin& plugin = plugin_of(host);
   HostServices& services = plugin.services();
-  if (!services.caller) return TB_E_UNSUPPORTED;
+  MethodCaller* caller = services.caller;
+  if (!caller) return TB_E_UNSUPPORTED;
   std::string error;
   json::value value = params_of(params, user, &error);
   if (!error.empty()) return TB_E_INVALID;
@@ -172,7 +177,7 @@ tb_status host_post(tb_host* host, tb_str method, tb_fill params, void* user, ui
     return TB_E_BUSY;
   }
   std::weak_ptr<Plugin> weak = plugin.weak_from_this();
-  services.caller->call_as_plugin(
+  caller->call_as_plugin(
       plugin.manifest().id, Bytes(to_view(method)), std::move(value), [weak, &services, cookie](bool ok, json::value answer) {
         services.posts_under_way.fetch_sub(1);
         services.face_thread->post([weak, cookie, ok, answer = std::move(answer)] {

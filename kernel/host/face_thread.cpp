@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <memory>
 
 namespace blockd {
 
@@ -42,29 +43,32 @@ void FaceThread::stop() {
 }
 
 void FaceThread::drain() {
-  std::promise<void> done;
-  if (post([&] { done.set_value(); })) done.get_future().wait();
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> ended = done->get_future();
+  if (post([done] { done->set_value(); })) ended.wait();
 }
 
 std::function<void()> FaceThread::take_due_timer(std::uint64_t now_us, std::uint64_t* next_us) {
   *next_us = UINT64_MAX;
-  for (Timer& t : timers_) {
-    if (t.next_us <= now_us) {
-      t.next_us = now_us + t.interval_us;
-      running_timer_ = t.id;
-      return t.task;
-    }
-    *next_us = std::min(*next_us, t.next_us);
-  }
-  return nullptr;
+  auto first = std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) { return a.next_us < b.next_us; });
+  if (first == timers_.end()) return nullptr;
+  *next_us = first->next_us;
+  if (first->next_us > now_us) return nullptr;
+  first->next_us = now_us + first->interval_us;
+  running_timer_ = first->id;
+  return first->task;
 }
 
 void FaceThread::run() {
   std::unique_lock lock(mutex_);
+  bool was_timer = false;
   for (;;) {
     std::uint64_t next_us = 0;
     const std::uint64_t now_us = clock_.monotonic_us();
-    std::function<void()> task = stopping_ ? nullptr : take_due_timer(now_us, &next_us);
+    // Timers and queued tasks take turns: a timer that runs longer than its interval must not keep events waiting for ever.
+    std::function<void()> task;
+    if (!stopping_ && !(was_timer && !queue_.empty())) task = take_due_timer(now_us, &next_us);
+    was_timer = static_cast<bool>(task);
     if (!task && !queue_.empty()) {
       task = std::move(queue_.front());
       queue_.pop_front();

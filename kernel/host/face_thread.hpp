@@ -1,5 +1,5 @@
 // FaceThread: the one thread on which the host runs what a face must never see overlap: timers, events, replies, commit
-// notices, config changes. Bounded queue; timers never pile up (a late one runs once).
+// notices, config changes. Bounded queue; timers never pile up (a late one runs once) and take turns with queued tasks.
 #pragma once
 
 #include <condition_variable>
@@ -41,7 +41,7 @@ class FaceThread {
     std::function<void()> task;
   };
   void run();
-  // Takes a due timer's task, or nothing. REQUIRES: mutex_ held.
+  // Takes the task of the timer that is due longest, or nothing. REQUIRES: mutex_ held.
   std::function<void()> take_due_timer(std::uint64_t now_us, std::uint64_t* next_us);
 
   Clock& clock_;

@@ -1,13 +1,15 @@
 #include "kernel/host/follower.hpp"
 
+#include <algorithm>
+
 namespace blockd {
 
 void Follower::set_plugins(std::vector<std::shared_ptr<Plugin>> plugins) {
   {
     std::lock_guard lock(mutex_);
-    plugins_ = std::move(plugins);
+    plugins_.swap(plugins);
   }
-  schedule();
+  schedule();  // what was served before is let go after the lock
 }
 
 void Follower::committed(std::shared_ptr<const BlockRecord> block) {
@@ -49,6 +51,10 @@ void Follower::catch_up() {
     if (stopped_) return;
     plugins = plugins_;
   }
+  // Forget faces that are gone, so that their stores are closed.
+  std::erase_if(next_, [&](const auto& entry) {
+    return std::none_of(plugins.begin(), plugins.end(), [&](const auto& plugin) { return plugin->store_ptr() == entry.first; });
+  });
   const StateViewPtr view = chain_.view();
   bool more = false;
   for (const std::shared_ptr<Plugin>& plugin : plugins) {
@@ -62,9 +68,8 @@ void Follower::catch_up() {
   if (more) schedule();
 }
 
-// Returns true when blocks are left for another turn.
 bool Follower::serve(Plugin& plugin, std::uint64_t head) {
-  auto [it, fresh] = next_.try_emplace(&plugin.store(), 0);
+  auto [it, fresh] = next_.try_emplace(plugin.store_ptr(), 0);
   if (fresh) {
     Result<std::optional<std::uint64_t>> cursor = plugin.store().cursor();
     if (!cursor.ok()) {

@@ -31,7 +31,8 @@ class Follower {
   void stop();
 
  private:
-  // Delivers blocks [*next, head] to one face; false when it refused an event (tried again after the next commit).
+  // Delivers blocks up to `head` to one face; true when more are left for another turn. A block whose events were refused is
+  // offered again after the next commit.
   bool serve(Plugin& plugin, std::uint64_t head);
   bool deliver_block(Plugin& plugin, const BlockRecord& block);
   std::shared_ptr<const BlockRecord> block_at(std::uint64_t height);
@@ -43,7 +44,7 @@ class Follower {
   std::vector<std::shared_ptr<Plugin>> plugins_;
   std::deque<std::shared_ptr<const BlockRecord>> live_;  // newest blocks, ascending
   bool scheduled_ = false, stopped_ = false;
-  std::map<const LocalStore*, std::uint64_t> next_;      // height from which a face is served; face thread only
+  std::map<std::shared_ptr<LocalStore>, std::uint64_t> next_;  // height from which a face is served; face thread only
   std::uint64_t told_height_ = UINT64_MAX;               // of the last commit notice; face thread only
 };
 

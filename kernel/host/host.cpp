@@ -1,7 +1,6 @@
 #include "kernel/host/host.hpp"
 
 #include <algorithm>
-#include <future>
 
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
@@ -37,29 +36,29 @@ std::string HostImpl::path_of(const PluginRequest& request) const {
   return file.find('/') == std::string::npos ? options_.plugins_dir + "/" + file : file;
 }
 
-std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) const {
+std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) {
   std::lock_guard lock(switch_mutex_);
-  if (auto it = plugins_.find(id); it != plugins_.end()) return it->second->store_ptr();
-  return std::make_shared<LocalStore>(options_.stores_dir + "/" + id);
+  std::weak_ptr<LocalStore>& known = stores_[id];
+  std::shared_ptr<LocalStore> store = known.lock();
+  if (!store) known = store = std::make_shared<LocalStore>(options_.stores_dir + "/" + id);
+  return store;
 }
 
-Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path, std::shared_ptr<LocalStore> store) {
+Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path) {
   const LogTarget log = options_.log->target("host");
   Result<std::shared_ptr<Library>> library =
       Library::load(options_.rules, path, [&](std::string_view line) { log.debug(line, {{"file", path}}); });
   if (!library.ok()) return library.status();
-  if (options_.rules.policy == SignaturePolicy::kWarn && (*library)->file().signature != SignatureState::kValid) {
-    log.warn("plugin without a valid release signature", {{"file", path}, {"signature", signature_state_name((*library)->file().signature)}});
+  const LibraryFile& file = (*library)->file();
+  if (options_.rules.policy == SignaturePolicy::kWarn && file.signature != SignatureState::kValid) {
+    log.warn("plugin without a valid release signature", {{"file", path}, {"signature", signature_state_name(file.signature)}});
   }
-  if (Status noted = store_->note(**library); !noted.ok()) return noted;
-  if (!store) store = store_of((*library)->manifest()->id);
-  return Plugin::create(services_, *library, std::move(store));
+  return std::make_shared<Plugin>(services_, *library, store_of((*library)->manifest()->id));
 }
 
 Status HostImpl::check_against_others(const Manifest& manifest) const {
   ManifestList list = options_.kernel_manifests;
-  std::lock_guard lock(switch_mutex_);
-  for (const auto& [id, plugin] : plugins_) {
+  for (const auto& [id, plugin] : present()) {
     if (id != manifest.id) list.push_back(plugin->manifest_ptr());
   }
   // A copy without ownership: the list lives for this call only.
@@ -67,37 +66,65 @@ Status HostImpl::check_against_others(const Manifest& manifest) const {
   return check_clashes(list);
 }
 
+Status HostImpl::check_services(const Manifest& manifest) const {
+  const PluginMap plugins = present();
+  for (const ServiceRequired& needed : manifest.requires_) {
+    bool found = needed.optional;
+    for (const auto& [id, plugin] : plugins) {
+      for (const ServiceProvided& service : plugin->manifest().provides) found = found || service.name == needed.name;
+    }
+    if (!found) {
+      return Status(Code::kInvalid, "plugin " + manifest.id + " requires service " + needed.name + ", which no loaded plugin provides",
+                    "load a plugin that provides it as well");
+    }
+  }
+  return {};
+}
+
 Status HostImpl::load_all() {
   const LogTarget log = options_.log->target("host");
+  std::lock_guard operation(operation_mutex_);
+  auto refuse = [&](const PluginRequest& request, const Status& status) {
+    log.error("plugin not loaded", {{"plugin", request.id}, {"reason", status.message()}, {"hint", status.hint()}});
+    std::lock_guard lock(switch_mutex_);
+    failed_[request.id] = status.message();
+  };
   for (const PluginRequest& request : options_.load) {
     if (!request.enabled) continue;
     const std::string path = path_of(request);
-    Result<std::shared_ptr<Plugin>> plugin = load_plugin(path, nullptr);
+    Result<std::shared_ptr<Plugin>> plugin = load_plugin(path);
     Status status = plugin.ok() ? Status() : plugin.status();
     if (status.ok() && (*plugin)->manifest().id != request.id) {
       status = Status(Code::kInvalid, path + ": it is plugin '" + (*plugin)->manifest().id + "', the configuration names it '" + request.id + "'");
     }
     if (status.ok()) status = check_against_others((*plugin)->manifest());
+    if (status.ok()) status = (*plugin)->declare_metrics();
+    if (status.ok()) status = store_->note(*(*plugin)->library());
     if (status.ok()) {
-      std::lock_guard lock(switch_mutex_);
-      plugins_[request.id] = *plugin;
-      continue;
+      publish_with(request.id, *plugin);
+    } else if (request.required) {
+      return status;
+    } else {
+      refuse(request, status);
     }
-    // A plugin with a machine that cannot be loaded is told by the chain (the roster names it); a local one only if required.
-    if (request.required) return status;
-    log.error("plugin not loaded", {{"plugin", request.id}, {"reason", status.message()}, {"hint", status.hint()}});
-    std::lock_guard lock(switch_mutex_);
-    failed_[request.id] = status.message();
   }
-  std::lock_guard lock(switch_mutex_);
-  publish(plugins_);
+  // A machine's services are the chain's business, which looks at the roster.
+  for (const PluginRequest& request : options_.load) {
+    const PluginMap plugins = present();
+    const auto it = plugins.find(request.id);
+    if (it == plugins.end() || it->second->manifest().sm != 0) continue;
+    const Status status = check_services(it->second->manifest());
+    if (!status.ok() && request.required) return status;
+    if (status.ok()) continue;
+    refuse(request, status);
+    publish_with(request.id, nullptr);
+  }
   return {};
 }
 
 std::vector<RosterEntry> HostImpl::genesis_roster() const {
   std::vector<RosterEntry> out;
-  std::lock_guard lock(switch_mutex_);
-  for (const auto& [id, plugin] : plugins_) {
+  for (const auto& [id, plugin] : present()) {
     const Manifest& m = plugin->manifest();
     if (m.sm == 0) continue;
     RosterEntry entry;
@@ -110,42 +137,91 @@ std::vector<RosterEntry> HostImpl::genesis_roster() const {
   return out;
 }
 
+Status HostImpl::start_face(const std::shared_ptr<Plugin>& plugin) {
+  TB_TRY(plugin->declare_metrics());
+  return plugin->create_face();
+}
+
 Status HostImpl::start(Chain* chain, Producer* producer, MethodCaller* caller) {
-  chain_ = chain;
-  producer_ = producer;
+  std::lock_guard operation(operation_mutex_);
+  TB_ASSERT(!running_ && chain_.load() == nullptr);
   services_.caller = caller;
   services_.view = [chain] { return chain->view(); };
   follower_ = std::make_unique<Follower>(services_, *chain);
-  std::lock_guard lock(switch_mutex_);
-  running_ = true;
-  for (auto& [id, plugin] : plugins_) {
-    if (Status status = plugin->create_face(); !status.ok()) return status;
+  producer_ = producer;
+  chain_ = chain;
+  {
+    std::lock_guard publishing(publish_mutex_);
+    adopt(*chain->view()->machines);
   }
-  publish(plugins_);
-  for (auto& [id, plugin] : plugins_) plugin->start_timers();
+  for (const auto& [id, plugin] : present()) {
+    const Status status = start_face(plugin);
+    if (status.ok()) continue;
+    const bool required = std::any_of(options_.load.begin(), options_.load.end(), [&](const PluginRequest& r) { return r.id == id && r.required; });
+    if (required) return status;
+    options_.log->target("host").error("plugin without face", {{"plugin", id}, {"reason", status.message()}, {"hint", status.hint()}});
+    {
+      std::lock_guard lock(switch_mutex_);
+      failed_[id] = status.message();
+    }
+    if (plugin->manifest().sm == 0) publish_with(id, nullptr);  // a machine goes on without its face
+  }
+  std::lock_guard publishing(publish_mutex_);
+  follower_now_ = follower_.get();
+  publish(present());
+  for (const auto& [id, plugin] : present()) plugin->start_timers();
+  running_ = true;
   return {};
 }
 
+namespace {
+// Providers before those that require them; the manifests of running plugins have no circles.
+std::vector<std::shared_ptr<Plugin>> in_dependency_order(std::map<std::string, std::shared_ptr<Plugin>> plugins) {
+  std::vector<std::shared_ptr<Plugin>> out;
+  auto waits = [&](const Plugin& plugin) {
+    for (const ServiceRequired& needed : plugin.manifest().requires_) {
+      for (const auto& [id, other] : plugins) {
+        for (const ServiceProvided& service : other->manifest().provides) {
+          if (other.get() != &plugin && service.name == needed.name) return true;
+        }
+      }
+    }
+    return false;
+  };
+  while (!plugins.empty()) {
+    auto next = std::find_if(plugins.begin(), plugins.end(), [&](const auto& entry) { return !waits(*entry.second); });
+    if (next == plugins.end()) next = plugins.begin();
+    out.push_back(std::move(next->second));
+    plugins.erase(next);
+  }
+  return out;
+}
+}  // namespace
+
 void HostImpl::stop() {
+  std::lock_guard operation(operation_mutex_);
+  PluginMap staged, plugins;
+  {
+    std::lock_guard publishing(publish_mutex_);
+    running_ = false;
+  }
+  follower_now_ = nullptr;
   if (follower_) follower_->stop();
-  std::vector<std::shared_ptr<Plugin>> all;
   {
     std::lock_guard lock(switch_mutex_);
-    running_ = false;
-    for (auto& [id, plugin] : plugins_) all.push_back(plugin);
-    for (auto& [id, plugin] : staged_) all.push_back(plugin);
+    plugins = plugins_;
+    staged.swap(staged_);
   }
-  for (auto& plugin : all) plugin->stop_timers();
+  for (const auto& [id, plugin] : plugins) plugin->stop_timers();
   face_thread_->stop();
-  if (follower_) follower_->set_plugins({});
-  std::lock_guard lock(switch_mutex_);
-  {
-    std::lock_guard generation_lock(generation_mutex_);
-    generation_ = build_generation(generation_ ? generation_->number + 1 : 1, options_.kernel_manifests, {});
-  }
-  plugins_.clear();
-  staged_.clear();
   services_.caller = nullptr;
+  {
+    std::lock_guard publishing(publish_mutex_);
+    publish({});
+  }
+  if (follower_) follower_->set_plugins({});
+  std::vector<std::shared_ptr<Plugin>> order = in_dependency_order(std::move(plugins));
+  while (!order.empty()) order.pop_back();
 }
 
 GenerationPtr HostImpl::generation() const {
@@ -153,34 +229,77 @@ GenerationPtr HostImpl::generation() const {
   return generation_;
 }
 
+HostImpl::PluginMap HostImpl::present() const {
+  std::lock_guard lock(switch_mutex_);
+  return plugins_;
+}
+
 void HostImpl::publish(PluginMap plugins) {
-  for (const auto& [id, old] : plugins_) {
-    auto next = plugins.find(id);
-    if (next == plugins.end() || next->second != old) draining_[id] = old;
-  }
-  plugins_ = std::move(plugins);
-  {
-    std::lock_guard metrics_lock(metrics_mutex_);
-    for (const auto& [id, plugin] : plugins_) metrics_by_id_[id] = plugin->metrics_ptr();
-  }
+  std::vector<std::shared_ptr<Plugin>> list;
+  for (const auto& [id, plugin] : plugins) list.push_back(plugin);
+  GenerationPtr next;
   {
     std::lock_guard lock(generation_mutex_);
-    generation_ = build_generation(generation_ ? generation_->number + 1 : 1, options_.kernel_manifests, plugins_);
+    next = build_generation(generation_ ? generation_->number + 1 : 1, options_.kernel_manifests, plugins);
+    next.swap(generation_);
   }
-  if (follower_) {
-    std::vector<std::shared_ptr<Plugin>> list;
-    for (const auto& [id, plugin] : plugins_) list.push_back(plugin);
-    follower_->set_plugins(std::move(list));
+  {
+    std::lock_guard lock(switch_mutex_);
+    for (const auto& [id, old] : plugins_) {
+      auto now = plugins.find(id);
+      if (now == plugins.end() || now->second != old) draining_[id] = old;
+    }
+    plugins_.swap(plugins);
   }
+  if (Follower* follower = follower_now_) follower->set_plugins(std::move(list));
+  // What is gone for good ends here, outside of all locks: its face may call the host.
+}
+
+void HostImpl::publish_with(const std::string& id, std::shared_ptr<Plugin> plugin) {
+  std::lock_guard publishing(publish_mutex_);
+  PluginMap plugins = present();
+  if (plugin) {
+    plugins[id] = std::move(plugin);
+  } else {
+    plugins.erase(id);
+  }
+  publish(std::move(plugins));
+}
+
+// Effects of a block come before the switch that it brings: they are told under the manifest of the machine that made them.
+std::shared_ptr<PluginMetrics> HostImpl::metrics_of(const Manifest& manifest) {
+  {
+    std::lock_guard lock(metrics_mutex_);
+    for (const auto& [known, metrics] : metrics_) {
+      if (known.get() == &manifest) return metrics;
+    }
+  }
+  std::vector<std::shared_ptr<const Manifest>> here;
+  {
+    std::lock_guard lock(switch_mutex_);
+    for (const PluginMap* map : {&plugins_, &staged_}) {
+      for (const auto& [id, plugin] : *map) here.push_back(plugin->manifest_ptr());
+    }
+    for (const auto& [id, library] : provided_) here.push_back(library->manifest());
+  }
+  auto of = std::find_if(here.begin(), here.end(), [&](const auto& m) { return m.get() == &manifest; });
+  if (of == here.end()) return nullptr;
+  Result<std::shared_ptr<PluginMetrics>> made = PluginMetrics::declare(*options_.metrics, *of);
+  if (!made.ok()) {
+    options_.log->target("host").error("metrics of a plugin cannot be declared", {{"reason", made.status().message()}});
+  }
+  std::lock_guard lock(metrics_mutex_);
+  std::erase_if(metrics_, [&](const auto& entry) { return std::find(here.begin(), here.end(), entry.first) == here.end(); });
+  return metrics_[*of] = made.ok() ? *made : nullptr;
 }
 
 void HostImpl::metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels, std::int64_t value) {
-  std::lock_guard lock(metrics_mutex_);
-  auto it = metrics_by_id_.find(plugin.id);
-  if (it == metrics_by_id_.end() || !it->second || labels.size() > kMaxMetricLabels) return;
+  if (labels.size() > kMaxMetricLabels) return;
+  const std::shared_ptr<PluginMetrics> metrics = metrics_of(plugin);
+  if (!metrics) return;
   std::string_view texts[kMaxMetricLabels];
   for (std::size_t i = 0; i < labels.size(); ++i) texts[i] = labels[i];
-  it->second->report(metric, {texts, labels.size()}, value);
+  metrics->report(metric, {texts, labels.size()}, value);
 }
 
 void HostImpl::log(const Manifest& plugin, std::uint32_t level, std::string_view text, std::uint64_t height) {
@@ -189,35 +308,113 @@ void HostImpl::log(const Manifest& plugin, std::uint32_t level, std::string_view
 }
 
 void HostImpl::committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr& view) {
+  std::lock_guard publishing(publish_mutex_);
+  if (!running_) return;
   adopt(*view->machines);
-  if (follower_) follower_->committed(block);
+  if (Follower* follower = follower_now_) follower->committed(block);
 }
 
+namespace {
+bool is_build_of(const Manifest& m, const RosterEntry& entry) { return m.sm == entry.sm && m.consensus_hash == entry.consensus_hash; }
+bool implements_older(const Manifest& m, const RosterEntry& entry) {
+  return entry.sm < m.sm && entry.sm >= (m.sm_min ? m.sm_min : m.sm);
+}
+}  // namespace
+
+// What runs now comes first, so that a staged library waits for its switch.
 Result<Machine> HostImpl::find(const RosterEntry& entry) {
-  auto fits = [&](const Plugin& plugin) {
-    const Manifest& m = plugin.manifest();
-    const std::uint32_t least = m.sm_min ? m.sm_min : m.sm;
-    return (m.sm == entry.sm && m.consensus_hash == entry.consensus_hash) || (entry.sm < m.sm && entry.sm >= least);
-  };
   {
     std::lock_guard lock(switch_mutex_);
-    if (auto it = staged_.find(entry.id); it != staged_.end() && fits(*it->second)) return it->second->machine();
-    if (auto it = plugins_.find(entry.id); it != plugins_.end() && fits(*it->second)) return it->second->machine();
+    for (auto fits : {is_build_of, implements_older}) {
+      for (const PluginMap* map : {&plugins_, &staged_}) {
+        if (auto it = map->find(entry.id); it != map->end() && fits(it->second->manifest(), entry)) return it->second->machine();
+      }
+    }
+    if (auto it = provided_.find(entry.id); it != provided_.end() && is_build_of(*it->second->manifest(), entry)) {
+      return Machine{it->second->manifest(), it->second->plugin().machine, it->second};
+    }
   }
-  std::string missing = "the roster needs " + entry.id + " sm " + std::to_string(entry.sm) + " (consensus hash " + to_hex(entry.consensus_hash) + ")";
+  Result<Machine> stored = find_in_store(entry);
+  std::lock_guard lock(switch_mutex_);
+  if (!stored.ok()) missing_[entry.id] = stored.status().message();
+  return stored;
+}
+
+Result<Machine> HostImpl::find_in_store(const RosterEntry& entry) {
   const std::optional<std::string> stored = store_->find(entry);
   if (!stored) {
-    std::lock_guard lock(switch_mutex_);
-    auto it = plugins_.find(entry.id);
-    missing += it == plugins_.end() ? "; no such plugin is loaded here"
-                                    : "; here: " + entry.id + " " + it->second->manifest().version + ", sm " + std::to_string(it->second->manifest().sm);
-    return Status(Code::kUnavailable, missing, "bring the library into plugins.dir and run `contract-cli plugin stage FILE`");
+    const PluginMap plugins = present();
+    const auto here = plugins.find(entry.id);
+    return Status(Code::kUnavailable,
+                  "the roster needs " + entry.id + " sm " + std::to_string(entry.sm) + " (consensus hash " + to_hex(entry.consensus_hash) + "); " +
+                      (here == plugins.end() ? "no such plugin is loaded here"
+                                             : "here: " + entry.id + " " + here->second->manifest().version + ", sm " +
+                                                   std::to_string(here->second->manifest().sm)),
+                  "bring the library into plugins.dir and run `contract-cli plugin stage FILE`");
   }
   LoadRules rules = options_.rules;
   rules.policy = SignaturePolicy::kOff;  // its signature was looked at when it came into the store
   Result<std::shared_ptr<Library>> library = Library::load(rules, *stored, nullptr);
-  if (!library.ok()) return library.status();
-  return Machine{(*library)->manifest(), (*library)->plugin().machine, *library};
+  if (!library.ok()) return Status(Code::kUnavailable, library.status().message(), library.status().hint());
+  const Machine machine{(*library)->manifest(), (*library)->plugin().machine, *library};
+  std::shared_ptr<Library> given = *std::move(library);
+  {
+    std::lock_guard lock(switch_mutex_);
+    provided_[entry.id].swap(given);
+  }
+  return machine;  // the library given before ends here, outside of the lock
+}
+
+HostImpl::PluginMap HostImpl::not_yet_running(const MachineSet& machines) {
+  std::map<std::string, std::shared_ptr<Library>> from_store, given_before;
+  PluginMap out;
+  {
+    std::lock_guard lock(switch_mutex_);
+    missing_.clear();  // nothing is: the set was put together
+    if (staged_.empty() && provided_.empty()) return out;
+    given_before = provided_;
+    provided_.clear();
+    for (const BoundMachine& bound : machines.machines()) {
+      const std::string& id = bound.roster.id;
+      auto running = plugins_.find(id);
+      if (running != plugins_.end() && running->second->machine().table == bound.machine.table) continue;
+      if (auto it = staged_.find(id); it != staged_.end() && it->second->machine().table == bound.machine.table) {
+        out[id] = it->second;
+      } else if (auto given = given_before.find(id); given != given_before.end() && given->second->plugin().machine == bound.machine.table) {
+        from_store[id] = given->second;
+      }
+    }
+  }
+  for (const auto& [id, library] : from_store) out[id] = std::make_shared<Plugin>(services_, library, store_of(id));
+  return out;
+}
+
+void HostImpl::adopt(const MachineSet& machines) {
+  const PluginMap taken = not_yet_running(machines);
+  if (taken.empty()) return;
+  const LogTarget log = options_.log->target("host");
+  PluginMap plugins = present(), stopped;
+  for (const auto& [id, plugin] : taken) {
+    const Status face = running_ ? start_face(plugin) : Status();  // before the start, start() makes the faces
+    if (!face.ok()) log.error("the switched plugin's face could not be made; its queries answer errors", {{"plugin", id}, {"reason", face.message()}});
+    if (auto old = plugins.find(id); old != plugins.end()) stopped[id] = old->second;
+    plugins[id] = plugin;
+    log.info("plugin switched", {{"plugin", id}, {"sm", plugin->manifest().sm}, {"version", plugin->manifest().version}});
+  }
+  publish(std::move(plugins));
+  {
+    std::lock_guard lock(switch_mutex_);
+    for (const auto& [id, plugin] : taken) {
+      failed_.erase(id);
+      if (auto it = staged_.find(id); it != staged_.end() && it->second == plugin) staged_.erase(it);
+    }
+  }
+  if (!running_) return;
+  // remove_timer waits for a running timer, and a timer may wait for a block: not on this thread. The old faces end there, too.
+  face_thread_->post([taken, old = std::move(stopped)] {
+    for (const auto& [id, plugin] : old) plugin->stop_timers();
+    for (const auto& [id, plugin] : taken) plugin->start_timers();
+  });
 }
 
 }  // namespace blockd

@@ -2,6 +2,9 @@
 //
 // The present set of plugins is a Generation: immutable, published as one pointer. A request takes the generation once
 // and keeps it to its end, so that a plugin can be swapped while calls are in flight; the images that it holds stay mapped until then.
+//
+// Lifetime: a Host is made before the chain and the producer, which it outlives; its caller lives until stop() has returned. Nothing
+// here writes replicated state.
 #pragma once
 
 #include <atomic>

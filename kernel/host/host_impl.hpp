@@ -1,9 +1,13 @@
 // HostImpl: see host.hpp. Not for other folders.
+//
+// Locks, in order: operation_mutex_ (held by one operation at a time, never by the executor), publish_mutex_ (held while the set of
+// plugins changes; faces may be made or end under it, and no function that a face can reach takes it), then the leaves
+// switch_mutex_, metrics_mutex_ and generation_mutex_, none of which is held while code of a plugin, the chain or the disk is at work.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
-#include <shared_mutex>
 
 #include "kernel/host/follower.hpp"
 #include "kernel/host/host.hpp"
@@ -42,16 +46,28 @@ class HostImpl final : public Host {
   using PluginMap = std::map<std::string, std::shared_ptr<Plugin>>;
 
   std::string path_of(const PluginRequest& request) const;
-  Result<std::shared_ptr<Plugin>> load_plugin(const std::string& path, std::shared_ptr<LocalStore> store);
-  std::shared_ptr<LocalStore> store_of(const std::string& id) const;
+  // Checks, probes and maps the file; it is not accepted yet.
+  Result<std::shared_ptr<Plugin>> load_plugin(const std::string& path);
+  // The one store object of this id, as long as anybody uses it: its database can be opened only once.
+  std::shared_ptr<LocalStore> store_of(const std::string& id);
   Status check_against_others(const Manifest& manifest) const;
-  // Publishes `plugins` as the next generation and starts what is new. REQUIRES: switch_mutex_ held.
+  // A local plugin whose required services nobody here provides. Errors: kInvalid.
+  Status check_services(const Manifest& manifest) const;
+  Status start_face(const std::shared_ptr<Plugin>& plugin);
+  PluginMap present() const;
+  // Publishes `plugins` as the next generation. REQUIRES: publish_mutex_ held.
   void publish(PluginMap plugins);
-  // Takes over machines that the chain runs and the present generation does not. [executor]
+  void publish_with(const std::string& id, std::shared_ptr<Plugin> plugin);  // null removes it; takes publish_mutex_
+  // Libraries of machines in `machines` that the present generation does not run: staged ones, or ones out of the store.
+  PluginMap not_yet_running(const MachineSet& machines);
+  // Takes those over. REQUIRES: publish_mutex_ held. [executor, or the thread of start]
   void adopt(const MachineSet& machines);
-  // Runs `body` between two blocks and waits for it. [worker]
+  std::shared_ptr<PluginMetrics> metrics_of(const Manifest& manifest);
+  // Runs `body` between two blocks and waits for it. Errors: kAborted when the node stops first. [worker]
   Status between_blocks(const std::function<Status()>& body);
   Status swap_local(const std::string& id, std::shared_ptr<Plugin> next);
+  Result<Machine> find_in_store(const RosterEntry& entry);
+  PluginRequest request_for(const std::string& id) const;
   std::string state_of(const std::string& id, const RosterEntry* roster) const;
 
   HostOptions options_;
@@ -59,20 +75,25 @@ class HostImpl final : public Host {
   std::unique_ptr<PluginStore> store_;
   std::unique_ptr<FaceThread> face_thread_;
   std::unique_ptr<Follower> follower_;
-  Chain* chain_ = nullptr;
-  Producer* producer_ = nullptr;
+  std::atomic<Follower*> follower_now_{nullptr};  // for the executor, which runs while start() is at work
+  std::atomic<Chain*> chain_{nullptr};
+  std::atomic<bool> running_{false};
+  Producer* producer_ = nullptr;             // operation_mutex_
 
-  mutable std::mutex operation_mutex_;       // one operation at a time; never held by the executor
-  mutable std::mutex switch_mutex_;          // plugins_, staged_, failed_
+  mutable std::mutex operation_mutex_;
+  std::mutex publish_mutex_;
+  mutable std::mutex switch_mutex_;          // all that follow, up to the next mutex
   PluginMap plugins_;
   PluginMap staged_;                         // by id: loaded, waiting for the roster
-  std::map<std::string, std::string> failed_;  // id or file -> reason
+  std::map<std::string, std::shared_ptr<Library>> provided_;  // by id: what the chain was last given out of the store
+  std::map<std::string, std::string> failed_;   // id -> reason
+  std::map<std::string, std::string> missing_;  // id -> what the roster needs and nobody has
   std::map<std::string, std::weak_ptr<Plugin>> draining_;
-  std::mutex metrics_mutex_;                 // metrics_by_id_; innermost
-  std::map<std::string, std::shared_ptr<PluginMetrics>, std::less<>> metrics_by_id_;
+  std::map<std::string, std::weak_ptr<LocalStore>> stores_;
+  std::mutex metrics_mutex_;
+  std::map<std::shared_ptr<const Manifest>, std::shared_ptr<PluginMetrics>> metrics_;  // of the manifests that machines run under
   mutable std::mutex generation_mutex_;
   GenerationPtr generation_;
-  bool running_ = false;
 };
 
 // Builds the tables of a generation. [any]

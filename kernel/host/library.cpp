@@ -107,23 +107,62 @@ Result<const tb_plugin*> open_plugin(const std::string& path, boost::dll::shared
   return plugin;
 }
 
+Status check_entries(const Manifest& manifest, const tb_plugin& plugin) {
+  auto lacks = [](const std::string& what, const char* entry) {
+    return Status(Code::kInvalid, "its manifest declares " + what + ", but the table has no " + entry);
+  };
+  const tb_machine* machine = plugin.machine;
+  const tb_face* face = plugin.face;
+  if ((machine != nullptr) != (manifest.sm != 0)) {
+    return Status(Code::kInvalid, "its manifest says sm " + std::to_string(manifest.sm) + ", but the library has " +
+                                      (machine ? "a machine" : "no machine"));
+  }
+  if (machine && (machine->sm != manifest.sm || machine->schema != manifest.schema ||
+                  (machine->sm_min ? machine->sm_min : machine->sm) != (manifest.sm_min ? manifest.sm_min : manifest.sm))) {
+    return Status(Code::kInvalid, "its machine table says sm " + std::to_string(machine->sm_min) + ".." + std::to_string(machine->sm) +
+                                      ", schema " + std::to_string(machine->schema) + ", its manifest sm " +
+                                      std::to_string(manifest.sm_min) + ".." + std::to_string(manifest.sm) + ", schema " +
+                                      std::to_string(manifest.schema));
+  }
+  for (const MethodSpec& method : manifest.methods) {
+    if (method.kind == MethodKind::kCommand && !(machine && machine->apply)) return lacks("command " + method.name, "apply");
+    if (method.kind == MethodKind::kQuery && !(face && face->query)) return lacks("query " + method.name, "query");
+    if (method.kind == MethodKind::kLocal && !(face && face->local)) return lacks("method " + method.name, "local");
+  }
+  for (const ServiceProvided& service : manifest.provides) {
+    for (const ServiceFunction& f : service.functions) {
+      if (f.read && !(machine && machine->answer)) return lacks("function " + service.name + " " + f.name, "answer");
+      if (!f.read && !(machine && machine->serve)) return lacks("function " + service.name + " " + f.name, "serve");
+    }
+  }
+  if (!manifest.http.empty() && !(face && face->http)) return lacks("route " + manifest.http.front().path, "http");
+  if (!manifest.timers.empty() && !(face && face->on_timer)) return lacks("timer " + manifest.timers.front().name, "on_timer");
+  return {};
+}
+
 struct Library::Image {
   boost::dll::shared_library library;
   std::string path;
+  std::atomic<bool> keep{false};
 
   ~Image() {
     library.unload();
+    // The kernel shows real paths and ours may be relative; the name is used once in the life of this process.
+    const std::string name = "/" + path.substr(path.rfind('/') + 1);
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
-      if (line.find(path) == std::string::npos) continue;
+      if (line.find(name) == std::string::npos) continue;
       std::lock_guard lock(leaks_mutex);
       if (leaks.size() < kMaxLeakNotes) leaks.push_back(path + " stayed mapped after it was closed (unique symbols or a running thread)");
       break;
     }
+    if (!keep) ::unlink(path.c_str());
   }
 };
 
 Library::~Library() = default;
+
+void Library::keep_stored() { image_->keep = true; }
 
 std::vector<std::string> leaked_images() {
   std::lock_guard lock(leaks_mutex);
@@ -135,13 +174,34 @@ namespace {
 struct Checked {
   LibraryFile file;
   Bytes bytes;
+  SignedFile signed_file;
   std::shared_ptr<const Manifest> manifest;
   std::string stored_as;
   std::string manifest_text;
 };
 
-Status check_policy(const LoadRules& rules, const std::string& path, Checked* c, const ProbeResult& probe,
-                    const std::function<void(std::string_view)>& say) {
+using Report = std::function<void(std::string_view)>;
+
+Status demand_signature(const LoadRules& rules, const std::string& path, const SignedFile& signed_file) {
+  if (rules.policy != SignaturePolicy::kEnforce || signed_file.state == SignatureState::kValid) return {};
+  return Status(Code::kDenied, path + ": signature " + std::string(signature_state_name(signed_file.state)) + ": " + signed_file.why,
+                "sign it with `contract-cli plugin sign FILE --key KEY`, and list the key in plugins.signers_file");
+}
+
+// Before any code of the file runs, also in the probe.
+Status check_signature(const LoadRules& rules, const std::string& path, Checked* c) {
+  if (rules.policy == SignaturePolicy::kOff) return {};
+  Result<Bytes> sig = read_file(path + ".sig", 1u << 20);
+  if (sig.ok()) {
+    c->signed_file = read_signed_file(*sig, c->file.blake3, rules.signers);
+  } else {
+    c->signed_file.why = "there is no readable " + path + ".sig";
+  }
+  return demand_signature(rules, path, c->signed_file);
+}
+
+// After the probe: the statement must describe what was found, and the version must not be too old.
+Status check_policy(const LoadRules& rules, const std::string& path, Checked* c, const ProbeResult& probe, const Report& say) {
   if (rules.policy == SignaturePolicy::kOff) {
     say("signature: not looked at (policy off)");
     return {};
@@ -154,16 +214,12 @@ Status check_policy(const LoadRules& rules, const std::string& path, Checked* c,
   found.manifest = to_hex(c->manifest->hash);
   found.sm = c->manifest->sm;
   found.version = c->manifest->version;
-  std::string why = "there is no " + path + ".sig";
-  Result<Bytes> sig = read_file(path + ".sig", 1u << 20);
-  c->file.signature = sig.ok() ? check_signature(found, *sig, rules.signers, &c->file.signer, &why) : SignatureState::kMissing;
-  say("signature: " + std::string(signature_state_name(c->file.signature)) +
-      (c->file.signature == SignatureState::kValid ? " (" + c->file.signer + ")" : " (" + why + ")"));
-  if (c->file.signature == SignatureState::kBad ||
-      (rules.policy == SignaturePolicy::kEnforce && c->file.signature != SignatureState::kValid)) {
-    return Status(Code::kDenied, path + ": signature " + std::string(signature_state_name(c->file.signature)) + ": " + why,
-                  "sign it with `contract-cli plugin sign FILE --key KEY`, and list the key in plugins.signers_file");
-  }
+  compare_statement(found, &c->signed_file);
+  c->file.signature = c->signed_file.state;
+  c->file.signer = c->signed_file.signer;
+  say("signature: " + std::string(signature_state_name(c->file.signature)) + " (" +
+      (c->file.signature == SignatureState::kValid ? c->file.signer : c->signed_file.why) + ")");
+  TB_TRY(demand_signature(rules, path, c->signed_file));
   for (const auto& [id, least] : rules.min_version) {
     if (id == c->manifest->id && version_less(c->manifest->version, least)) {
       return Status(Code::kDenied, path + ": version " + c->manifest->version + " is below plugins.min_version " + least + " of " + id);
@@ -186,7 +242,7 @@ Result<std::string> store_copy(const LoadRules& rules, const Checked& c) {
   return Status(Code::kLimit, rules.store_dir + ": 100,000 copies of " + hash, "run `contract-cli plugin prune`");
 }
 
-Result<Checked> check_steps(const LoadRules& rules, const std::string& path, const std::function<void(std::string_view)>& report) {
+Result<Checked> check_steps(const LoadRules& rules, const std::string& path, const Report& report) {
   auto say = [&](std::string_view line) {
     if (report) report(line);
   };
@@ -198,6 +254,7 @@ Result<Checked> check_steps(const LoadRules& rules, const std::string& path, con
   c.file.bytes = c.bytes.size();
   c.file.blake3 = blake3(c.bytes);
   say("read: " + std::to_string(c.bytes.size()) + " bytes, blake3 " + to_hex(c.file.blake3));
+  TB_TRY(check_signature(rules, path, &c));
   if (Status elf = check_elf(c.bytes); !elf.ok()) return with_path(elf, path);
   say("elf: ok");
   Result<std::string> stored = store_copy(rules, c);
@@ -216,10 +273,6 @@ Result<Checked> check_steps(const LoadRules& rules, const std::string& path, con
   if (!manifest.ok()) return with_path(manifest.status(), path);
   c.manifest = *manifest;
   c.manifest_text = probe->manifest;
-  if (probe->has_machine != (c.manifest->sm != 0)) {
-    return Status(Code::kInvalid, path + ": the manifest says sm " + std::to_string(c.manifest->sm) + ", but the library has " +
-                                      (probe->has_machine ? "a machine" : "no machine"));
-  }
   say("probe: " + c.manifest->id + " " + c.manifest->version + ", sm " + std::to_string(c.manifest->sm) + ", ABI " +
       std::to_string(probe->abi_major) + "." + std::to_string(probe->abi_minor));
   TB_TRY(check_policy(rules, path, &c, *probe, say));
@@ -246,11 +299,12 @@ Result<std::shared_ptr<Library>> Library::load(const LoadRules& rules, const std
   library->image_->path = c->stored_as;
   Result<const tb_plugin*> plugin = open_plugin(c->stored_as, &library->image_->library);
   if (!plugin.ok()) return with_path(plugin.status(), path);
-  library->plugin_ = *plugin;
   const BytesView here = to_view_of(**plugin);
   if (here != c->manifest_text) {
     return Status(Code::kInvalid, path + ": its manifest here differs from the one it showed to the probe", "a manifest must not depend on the process that loads it");
   }
+  if (Status entries = check_entries(*c->manifest, **plugin); !entries.ok()) return with_path(entries, path);
+  library->plugin_ = *plugin;
   library->manifest_ = c->manifest;
   library->file_ = c->file;
   library->stored_as_ = c->stored_as;

@@ -2,8 +2,9 @@
 //
 // The order of loading, the first failure leaves everything as it is: read once -> hash and signature over these bytes -> our own
 // bounds-checked ELF check -> written as <hash>-<n>.so into the plugin store -> probe in a child process (`blockd --probe-plugin`), which prints
-// the manifest -> loaded here (rtld_now | rtld_local) -> manifest equals the probe's.
-// A Library keeps the image mapped; when the last owner drops it the image is closed and /proc/self/maps is looked at.
+// the manifest -> the signed statement equals what was found -> loaded here (rtld_now | rtld_local) -> manifest equals the probe's.
+// A Library keeps the image mapped; when the last owner drops it the image is closed, /proc/self/maps is looked at, and its
+// file in the store is removed unless somebody asked to keep it.
 #pragma once
 
 #include <functional>
@@ -41,7 +42,8 @@ struct LoadRules {
 };
 
 // Checks the ELF image without mapping it: class, machine, segments inside the file, no executable stack, no text relocations,
-// no run path, no unique symbols, exactly one export (tb_plugin_entry), no import of __cxa_thread_atexit. Pure. Errors: kInvalid, one sentence.
+// no run path, no library needed by path, no -z nodelete, no unique symbols, exactly one export (tb_plugin_entry), no import of
+// __cxa_thread_atexit. Pure. Errors: kInvalid, one sentence.
 Status check_elf(BytesView image);
 
 struct ProbeResult {
@@ -68,6 +70,8 @@ class Library {
   const std::shared_ptr<const Manifest>& manifest() const { return manifest_; }
   const tb_plugin& plugin() const { return *plugin_; }
   const std::string& stored_as() const { return stored_as_; }
+  // The file in the store outlives this object: the image may be needed for a replay.
+  void keep_stored();
 
  private:
   Library() = default;

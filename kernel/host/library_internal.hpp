@@ -18,8 +18,19 @@ inline BytesView to_view_of(const tb_plugin& plugin) {
   return {plugin.manifest.ptr, static_cast<std::size_t>(plugin.manifest.len)};
 }
 
-// How `found` is signed by `sig_text`; `*why` explains everything but valid.
-SignatureState check_signature(const SignatureStatement& found, std::string_view sig_text,
-                               const std::vector<PublicKey>& signers, std::string* signer, std::string* why);
+// Whether the tables have the entries that the manifest promises. Errors: kInvalid, one sentence.
+Status check_entries(const Manifest& manifest, const tb_plugin& plugin);
+
+// What `<file>.sig` proves, told in two steps so that no code of a file runs before its signature was looked at.
+struct SignedFile {
+  SignatureState state = SignatureState::kMissing;
+  std::string statement;  // canonical, as signed; empty when it could not be read
+  std::string signer;     // the first listed one
+  std::string why;        // of everything but valid
+};
+// Verifies every signature over the statement, and that the statement names this file's hash.
+SignedFile read_signed_file(std::string_view sig_text, const Hash& file, const std::vector<PublicKey>& signers);
+// The statement must say what the probe found; else the state becomes bad.
+void compare_statement(const SignatureStatement& found, SignedFile* file);
 
 }  // namespace blockd

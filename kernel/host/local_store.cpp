@@ -31,7 +31,7 @@ Status LocalStore::get(BytesView key, std::optional<Bytes>* value) {
   std::lock_guard lock(mutex_);
   TB_TRY(open_locked());
   const Bytes full = data_key(key);
-  if (in_batch_) {
+  if (in_batch()) {
     if (auto it = batch_.find(full); it != batch_.end()) {
       *value = it->second;
       return {};
@@ -46,7 +46,7 @@ Status LocalStore::scan(BytesView prefix, BytesView edge, std::size_t limit, boo
   const Bytes full_prefix = data_key(prefix);
   const Bytes full_edge = edge.empty() ? Bytes() : data_key(edge);
   auto strip = [&](BytesView key, BytesView value) { return visit(key.substr(1), value); };
-  if (!in_batch_ || batch_.empty()) {
+  if (!in_batch() || batch_.empty()) {
     return backwards ? store_->scan_back(full_prefix, full_edge, limit, strip) : store_->scan(full_prefix, full_edge, limit, strip);
   }
   // Inside a batch: merge what the store holds with what the batch changes. The store is asked for as many rows more as
@@ -81,7 +81,7 @@ Status LocalStore::put(BytesView key, std::optional<Bytes> value) {
   std::lock_guard lock(mutex_);
   TB_TRY(open_locked());
   Bytes full = data_key(key);
-  if (!in_batch_) {
+  if (!in_batch()) {
     const KvWrite write{std::move(full), std::move(value)};
     return store_->write({&write, 1}, true);
   }
@@ -105,14 +105,14 @@ Result<std::optional<std::uint64_t>> LocalStore::cursor() {
 
 void LocalStore::begin_batch() {
   std::lock_guard lock(mutex_);
-  in_batch_ = true;
+  TB_ASSERT(batch_thread_ == std::thread::id());
+  batch_thread_ = std::this_thread::get_id();
   batch_bytes_ = 0;
   batch_.clear();
 }
 
 Status LocalStore::commit_batch(std::uint64_t next_height) {
   std::lock_guard lock(mutex_);
-  TB_TRY(open_locked());
   std::vector<KvWrite> writes;
   writes.reserve(batch_.size() + 1);
   for (auto& [key, value] : batch_) writes.push_back({key, std::move(value)});
@@ -120,15 +120,16 @@ Status LocalStore::commit_batch(std::uint64_t next_height) {
   put_u64(cursor, next_height);
   writes.push_back({kCursorKey, std::move(cursor)});
   // Unsynced: after a power cut the same events are delivered again, from the older cursor.
-  Status status = store_->write(writes, false);
-  in_batch_ = false;
+  Status status = open_locked();
+  if (status.ok()) status = store_->write(writes, false);
+  batch_thread_ = {};
   batch_.clear();
   return status;
 }
 
 void LocalStore::drop_batch() {
   std::lock_guard lock(mutex_);
-  in_batch_ = false;
+  batch_thread_ = {};
   batch_.clear();
 }
 

@@ -1,7 +1,7 @@
 // LocalStore: what a face remembers across restarts, and its place in the log.
 //
-// A LevelDB below <data>/stores/<id>, opened on first use. Inside a batch (events of one block) writes are collected, seen by
-// reads, and committed together with the cursor. One face at a time; reads from any thread.
+// A LevelDB below <data>/stores/<id>, opened on first use. Inside a batch (events of one block) the writes of the thread that began
+// it are collected, seen by its reads, and committed together with the cursor; writes of other threads go in at once. [any]
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "kernel/base/status.hpp"
 #include "kernel/storage/kv_store.hpp"
@@ -19,7 +20,7 @@ class LocalStore {
  public:
   static constexpr std::size_t kMaxBatchBytes = 64u << 20;
 
-  LocalStore(std::string dir) : dir_(std::move(dir)) {}
+  explicit LocalStore(std::string dir) : dir_(std::move(dir)) {}
 
   Status get(BytesView key, std::optional<Bytes>* value);
   Status scan(BytesView prefix, BytesView edge, std::size_t limit, bool backwards, const RowVisitor& visit);
@@ -36,7 +37,8 @@ class LocalStore {
   std::string dir_;
   std::recursive_mutex mutex_;
   std::unique_ptr<KvStore> store_;
-  bool in_batch_ = false;
+  bool in_batch() const { return batch_thread_ == std::this_thread::get_id(); }
+  std::thread::id batch_thread_;  // none: no batch
   std::size_t batch_bytes_ = 0;
   std::map<Bytes, std::optional<Bytes>> batch_;
 };

@@ -75,13 +75,12 @@ Plugin::Plugin(HostServices& services, std::shared_ptr<Library> library, std::sh
   host_.plugin = this;
 }
 
-Result<std::shared_ptr<Plugin>> Plugin::create(HostServices& services, std::shared_ptr<Library> library,
-                                               std::shared_ptr<LocalStore> store) {
-  auto plugin = std::shared_ptr<Plugin>(new Plugin(services, std::move(library), std::move(store)));
-  Result<std::shared_ptr<PluginMetrics>> metrics = PluginMetrics::declare(*services.metrics, plugin->manifest_ptr());
+Status Plugin::declare_metrics() {
+  if (metrics_) return {};
+  Result<std::shared_ptr<PluginMetrics>> metrics = PluginMetrics::declare(*services_.metrics, manifest_ptr());
   if (!metrics.ok()) return metrics.status();
-  plugin->metrics_ = *metrics;
-  return plugin;
+  metrics_ = *metrics;
+  return {};
 }
 
 Plugin::~Plugin() {
@@ -109,7 +108,7 @@ Status Plugin::create_face() {
   if (!has_face() || face_made_) return {};
   tb_status status = TB_OK;
   if (face().create) {
-    FaceScope scope(this, true);
+    FaceScope scope(this, false);  // it may run on the executor, for which a command would wait in vain
     std::optional<std::string> thrown = guarded("create", [&] { status = face().create(&host_.abi, &instance_); });
     if (thrown) return Status(Code::kInvalid, *thrown);
   }
@@ -123,6 +122,8 @@ Status Plugin::create_face() {
 
 void Plugin::start_timers() {
   if (!has_face() || !face().on_timer) return;
+  std::lock_guard lock(timers_mutex_);
+  if (!timers_.empty()) return;
   for (std::uint32_t i = 0; i < manifest().timers.size(); ++i) {
     std::weak_ptr<Plugin> weak = weak_from_this();
     timers_.push_back(services_.face_thread->add_timer(manifest().timers[i].interval_ms, [weak, i] {
@@ -135,8 +136,12 @@ void Plugin::start_timers() {
 }
 
 void Plugin::stop_timers() {
-  for (std::uint64_t id : timers_) services_.face_thread->remove_timer(id);
-  timers_.clear();
+  std::vector<std::uint64_t> timers;
+  {
+    std::lock_guard lock(timers_mutex_);
+    timers.swap(timers_);
+  }
+  for (std::uint64_t id : timers) services_.face_thread->remove_timer(id);
 }
 
 std::optional<CallError> Plugin::query(const StateViewPtr& view, std::uint32_t method, const std::vector<tb_value>& params,
@@ -245,8 +250,11 @@ PluginInstance::HttpAnswer Plugin::http(const StateViewPtr& view, const HttpCall
     log(TB_LOG_ERROR, *thrown);
     return refuse("the plugin failed; the node's log says how");
   }
-  if (status != TB_OK) return refuse("the plugin failed to answer (status " + std::to_string(status) + ")");
-  answer.status = reply.abi.status;
+  // A route that fails may have said why in the body, and with which status.
+  const bool told = reply.sent || !out.empty();
+  if (status != TB_OK && !told) return refuse("the plugin failed to answer (status " + std::to_string(status) + ")");
+  answer.status = status != TB_OK && reply.abi.status < 400 ? 500 : reply.abi.status;
+  if (answer.status < 200 || answer.status > 599) return refuse("the plugin set the status " + std::to_string(answer.status));
   if (!reply.sent) answer.body = out.finish();
   return out.error().empty() ? answer : refuse(out.error());
 }

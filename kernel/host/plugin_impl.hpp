@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "kernel/host/face_thread.hpp"
@@ -22,7 +23,7 @@ struct HostServices {
   std::string stores_dir;
   std::function<std::shared_ptr<const Config>()> config;
   std::function<StateViewPtr()> view;  // set when the chain runs
-  MethodCaller* caller = nullptr;
+  std::atomic<MethodCaller*> caller{nullptr};
   FaceThread* face_thread = nullptr;
   std::atomic<std::uint32_t> posts_under_way{0};
 };
@@ -38,14 +39,16 @@ struct FaceHost {
 
 class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin> {
  public:
-  static Result<std::shared_ptr<Plugin>> create(HostServices& services, std::shared_ptr<Library> library,
-                                                std::shared_ptr<LocalStore> store);
+  Plugin(HostServices& services, std::shared_ptr<Library> library, std::shared_ptr<LocalStore> store);
   ~Plugin() override;
 
-  // Makes the face instance. Errors: kInvalid with what the plugin said. Call once, when the chain runs.
+  // Declares the metric families, which takes over those of an older build: only when this plugin is sure to run. Idempotent.
+  Status declare_metrics();
+  // Makes the face instance. Errors: kInvalid with what the plugin said. Once, when the chain runs and metrics are declared; under no
+  // lock, since the plugin calls the host.
   Status create_face();
-  void start_timers();
-  void stop_timers();
+  void start_timers();  // [any]
+  void stop_timers();   // when it returns, no timer runs. [any]
 
   const Manifest& manifest() const override { return *library_->manifest(); }
   std::shared_ptr<const Manifest> manifest_ptr() const override { return library_->manifest(); }
@@ -74,7 +77,6 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
   void log(std::uint32_t level, std::string_view text);
 
  private:
-  Plugin(HostServices& services, std::shared_ptr<Library> library, std::shared_ptr<LocalStore> store);
   const tb_face& face() const { return *library_->plugin().face; }
   // Runs plugin code inside the guard: an exception becomes text and is destroyed there.
   template <class Body>
@@ -87,6 +89,7 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
   FaceHost host_;
   void* instance_ = nullptr;
   bool face_made_ = false;
+  std::mutex timers_mutex_;
   std::vector<std::uint64_t> timers_;
   std::atomic<std::uint64_t> in_flight_{0};
 };

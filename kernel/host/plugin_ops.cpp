@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 #include <set>
+#include <tuple>
 
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
@@ -17,82 +18,78 @@ constexpr std::uint64_t kRehearsalMs = 1000;
 }  // namespace
 
 Status HostImpl::between_blocks(const std::function<Status()>& body) {
-  std::promise<Status> done;
-  producer_->run_between_blocks([&] { done.set_value(body()); });
-  return done.get_future().get();
+  if (!running_) return Status(Code::kUnavailable, "the node is starting or stopping", "try again when it is ready");
+  // The task owns the promise: a producer that ends without running it breaks the promise, and nobody waits for ever.
+  auto done = std::make_shared<std::promise<Status>>();
+  std::future<Status> ended = done->get_future();
+  producer_->run_between_blocks([done = std::move(done), body] { done->set_value(body()); });
+  try {
+    return ended.get();
+  } catch (const std::future_error&) {
+    return Status(Code::kAborted, "the node stopped before the change; nothing was changed");
+  }
 }
 
 // Puts `next` in the place of a plugin of the same id, with no block in between. [worker]
 Status HostImpl::swap_local(const std::string& id, std::shared_ptr<Plugin> next) {
-  TB_TRY(next->create_face());
-  std::shared_ptr<Plugin> old;
-  Status status = between_blocks([&]() -> Status {
-    std::lock_guard lock(switch_mutex_);
-    if (auto it = plugins_.find(id); it != plugins_.end()) old = it->second;
-    PluginMap plugins = plugins_;
-    plugins[id] = next;
-    publish(std::move(plugins));
+  TB_TRY(check_services(next->manifest()));
+  TB_TRY(start_face(next));
+  const PluginMap before = present();
+  TB_TRY(between_blocks([&]() -> Status {
+    publish_with(id, next);
     return {};
-  });
-  if (old) old->stop_timers();
-  if (status.ok()) next->start_timers();
-  return status;
+  }));
+  if (auto old = before.find(id); old != before.end()) old->second->stop_timers();
+  next->start_timers();
+  return {};
 }
+
+PluginRequest HostImpl::request_for(const std::string& id) const {
+  for (const PluginRequest& request : options_.load) {
+    if (request.id == id) return request;
+  }
+  PluginRequest request;
+  request.id = id;
+  return request;
+}
+
+namespace {
+Status changes_rules(const Manifest& was, const Manifest& now, const std::string& path) {
+  const std::string hashes = to_hex(was.consensus_hash).substr(0, 16) + "… -> " + to_hex(now.consensus_hash).substr(0, 16) + "…";
+  return Status(Code::kInvalid,
+                path + ": it changes the rules (sm " + std::to_string(was.sm) + " -> " + std::to_string(now.sm) + ", schema " +
+                    std::to_string(was.schema) + " -> " + std::to_string(now.schema) + ", consensus hash " + hashes +
+                    "); a reload changes the build only; " + was.id + " " + was.version + " stays active",
+                "use: contract-cli plugin upgrade " + path);
+}
+}  // namespace
 
 Status HostImpl::reload(const std::string& id, const std::string& file) {
   std::lock_guard operation(operation_mutex_);
-  std::shared_ptr<Plugin> old;
-  {
-    std::lock_guard lock(switch_mutex_);
-    auto it = plugins_.find(id);
-    if (it == plugins_.end()) return Status(Code::kNotFound, "no plugin '" + id + "' is loaded here", "`contract-cli plugin list` shows what is");
-    old = it->second;
-  }
-  std::string path = file;
-  if (path.empty()) {
-    PluginRequest request;
-    request.id = id;
-    for (const PluginRequest& r : options_.load) {
-      if (r.id == id) request = r;
-    }
-    path = path_of(request);
-  }
-  Result<std::shared_ptr<Plugin>> loaded = load_plugin(path, old->store_ptr());
+  if (!running_) return Status(Code::kUnavailable, "the node is starting or stopping", "try again when it is ready");
+  const PluginMap before = present();
+  auto running = before.find(id);
+  if (running == before.end()) return Status(Code::kNotFound, "no plugin '" + id + "' is loaded here", "`contract-cli plugin list` shows what is");
+  const std::shared_ptr<Plugin> old = running->second;
+  const std::string path = file.empty() ? path_of(request_for(id)) : file;
+  Result<std::shared_ptr<Plugin>> loaded = load_plugin(path);
   if (!loaded.ok()) return loaded.status();
   const std::shared_ptr<Plugin> next = *loaded;
   const Manifest &was = old->manifest(), &now = next->manifest();
   if (now.id != id) return Status(Code::kInvalid, path + ": it is plugin '" + now.id + "', not '" + id + "'");
   TB_TRY(check_against_others(now));
   if (was.sm == 0 && now.sm == 0) return swap_local(id, next);
-  if (was.sm != now.sm || was.schema != now.schema || was.consensus_hash != now.consensus_hash) {
-    return Status(Code::kInvalid,
-                  path + ": it changes the rules (sm " + std::to_string(was.sm) + " -> " + std::to_string(now.sm) + ", schema " + std::to_string(was.schema) +
-                      " -> " + std::to_string(now.schema) + ", consensus hash " + to_hex(was.consensus_hash).substr(0, 16) + "… -> " +
-                      to_hex(now.consensus_hash).substr(0, 16) + "…); a reload changes the build only; " + id + " " + was.version + " stays active",
-                  "use: contract-cli plugin upgrade " + path);
-  }
-  TB_TRY(chain_->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
-  TB_TRY(next->create_face());
-  Status status = between_blocks([&]() -> Status {
-    std::lock_guard lock(switch_mutex_);
-    PluginMap plugins = plugins_;
-    plugins[id] = next;
-    publish(std::move(plugins));
-    return {};
-  });
-  TB_TRY(status);
-  // The chain takes the new image between two blocks too; on failure the old one goes back in place.
-  status = between_blocks([&] { return chain_->swap_machines(); });
-  if (!status.ok()) {
-    (void)between_blocks([&]() -> Status {
-      std::lock_guard lock(switch_mutex_);
-      PluginMap plugins = plugins_;
-      plugins[id] = old;
-      publish(std::move(plugins));
-      return {};
-    });
+  if (was.sm != now.sm || was.schema != now.schema || was.consensus_hash != now.consensus_hash) return changes_rules(was, now, path);
+  TB_TRY(chain_.load()->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
+  TB_TRY(store_->note(*next->library()));
+  TB_TRY(start_face(next));
+  // One task: no block sees the new face with the old machine, or the reverse.
+  TB_TRY(between_blocks([&]() -> Status {
+    publish_with(id, next);
+    Status status = chain_.load()->swap_machines();
+    if (!status.ok()) publish_with(id, old);
     return status;
-  }
+  }));
   old->stop_timers();
   next->start_timers();
   options_.log->target("host").info("plugin reloaded", {{"plugin", id}, {"version", now.version}, {"blake3", to_hex(next->library()->file().blake3)}});
@@ -101,9 +98,10 @@ Status HostImpl::reload(const std::string& id, const std::string& file) {
 
 Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run) {
   std::lock_guard operation(operation_mutex_);
-  Result<std::shared_ptr<Plugin>> loaded = load_plugin(file, nullptr);
+  if (!running_) return Status(Code::kUnavailable, "the node is starting or stopping", "try again when it is ready");
+  Result<std::shared_ptr<Plugin>> loaded = load_plugin(file);
   if (!loaded.ok()) return loaded.status();
-  const std::shared_ptr<Plugin> next = *loaded;
+  std::shared_ptr<Plugin> next = *loaded;
   const Manifest& now = next->manifest();
   if (now.sm == 0) return Status(Code::kInvalid, file + ": it has no machine, so it is in no roster", "use: contract-cli plugin load " + file);
   TB_TRY(check_against_others(now));
@@ -112,81 +110,42 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
   plan.entry.sm = now.sm;
   plan.entry.schema = now.schema;
   plan.entry.consensus_hash = now.consensus_hash;
-  std::shared_ptr<Plugin> old;
-  {
-    std::lock_guard lock(switch_mutex_);
-    if (auto it = plugins_.find(now.id); it != plugins_.end()) old = it->second;
-  }
-  if (old) {
+  const PluginMap before = present();
+  if (auto it = before.find(now.id); it != before.end()) {
+    const std::shared_ptr<Plugin> old = it->second;
     const ManifestDiff diff = manifest_diff(old->manifest(), now);
     for (const std::string& line : diff.lines) plan.diff += line + "\n";
     plan.report = diff.json;
     // At the old state machine version the new library must do what the old one did.
     const std::uint32_t least = now.sm_min ? now.sm_min : now.sm;
     if (old->manifest().sm >= least && old->manifest().sm <= now.sm && old->manifest().schema == now.schema) {
-      TB_TRY(chain_->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
+      TB_TRY(chain_.load()->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
     }
   } else {
     plan.diff = "+ plugin " + now.id + " " + now.version + "\n";
   }
-  if (!dry_run) {
-    std::lock_guard lock(switch_mutex_);
-    staged_[now.id] = next;
-  }
-  return plan;
-}
-
-void HostImpl::adopt(const MachineSet& machines) {
-  std::vector<std::shared_ptr<Plugin>> started, stopped;
+  if (dry_run) return plan;
+  TB_TRY(store_->note(*next->library()));
   {
     std::lock_guard lock(switch_mutex_);
-    if (!running_ || staged_.empty()) return;
-    PluginMap plugins = plugins_;
-    for (auto it = staged_.begin(); it != staged_.end();) {
-      const BoundMachine* bound = machines.find(it->first);
-      if (!bound || bound->machine.table != it->second->machine().table) {
-        ++it;
-        continue;
-      }
-      if (Status status = it->second->create_face(); !status.ok()) {
-        options_.log->target("host").error("the upgraded plugin's face could not be made; its queries answer errors", {{"reason", status.message()}});
-      }
-      if (auto old = plugins.find(it->first); old != plugins.end()) stopped.push_back(old->second);
-      plugins[it->first] = it->second;
-      failed_.erase(it->first);
-      started.push_back(it->second);
-      it = staged_.erase(it);
-    }
-    if (started.empty()) return;
-    publish(std::move(plugins));
+    staged_[plan.entry.id].swap(next);  // one that was staged before ends after the lock
   }
-  for (auto& plugin : started) {
-    options_.log->target("host").info("plugin switched", {{"plugin", plugin->manifest().id}, {"sm", plugin->manifest().sm}, {"version", plugin->manifest().version}});
-  }
-  // remove_timer waits for a running timer, and a timer may wait for a block: not on this thread.
-  face_thread_->post([started, stopped] {
-    for (auto& plugin : stopped) plugin->stop_timers();
-    for (auto& plugin : started) plugin->start_timers();
-  });
+  // A chain that waits for this library goes on at once.
+  producer_->run_between_blocks([] {});
+  return plan;
 }
 
 Status HostImpl::load(const std::string& file_or_id) {
   std::lock_guard operation(operation_mutex_);
   std::string path = file_or_id;
   if (path.find('/') == std::string::npos && !path.ends_with(".so")) {
-    PluginRequest request;
-    request.id = file_or_id;
-    for (const PluginRequest& r : options_.load) {
-      if (r.id == file_or_id) request = r;
-    }
-    path = path_of(request);
+    path = path_of(request_for(file_or_id));
   }
-  Result<std::shared_ptr<Plugin>> loaded = load_plugin(path, nullptr);
+  Result<std::shared_ptr<Plugin>> loaded = load_plugin(path);
   if (!loaded.ok()) return loaded.status();
   const Manifest& m = (*loaded)->manifest();
-  {
-    std::lock_guard lock(switch_mutex_);
-    if (plugins_.contains(m.id)) return Status(Code::kExists, "plugin '" + m.id + "' is loaded already", "use: contract-cli plugin reload " + m.id + " --file " + path);
+  if (present().contains(m.id)) {
+    return Status(Code::kExists, "plugin '" + m.id + "' is loaded already", "use: contract-cli plugin reload " + m.id + " --file " + path);
   }
   if (m.sm != 0) {
     return Status(Code::kInvalid, path + ": " + m.id + " has a machine; only the log changes which machines run", "use: contract-cli plugin upgrade " + path);
@@ -200,22 +159,18 @@ Status HostImpl::load(const std::string& file_or_id) {
 
 Status HostImpl::unload(const std::string& id) {
   std::lock_guard operation(operation_mutex_);
-  std::shared_ptr<Plugin> old;
-  Status status = between_blocks([&]() -> Status {
-    std::lock_guard lock(switch_mutex_);
-    auto it = plugins_.find(id);
-    if (it == plugins_.end()) return Status(Code::kNotFound, "no plugin '" + id + "' is loaded here");
-    if (it->second->manifest().sm != 0) {
-      return Status(Code::kInvalid, id + " has a machine and is in the roster", "use: contract-cli plugin upgrade --suspend " + id);
-    }
-    old = it->second;
-    PluginMap plugins = plugins_;
-    plugins.erase(id);
-    publish(std::move(plugins));
+  const PluginMap before = present();
+  const auto old = before.find(id);
+  if (old == before.end()) return Status(Code::kNotFound, "no plugin '" + id + "' is loaded here", "`contract-cli plugin list` shows what is");
+  if (old->second->manifest().sm != 0) {
+    return Status(Code::kInvalid, id + " has a machine and is in the roster", "use: contract-cli plugin upgrade --suspend " + id);
+  }
+  TB_TRY(between_blocks([&]() -> Status {
+    publish_with(id, nullptr);
     return {};
-  });
-  if (old) old->stop_timers();
-  return status;
+  }));
+  old->second->stop_timers();
+  return {};
 }
 
 Result<std::vector<std::string>> HostImpl::prune(std::optional<unsigned> keep) {
@@ -230,17 +185,15 @@ Result<std::vector<std::string>> HostImpl::prune(std::optional<unsigned> keep) {
       if (auto plugin = weak.lock()) in_use.insert(to_hex(plugin->library()->file().blake3));
     }
   }
-  // Without `keep`, an image stays while a block in the log may have been executed by it: by the same state machine version.
-  std::set<std::pair<std::string, std::uint32_t>> needed;
-  if (!keep) {
-    for (const auto& bound : chain_->view()->machines->machines()) needed.emplace(bound.roster.id, bound.roster.sm);
-  }
+  // Without `keep`, the newest build of every state machine version stays: a block in the log may need it for a replay.
+  std::set<std::tuple<std::string, std::uint32_t, Hash>> covered;
   std::vector<StoredImage> images = store_->list();
   std::vector<std::string> victims;
   unsigned kept = 0;
   for (auto it = images.rbegin(); it != images.rend(); ++it) {
+    const bool first = covered.emplace(it->id, it->sm, it->consensus_hash).second;
     if (in_use.contains(it->hash)) continue;
-    const bool stays = keep ? kept < *keep : !needed.contains({it->id, it->sm});
+    const bool stays = keep ? kept < *keep : first;
     if (stays) {
       ++kept;
     } else {
@@ -274,22 +227,22 @@ void HostImpl::on_config_changed(const std::vector<std::string>& keys) {
 std::string HostImpl::state_of(const std::string& id, const RosterEntry* roster) const {
   if (staged_.contains(id)) return "staged";
   if (roster && roster->status == RosterStatus::kSuspended) return "suspended";
+  if (missing_.contains(id)) return "missing";
   if (!plugins_.contains(id)) return roster ? "missing" : "failed";
   return running_ ? "running" : "loading";
 }
 
 std::vector<PluginStatus> HostImpl::list() const {
   std::map<std::string, RosterEntry> roster;
-  if (chain_) {
-    for (const auto& bound : chain_->view()->machines->machines()) {
-      if (bound.roster.id != "chain") roster[bound.roster.id] = bound.roster;
-    }
+  if (Chain* chain = chain_) {
+    for (const RosterEntry& entry : chain->view()->machines->roster()) roster[entry.id] = entry;
   }
   std::lock_guard lock(switch_mutex_);
   std::set<std::string> ids;
   for (const auto& [id, plugin] : plugins_) ids.insert(id);
   for (const auto& [id, plugin] : staged_) ids.insert(id);
   for (const auto& [id, why] : failed_) ids.insert(id);
+  for (const auto& [id, why] : missing_) ids.insert(id);
   for (const auto& [id, entry] : roster) ids.insert(id);
   std::vector<PluginStatus> out;
   for (const std::string& id : ids) {
@@ -315,6 +268,7 @@ std::vector<PluginStatus> HostImpl::list() const {
       s.consensus_hash = to_hex(entry->consensus_hash);
     }
     if (auto it = failed_.find(id); it != failed_.end()) s.error = it->second;
+    if (auto it = missing_.find(id); it != missing_.end()) s.error = it->second;
     if (auto it = draining_.find(id); it != draining_.end()) {
       if (auto old = it->second.lock()) {
         s.held_by = "older image " + old->manifest().version + ", " + std::to_string(old->calls_in_flight()) + " calls in flight";

@@ -68,6 +68,9 @@ Result<std::unique_ptr<PluginStore>> PluginStore::open(const std::string& dir) {
     image.consensus_hash = *consensus;
     store->images_.push_back(std::move(image));
   }
+  for (const auto& [hash, names] : files) {
+    if (!store->knows(hash)) ::unlink((dir + "/" + names.front()).c_str());
+  }
   return store;
 }
 
@@ -89,17 +92,23 @@ Status PluginStore::save_locked() const {
   return write_file_atomic(index_path(dir_), *text + "\n");
 }
 
-Status PluginStore::note(const Library& library) {
+bool PluginStore::knows(const std::string& hash) const {
+  return std::any_of(images_.begin(), images_.end(), [&](const StoredImage& image) { return image.hash == hash; });
+}
+
+Status PluginStore::note(Library& library) {
   const Manifest& m = *library.manifest();
   if (m.sm == 0) return {};
   std::lock_guard lock(mutex_);
   StoredImage image{to_hex(library.file().blake3), m.id, m.version, m.sm, m.sm_min ? m.sm_min : m.sm, m.schema, m.consensus_hash};
-  for (const StoredImage& known : images_) {
-    if (known.hash == image.hash) return {};
-  }
+  // Another copy is kept already; this one may go when it is closed.
+  if (knows(image.hash) && files_by_hash(dir_)[image.hash].size() > 1) return {};
   if (images_.size() >= kMaxImages) return Status(Code::kLimit, dir_ + ": 4,096 images", "run `contract-cli plugin prune`");
+  std::erase_if(images_, [&](const StoredImage& known) { return known.hash == image.hash; });
   images_.push_back(std::move(image));
-  return save_locked();
+  TB_TRY(save_locked());
+  library.keep_stored();
+  return {};
 }
 
 std::optional<std::string> PluginStore::find(const RosterEntry& entry) const {

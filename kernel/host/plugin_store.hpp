@@ -1,6 +1,7 @@
 // PluginStore: every image that may be needed again, below <data>/plugins, with an index of what each one is.
 //
-// Files are <hash>-<n>.so; the loader always writes a fresh name. At start, surplus copies of the same hash are removed.
+// Files are <hash>-<n>.so; the loader always writes a fresh name. One copy of each image that was accepted is kept, the loader
+// removes the others when they are closed; what a crash left behind is removed at the next start.
 #pragma once
 
 #include <memory>
@@ -22,12 +23,13 @@ struct StoredImage {
 
 class PluginStore {
  public:
-  // Reads the index and removes surplus copies. REQUIRES: no image of `dir` is mapped. Errors: kCorrupt, kIo.
+  // Reads the index, and removes surplus copies and files that it does not name; without an index only surplus copies go.
+  // REQUIRES: no image of `dir` is mapped. Errors: kCorrupt, kIo.
   static Result<std::unique_ptr<PluginStore>> open(const std::string& dir);
 
-  // Notes what `library` is. Errors: kIo, kNoSpace.
-  Status note(const Library& library);
-  // Path of an image that implements `entry`, newest version first; nullopt when none is here.
+  // Notes an accepted library and keeps its file. Local plugins are not noted: no block needs them. Errors: kLimit, kIo, kNoSpace.
+  Status note(Library& library);
+  // Path of an image that implements `entry`, the one noted last first; nullopt when none is here.
   std::optional<std::string> find(const RosterEntry& entry) const;
   std::vector<StoredImage> list() const;
   // Removes the images of these hashes. Returns the file names.
@@ -36,6 +38,7 @@ class PluginStore {
  private:
   explicit PluginStore(std::string dir) : dir_(std::move(dir)) {}
   Status save_locked() const;
+  bool knows(const std::string& hash) const;
   std::string dir_;
   mutable std::mutex mutex_;
   std::vector<StoredImage> images_;

@@ -23,7 +23,8 @@ extern char** environ;
 namespace blockd {
 namespace {
 
-constexpr std::size_t kMaxProbeOutput = 8u << 20;
+constexpr std::size_t kMaxProbeOutput = 32u << 20;  // a manifest of 4 MiB, every byte escaped
+constexpr std::string_view kMarker = "\x1etb-probe ";
 
 std::string how_it_ended(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
@@ -31,6 +32,10 @@ std::string how_it_ended(int wait_status) {
     return std::string("it crashed while loading (signal ") + std::to_string(WTERMSIG(wait_status)) + ", " + (name ? name : "?") + ")";
   }
   return "it ended its process while loading (exit code " + std::to_string(WEXITSTATUS(wait_status)) + ")";
+}
+
+Status too_late(std::uint64_t timeout_ms) {
+  return Status(Code::kTimeout, "its constructors or entry did not return within " + std::to_string(timeout_ms) + " ms");
 }
 
 // Reads the child's stdout until it closes; kills the child at the deadline. Sets *wait_status.
@@ -41,7 +46,7 @@ Status read_child(pid_t child, int fd, std::uint64_t timeout_ms, std::string* ou
   for (;;) {
     const std::uint64_t now = system_clock().monotonic_us();
     if (now >= deadline) {
-      trouble = Status(Code::kTimeout, "its constructors or entry did not return within " + std::to_string(timeout_ms) + " ms");
+      trouble = too_late(timeout_ms);
       break;
     }
     pollfd p{fd, POLLIN, 0};
@@ -52,19 +57,96 @@ Status read_child(pid_t child, int fd, std::uint64_t timeout_ms, std::string* ou
     if (n <= 0) break;
     out->append(buffer, static_cast<std::size_t>(n));
     if (out->size() > kMaxProbeOutput) {
-      trouble = Status(Code::kInvalid, "it printed more than 8 MiB");
+      trouble = Status(Code::kInvalid, "it printed more than 32 MiB");
       break;
     }
   }
-  if (!trouble.ok()) ::kill(child, SIGKILL);
-  // The pipe is closed, or the child was killed. A child that closed its output and hangs is killed at the deadline too.
+  // The pipe is closed, or the child is to be killed. A child that closed its output and hangs is killed at the deadline too.
   for (;;) {
+    if (!trouble.ok()) ::kill(-child, SIGKILL);  // the group: what the library forked too
     const pid_t done = ::waitpid(child, wait_status, WNOHANG);
     if (done == child || (done < 0 && errno != EINTR)) break;
-    if (system_clock().monotonic_us() >= deadline) ::kill(child, SIGKILL);
+    if (trouble.ok() && system_clock().monotonic_us() >= deadline) trouble = too_late(timeout_ms);
     ::usleep(1000);
   }
   return trouble;
+}
+
+// Starts `<program> --probe-plugin <path>` in a process group of its own with its stdout on `out`.
+Result<pid_t> start_probe(std::string program, std::string path, int out) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);  // our threads may block what the child must hear
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  std::string flag = "--probe-plugin";
+  char* argv[] = {program.data(), flag.data(), path.data(), nullptr};
+  pid_t child = 0;
+  const int error = ::posix_spawn(&child, program.c_str(), &actions, &attributes, argv, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error == 0) return child;
+  errno = error;
+  return errno_status("starting the probe " + program);
+}
+
+// What our side of the child printed. The library's own output is not to be trusted: anything missing is a refusal.
+Result<ProbeResult> read_answer(std::string_view text, int wait_status) {
+  // What a library prints by itself stands before our line; ours is the last one.
+  const std::size_t marker = text.rfind(kMarker);
+  if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0 || marker == std::string::npos) {
+    return Status(Code::kInvalid, how_it_ended(wait_status));
+  }
+  Result<json::value> parsed = parse_json(text.substr(marker + kMarker.size()));
+  const json::object* o = parsed.ok() ? parsed->if_object() : nullptr;
+  if (!o) return Status(Code::kInvalid, "the probe's answer cannot be read: the library printed into it");
+  auto text_of = [&](const char* name) {
+    const json::value* v = o->if_contains(name);
+    return v && v->is_string() ? std::string(v->get_string()) : std::string();
+  };
+  auto number_of = [&](const char* name) {
+    const json::value* v = o->if_contains(name);
+    return v && v->is_int64() ? static_cast<std::uint32_t>(v->get_int64()) : 0u;
+  };
+  if (o->contains("error")) return Status(Code::kInvalid, text_of("error"), text_of("hint"));
+  ProbeResult result;
+  result.manifest = text_of("manifest");
+  result.abi_major = number_of("abi_major");
+  result.abi_minor = number_of("abi_minor");
+  result.has_machine = number_of("machine") != 0;
+  result.has_face = number_of("face") != 0;
+  return result;
+}
+
+// What the library is, seen from inside the child. It is closed before the answer is printed, so that one which cannot be closed is
+// refused too.
+json::object examine(const std::string& path) {
+  boost::dll::shared_library library;
+  json::object answer;
+  Result<const tb_plugin*> plugin = open_plugin(path, &library);
+  Status status = plugin.ok() ? Status() : plugin.status();
+  if (status.ok()) {
+    Result<std::shared_ptr<const Manifest>> manifest = Manifest::parse(to_view_of(**plugin));
+    status = manifest.ok() ? check_entries(**manifest, **plugin) : manifest.status();
+  }
+  if (!status.ok()) {
+    answer["error"] = status.message();
+    answer["hint"] = status.hint();
+    return answer;
+  }
+  answer["manifest"] = json::string(to_view_of(**plugin));
+  answer["abi_major"] = (*plugin)->abi_major;
+  answer["abi_minor"] = (*plugin)->abi_minor;
+  answer["machine"] = (*plugin)->machine ? 1 : 0;
+  answer["face"] = (*plugin)->face ? 1 : 0;
+  return answer;
 }
 
 }  // namespace
@@ -75,41 +157,18 @@ Result<ProbeResult> probe_plugin(const LoadRules& rules, const std::string& path
   }
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC) != 0) return errno_status("pipe for the probe");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::string program = rules.probe_program, flag = "--probe-plugin", file = path;
-  char* argv[] = {program.data(), flag.data(), file.data(), nullptr};
-  pid_t child = 0;
-  const int error = ::posix_spawn(&child, program.c_str(), &actions, nullptr, argv, environ);
-  posix_spawn_file_actions_destroy(&actions);
+  Result<pid_t> child = start_probe(rules.probe_program, path, fds[1]);
   ::close(fds[1]);
-  if (error != 0) {
+  if (!child.ok()) {
     ::close(fds[0]);
-    errno = error;
-    return errno_status("starting the probe " + program);
+    return child.status();
   }
   std::string text;
   int wait_status = 0;
-  Status trouble = read_child(child, fds[0], rules.probe_timeout_ms, &text, &wait_status);
+  Status trouble = read_child(*child, fds[0], rules.probe_timeout_ms, &text, &wait_status);
   ::close(fds[0]);
   if (!trouble.ok()) return trouble;
-  // What a library prints by itself stands before our line; ours is the last one.
-  const std::size_t marker = text.rfind("\x1etb-probe ");
-  if (!WIFEXITED(wait_status) || marker == std::string::npos) return Status(Code::kInvalid, how_it_ended(wait_status));
-  Result<json::value> parsed = parse_json(std::string_view(text).substr(marker + 10));
-  if (!parsed.ok() || !parsed->is_object()) return Status(Code::kInvalid, how_it_ended(wait_status));
-  const json::object& o = parsed->get_object();
-  if (const json::value* why = o.if_contains("error")) return Status(Code::kInvalid, std::string(why->as_string()));
-  ProbeResult result;
-  result.manifest = std::string(o.at("manifest").as_string());
-  result.abi_major = static_cast<std::uint32_t>(o.at("abi_major").to_number<std::uint64_t>());
-  result.abi_minor = static_cast<std::uint32_t>(o.at("abi_minor").to_number<std::uint64_t>());
-  result.has_machine = o.at("machine").as_bool();
-  result.has_face = o.at("face").as_bool();
-  return result;
+  return read_answer(text, wait_status);
 }
 
 int probe_main(const std::string& path) {
@@ -122,23 +181,11 @@ int probe_main(const std::string& path) {
 #else
   (void)memory;
 #endif
-  json::object answer;
   try {
-    boost::dll::shared_library library;
-    Result<const tb_plugin*> plugin = open_plugin(path, &library);
-    if (!plugin.ok()) {
-      answer["error"] = plugin.status().message();
-    } else {
-      answer["manifest"] = json::string(to_view_of(**plugin));
-      answer["abi_major"] = (*plugin)->abi_major;
-      answer["abi_minor"] = (*plugin)->abi_minor;
-      answer["machine"] = (*plugin)->machine != nullptr;
-      answer["face"] = (*plugin)->face != nullptr;
-    }
-    std::string line = "\n\x1etb-probe " + json::serialize(answer);
+    const std::string line = "\n" + std::string(kMarker) + json::serialize(examine(path));
     std::fwrite(line.data(), 1, line.size(), stdout);
     std::fflush(stdout);
-    // _exit: a destructor of the library must not be able to change the verdict.
+    // _exit: no handler that the library left behind may change the verdict.
     ::_exit(0);
   } catch (...) {
     ::_exit(3);

@@ -1,9 +1,10 @@
+#include <algorithm>
 #include <boost/json/object.hpp>
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/base/json.hpp"
-#include "kernel/host/library.hpp"
+#include "kernel/host/library_internal.hpp"
 
 namespace blockd {
 
@@ -27,9 +28,11 @@ std::string SignatureStatement::canonical() const {
 }
 
 namespace {
-Bytes signed_message(const SignatureStatement& statement) {
+constexpr std::size_t kMaxSignatures = 16;
+
+Bytes signed_message(std::string_view canonical_statement) {
   Bytes message = "tb/plugin-file/v1";
-  message.append(view(blake3(statement.canonical())));
+  message.append(view(blake3(canonical_statement)));
   return message;
 }
 }  // namespace
@@ -37,7 +40,7 @@ Bytes signed_message(const SignatureStatement& statement) {
 std::string sign_statement(const SignatureStatement& statement, const SigningKey& key) {
   json::object one;
   one["key"] = to_hex(key.public_key());
-  one["sig"] = to_hex(key.sign(signed_message(statement)));
+  one["sig"] = to_hex(key.sign(signed_message(statement.canonical())));
   Result<json::value> body = parse_json(statement.canonical());
   TB_ASSERT(body.ok());
   json::object whole;
@@ -48,44 +51,52 @@ std::string sign_statement(const SignatureStatement& statement, const SigningKey
   return *text + "\n";
 }
 
-SignatureState check_signature(const SignatureStatement& found, std::string_view sig_text,
-                               const std::vector<PublicKey>& signers, std::string* signer, std::string* why) {
+namespace {
+std::string_view text_member(const json::value& item, std::string_view name) {
+  const json::object* object = item.if_object();
+  const json::value* member = object ? object->if_contains(name) : nullptr;
+  return member && member->is_string() ? std::string_view(member->get_string()) : std::string_view();
+}
+
+SignedFile bad(std::string why) {
+  SignedFile out;
+  out.state = SignatureState::kBad;
+  out.why = std::move(why);
+  return out;
+}
+}  // namespace
+
+SignedFile read_signed_file(std::string_view sig_text, const Hash& file, const std::vector<PublicKey>& signers) {
   Result<json::value> parsed = parse_json(sig_text);
   const json::object* whole = parsed.ok() ? parsed->if_object() : nullptr;
   const json::value* statement = whole ? whole->if_contains("statement") : nullptr;
   const json::value* signatures = whole ? whole->if_contains("signatures") : nullptr;
-  if (!statement || !signatures || !signatures->is_array()) {
-    *why = "the .sig file is no {statement, signatures} object";
-    return SignatureState::kBad;
-  }
+  if (!statement || !signatures || !signatures->is_array()) return bad("the .sig file is no {statement, signatures} object");
+  SignedFile out;
   Result<std::string> text = canonical_json(*statement);
-  if (!text.ok() || *text != found.canonical()) {
-    *why = "the signed statement does not describe this file: signed " + (text.ok() ? *text : "?") + ", found " + found.canonical();
-    return SignatureState::kBad;
+  if (!text.ok()) return bad("the signed statement has no canonical form");
+  out.statement = *std::move(text);
+  if (text_member(*statement, "file") != to_hex(file)) return bad("it signs another file: this one has the hash " + to_hex(file));
+  const json::array& list = signatures->get_array();
+  if (list.empty() || list.size() > kMaxSignatures) return bad("the .sig file holds " + std::to_string(list.size()) + " signatures, expected 1..16");
+  const Bytes message = signed_message(out.statement);
+  for (const json::value& item : list) {
+    auto key = array_from_hex<32>(text_member(item, "key"));
+    auto sig = array_from_hex<64>(text_member(item, "sig"));
+    if (!key.ok() || !sig.ok() || !ed25519_verify(*key, message, *sig)) return bad("a signature does not verify");
+    const bool listed = std::find(signers.begin(), signers.end(), *key) != signers.end();
+    if (listed && out.signer.empty()) out.signer = to_hex(*key);
   }
-  const Bytes message = signed_message(found);
-  bool valid_but_unknown = false;
-  std::size_t looked = 0;
-  for (const json::value& item : signatures->get_array()) {
-    if (++looked > 16) break;
-    const json::object* one = item.if_object();
-    if (!one || !one->contains("key") || !one->contains("sig") || !one->at("key").is_string() || !one->at("sig").is_string()) continue;
-    auto key = array_from_hex<32>(one->at("key").get_string());
-    auto sig = array_from_hex<64>(one->at("sig").get_string());
-    if (!key.ok() || !sig.ok() || !ed25519_verify(*key, message, *sig)) {
-      *why = "a signature does not verify";
-      return SignatureState::kBad;
-    }
-    for (const PublicKey& known : signers) {
-      if (known == *key) {
-        *signer = to_hex(*key);
-        return SignatureState::kValid;
-      }
-    }
-    valid_but_unknown = true;
-  }
-  *why = valid_but_unknown ? "no listed release signer signed it" : "the .sig file holds no signature";
-  return valid_but_unknown ? SignatureState::kUntrusted : SignatureState::kBad;
+  out.state = out.signer.empty() ? SignatureState::kUntrusted : SignatureState::kValid;
+  if (out.signer.empty()) out.why = "no listed release signer signed it";
+  return out;
+}
+
+void compare_statement(const SignatureStatement& found, SignedFile* file) {
+  if (file->statement.empty() || file->state == SignatureState::kBad || file->statement == found.canonical()) return;
+  file->state = SignatureState::kBad;
+  file->signer.clear();
+  file->why = "the signed statement does not describe this file: signed " + file->statement + ", found " + found.canonical();
 }
 
 Result<std::vector<PublicKey>> parse_signers(std::string_view text) {

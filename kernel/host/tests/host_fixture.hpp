@@ -1,0 +1,223 @@
+// A node in a test: the real host, chain and producer on a disk in memory, with the libraries that the build made.
+#pragma once
+
+#include <boost/json/serialize.hpp>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+#include "kernel/base/address.hpp"
+#include "kernel/bus/bus.hpp"
+#include "kernel/chain/producer.hpp"
+#include "kernel/host/host.hpp"
+#include "kernel/host/tests/loader_fixture.hpp"
+#include "kernel/log/logger.hpp"
+#include "kernel/metrics/registry.hpp"
+#include "kernel/storage/fault_disk.hpp"
+
+namespace blockd {
+
+// Waits until something that other threads do has happened; whoever does it calls tell().
+class Board {
+ public:
+  template <class Change>
+  void tell(Change&& change) {
+    std::lock_guard lock(mutex_);
+    change();
+    changed_.notify_all();
+  }
+  template <class Done>
+  void await(Done&& done) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, done);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+// Stands for the RPC dispatcher: calls wait at the gate until the test opens it.
+class Gate final : public MethodCaller {
+ public:
+  void call_as_plugin(const std::string&, const std::string&, json::value, std::function<void(bool, json::value)> done) override {
+    board_.tell([&] { waiting_.push_back(std::move(done)); });
+  }
+  void await(std::size_t n) {
+    board_.await([&] { return waiting_.size() >= n; });
+  }
+  void open() {
+    std::vector<std::function<void(bool, json::value)>> all;
+    board_.tell([&] { all.swap(waiting_); });
+    for (auto& done : all) done(true, json::object{});
+  }
+
+ private:
+  Board board_;
+  std::vector<std::function<void(bool, json::value)>> waiting_;
+};
+
+class HostTest : public LoaderTest {
+ protected:
+  void SetUp() override {
+    LoaderTest::SetUp();
+    crypto_init();
+    LogOptions log;
+    log.to_stderr = false;
+    log.lines_per_second = 0;
+    log.on_line = [this](std::string_view line) { lines_.tell([&] { log_text_.append(line).append("\n"); }); };
+    logger_ = *Logger::open(log);
+    make_host();
+  }
+  void TearDown() override {
+    gate_.open();
+    stop();
+    logger_.reset();
+    LoaderTest::TearDown();
+  }
+
+  // Which plugins the next make_host() loads: id -> library of the build.
+  std::vector<std::pair<std::string, std::string>> load_{{"good", "good"}, {"local", "local"}};
+  bool required_ = true;
+
+  void make_host() {
+    HostOptions options;
+    options.rules = rules_;
+    options.plugins_dir = dir_ / "in";
+    for (const auto& [id, library] : load_) options.load.push_back({id, library.empty() ? "" : built(library), required_, true});
+    options.stores_dir = dir_ / "stores";
+    options.metrics = &metrics_;
+    options.bus = &bus_;
+    options.log = logger_.get();
+    options.clock = &system_clock();
+    Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
+    ASSERT_TRUE(host.ok()) << host.status().to_string();
+    host_ = *std::move(host);
+  }
+
+  Genesis genesis() {
+    Genesis g;
+    g.validators = {{"node", 1, key_.public_key()}};
+    g.roles = {{address_of(key_.public_key()), "operator"}};
+    g.plugins = genesis_roster_;
+    return g;
+  }
+  // Loads, opens the chain (a new one, or that of the test's disk) and starts all.
+  Status run() {
+    TB_TRY(host_->load_all());
+    if (genesis_roster_.empty()) genesis_roster_ = host_->genesis_roster();
+    ChainOptions options;
+    options.log_dir = "chain";
+    options.disk = &disk_;
+    options.clock = &system_clock();
+    options.state = open_memory();
+    options.recreate_state = [] { return Result<std::unique_ptr<KvStore>>(open_memory()); };
+    options.genesis = genesis();
+    options.machines = host_.get();
+    options.effects = host_.get();
+    options.validator_key = &key_;
+    Result<std::unique_ptr<Chain>> chain = Chain::open(std::move(options), nullptr);
+    if (!chain.ok()) return chain.status();
+    chain_ = *std::move(chain);
+    ProducerOptions blocks;
+    blocks.empty_block_interval_ms = 0;
+    Result<std::unique_ptr<Producer>> producer = Producer::start(*chain_, system_clock(), blocks, {});
+    if (!producer.ok()) return producer.status();
+    producer_ = *std::move(producer);
+    return host_->start(chain_.get(), producer_.get(), &gate_);
+  }
+  void must_run() {
+    const Status status = run();
+    ASSERT_TRUE(status.ok()) << status.to_string();
+  }
+  void stop() {
+    if (host_) host_->stop();
+    producer_.reset();
+    chain_.reset();
+    host_.reset();
+  }
+  // The same node after a restart.
+  void restart() {
+    stop();
+    make_host();
+  }
+
+  // Sends a command as the node's operator and waits for its end.
+  CommandResult command(std::string_view method, const json::object& params) {
+    auto end = std::make_shared<std::promise<CommandResult>>();
+    std::future<CommandResult> ended = end->get_future();
+    auto refusal = producer_->submit_own(key_, method, params, "", [end](const CommandResult& result) { end->set_value(result); });
+    if (!refusal) return ended.get();
+    CommandResult refused;
+    refused.refusal = refusal;
+    return refused;
+  }
+  void set(std::uint64_t value) {
+    const CommandResult result = command("good.set", {{"value", value}});
+    ASSERT_FALSE(result.refusal) << result.refusal->message;
+    ASSERT_EQ(result.outcome, Outcome::kApplied) << result.text;
+  }
+  CommandResult set_plugin(const RosterEntry& entry, std::string_view status = "active") {
+    return command("chain.set_plugin", {{"id", entry.id},
+                                        {"sm", entry.sm},
+                                        {"schema", entry.schema},
+                                        {"consensus_hash", to_hex_text(entry.consensus_hash)},
+                                        {"status", json::string(status)}});
+  }
+  static std::string to_hex_text(const Hash& hash) {
+    std::string out;
+    for (unsigned char c : hash) {
+      out.push_back("0123456789abcdef"[c >> 4]);
+      out.push_back("0123456789abcdef"[c & 15]);
+    }
+    return out;
+  }
+
+  // The answer of a query or local method in the present generation, or "error <code> <name>: <text>".
+  std::string ask(const std::string& method) { return ask_in(host_->generation(), method); }
+  std::string ask_in(const GenerationPtr& generation, const std::string& method) {
+    auto it = generation->methods.find(method);
+    if (it == generation->methods.end()) return "no method";
+    const MethodEntry& entry = it->second;
+    std::string result;
+    const auto error = entry.spec->kind == MethodKind::kQuery ? entry.plugin->query(chain_->view(), entry.index, {}, &result)
+                                                             : entry.plugin->local(entry.index, {}, &result);
+    if (!error) return result;
+    return "error " + std::to_string(error->code) + " " + error->name + ": " + error->message + " " + json::serialize(error->data);
+  }
+  PluginStatus row(const std::string& id) {
+    for (PluginStatus& status : host_->list()) {
+      if (status.id == id) return status;
+    }
+    return {};
+  }
+  // Waits until the logger's thread has written a line with these words.
+  void await_log(const std::string& words) {
+    lines_.await([&] { return log_text_.find(words) != std::string::npos; });
+  }
+  // Waits until the bus has carried `n` messages of `topic`, published from now on.
+  void await_messages(const std::string& topic, std::size_t n) {
+    Board board;
+    std::size_t seen = 0;
+    auto inline_executor = [](std::function<void()> task) { std::thread(std::move(task)).detach(); };
+    auto subscription = bus_.subscribe({topic}, 16, inline_executor, [&](const BusMessage&, std::uint64_t) { board.tell([&] { ++seen; }); });
+    ASSERT_TRUE(subscription.ok());
+    board.await([&] { return seen >= n; });
+    subscription->close();
+  }
+
+  SigningKey key_ = SigningKey::from_seed({7});
+  FaultDisk disk_{1};
+  MetricRegistry metrics_;
+  Bus bus_;
+  Gate gate_;
+  Board lines_;
+  std::string log_text_;
+  std::unique_ptr<Logger> logger_;
+  std::vector<RosterEntry> genesis_roster_;
+  std::unique_ptr<Host> host_;
+  std::unique_ptr<Chain> chain_;
+  std::unique_ptr<Producer> producer_;
+};
+
+}  // namespace blockd
