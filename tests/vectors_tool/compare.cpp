@@ -18,7 +18,8 @@ std::string shown(const json::value* value) {
 std::optional<std::string> decimal(const json::value& value) {
   if (const auto* number = value.if_int64()) return std::to_string(*number);
   if (const auto* number = value.if_uint64()) return std::to_string(*number);
-  if (const auto* text = value.if_string(); text != nullptr && parse_u128({text->data(), text->size()})) {
+  if (const auto* text = value.if_string();
+      text != nullptr && parse_u128({text->data(), text->size()})) {
     return std::string(text->data(), text->size());
   }
   return std::nullopt;

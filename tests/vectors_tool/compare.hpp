@@ -14,8 +14,8 @@ struct Difference {
   std::string got;       // as JSON, cut; "(absent)"
 };
 
-// The first `limit` differences. Only the members of `expected` are compared; a list has to have the
-// same length. A number equals the same number as a decimal string.
+// The first `limit` differences. Only the members of `expected` are compared; a list has to have
+// the same length. A number equals the same number as a decimal string.
 std::vector<Difference> compare_expected(const json::value& expected, const json::value& got,
                                          std::size_t limit);
 

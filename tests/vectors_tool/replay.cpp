@@ -98,7 +98,8 @@ Result<Tally> replay_file(const std::string& subsystem, const std::string& path,
   const std::string stem = std::filesystem::path(path).stem().string();
   const Tally tally = replay_lines(subsystem, stem, in, out);
   if (in.bad()) return Status(Code::kIo, "'" + path + "' could not be read to its end");
-  if (tally.passed + tally.failed == 0) return Status(Code::kInvalid, "'" + path + "' holds no case");
+  if (tally.passed + tally.failed == 0)
+    return Status(Code::kInvalid, "'" + path + "' holds no case");
   return tally;
 }
 

@@ -1,5 +1,5 @@
-// Replays files of golden vectors: JSON Lines of {"name","input","expected"} and, where a file mixes
-// them, "kind"; without it the kind is the name of the file. [one thread]
+// Replays files of golden vectors: JSON Lines of {"name","input","expected"} and, where a file
+// mixes them, "kind"; without it the kind is the name of the file. [one thread]
 #pragma once
 
 #include <iosfwd>
@@ -18,8 +18,8 @@ struct Tally {
 Result<json::value> replay_case(const std::string& subsystem, const std::string& kind,
                                 const json::value& input);
 
-// Replays the cases of `text` and prints a line a case to `out`, with the differences below a failed
-// one. A line that is no case fails. `file_stem` is the kind of cases that name none.
+// Replays the cases of `text` and prints a line a case to `out`, with the differences below a
+// failed one. A line that is no case fails. `file_stem` is the kind of cases that name none.
 Tally replay_lines(const std::string& subsystem, const std::string& file_stem, std::istream& text,
                    std::ostream& out);
 
