@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "kernel/base/file.hpp"
+#include "kernel/programs/cli/output.hpp"
 
 namespace blockd::cli {
 namespace {
@@ -35,7 +36,7 @@ void print_lines(std::ostream& err, const std::string& text) {
   std::size_t begin = 0;
   while (begin < text.size()) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    err << "  " << text.substr(begin, end - begin) << '\n';
+    err << "  " << escape_controls(std::string_view(text).substr(begin, end - begin)) << '\n';
     begin = end + 1;
   }
 }
@@ -72,7 +73,7 @@ int Session::fail(const Status& status) {
                                                             {"message", status.message()}}}})
               << '\n';
   }
-  world.err << "error[" << name_of(status.code()) << "]: " << status.message() << '\n';
+  world.err << "error[" << name_of(status.code()) << "]: " << escape_controls(status.message()) << '\n';
   print_lines(world.err, status.hint());
   return exit_of(status.code());
 }
@@ -86,13 +87,13 @@ int Session::fail(const RpcError& error) {
   // Messages of the node begin with the name, which stands in the brackets already.
   std::string text = error.message;
   if (text.starts_with(error.name + ": ")) text.erase(0, error.name.size() + 2);
-  world.err << "error[" << error.name << "]: " << text << '\n';
+  world.err << "error[" << escape_controls(error.name) << "]: " << escape_controls(text) << '\n';
   for (const char* member : {"field", "found", "expected", "outcome", "command_id", "height"}) {
     const std::string value = data_text(error.data, member);
-    if (!value.empty()) world.err << "  " << member << ": " << value << '\n';
+    if (!value.empty()) world.err << "  " << member << ": " << escape_controls(value) << '\n';
   }
   if (const std::string nearest = data_text(error.data, "nearest"); !nearest.empty()) {
-    world.err << "  did you mean " << nearest << "?\n";
+    world.err << "  did you mean " << escape_controls(nearest) << "?\n";
   }
   print_lines(world.err, data_text(error.data, "hint"));
   return error.name == "timeout" ? kExitUnreachable : kExitRefused;

@@ -63,7 +63,7 @@ TEST_F(Tool, verifies_what_was_signed_and_refuses_what_was_changed) {
   Answer answer = run({"energy", "verify-reading", "--reading-json", reading, "--public-key", kPublic});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(json::parse(answer.out).at("digest").as_string(), "ff5418c917740f527677718c0129ef4cd650e563de349ea83477e20d5d999ab3");
-  EXPECT_EQ(json::parse(answer.out).at("meter_hash").as_string(), "8ea2ee297e3a99f898646643149e02b9fe0e5670494fc30fd27bb22b7429ec30");
+  EXPECT_EQ(json::parse(answer.out).at("meter_hash").as_string(), "8ea2ee29");
   std::string changed = reading;
   changed.replace(changed.find("12000"), 5, "12001");
   answer = run({"energy", "verify-reading", "--reading-json", changed, "--public-key", kPublic});

@@ -1,0 +1,331 @@
+#include "kernel/programs/cli/output.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace blockd::cli {
+namespace {
+
+std::string number_text(double value) {
+  char buffer[400];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed).ptr;
+  return {buffer, end};
+}
+
+void put_scalar(std::string& out, const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      out += "null";
+      break;
+    case json::kind::bool_:
+      out += value.get_bool() ? "true" : "false";
+      break;
+    case json::kind::int64:
+      out += std::to_string(value.get_int64());
+      break;
+    case json::kind::uint64:
+      out += std::to_string(value.get_uint64());
+      break;
+    case json::kind::double_:
+      out += number_text(value.get_double());
+      break;
+    default:
+      append_json_string(out, value.get_string());
+  }
+}
+
+void put_json(std::string& out, const json::value& value, bool pretty, std::size_t depth) {
+  const auto line = [&](std::size_t level) {
+    if (pretty) out += "\n" + std::string(level * 2, ' ');
+  };
+  bool first = true;
+  const auto next = [&] {
+    if (!first) out += ',';
+    first = false;
+    line(depth + 1);
+  };
+  if (const json::object* object = value.if_object()) {
+    out += '{';
+    for (const auto& member : *object) {
+      next();
+      append_json_string(out, member.key());
+      out += pretty ? ": " : ":";
+      put_json(out, member.value(), pretty, depth + 1);
+    }
+    if (!first) line(depth);
+    out += '}';
+  } else if (const json::array* array = value.if_array()) {
+    out += '[';
+    for (const json::value& item : *array) {
+      next();
+      put_json(out, item, pretty, depth + 1);
+    }
+    if (!first) line(depth);
+    out += ']';
+  } else {
+    put_scalar(out, value);
+  }
+}
+
+// A text that YAML would read as itself stays bare; all others are written as JSON strings, which YAML reads.
+bool is_plain_yaml(std::string_view text) {
+  if (text.empty() || text.size() > 1000) return false;
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (!letter(text[0]) && text[0] != '/') return false;
+  static constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+  std::string lower;
+  for (const char c : text) {
+    if (!letter(c) && !(c >= '0' && c <= '9') && std::string_view("-_./").find(c) == std::string_view::npos) return false;
+    lower.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+  }
+  return std::find(std::begin(kWords), std::end(kWords), lower) == std::end(kWords);
+}
+
+void put_yaml_text(std::string& out, std::string_view text) {
+  if (is_plain_yaml(text)) {
+    out += text;
+  } else {
+    append_json_string(out, text);
+  }
+}
+
+void put_yaml(std::string& out, const json::value& value, std::size_t depth, bool in_line);
+
+void put_yaml_object(std::string& out, const json::object& object, std::size_t depth, bool in_line) {
+  for (const auto& member : object) {
+    if (!in_line) out += std::string(depth * 2, ' ');
+    in_line = false;
+    put_yaml_text(out, member.key());
+    out += ':';
+    put_yaml(out, member.value(), depth + 1, false);
+  }
+}
+
+void put_yaml_array(std::string& out, const json::array& array, std::size_t depth) {
+  for (const json::value& item : array) {
+    out += std::string(depth * 2, ' ') + "-";
+    const json::object* object = item.if_object();
+    if (object && !object->empty()) {
+      out += ' ';
+      put_yaml_object(out, *object, depth + 1, true);
+    } else {
+      put_yaml(out, item, depth + 1, false);
+    }
+  }
+}
+
+// What follows "key:" or "-".
+void put_yaml(std::string& out, const json::value& value, std::size_t depth, bool in_line) {
+  if (const json::object* object = value.if_object()) {
+    if (object->empty()) {
+      out += " {}\n";
+      return;
+    }
+    out += '\n';
+    return put_yaml_object(out, *object, depth, in_line);
+  }
+  if (const json::array* array = value.if_array()) {
+    if (array->empty()) {
+      out += " []\n";
+      return;
+    }
+    out += '\n';
+    return put_yaml_array(out, *array, depth);
+  }
+  out += ' ';
+  if (value.is_string()) {
+    put_yaml_text(out, value.get_string());
+  } else {
+    put_scalar(out, value);
+  }
+  out += '\n';
+}
+
+// The width that a terminal gives to UTF-8 text: one place a code point.
+std::size_t width(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+const json::value* member_at(const json::value& value, const std::string& path) {
+  const json::value* at = &value;
+  std::size_t begin = 0;
+  while (at && begin <= path.size()) {
+    const std::size_t end = std::min(path.find('.', begin), path.size());
+    const json::object* object = at->if_object();
+    at = object ? object->if_contains(path.substr(begin, end - begin)) : nullptr;
+    begin = end + 1;
+  }
+  return at;
+}
+
+const json::array* rows_of(const json::value& result, const Shape& shape) {
+  if (result.is_array()) return &result.get_array();
+  if (shape.list.empty()) return nullptr;
+  const json::value* list = member_at(result, shape.list);
+  return list ? list->if_array() : nullptr;
+}
+
+std::string heading(const std::string& column) {
+  std::string out;
+  for (const char c : column) out.push_back(c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  return out;
+}
+
+bool is_number(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789.-") == std::string::npos;
+}
+
+std::vector<std::string> columns_of(const json::array& rows, const Shape& shape) {
+  if (!shape.columns.empty()) return shape.columns;
+  std::vector<std::string> out;
+  if (!rows.empty() && rows[0].is_object()) {
+    for (const auto& member : rows[0].get_object()) out.emplace_back(member.key());
+  }
+  return out;
+}
+
+Result<std::string> ids_text(const json::value& result, const Shape& shape) {
+  std::string out;
+  const json::array* rows = rows_of(result, shape);
+  const auto put = [&](const json::value& row) {
+    const json::value* id = row.is_object() && !shape.id_field.empty() ? member_at(row, shape.id_field) : nullptr;
+    if (!id && !row.is_object() && !row.is_array()) id = &row;
+    if (id) out += cell_text(*id) + "\n";
+    return id != nullptr;
+  };
+  if (!rows) {
+    if (put(result)) return out;
+    return Status(Code::kInvalid, "--ids: the result has no ids", "use --format json");
+  }
+  for (const json::value& row : *rows) {
+    if (!put(row)) return Status(Code::kInvalid, "--ids: the rows have no ids", "use --format json");
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string json_text(const json::value& value, bool pretty) {
+  std::string out;
+  put_json(out, value, pretty, 0);
+  return out;
+}
+
+std::string yaml_text(const json::value& value) {
+  std::string out;
+  const json::object* object = value.if_object();
+  const json::array* array = value.if_array();
+  if (object && !object->empty()) {
+    put_yaml_object(out, *object, 0, false);
+  } else if (array && !array->empty()) {
+    put_yaml_array(out, *array, 0);
+  } else {
+    put_yaml(out, value, 0, false);
+    out.erase(0, 1);
+  }
+  return out;
+}
+
+std::string escape_controls(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080..009F, in UTF-8 c2 80..9f, steer terminals too.
+    const bool high = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (byte >= 0x20 && byte != 0x7f && !high) {
+      out.push_back(text[i]);
+      continue;
+    }
+    out.append("\\x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    if (high) {
+      const auto next = static_cast<unsigned char>(text[++i]);
+      out.append("\\x").append(1, kDigits[next >> 4]).append(1, kDigits[next & 15]);
+    }
+  }
+  return out;
+}
+
+std::string cell_text(const json::value& value) {
+  if (value.is_null()) return "-";
+  if (!value.is_string()) return json_text(value, false);
+  return escape_controls(value.get_string());
+}
+
+std::string align(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows) {
+  const std::size_t count = headings.size();
+  std::vector<std::size_t> widths(count);
+  std::vector<bool> numbers(count, !rows.empty());
+  for (std::size_t i = 0; i < count; ++i) {
+    widths[i] = width(headings[i]);
+    for (const auto& row : rows) {
+      widths[i] = std::max(widths[i], width(row[i]));
+      if (!is_number(row[i])) numbers[i] = false;
+    }
+  }
+  std::string out;
+  const auto put = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string blanks(widths[i] - width(row[i]), ' ');
+      if (i) line += "  ";
+      line += numbers[i] ? blanks + row[i] : row[i] + blanks;
+    }
+    const std::size_t last = line.find_last_not_of(' ');
+    out += (last == std::string::npos ? std::string() : line.substr(0, last + 1)) + "\n";
+  };
+  if (std::any_of(headings.begin(), headings.end(), [](const std::string& h) { return !h.empty(); })) put(headings);
+  for (const auto& row : rows) put(row);
+  return out;
+}
+
+std::string table_text(const json::value& result, const Shape& shape) {
+  std::vector<std::vector<std::string>> cells;
+  const json::array* rows = rows_of(result, shape);
+  if (!rows) {
+    const json::object* object = result.if_object();
+    if (!object) return cell_text(result) + "\n";
+    for (const auto& member : *object) cells.push_back({std::string(member.key()), cell_text(member.value())});
+    // Two columns without headings: names and values.
+    std::string out;
+    std::size_t widest = 0;
+    for (const auto& row : cells) widest = std::max(widest, width(row[0]));
+    for (const auto& row : cells) out += row[0] + std::string(widest - width(row[0]) + 2, ' ') + row[1] + "\n";
+    return out;
+  }
+  const std::vector<std::string> columns = columns_of(*rows, shape);
+  std::vector<std::string> headings;
+  for (const std::string& column : columns) headings.push_back(heading(column));
+  for (const json::value& row : *rows) {
+    std::vector<std::string> line;
+    for (const std::string& column : columns) {
+      const json::value* cell = member_at(row, column);
+      line.push_back(cell ? cell_text(*cell) : "-");
+    }
+    if (columns.empty()) line.push_back(cell_text(row));
+    cells.push_back(std::move(line));
+  }
+  if (columns.empty()) headings.push_back(cells.empty() ? "(none)" : "");
+  return align(headings, cells);
+}
+
+Result<std::string> format_result(const Session& session, const json::value& result, const Shape& shape) {
+  if (session.options.quiet) return std::string();
+  Format format = session.options.format;
+  if (format == Format::kAuto) {
+    format = shape.table && session.world.out_is_terminal ? Format::kTable : Format::kJson;
+  }
+  switch (format) {
+    case Format::kIds:
+      return ids_text(result, shape);
+    case Format::kYaml:
+      return yaml_text(result);
+    case Format::kTable:
+    case Format::kText:
+      return table_text(result, shape);
+    default:
+      return json_text(result, session.options.pretty || session.world.out_is_terminal) + "\n";
+  }
+}
+
+}  // namespace blockd::cli

@@ -1,0 +1,144 @@
+// Plugin files without a node: check, sign, verify (node-and-cli spec 5.16).
+#include <stdlib.h>
+
+#include <filesystem>
+#include <ostream>
+
+#include "kernel/base/file.hpp"
+#include "kernel/base/hex.hpp"
+#include "kernel/host/library.hpp"
+#include "kernel/programs/cli/catalogue.hpp"
+#include "kernel/programs/cli/keys.hpp"
+#include "kernel/programs/cli/output.hpp"
+
+namespace blockd::cli {
+namespace {
+
+// A folder for the copies that the probe loads; gone with the object.
+class ProbeFolder {
+ public:
+  ProbeFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "contract-cli-XXXXXX").string();
+    if (::mkdtemp(name.data())) path_ = name;
+  }
+  ~ProbeFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  ProbeFolder(const ProbeFolder&) = delete;
+  ProbeFolder& operator=(const ProbeFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+#if defined(__x86_64__)
+constexpr const char* kArch = "x86_64-linux-gnu";
+#else
+constexpr const char* kArch = "aarch64-linux-gnu";
+#endif
+
+struct Found {
+  LibraryFile file;
+  std::shared_ptr<const Manifest> manifest;
+};
+
+Result<Found> check_file(Session& session, const std::string& path, SignaturePolicy policy, std::vector<PublicKey> signers, bool say) {
+  const ProbeFolder folder;
+  if (folder.path().empty()) return errno_status("temporary folder");
+  LoadRules rules;
+  rules.policy = policy;
+  rules.signers = std::move(signers);
+  rules.store_dir = folder.path();
+  rules.probe_program = session.world.program_dir + "/blockd";
+  const bool lines = say && !session.options.quiet && session.options.format != Format::kJson;
+  auto found = Library::check(rules, path, [&](std::string_view line) {
+    if (lines) session.world.err << "  " << escape_controls(line) << '\n';
+  });
+  if (found.ok()) return Found{found->first, found->second};
+  // What is wrong with a library is a negative check, not wrong use of this program.
+  const Status& status = found.status();
+  const Code code = status.code() == Code::kUnavailable ? Code::kNotFound : Code::kDenied;
+  return Status(code, status.message(), status.hint());
+}
+
+int print(Session& session, const json::value& value) {
+  Result<std::string> text = format_result(session, value, {"", {}, "id", true});
+  if (!text.ok()) return session.fail(text.status());
+  session.world.out << *text;
+  return kExitOk;
+}
+
+json::object describe(const Found& found) {
+  return {{"file", found.file.path},
+          {"id", found.manifest->id},
+          {"version", found.manifest->version},
+          {"sm", found.manifest->sm},
+          {"schema", found.manifest->schema},
+          {"consensus_hash", to_hex(found.manifest->consensus_hash)},
+          {"blake3", to_hex(found.file.blake3)},
+          {"bytes", found.file.bytes},
+          {"signature", signature_state_name(found.file.signature)}};
+}
+
+int check(Session& session, const LocalArgs& args) {
+  Result<Found> found = check_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
+  return found.ok() ? print(session, describe(*found)) : session.fail(found.status());
+}
+
+Result<std::vector<PublicKey>> read_signers(Session& session, const LocalArgs& args) {
+  Result<std::string> text = read_text(session.world, args.get("--signers", "config/release_signers.txt"));
+  if (!text.ok()) return text.status().in("--signers");
+  return parse_signers(*text);
+}
+
+int verify(Session& session, const LocalArgs& args) {
+  Result<std::vector<PublicKey>> signers = read_signers(session, args);
+  if (!signers.ok()) return session.fail(signers.status());
+  Result<Found> found = check_file(session, args.words[0], SignaturePolicy::kEnforce, *signers, false);
+  if (!found.ok()) return session.fail(found.status());
+  json::object out = describe(*found);
+  out["signer"] = found->file.signer;
+  return print(session, out);
+}
+
+int sign(Session& session, const LocalArgs& args) {
+  const std::string& path = args.words[0];
+  Result<SigningKey> key = signing_key(session);
+  if (!key.ok()) return session.fail(key.status());
+  Result<Found> found = check_file(session, path, SignaturePolicy::kOff, {}, false);
+  if (!found.ok()) return session.fail(found.status());
+  LoadRules rules;
+  rules.probe_program = session.world.program_dir + "/blockd";
+  Result<ProbeResult> probe = probe_plugin(rules, path);
+  if (!probe.ok()) return session.fail(probe.status());
+  SignatureStatement statement;
+  statement.abi = std::to_string(probe->abi_major) + "." + std::to_string(probe->abi_minor);
+  statement.arch = kArch;
+  statement.file = to_hex(found->file.blake3);
+  statement.id = found->manifest->id;
+  statement.manifest = to_hex(found->manifest->hash);
+  statement.sm = found->manifest->sm;
+  statement.version = found->manifest->version;
+  if (Status written = write_file_atomic(path + ".sig", sign_statement(statement, *key), 0644); !written.ok()) return session.fail(written);
+  // The reader's half: what was written must hold for who loads the file.
+  Result<Found> again = check_file(session, path, SignaturePolicy::kEnforce, {key->public_key()}, false);
+  if (!again.ok()) return session.fail(again.status());
+  json::object out = describe(*again);
+  out["signer"] = to_hex(key->public_key());
+  out["signature_file"] = path + ".sig";
+  return print(session, out);
+}
+
+}  // namespace
+
+std::vector<LocalVerb> plugin_verbs() {
+  return {{"plugin check", "<file>", "Check a plugin file: image, probe, manifest, signature", {}, 1, 1, check,
+           {{"contract-cli plugin check plugins/energy.so", "Says what a node would say before it loads the file"}}, {"plugins check"}},
+          {"plugin verify", "<file>", "Check that a listed release signer signed a plugin file",
+           {{"--signers", "FILE", "Keys of release signers (config/release_signers.txt)"}}, 1, 1, verify, {}, {"plugins verify"}},
+          {"plugin sign", "<file>", "Sign a plugin file; writes <file>.sig", {}, 1, 1, sign, {}, {"plugins sign"}, true}};
+}
+
+}  // namespace blockd::cli
