@@ -1,0 +1,208 @@
+// The plugin on the test kit's chain, with a market that emits through receipts/1.
+#include <gtest/gtest.h>
+#include <tb/library.hpp>
+#include <tb/sdk.hpp>
+#include <tb/testkit.hpp>
+
+#include "plugins/receipts/rules/digests.hpp"
+
+extern "C" const tb_plugin* tb_plugin_entry(const tb_host_info* host);
+
+namespace {
+
+// A market whose command emits `count` receipts of a provider, numbered from `first`.
+struct EnergyDraft {
+  std::string_view type = "energy";
+  std::string contract_id;
+  std::string_view provider;
+  std::uint64_t energy_units = 0, price = 0;
+  tb::Hash proof_hash;
+};
+BOOST_DESCRIBE_STRUCT(EnergyDraft, (),
+                      (type, contract_id, provider, energy_units, price, proof_hash))
+struct EmitArgs {
+  EnergyDraft receipt;
+  std::string_view auth;
+};
+BOOST_DESCRIBE_STRUCT(EmitArgs, (), (receipt, auth))
+constexpr tb::Function<EmitArgs> kEmit{tb::Service{0}, 0};
+
+struct SettleParams {
+  std::string_view provider;
+  std::uint64_t first = 0, count = 1, price = 5;
+};
+BOOST_DESCRIBE_STRUCT(SettleParams, (), (provider, first, count, price))
+
+tb::Status settle(tb::Ctx& ctx, const SettleParams& in, tb::Out&) {
+  for (std::uint64_t i = 0; i < in.count; ++i) {
+    EnergyDraft draft;
+    draft.contract_id = tb::cat("energy:", in.first + i);
+    draft.provider = in.provider;
+    draft.energy_units = 7;
+    draft.price = in.price;
+    draft.proof_hash.bytes[0] = 1;
+    const auto done = ctx.call(kEmit, {draft, "ledger"});
+    if (!done) return ctx.fail(done);
+  }
+  return tb::ok();
+}
+
+void describe_market(tb::Plugin& p) {
+  p.id("market").version("1.0.0").sm(1).schema(1);
+  p.requires_service(tb::Service{0}, "receipts/1").function(kEmit, "emit_receipt");
+  p.command("market.settle", &settle)
+      .role("open")
+      .error(-34100, "schema_mismatch")
+      .error(-34104, "duplicate_detection")
+      .field("first")
+      .defaulted()
+      .field("count")
+      .defaulted()
+      .field("price")
+      .defaulted();
+}
+
+class Receipts : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    chain_.add(&tb_plugin_entry);
+    chain_.add(&tb::detail::Library<&describe_market>::entry);
+    chain_.set_role("boss", true, true);
+    chain_.start();
+  }
+  tb::Ran settle(std::string_view provider, std::uint64_t first, std::uint64_t count) {
+    return chain_.run("market.settle", tb::cat(R"({"provider":")", provider, R"(","first":)", first,
+                                               R"(,"count":)", count, "}"));
+  }
+  bool answers(std::string_view method, std::string_view params, std::string_view part) {
+    last_ = chain_.query(method, params).json;
+    return last_.find(part) != std::string::npos;
+  }
+  tb::Ran submit(std::uint64_t nonce, std::string_view signer) {
+    receipts::Receipt receipt(receipts::Type::kStorage);
+    receipt.set_bytes("contract_id", "c1");
+    receipt.set_bytes("provider", "prov");
+    for (const char* name : {"bytes", "price", "provider_escrow"}) receipt.set_number(name, 10);
+    receipt.set_number("block_height", 0);
+    receipt.set_number("signature_nonce", nonce);
+    receipt.set_bytes("provider_signature", "");
+    const std::string claim(receipts::claim_digest(receipt)->view());
+    return chain_.run("receipts.submit",
+                      tb::cat(R"({"receipt":{"type":"storage","contract_id":"c1",)",
+                              R"("provider":"prov","bytes":10,"price":10,"provider_escrow":10,)",
+                              R"("signature_nonce":)", nonce, R"(,"provider_signature":")",
+                              hex(chain_.sign(signer, claim)), R"("}})"),
+                      {.from = "boss", .admin = true});
+  }
+  tb::Ran register_provider() {
+    return chain_.run("receipts.register_provider",
+                      tb::cat(R"({"provider_id":"prov","verifying_key_hex":")",
+                              hex(chain_.public_key("prov")),
+                              R"(","source":{"kind":"governance","proposal_id":"1"}})"),
+                      {.from = "boss", .admin = true});
+  }
+  static std::string hex(std::string_view bytes) {
+    std::string out;
+    for (char c : bytes) {
+      out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+      out += "0123456789abcdef"[c & 15];
+    }
+    return out;
+  }
+  tb::TestChain chain_;
+  std::string last_;
+};
+
+TEST_F(Receipts, a_settlement_is_in_the_block_of_its_command) {
+  ASSERT_TRUE(settle("p1", 1, 2).ok());
+  EXPECT_TRUE(answers("receipts.stats", R"({"market":"energy"})", R"("emitted_total":2)")) << last_;
+  EXPECT_TRUE(answers("receipts.stats", R"({"market":"energy"})", R"("settled_total":10)"));
+  EXPECT_TRUE(answers("receipts.list", R"({"market":"energy"})", R"("contract_id":"energy:2")"))
+      << last_;
+  EXPECT_TRUE(answers("receipts.list", R"({"market":"storage"})", R"("receipts":[])"));
+  EXPECT_TRUE(answers("receipts.get", R"({"height":1,"index":1})", R"("contract_id":"energy:2")"));
+  EXPECT_EQ(chain_.metric("receipt_emitted_total", {"energy"}), 2);
+  EXPECT_EQ(chain_.events("receipts.sealed").size(), 1u);
+  EXPECT_EQ(chain_.replay_check(), "");
+}
+
+TEST_F(Receipts, a_block_without_receipts_commits_to_nothing) {
+  chain_.advance();
+  EXPECT_TRUE(answers("receipts.header", R"({"height":1})",
+                      "5bf623df58af64673c7568070bc1bfdf38e2b66f34f350b7732198387e33edec"))
+      << last_;
+  EXPECT_NE(last_.find(R"("header":null)"), std::string::npos);
+}
+
+TEST_F(Receipts, a_rolled_back_command_leaves_no_receipt) {
+  EXPECT_FALSE(chain_.run("market.settle", R"({"provider":"p1","price":0})").ok());
+  EXPECT_TRUE(answers("receipts.stats", R"({"market":"energy"})", R"("emitted_total":0)"));
+  EXPECT_TRUE(answers("receipts.pending", "{}", R"("energy":0)"));
+}
+
+TEST_F(Receipts, the_second_of_two_equal_receipts_in_a_block_is_refused) {
+  const auto ran = chain_.block({{"market.settle", R"({"provider":"p1","first":3})"},
+                                 {"market.settle", R"({"provider":"p1","first":3})"}});
+  EXPECT_TRUE(ran[0].ok());
+  EXPECT_EQ(ran[1].error_name, "duplicate_detection");
+}
+
+TEST_F(Receipts, a_flood_of_one_provider_waits_while_others_are_placed) {
+  const auto ran = chain_.block({{"market.settle", R"({"provider":"p1","first":0,"count":200})"},
+                                 {"market.settle", R"({"provider":"p2","first":900})"}});
+  ASSERT_TRUE(ran[0].ok()) << ran[0].error_text;
+  EXPECT_TRUE(answers("receipts.header", R"({"height":1})", R"("receipts":65)")) << last_;
+  EXPECT_TRUE(answers("receipts.pending", "{}", R"("energy":136)"));
+  EXPECT_EQ(chain_.metric("receipt_drain_depth"), 136);
+  chain_.advance(3);
+  EXPECT_TRUE(answers("receipts.header", R"({"height":4})", R"("receipts":8)")) << last_;
+  EXPECT_EQ(chain_.metric("receipt_drain_depth"), 8);
+  chain_.advance();
+  EXPECT_EQ(chain_.metric("receipt_drain_depth"), 0);
+  EXPECT_EQ(chain_.metric("pending_receipts_energy"), 0);
+  EXPECT_TRUE(answers("receipts.get", R"({"height":4,"index":7})", R"("contract_id":"energy:199")"));
+  EXPECT_EQ(chain_.replay_check(), "");
+}
+
+TEST_F(Receipts, a_page_leads_on_to_the_rest) {
+  ASSERT_TRUE(settle("p1", 1, 3).ok());
+  ASSERT_TRUE(settle("p1", 4, 1).ok());
+  EXPECT_TRUE(answers("receipts.list", R"({"limit":2})", R"("next_cursor":"1-1")")) << last_;
+  EXPECT_TRUE(answers("receipts.list", R"({"limit":2,"cursor":"1-1"})", R"("energy:3")")) << last_;
+  EXPECT_NE(last_.find(R"("energy:4")"), std::string::npos);
+  EXPECT_TRUE(answers("receipts.list", R"({"cursor":"2-0"})", R"("receipts":[])")) << last_;
+}
+
+TEST_F(Receipts, a_signed_claim_is_used_once_even_after_the_window) {
+  ASSERT_TRUE(register_provider().ok());
+  EXPECT_EQ(submit(1, "stranger").error_name, "signature_invalid");
+  const tb::Ran first = submit(1, "prov");
+  ASSERT_TRUE(first.ok()) << first.error_text;
+  EXPECT_EQ(submit(1, "prov").error_name, "replayed_nonce");
+  chain_.advance(150);
+  EXPECT_EQ(submit(1, "prov").error_name, "replayed_nonce");
+  EXPECT_TRUE(submit(2, "prov").ok());
+}
+
+TEST_F(Receipts, a_rotated_key_counts_from_its_block_on) {
+  EXPECT_EQ(submit(1, "prov").error_name, "unknown_provider");
+  ASSERT_TRUE(register_provider().ok());
+  EXPECT_EQ(register_provider().error_name, "provider_exists");
+  const tb::Ran rotated = chain_.run(
+      "receipts.rotate_provider",
+      tb::cat(R"({"provider_id":"prov","new_key_hex":")", hex(chain_.public_key("new")), R"("})"),
+      {.from = "boss", .admin = true});
+  ASSERT_TRUE(rotated.ok()) << rotated.error_text;
+  EXPECT_EQ(submit(1, "prov").error_name, "signature_invalid");
+  EXPECT_TRUE(submit(1, "new").ok());
+  EXPECT_TRUE(answers("receipts.provider", R"({"provider_id":"prov","at_block":2})",
+                      tb::cat(R"("active_key":")", hex(chain_.public_key("prov")))))
+      << last_;
+}
+
+TEST_F(Receipts, only_an_admin_submits) {
+  EXPECT_FALSE(
+      chain_.run("receipts.submit", R"({"receipt":{"type":"energy"}})", {.from = "eve"}).ok());
+}
+
+}  // namespace
