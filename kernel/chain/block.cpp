@@ -1,7 +1,8 @@
 // Bytes of headers, batches and blocks, and the roots that a header commits to.
 //
-// A kBlock payload: u8 version | header | signature | certificate | commitment | steps | deltas. The deltas stand last, so that
-// a reader who does not want them stops in front of them; the recovery of the state jumps straight to them.
+// A kBlock payload: u8 version | header | signature | certificate | commitment | steps | deltas.
+// The deltas stand last, so that a reader who does not want them stops in front of them; the
+// recovery of the state jumps straight to them.
 #include "kernel/chain/block.hpp"
 
 #include "kernel/base/blake3.hpp"
@@ -16,7 +17,8 @@ namespace {
 
 constexpr std::uint8_t kBlockVersion = 1;
 constexpr std::uint8_t kBatchVersion = 1;
-constexpr std::uint32_t kMaxSteps = 200'000;     // 100,000 commands and every hook of the largest roster
+constexpr std::uint32_t kMaxSteps =
+    200'000;  // 100,000 commands and every hook of the largest roster
 constexpr std::uint32_t kMaxListed = 1'000'000;  // events, records, rows of one step
 
 Status corrupt(std::string_view what) {
@@ -99,9 +101,13 @@ void append_result_record(std::string& out, const Step& step, const Hash* comman
   events.push_back(']');
   out.append(to_hex(blake3(events)));
   if (command_id != nullptr) {
-    out.append("\",\"id\":\"").append(to_hex(*command_id)).append("\",\"kind\":\"result\",\"name\":");
+    out.append("\",\"id\":\"")
+        .append(to_hex(*command_id))
+        .append("\",\"kind\":\"result\",\"name\":");
   } else {
-    out.append("\",\"hook\":\"").append(step_kind_name(step.kind)).append("\",\"kind\":\"step\",\"name\":");
+    out.append("\",\"hook\":\"")
+        .append(step_kind_name(step.kind))
+        .append("\",\"kind\":\"step\",\"name\":");
   }
   append_json_string(out, step.name);
   out.append(",\"outcome\":\"").append(outcome_name(step.outcome)).push_back('"');
@@ -162,8 +168,8 @@ Result<Header> Header::decode(BytesView bytes) {
   h.previous = in.array<32>();
   h.time_ms = in.u64();
   h.epoch = in.u64();
-  for (Hash* hash : {&h.proposer, &h.command_root, &h.receipt_root, &h.write_set_root, &h.roster_hash,
-                     &h.validators_hash, &h.mmr_root}) {
+  for (Hash* hash : {&h.proposer, &h.command_root, &h.receipt_root, &h.write_set_root,
+                     &h.roster_hash, &h.validators_hash, &h.mmr_root}) {
     *hash = in.array<32>();
   }
   std::uint8_t flag = in.u8();
@@ -184,7 +190,8 @@ std::string_view outcome_name(Outcome outcome) {
 }
 
 std::string_view step_kind_name(StepKind kind) {
-  constexpr std::string_view kNames[] = {"command", "roster", "params", "migrate", "begin", "end", "epoch", "lua"};
+  constexpr std::string_view kNames[] = {"command", "roster", "params", "migrate",
+                                         "begin",   "end",    "epoch",  "lua"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -259,7 +266,8 @@ void append_delta_row(Bytes& out, BytesView space, BytesView key, std::optional<
   if (after) put_text(out, *after);
 }
 
-Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes, BytesView delta_bytes) {
+Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes,
+                 BytesView delta_bytes) {
   Bytes out;
   out.reserve(700 + step_bytes.size() + delta_bytes.size());
   put_u8(out, kBlockVersion);
@@ -293,7 +301,8 @@ Result<BlockRecord> decode_block(BytesView bytes, bool with_deltas) {
   if (!decode_front(in, block, &why)) return corrupt(why);
   std::uint32_t count = in.u32();
   Reader steps(in.take(in.u32()));
-  if (!in.ok() || (count != 0 && !fits(steps, count, kMaxSteps))) return corrupt("impossible number of steps");
+  if (!in.ok() || (count != 0 && !fits(steps, count, kMaxSteps)))
+    return corrupt("impossible number of steps");
   block.steps.resize(count);
   for (Step& step : block.steps) {
     if (!decode_step(steps, step)) return corrupt("a step is damaged");
@@ -319,7 +328,8 @@ Result<BlockRecord> decode_block_front(BytesView bytes) {
   return block;
 }
 
-Status visit_deltas(BytesView bytes, const std::function<void(std::uint32_t, const DeltaView&)>& visit) {
+Status visit_deltas(BytesView bytes,
+                    const std::function<void(std::uint32_t, const DeltaView&)>& visit) {
   BlockRecord front;
   Reader in(bytes);
   std::string why;
@@ -338,7 +348,8 @@ Status visit_deltas(BytesView bytes, const std::function<void(std::uint32_t, con
       if (in.ok()) visit(step, row);
     }
   }
-  if (!in.done()) return corrupt("the deltas of height " + std::to_string(front.header.height) + " are damaged");
+  if (!in.done())
+    return corrupt("the deltas of height " + std::to_string(front.header.height) + " are damaged");
   return {};
 }
 
@@ -348,8 +359,10 @@ Hash command_root(const std::vector<CommandPtr>& commands) {
   return tree.root();
 }
 
-void add_receipts(std::vector<Hash>& leaves, const Step& step, const Hash* command_id, std::string& scratch) {
-  const bool silent = step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty();
+void add_receipts(std::vector<Hash>& leaves, const Step& step, const Hash* command_id,
+                  std::string& scratch) {
+  const bool silent =
+      step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty();
   if (command_id == nullptr && silent) return;
   scratch.clear();
   append_result_record(scratch, step, command_id);
@@ -397,8 +410,8 @@ Result<std::vector<FalseChecks>> decode_false_checks(BytesView block_bytes) {
     step.command = steps.u32();
     steps.u32();
     BytesView plugin = steps.take(steps.u32());
-    skip_texts(4);                                   // name, text, error data, result
-    for (int list = 0; list < 2; ++list) {           // events, records: two texts each
+    skip_texts(4);                          // name, text, error data, result
+    for (int list = 0; list < 2; ++list) {  // events, records: two texts each
       for (std::uint32_t n = steps.u32(); n > 0 && steps.ok(); --n) skip_texts(2);
     }
     skip_texts(steps.u32());
@@ -488,7 +501,8 @@ Hash validators_hash(const std::vector<std::pair<PublicKey, std::uint64_t>>& val
 }
 
 namespace {
-Bytes signed_height(std::string_view prefix, std::string_view chain_id, std::uint64_t height, const Hash& hash) {
+Bytes signed_height(std::string_view prefix, std::string_view chain_id, std::uint64_t height,
+                    const Hash& hash) {
   Bytes out(prefix);
   put_u8(out, static_cast<std::uint8_t>(chain_id.size()));
   out.append(chain_id);

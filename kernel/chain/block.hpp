@@ -1,4 +1,5 @@
-// Block: header, steps and deltas of one height, and their bytes in the log (moloch spec 3.1, 6.15, 6.16).
+// Block: header, steps and deltas of one height, and their bytes in the log (moloch
+// spec 3.1, 6.15, 6.16).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ struct Header {
   std::uint64_t time_ms = 0;
   std::uint64_t epoch = 0;
   PublicKey proposer{};
-  Hash command_root{}, receipt_root{}, write_set_root{}, roster_hash{}, validators_hash{}, mmr_root{};
+  Hash command_root{}, receipt_root{}, write_set_root{}, roster_hash{}, validators_hash{},
+      mmr_root{};
   struct Macro {
     std::uint64_t state_height = 0;
     Hash state_root{};
@@ -30,12 +32,21 @@ struct Header {
 
   Bytes encode() const;  // 283 bytes, 323 for a macro block
   static Result<Header> decode(BytesView bytes);
-  Hash hash() const;     // BLAKE3(encode())
+  Hash hash() const;  // BLAKE3(encode())
 };
 
 enum class Outcome : std::uint8_t { kApplied = 0, kRejected = 1, kCharged = 2 };
 std::string_view outcome_name(Outcome outcome);
-enum class StepKind : std::uint8_t { kCommand = 0, kRoster = 1, kParams = 2, kMigrate = 3, kBegin = 4, kEnd = 5, kEpoch = 6, kLua = 7 };
+enum class StepKind : std::uint8_t {
+  kCommand = 0,
+  kRoster = 1,
+  kParams = 2,
+  kMigrate = 3,
+  kBegin = 4,
+  kEnd = 5,
+  kEpoch = 6,
+  kLua = 7
+};
 std::string_view step_kind_name(StepKind kind);
 
 struct Event {
@@ -46,7 +57,8 @@ struct Record {
   std::string kind;
   std::string data;  // canonical JSON of the record
 };
-// One key of a step's delta: absolute values, so that applying a delta twice, or on top of a later one, does no harm.
+// One key of a step's delta: absolute values, so that applying a delta twice, or on top of a later
+// one, does no harm.
 struct DeltaRow {
   std::string space;  // namespace = plugin id
   Bytes key;
@@ -55,12 +67,12 @@ struct DeltaRow {
 struct Step {
   StepKind kind = StepKind::kCommand;
   std::string plugin;
-  std::uint32_t command = 0;           // index in the batch, for kCommand
+  std::uint32_t command = 0;  // index in the batch, for kCommand
   Outcome outcome = Outcome::kApplied;
-  std::int32_t code = 0;               // of the error
-  std::string name, text;              // of the error; the text is not covered by a root
-  std::string error_data;              // JSON object, may be empty; not covered by a root
-  std::string result;                  // JSON; not covered by a root
+  std::int32_t code = 0;   // of the error
+  std::string name, text;  // of the error; the text is not covered by a root
+  std::string error_data;  // JSON object, may be empty; not covered by a root
+  std::string result;      // JSON; not covered by a root
   std::vector<Event> events;
   std::vector<Record> records;
   std::vector<std::string> plugins_run;  // that ran in it
@@ -71,11 +83,11 @@ struct Step {
 // All that the log keeps of a height. The batch (commands) and the rest are two records of the log.
 struct BlockRecord {
   Header header;
-  Bytes proposer_signature;               // 64 bytes
-  Bytes certificate;                      // moloch spec 6.9; empty while unfinal
+  Bytes proposer_signature;  // 64 bytes
+  Bytes certificate;         // moloch spec 6.9; empty while unfinal
   Hash receipts_commitment{};
   std::vector<CommandPtr> commands;
-  std::vector<Step> steps;                // commands and every hook that did something
+  std::vector<Step> steps;  // commands and every hook that did something
 };
 
 Bytes encode_batch(std::uint64_t time_ms, const std::vector<CommandPtr>& commands);

@@ -1,5 +1,5 @@
-// The parts of a block's bytes and roots that the executor and the recovery build piece by piece, without a BlockRecord.
-// Readers of blocks want block.hpp.
+// The parts of a block's bytes and roots that the executor and the recovery build piece by piece,
+// without a BlockRecord. Readers of blocks want block.hpp.
 #pragma once
 
 #include <functional>
@@ -15,9 +15,10 @@ namespace blockd {
 void append_step(Bytes& out, const Step& step);  // without its delta
 void append_delta_row(Bytes& out, BytesView space, BytesView key, std::optional<BytesView> before,
                       std::optional<BytesView> after);
-// The kBlock payload from `front` (header, signature, certificate, commitment) and encoded parts. `delta_bytes` holds for each step a
-// u32 count and that many rows.
-Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes, BytesView delta_bytes);
+// The kBlock payload from `front` (header, signature, certificate, commitment) and encoded parts.
+// `delta_bytes` holds for each step a u32 count and that many rows.
+Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes,
+                 BytesView delta_bytes);
 
 // Header, signature, certificate and commitment only.
 Result<BlockRecord> decode_block_front(BytesView bytes);
@@ -28,10 +29,12 @@ struct DeltaView {
   std::optional<BytesView> before, after;
 };
 // Rows in the order of the steps. Errors: kCorrupt; rows before the damage have been visited then.
-Status visit_deltas(BytesView block_bytes, const std::function<void(std::uint32_t step, const DeltaView&)>& visit);
+Status visit_deltas(BytesView block_bytes,
+                    const std::function<void(std::uint32_t step, const DeltaView&)>& visit);
 
 // The leaves of one step under the receipt root; `command_id` is null for hooks.
-void add_receipts(std::vector<Hash>& leaves, const Step& step, const Hash* command_id, std::string& scratch);
+void add_receipts(std::vector<Hash>& leaves, const Step& step, const Hash* command_id,
+                  std::string& scratch);
 Hash receipt_root(const Hash& receipts_commitment, const std::vector<Hash>& leaves);
 
 // Which signature checks of a step were false; steps without one are not listed.
@@ -41,7 +44,8 @@ struct FalseChecks {
   std::string plugin;
   std::vector<std::uint32_t> checks;
 };
-// What a replay that trusts signatures needs of a logged block, without building its steps. Errors: kCorrupt.
+// What a replay that trusts signatures needs of a logged block, without building its steps. Errors:
+// kCorrupt.
 Result<std::vector<FalseChecks>> decode_false_checks(BytesView block_bytes);
 
 // write_set_root of moloch spec 6.16. REQUIRES: rows arrive by (space, key).

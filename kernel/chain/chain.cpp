@@ -23,7 +23,8 @@ Header ChainImpl::make_header(const BlockInput& input, const BlockOutput& output
 }
 
 Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& commands) {
-  if (options_.validator_key == nullptr) return Status(Code::kDenied, "this node has no validator key, so it makes no blocks");
+  if (options_.validator_key == nullptr)
+    return Status(Code::kDenied, "this node has no validator key, so it makes no blocks");
   if (behind_) TB_TRY(finish_commit());
   if (machines_ == nullptr) {
     Status still = load_machines();
@@ -66,14 +67,15 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   machines_ = output.machines;
   params_ = output.params;
   mmr_.append(hash);
-  behind_ = Committed{state_writes(input.height, hash), record,    output.machines, output.params,
-                      std::move(output.effects),        hash,      output.delta_bytes.size()};
+  behind_ =
+      Committed{state_writes(input.height, hash), record, output.machines,          output.params,
+                std::move(output.effects),        hash,   output.delta_bytes.size()};
   set_stalled(finish_commit());
   return produced;
 }
 
-std::shared_ptr<BlockRecord> ChainImpl::make_record(const BlockInput& input, BlockOutput& output, const Hash& hash,
-                                                    const Header& header) const {
+std::shared_ptr<BlockRecord> ChainImpl::make_record(const BlockInput& input, BlockOutput& output,
+                                                    const Hash& hash, const Header& header) const {
   auto record = std::make_shared<BlockRecord>();
   const Genesis& genesis = options_.genesis;
   const SigningKey& key = *options_.validator_key;
@@ -81,7 +83,8 @@ std::shared_ptr<BlockRecord> ChainImpl::make_record(const BlockInput& input, Blo
   Signature proposal = key.sign(proposal_bytes(genesis.chain_id, input.height, hash));
   record->proposer_signature = Bytes(blockd::view(proposal));
   if (genesis.validators.size() == 1 && genesis.validators[0].key == key.public_key()) {
-    record->certificate = solo_certificate(key.sign(vote_bytes(genesis.chain_id, input.height, hash)));
+    record->certificate =
+        solo_certificate(key.sign(vote_bytes(genesis.chain_id, input.height, hash)));
   }
   record->receipts_commitment = output.receipts_commitment;
   record->commands = std::move(output.commands);
@@ -90,11 +93,14 @@ std::shared_ptr<BlockRecord> ChainImpl::make_record(const BlockInput& input, Blo
 }
 
 // The commit: two records and one sync.
-Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms) {
+Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output,
+                            std::uint64_t time_ms) {
   const std::uint64_t height = record.header.height;
   std::size_t steps = record.steps.empty() ? output.steps.size() : record.steps.size();
-  Bytes block = join_block(record, static_cast<std::uint32_t>(steps), output.step_bytes, output.delta_bytes);
-  Status status = log_->append(LogRecordType::kBatch, height, encode_batch(time_ms, record.commands));
+  Bytes block =
+      join_block(record, static_cast<std::uint32_t>(steps), output.step_bytes, output.delta_bytes);
+  Status status =
+      log_->append(LogRecordType::kBatch, height, encode_batch(time_ms, record.commands));
   if (status.ok()) status = log_->append(LogRecordType::kBlock, height, block);
   if (!status.ok()) {
     if (Status dropped = log_->drop_unsynced(); !dropped.ok()) return dropped;
@@ -103,22 +109,25 @@ Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output
   return log_->sync().in("block " + std::to_string(height));
 }
 
-// Writes the newest block into the state, publishes its view, then its effects. Tried again by the next call if the store refuses.
+// Writes the newest block into the state, publishes its view, then its effects. Tried again by the
+// next call if the store refuses.
 Status ChainImpl::finish_commit() {
   Committed& done = *behind_;
   TB_TRY(state_->write(done.writes, false));
   for (const KvWrite& write : done.writes) {
-    rows_.put(write.key, key_hash(write.key), write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
+    rows_.put(write.key, key_hash(write.key),
+              write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
   }
   rows_.trim();
   Committed finished = std::move(done);
   behind_.reset();
   delta_bytes_ += finished.delta_bytes;
   note_hash(finished.record->header.height, finished.hash);
-  publish(finished.record->header.height, finished.record->header.time_ms, finished.hash, finished.machines,
-          finished.params);
+  publish(finished.record->header.height, finished.record->header.time_ms, finished.hash,
+          finished.machines, finished.params);
   if (options_.effects != nullptr) {
-    for (const Effects::Metric& m : finished.effects.metrics) options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
+    for (const Effects::Metric& m : finished.effects.metrics)
+      options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
     for (const Effects::Line& line : finished.effects.lines) {
       options_.effects->log(*line.plugin, line.level, line.text, finished.record->header.height);
     }
@@ -137,7 +146,8 @@ void ChainImpl::note_hash(std::uint64_t height, const Hash& hash) {
   if (mmr_.size() == height) mmr_.append(hash);
 }
 
-void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash, std::shared_ptr<const MachineSet> machines,
+void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash,
+                        std::shared_ptr<const MachineSet> machines,
                         std::shared_ptr<const ParamValues> params) {
   if (params == nullptr) {
     Result<std::shared_ptr<const ParamValues>> read = read_params(*state_, *machines);
@@ -207,7 +217,8 @@ DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) cons
   tools.run.begin_block(scope, &verify_cache_, nullptr, true);
   tools.run.set_params(view->params);
   Step step;
-  Status status = run_command(tools.run, tools.overlay, tools.arena, tools.values, *view->machines, command, 0, nullptr, &step);
+  Status status = run_command(tools.run, tools.overlay, tools.arena, tools.values, *view->machines,
+                              command, 0, nullptr, &step);
   DryRun out;
   if (!status.ok() || tools.run.poisoned()) {
     out.outcome = Outcome::kRejected;
@@ -261,7 +272,8 @@ Result<std::uint64_t> ChainImpl::height_of(const Hash& hash) const {
 }
 
 Result<Hash> ChainImpl::state_root(const StateViewPtr& view) const {
-  // Namespaces in the order of their ids: not that of the full keys, where "a-b/" sorts before "a/".
+  // Namespaces in the order of their ids: not that of the full keys, where "a-b/" sorts before
+  // "a/".
   std::vector<std::string> spaces{std::string(kChainSpace)};
   Bytes after;
   for (bool more = true; more;) {
@@ -294,7 +306,8 @@ struct ViewContext::Impl {
   tb_view* abi = nullptr;
 };
 
-ViewContext::ViewContext(StateViewPtr view, std::shared_ptr<const Manifest> manifest) : impl_(std::make_unique<Impl>()) {
+ViewContext::ViewContext(StateViewPtr view, std::shared_ptr<const Manifest> manifest)
+    : impl_(std::make_unique<Impl>()) {
   BlockScope scope;
   scope.machines = view->machines.get();
   scope.height = view->height;

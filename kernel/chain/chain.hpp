@@ -1,8 +1,10 @@
-// Chain: the deterministic core. It owns the block log and the state store, executes batches, commits blocks, replays.
+// Chain: the deterministic core. It owns the block log and the state store, executes batches,
+// commits blocks, replays.
 //
-// A Chain has no threads, no timers and no sockets. `produce`, `swap` and `close` are called from one thread (the executor);
-// `view`, `dry_run` and the readers of blocks from any thread. Everything it needs from outside (disk, clock, store,
-// code) comes through ChainOptions, so that the simulator and the test kit run this very class.
+// A Chain has no threads, no timers and no sockets. `produce`, `swap` and `close` are called from
+// one thread (the executor); `view`, `dry_run` and the readers of blocks from any thread.
+// Everything it needs from outside (disk, clock, store, code) comes through ChainOptions, so that
+// the simulator and the test kit run this very class.
 #pragma once
 
 #include <functional>
@@ -27,22 +29,23 @@ namespace blockd {
 struct Genesis {
   std::string chain_id = "dev";
   std::uint64_t timestamp_ms = 0;
-  std::uint64_t epoch_length = 120;             // blocks
+  std::uint64_t epoch_length = 120;  // blocks
   std::uint32_t max_commands_per_block = 10'000;
   std::uint64_t max_block_bytes = 10ull << 20;
   std::uint64_t macro_interval_blocks = 1024;
   std::uint32_t kernel_sm = 1;
-  std::string authority = "operator";           // who may chain.set_plugin: operator | governance
+  std::string authority = "operator";  // who may chain.set_plugin: operator | governance
   struct Validator {
     std::string name;
     std::uint64_t power = 1;
     PublicKey key{};
   };
   std::vector<Validator> validators;
-  std::vector<std::pair<std::string, std::uint64_t>> alloc;    // account -> amount, ascending
-  std::vector<std::pair<std::string, std::string>> roles;      // account -> operator | admin | ..., ascending
-  std::vector<std::pair<std::string, std::uint64_t>> params;   // key -> value, ascending
-  std::vector<RosterEntry> plugins;                            // roster of block 0, ascending by id
+  std::vector<std::pair<std::string, std::uint64_t>> alloc;  // account -> amount, ascending
+  std::vector<std::pair<std::string, std::string>>
+      roles;  // account -> operator | admin | ..., ascending
+  std::vector<std::pair<std::string, std::uint64_t>> params;  // key -> value, ascending
+  std::vector<RosterEntry> plugins;                           // roster of block 0, ascending by id
 
   static Result<Genesis> parse(std::string_view json_text);
   std::string to_json() const;  // canonical
@@ -56,37 +59,43 @@ struct StateView {
   std::uint64_t epoch = 0;
   std::uint64_t epoch_length = 120;
   Hash head_hash{};
-  std::shared_ptr<const KvReader> state;         // keys `s/<namespace>/<key>`
+  std::shared_ptr<const KvReader> state;  // keys `s/<namespace>/<key>`
   std::shared_ptr<const MachineSet> machines;
-  // Values of parameters in force, by machine index and place in its manifest; may be null: they are read from the state.
+  // Values of parameters in force, by machine index and place in its manifest; may be null: they
+  // are read from the state.
   std::shared_ptr<const std::vector<std::vector<std::uint64_t>>> params;
 };
 using StateViewPtr = std::shared_ptr<const StateView>;
 
-// Effects that leave a block when it is committed live; never called in dry run, replay or rehearsal. [executor]
+// Effects that leave a block when it is committed live; never called in dry run, replay or
+// rehearsal. [executor]
 class EffectSink {
  public:
   virtual ~EffectSink() = default;
-  virtual void metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels, std::int64_t value) = 0;
-  virtual void log(const Manifest& plugin, std::uint32_t level, std::string_view text, std::uint64_t height) = 0;
+  virtual void metric(const Manifest& plugin, std::uint32_t metric,
+                      const std::vector<std::string>& labels, std::int64_t value) = 0;
+  virtual void log(const Manifest& plugin, std::uint32_t level, std::string_view text,
+                   std::uint64_t height) = 0;
   // After metrics and logs; `view` is already published.
-  virtual void committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr& view) = 0;
+  virtual void committed(const std::shared_ptr<const BlockRecord>& block,
+                         const StateViewPtr& view) = 0;
 };
 
 struct ChainOptions {
-  std::string log_dir;                       // <data>/chain
+  std::string log_dir;  // <data>/chain
   Disk* disk = nullptr;
   Clock* clock = nullptr;
-  std::unique_ptr<KvStore> state;            // may be behind the log; never ahead
-  // Opens an empty state store in place of one that is missing or damaged (full replay); null: such a state is an error.
+  std::unique_ptr<KvStore> state;  // may be behind the log; never ahead
+  // Opens an empty state store in place of one that is missing or damaged (full replay); null: such
+  // a state is an error.
   std::function<Result<std::unique_ptr<KvStore>>()> recreate_state;
   Genesis genesis;
   MachineProvider* machines = nullptr;
-  EffectSink* effects = nullptr;             // may be null
-  const SigningKey* validator_key = nullptr; // null: follower
+  EffectSink* effects = nullptr;              // may be null
+  const SigningKey* validator_key = nullptr;  // null: follower
   std::uint64_t history_blocks = 1024;
   std::uint64_t checkpoint_bytes = 32ull << 20;  // of deltas between two checkpoints
-  std::uint64_t cache_rows = 1u << 17;       // row cache of the executor
+  std::uint64_t cache_rows = 1u << 17;           // row cache of the executor
   BlockLogOptions log;
 };
 
@@ -103,51 +112,62 @@ struct ReplayReport {
   Hash state_root{};
 };
 
-// The numbered places at which the simulator and crash tests may stop the process (see `FaultPoint`).
+// The numbered places at which the simulator and crash tests may stop the process (see
+// `FaultPoint`).
 class Chain {
  public:
-  // Opens log and state, makes block 0 of a new chain, brings the state level with the log by applying deltas, checks that height and
-  // hash stored with the state equal the head of the log. `*notes` receives what was recovered, a line each.
-  // Errors: kCorrupt (file, height, what `contract-cli storage repair` can do), kUnavailable (a library for the roster is
-  // missing: the chain is open for reading, `stalled()` says why), kInvalid (genesis differs), kIo, kNoSpace.
+  // Opens log and state, makes block 0 of a new chain, brings the state level with the log by
+  // applying deltas, checks that height and hash stored with the state equal the head of the log.
+  // `*notes` receives what was recovered, a line each. Errors: kCorrupt (file, height, what
+  // `contract-cli storage repair` can do), kUnavailable (a library for the roster is missing: the
+  // chain is open for reading, `stalled()` says why), kInvalid (genesis differs), kIo, kNoSpace.
   static Result<std::unique_ptr<Chain>> open(ChainOptions options, std::vector<std::string>* notes);
   virtual ~Chain() = default;
 
-  // Executes `commands` in this order as the next block and commits it: one fdatasync. Commands that do not fit the block's limits, whose
-  // nonce is not the next of their account, or that have expired are left out and told in `left_out` (indexes). An empty batch makes a heartbeat
-  // block. `time_ms` is max(parent's time, clock). A command that makes its plugin throw or abort is taken out and told in `poisoned`.
-  // Errors: kNoSpace (nothing written, try later), kIo (stop the process), kUnavailable (stalled).
+  // Executes `commands` in this order as the next block and commits it: one fdatasync. Commands
+  // that do not fit the block's limits, whose nonce is not the next of their account, or that have
+  // expired are left out and told in `left_out` (indexes). An empty batch makes a heartbeat block.
+  // `time_ms` is max(parent's time, clock). A command that makes its plugin throw or abort is taken
+  // out and told in `poisoned`. Errors: kNoSpace (nothing written, try later), kIo (stop the
+  // process), kUnavailable (stalled).
   struct Produced {
     std::shared_ptr<const BlockRecord> block;
     std::vector<std::size_t> left_out, poisoned;
-    std::vector<std::size_t> step_of;  // place in block->steps of command i of the input; SIZE_MAX when left out or poisoned
+    std::vector<std::size_t> step_of;  // place in block->steps of command i of the input; SIZE_MAX
+                                       // when left out or poisoned
     bool pending_work = false;         // a machine reported time-driven work
   };
   virtual Result<Produced> produce(const std::vector<CommandPtr>& commands) = 0;  // [executor]
 
-  // Takes another build of the machines in force (same roster) from the provider. Rehearse first. [executor]
+  // Takes another build of the machines in force (same roster) from the provider. Rehearse first.
+  // [executor]
   virtual Status swap_machines() = 0;
-  // Executes the last `blocks` blocks (at most `max_ms` of work) again with `candidate` in place of the machine of the same id, on views
-  // rebuilt from the deltas; an error names height, command and key that differ. [executor or worker]
+  // Executes the last `blocks` blocks (at most `max_ms` of work) again with `candidate` in place of
+  // the machine of the same id, on views rebuilt from the deltas; an error names height, command
+  // and key that differ. [executor or worker]
   virtual Status rehearse(const Machine& candidate, std::uint64_t blocks, std::uint64_t max_ms) = 0;
 
   virtual StateViewPtr view() const = 0;  // [any]
   // Why no block can be applied here (missing library, full disk), or ok. [any]
   virtual Status stalled() const = 0;
-  // Applies `command` on an overlay over `view` that is thrown away. Signature checks made here are remembered for apply. [any]
+  // Applies `command` on an overlay over `view` that is thrown away. Signature checks made here are
+  // remembered for apply. [any]
   virtual DryRun dry_run(const StateViewPtr& view, const Command& command) const = 0;
   // Nonce of `account` in `view`. [any]
   virtual Result<std::uint64_t> nonce(const StateViewPtr& view, std::string_view account) const = 0;
 
   virtual const Genesis& genesis() const = 0;
-  virtual std::uint64_t first_height() const = 0;  // oldest block in the log
-  virtual Result<Header> header(std::uint64_t height) const = 0;                       // [any]
-  virtual Result<std::shared_ptr<const BlockRecord>> block(std::uint64_t height) const = 0;  // with commands, without deltas [any]
-  virtual Result<std::uint64_t> height_of(const Hash& hash) const = 0;                 // [any]
+  virtual std::uint64_t first_height() const = 0;                 // oldest block in the log
+  virtual Result<Header> header(std::uint64_t height) const = 0;  // [any]
+  virtual Result<std::shared_ptr<const BlockRecord>> block(
+      std::uint64_t height) const = 0;  // with commands, without deltas [any]
+  virtual Result<std::uint64_t> height_of(const Hash& hash) const = 0;  // [any]
 
-  // Executes the whole log from genesis in memory with the code at hand and compares every root. Signatures are trusted unless
-  // `verify_signatures`. `progress(height)` may return false to stop. [any; reads only]
-  virtual ReplayReport replay(bool verify_signatures, const std::function<bool(std::uint64_t)>& progress) const = 0;
+  // Executes the whole log from genesis in memory with the code at hand and compares every root.
+  // Signatures are trusted unless `verify_signatures`. `progress(height)` may return false to stop.
+  // [any; reads only]
+  virtual ReplayReport replay(bool verify_signatures,
+                              const std::function<bool(std::uint64_t)>& progress) const = 0;
   // Root of the full state in `view` (moloch spec 6.16). [any]
   virtual Result<Hash> state_root(const StateViewPtr& view) const = 0;
 
@@ -155,10 +175,12 @@ class Chain {
   virtual Status checkpoint() = 0;
 };
 
-// Executes the kernel's view calls for queries: a tb_view on `view` in the namespace of machine `id`. Valid while the object lives. [any]
+// Executes the kernel's view calls for queries: a tb_view on `view` in the namespace of machine
+// `id`. Valid while the object lives. [any]
 class ViewContext {
  public:
-  // `id` may name a plugin without machine: it then reads an empty namespace. `manifest` is the plugin's own.
+  // `id` may name a plugin without machine: it then reads an empty namespace. `manifest` is the
+  // plugin's own.
   ViewContext(StateViewPtr view, std::shared_ptr<const Manifest> manifest);
   ~ViewContext();
   ViewContext(const ViewContext&) = delete;

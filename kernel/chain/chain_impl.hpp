@@ -1,9 +1,10 @@
-// ChainImpl: what stands behind Chain. Opening and recovery are in chain_open.cpp, blocks and readers in chain.cpp, replay and rehearsal
-// in replay.cpp.
+// ChainImpl: what stands behind Chain. Opening and recovery are in chain_open.cpp, blocks and
+// readers in chain.cpp, replay and rehearsal in replay.cpp.
 //
-// Threads: `mutex_` guards what readers of any thread share with the executor: the view, the list of header hashes, and why the chain is
-// stalled. It is held for a copy only, never while code of a plugin or the disk is at work. `provider_mutex_` makes calls of the
-// MachineProvider one after another, because a replay may run beside the executor.
+// Threads: `mutex_` guards what readers of any thread share with the executor: the view, the list
+// of header hashes, and why the chain is stalled. It is held for a copy only, never while code of a
+// plugin or the disk is at work. `provider_mutex_` makes calls of the MachineProvider one after
+// another, because a replay may run beside the executor.
 #pragma once
 
 #include <mutex>
@@ -33,7 +34,8 @@ class ChainImpl final : public Chain {
   Result<Header> header(std::uint64_t height) const override;
   Result<std::shared_ptr<const BlockRecord>> block(std::uint64_t height) const override;
   Result<std::uint64_t> height_of(const Hash& hash) const override;
-  ReplayReport replay(bool verify_signatures, const std::function<bool(std::uint64_t)>& progress) const override;
+  ReplayReport replay(bool verify_signatures,
+                      const std::function<bool(std::uint64_t)>& progress) const override;
   Result<Hash> state_root(const StateViewPtr& view) const override;
   Status checkpoint() override;
 
@@ -60,24 +62,28 @@ class ChainImpl final : public Chain {
   Status recover(std::vector<std::string>* notes);
   Status level_state(std::uint64_t head, std::vector<std::string>* notes);
   Status apply_deltas(std::uint64_t from, std::uint64_t to);
-  Status state_height(std::uint64_t head, std::optional<std::uint64_t>* height, std::string* damage) const;
+  Status state_height(std::uint64_t head, std::optional<std::uint64_t>* height,
+                      std::string* damage) const;
   Status load_hashes(std::uint64_t head);
   Status load_machines();
   Result<std::vector<RosterEntry>> read_roster(const KvReader& state) const;
   Header make_header(const BlockInput& input, const BlockOutput& output) const;
-  std::shared_ptr<BlockRecord> make_record(const BlockInput& input, BlockOutput& output, const Hash& hash, const Header& header) const;
+  std::shared_ptr<BlockRecord> make_record(const BlockInput& input, BlockOutput& output,
+                                           const Hash& hash, const Header& header) const;
   Status write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms);
   std::vector<KvWrite> state_writes(std::uint64_t height, const Hash& hash) const;
   Status finish_commit();
   // `params` null: they are read from the state.
-  void publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash, std::shared_ptr<const MachineSet> machines,
+  void publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash,
+               std::shared_ptr<const MachineSet> machines,
                std::shared_ptr<const ParamValues> params = nullptr);
   void note_hash(std::uint64_t height, const Hash& hash);
   void set_stalled(Status why);
   Result<Machine> provide(const RosterEntry& entry) const;
   Hash validators_hash() const;
-  std::string difference(std::uint64_t height, const Header& logged, const Header& replayed, BytesView logged_block, Executor& executor,
-                         const KvReader& base, BlockInput input) const;
+  std::string difference(std::uint64_t height, const Header& logged, const Header& replayed,
+                         BytesView logged_block, Executor& executor, const KvReader& base,
+                         BlockInput input) const;
 
   ChainOptions options_;
   mutable VerifyCache verify_cache_;
@@ -102,7 +108,8 @@ class ChainImpl final : public Chain {
   std::unordered_map<Hash, std::uint64_t, HashOf> heights_;
 };
 
-// The first step or row in which two executions of a block differ: "command 3, key energy:p/x: logged …, replayed …".
+// The first step or row in which two executions of a block differ: "command 3, key energy:p/x:
+// logged …, replayed …".
 std::string first_difference(const BlockRecord& logged, const BlockRecord& replayed);
 
 }  // namespace blockd

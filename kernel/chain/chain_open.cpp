@@ -1,4 +1,5 @@
-// Opening a chain: block 0 of a new one; else the state is brought level with the log by deltas, never by executing.
+// Opening a chain: block 0 of a new one; else the state is brought level with the log by deltas,
+// never by executing.
 #include <algorithm>
 
 #include "kernel/chain/chain_impl.hpp"
@@ -29,15 +30,20 @@ ChainImpl::ChainImpl(ChainOptions options)
     : options_(std::move(options)),
       state_(std::move(options_.state)),
       rows_(options_.cache_rows),
-      executor_(options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &verify_cache_) {}
+      executor_(
+          options_.genesis, [this](const RosterEntry& entry) { return provide(entry); },
+          &verify_cache_) {}
 
 ChainImpl::~ChainImpl() {
-  // A clean stop: what is in the log is in the state. Whatever fails here is repaired by the next open.
-  if (log_ != nullptr && machines_ != nullptr && !behind_ && !checkpoint().ok()) set_stalled(Status(Code::kIo, "no checkpoint at stop"));
+  // A clean stop: what is in the log is in the state. Whatever fails here is repaired by the next
+  // open.
+  if (log_ != nullptr && machines_ != nullptr && !behind_ && !checkpoint().ok())
+    set_stalled(Status(Code::kIo, "no checkpoint at stop"));
 }
 
 Result<std::unique_ptr<Chain>> Chain::open(ChainOptions options, std::vector<std::string>* notes) {
-  if (options.disk == nullptr || options.clock == nullptr || options.machines == nullptr || options.state == nullptr) {
+  if (options.disk == nullptr || options.clock == nullptr || options.machines == nullptr ||
+      options.state == nullptr) {
     return Status(Code::kInvalid, "chain: disk, clock, machines and state are required");
   }
   std::vector<std::string> ignored;
@@ -49,7 +55,8 @@ Result<std::unique_ptr<Chain>> Chain::open(ChainOptions options, std::vector<std
 Status ChainImpl::open(std::vector<std::string>* notes) {
   validators_hash_ = validators_hash();
   std::string cut;
-  Result<std::unique_ptr<BlockLog>> log = BlockLog::open(*options_.disk, options_.log_dir, options_.log, &cut);
+  Result<std::unique_ptr<BlockLog>> log =
+      BlockLog::open(*options_.disk, options_.log_dir, options_.log, &cut);
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
   if (!cut.empty()) notes->push_back(cut);
@@ -71,10 +78,13 @@ Status ChainImpl::make_genesis(std::vector<std::string>* notes) {
   std::optional<Bytes> head;
   TB_TRY(state_->get(kHeadRow, &head));
   if (head) {
-    return Status(Code::kCorrupt, options_.log_dir + ": the block log is empty, but the state belongs to a chain with blocks",
-                  "restore the log, or remove the state to begin a new chain");
+    return Status(
+        Code::kCorrupt,
+        options_.log_dir + ": the block log is empty, but the state belongs to a chain with blocks",
+        "restore the log, or remove the state to begin a new chain");
   }
-  Result<std::shared_ptr<const MachineSet>> machines = executor_.resolve(options_.genesis.plugins, 0);
+  Result<std::shared_ptr<const MachineSet>> machines =
+      executor_.resolve(options_.genesis.plugins, 0);
   if (!machines.ok()) return machines.status().in("genesis");
   BlockOutput output;
   TB_TRY(executor_.execute_genesis(*state_, *machines, &output));
@@ -107,7 +117,8 @@ Status ChainImpl::recover(std::vector<std::string>* notes) {
     Result<BlockRecord> block = decode_block_front(*first);
     if (!block.ok()) return block.status().in(options_.log_dir);
     if (block->header.previous != options_.genesis.hash()) {
-      return Status(Code::kInvalid, options_.log_dir + " belongs to another genesis", "use the genesis file that this chain was made with");
+      return Status(Code::kInvalid, options_.log_dir + " belongs to another genesis",
+                    "use the genesis file that this chain was made with");
     }
   } else if (first.status().code() != Code::kNotFound) {
     return first.status();
@@ -119,7 +130,8 @@ Status ChainImpl::recover(std::vector<std::string>* notes) {
 }
 
 // The height that the state says it has, if its head is one of our log's.
-Status ChainImpl::state_height(std::uint64_t head, std::optional<std::uint64_t>* height, std::string* damage) const {
+Status ChainImpl::state_height(std::uint64_t head, std::optional<std::uint64_t>* height,
+                               std::string* damage) const {
   height->reset();
   std::optional<Bytes> row;
   TB_TRY(state_->get(kHeadRow, &row));
@@ -130,11 +142,14 @@ Status ChainImpl::state_height(std::uint64_t head, std::optional<std::uint64_t>*
   if (!in.done()) {
     *damage = "its head row is damaged";
   } else if (at > head) {
-    *damage = "it is at height " + std::to_string(at) + ", ahead of the log at " + std::to_string(head);
+    *damage =
+        "it is at height " + std::to_string(at) + ", ahead of the log at " + std::to_string(head);
   } else {
     Result<Header> header = this->header(at);
     if (!header.ok()) return header.status();
-    if (header->hash() != hash) *damage = "it was made by another chain: its head at height " + std::to_string(at) + " is not the log's";
+    if (header->hash() != hash)
+      *damage = "it was made by another chain: its head at height " + std::to_string(at) +
+                " is not the log's";
   }
   if (damage->empty()) *height = at;
   return {};
@@ -145,10 +160,12 @@ Status ChainImpl::level_state(std::uint64_t head, std::vector<std::string>* note
   std::string damage;
   TB_TRY(state_height(head, &at, &damage));
   if (!at) {
-    // An empty store is what a crash right behind block 0 leaves, too: the deltas of the log fill it.
+    // An empty store is what a crash right behind block 0 leaves, too: the deltas of the log fill
+    // it.
     bool empty = damage.empty();
     if (empty) TB_TRY(state_->scan({}, {}, 1, [&](BytesView, BytesView) { return empty = false; }));
-    if (damage.empty()) damage = "it has no head row, the log has " + std::to_string(head + 1) + " blocks";
+    if (damage.empty())
+      damage = "it has no head row, the log has " + std::to_string(head + 1) + " blocks";
     if ((options_.recreate_state == nullptr && !empty) || first_height() != 0) {
       return Status(Code::kCorrupt, "state store: " + damage, std::string(kRepair));
     }
@@ -159,14 +176,16 @@ Status ChainImpl::level_state(std::uint64_t head, std::vector<std::string>* note
     }
     notes->push_back("state store: " + damage + "; made anew from the deltas of the log");
   }
-  // What was written since the checkpoint may have been lost in part: deltas are absolute, applying them again does no harm.
+  // What was written since the checkpoint may have been lost in part: deltas are absolute, applying
+  // them again does no harm.
   std::uint64_t from = 0;
   if (at) from = std::min(*at, log_->checkpoint().value_or(0)) + (log_->checkpoint() ? 1 : 0);
   if (!log_->checkpoint()) from = 0;
   if (from > head) return {};
   TB_TRY(apply_deltas(from, head));
   if (!at || *at < head) {
-    notes->push_back("state store: applied the deltas of blocks " + std::to_string(from) + ".." + std::to_string(head));
+    notes->push_back("state store: applied the deltas of blocks " + std::to_string(from) + ".." +
+                     std::to_string(head));
   }
   return {};
 }
@@ -185,14 +204,17 @@ Status ChainImpl::apply_deltas(std::uint64_t from, std::uint64_t to) {
     if (record.type != LogRecordType::kBlock) return true;
     if (record.height < from) return true;
     Result<BlockRecord> front = decode_block_front(record.payload);
-    inner = front.ok() ? visit_deltas(record.payload,
-                                      [&](std::uint32_t, const DeltaView& row) {
-                                        Bytes key = space_prefix(row.space);
-                                        key.append(row.key);
-                                        bytes += key.size() + (row.after ? row.after->size() : 0);
-                                        batch.push_back({std::move(key), row.after ? std::optional<Bytes>(*row.after) : std::nullopt});
-                                      })
-                       : front.status();
+    inner = front.ok()
+                ? visit_deltas(record.payload,
+                               [&](std::uint32_t, const DeltaView& row) {
+                                 Bytes key = space_prefix(row.space);
+                                 key.append(row.key);
+                                 bytes += key.size() + (row.after ? row.after->size() : 0);
+                                 batch.push_back(
+                                     {std::move(key),
+                                      row.after ? std::optional<Bytes>(*row.after) : std::nullopt});
+                               })
+                : front.status();
     if (!inner.ok()) return false;
     const Hash hash = front->header.hash();
     batch.push_back({hash_key(record.height), Bytes(blockd::view(hash))});
@@ -220,7 +242,10 @@ Status ChainImpl::load_hashes(std::uint64_t head) {
       std::memcpy(&height, key.data() + kHashRows.size(), sizeof height);
       height = __builtin_bswap64(height);
       if (height != hashes_.size() || value.size() != hash.size()) {
-        damaged = Status(Code::kCorrupt, "state store: the list of header hashes breaks at height " + std::to_string(hashes_.size()), std::string(kRepair));
+        damaged = Status(Code::kCorrupt,
+                         "state store: the list of header hashes breaks at height " +
+                             std::to_string(hashes_.size()),
+                         std::string(kRepair));
         return false;
       }
       std::memcpy(hash.data(), value.data(), hash.size());
@@ -231,7 +256,9 @@ Status ChainImpl::load_hashes(std::uint64_t head) {
     more = rows == kHashPage;
   }
   if (hashes_.size() != head + 1 || expected > head) {
-    return Status(Code::kCorrupt, "state store: " + std::to_string(hashes_.size()) + " header hashes for " + std::to_string(head + 1) + " blocks",
+    return Status(Code::kCorrupt,
+                  "state store: " + std::to_string(hashes_.size()) + " header hashes for " +
+                      std::to_string(head + 1) + " blocks",
                   std::string(kRepair));
   }
   return {};
@@ -266,7 +293,8 @@ Status ChainImpl::load_machines() {
     return {};
   }
   set_stalled(machines.status());
-  Result<std::shared_ptr<const MachineSet>> none = MachineSet::build({}, options_.genesis.kernel_sm);
+  Result<std::shared_ptr<const MachineSet>> none =
+      MachineSet::build({}, options_.genesis.kernel_sm);
   if (!none.ok()) return none.status();
   publish(head, header->time_ms, hashes_.back(), *none);
   machines_ = nullptr;
@@ -277,7 +305,8 @@ std::vector<KvWrite> ChainImpl::state_writes(std::uint64_t height, const Hash& h
   std::vector<KvWrite> writes;
   writes.reserve(executor_.changes().size() + 2);
   for (const Overlay::Change& change : executor_.changes()) {
-    writes.push_back({Bytes(change.key), change.after ? std::optional<Bytes>(*change.after) : std::nullopt});
+    writes.push_back(
+        {Bytes(change.key), change.after ? std::optional<Bytes>(*change.after) : std::nullopt});
   }
   writes.push_back({hash_key(height), Bytes(blockd::view(hash))});
   writes.push_back({Bytes(kHeadRow), head_row(height, hash)});

@@ -1,8 +1,8 @@
 // Command: a signed, canonical JSON object that asks one plugin to change replicated state.
 // (node-and-cli spec 3.2, 6.11, 6.12.)
 //
-// A Command is immutable and may be shared between threads. Parsing checks form and canonical bytes; whether the
-// signatures hold is asked separately, because replay trusts them.
+// A Command is immutable and may be shared between threads. Parsing checks form and canonical
+// bytes; whether the signatures hold is asked separately, because replay trusts them.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct CommandSignature {
 };
 
 struct Command {
-  Bytes envelope;          // canonical bytes of {"command":…,"signatures":[…]}, as sent and as logged
+  Bytes envelope;  // canonical bytes of {"command":…,"signatures":[…]}, as sent and as logged
   BytesView signed_bytes;  // the command's canonical bytes, inside `envelope`
   Hash id{};               // BLAKE3("tb/command/v1" || signed_bytes)
   std::string chain, from, method, memo, session;
@@ -50,35 +50,38 @@ struct Command {
 };
 using CommandPtr = std::shared_ptr<const Command>;
 
-// What parse_envelope holds every envelope to; methods have tighter limits of their own (manifest `max_bytes`).
+// What parse_envelope holds every envelope to; methods have tighter limits of their own (manifest
+// `max_bytes`).
 inline constexpr std::size_t kMaxEnvelopeBytes = 8ull << 20;
 inline constexpr std::size_t kMaxMemoBytes = 1024;
 inline constexpr std::size_t kMaxSignatures = 16;
-inline constexpr std::uint64_t kMaxFee = (1ull << 63) - 1;  // above: refused by admission, not by the parser
-inline constexpr std::uint8_t kMaxPct = 100;                // above: refused by admission; `pct` is cut to 255
+inline constexpr std::uint64_t kMaxFee =
+    (1ull << 63) - 1;                         // above: refused by admission, not by the parser
+inline constexpr std::uint8_t kMaxPct = 100;  // above: refused by admission; `pct` is cut to 255
 
 // Codes of JSON-RPC errors that refusals of commands bear (node-and-cli spec 5.2.2).
-inline constexpr std::int32_t kRpcParseError = -32700, kRpcInvalidParams = -32602, kRpcInternal = -32603,
-                              kRpcDiskFull = -34002, kRpcNotReady = -34004, kRpcAdmission = -34010,
-                              kRpcPluginError = -34014;
+inline constexpr std::int32_t kRpcParseError = -32700, kRpcInvalidParams = -32602,
+                              kRpcInternal = -32603, kRpcDiskFull = -34002, kRpcNotReady = -34004,
+                              kRpcAdmission = -34010, kRpcPluginError = -34014;
 
 // Words and numbers of the admission list (node-and-cli spec 5.6.1).
 namespace admission {
-inline constexpr int kUnknownSender = 1, kInsufficientBalance = 2, kNonceGap = 3, kInvalidSelector = 4, kBadSignature = 5,
-                     kDuplicate = 6, kBalanceOverflow = 8, kFeeOverflow = 9, kFeeTooLow = 10, kMempoolFull = 11,
-                     kPendingLimit = 13, kFeeTooLarge = 14, kPendingSignatures = 17, kSessionExpired = 18,
+inline constexpr int kUnknownSender = 1, kInsufficientBalance = 2, kNonceGap = 3,
+                     kInvalidSelector = 4, kBadSignature = 5, kDuplicate = 6, kBalanceOverflow = 8,
+                     kFeeOverflow = 9, kFeeTooLow = 10, kMempoolFull = 11, kPendingLimit = 13,
+                     kFeeTooLarge = 14, kPendingSignatures = 17, kSessionExpired = 18,
                      kUnknownCommand = 19, kExpired = 20, kWrongChain = 21;
 }  // namespace admission
 
-// A refusal of a command before it is in a block: what a client gets as error code, data.name and, for the pool's own words,
-// data.admission_code (node-and-cli spec 5.6.1).
+// A refusal of a command before it is in a block: what a client gets as error code, data.name and,
+// for the pool's own words, data.admission_code (node-and-cli spec 5.6.1).
 struct Refusal {
-  std::int32_t code = 0;          // -32602, -34010, or the plugin's own
-  int admission_code = 0;         // 0: none
+  std::int32_t code = 0;   // -32602, -34010, or the plugin's own
+  int admission_code = 0;  // 0: none
   std::string name, message, field, nearest, hint;
   std::optional<std::uint64_t> expected;  // data.expected
-  json::object data;              // members of the plugin's own error data
-  std::string outcome;            // "rejected" when a dry run said so
+  json::object data;                      // members of the plugin's own error data
+  std::string outcome;                    // "rejected" when a dry run said so
 };
 // A refusal whose message is "<name>: <text>".
 Refusal make_refusal(std::int32_t code, std::string name, std::string_view text);
@@ -86,19 +89,20 @@ Refusal make_refusal(std::int32_t code, std::string name, std::string_view text)
 Refusal admission_refusal(int admission_code, std::string name, std::string_view text);
 
 // Parses the canonical bytes of an envelope (from the log, a peer, or re-printed from a request).
-// REQUIRES: nothing; any input. A refusal is -32602 "not_canonical", "invalid_params" with the field, or -32700.
+// REQUIRES: nothing; any input. A refusal is -32602 "not_canonical", "invalid_params" with the
+// field, or -32700.
 struct ParsedCommand {
-  CommandPtr command;               // null when refused
+  CommandPtr command;  // null when refused
   std::optional<Refusal> refusal;
 };
 ParsedCommand parse_envelope(Bytes envelope_bytes);
 
-// Parses a request's envelope value. `body` is the text of the request as it was received: a command whose canonical bytes do not stand
-// in it is refused "not_canonical".
+// Parses a request's envelope value. `body` is the text of the request as it was received: a
+// command whose canonical bytes do not stand in it is refused "not_canonical".
 ParsedCommand parse_envelope(const json::value& envelope, BytesView body);
 
-// Checks every signature, and that the needed ones are there: the key of `from`, `threshold` of `signers`, or the session key.
-// Costs 41 us a signature. nullopt: all good.
+// Checks every signature, and that the needed ones are there: the key of `from`, `threshold` of
+// `signers`, or the session key. Costs 41 us a signature. nullopt: all good.
 std::optional<Refusal> verify_signatures(const Command& command);
 
 // Builds and signs a command: what the node does for unsigned calls and contract-cli for a wallet.

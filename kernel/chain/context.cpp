@@ -31,7 +31,8 @@ const void* thread_tag() {
 StepRun::StepRun(Overlay& overlay) : overlay_(overlay) {}
 StepRun::~StepRun() = default;
 
-void StepRun::begin_block(const BlockScope& scope, VerifyCache* cache, Effects* effects, bool with_texts) {
+void StepRun::begin_block(const BlockScope& scope, VerifyCache* cache, Effects* effects,
+                          bool with_texts) {
   scope_ = scope;
   cache_ = cache;
   effects_ = effects;
@@ -66,7 +67,8 @@ void StepRun::start(StepKind kind, const BoundMachine* owner, const tb_caller* c
 }
 
 StepRun::Mark StepRun::mark() const {
-  return {overlay_.savepoint(), events_.size(), records_.size(), effects_ == nullptr ? 0 : effects_->metrics.size(),
+  return {overlay_.savepoint(), events_.size(), records_.size(),
+          effects_ == nullptr ? 0 : effects_->metrics.size(),
           effects_ == nullptr ? 0 : effects_->lines.size()};
 }
 
@@ -80,7 +82,8 @@ void StepRun::back_to(const Mark& mark) {
   }
 }
 
-StepRun::Frame& StepRun::push(const BoundMachine* machine, const Manifest* manifest, bool read_only) {
+StepRun::Frame& StepRun::push(const BoundMachine* machine, const Manifest* manifest,
+                              bool read_only) {
   if (depth_ == frames_.size()) frames_.push_back(std::make_unique<Frame>());
   Frame& frame = *frames_[depth_++];
   frame.view.api = ContextApi::view_api();
@@ -120,7 +123,8 @@ void StepRun::set_poison(std::string text) {
   if (poison_.empty()) poison_ = text.empty() ? std::string("unknown trouble") : std::move(text);
 }
 
-void StepRun::refuse(std::int32_t code, std::string_view name, std::string_view text, std::string data) {
+void StepRun::refuse(std::int32_t code, std::string_view name, std::string_view text,
+                     std::string data) {
   error_.code = code;
   error_.name = clipped(name, kMaxErrorName, "unnamed");
   error_.text = clipped(text, kMaxErrorText, "(the plugin's text is not valid UTF-8)");
@@ -136,7 +140,8 @@ std::uint64_t StepRun::rows_left() const {
 
 // Rows that hooks read and write share one budget a block; commands are not counted.
 bool StepRun::charge_rows(std::uint64_t n) {
-  if (kind_ != StepKind::kBegin && kind_ != StepKind::kEnd && kind_ != StepKind::kEpoch) return true;
+  if (kind_ != StepKind::kBegin && kind_ != StepKind::kEnd && kind_ != StepKind::kEpoch)
+    return true;
   if (query_) return true;
   if (n > rows_left()) {
     force(kCodeLimit, "limit_exceeded", "the hooks of this block have used up their rows");
@@ -163,14 +168,16 @@ tb_status StepRun::guarded(const Frame& frame, Body&& body) {
 template <class Body>
 tb_status StepRun::run_owner(Body&& body) {
   Frame& frame = push(owner_, owner_->machine.manifest.get(), false);
-  tb_status status = guarded(frame, [&] { return body(static_cast<tb_ctx*>(&frame), *owner_->machine.table); });
+  tb_status status =
+      guarded(frame, [&] { return body(static_cast<tb_ctx*>(&frame), *owner_->machine.table); });
   while (depth_ > 0) pop();
   return status;
 }
 
 tb_status StepRun::run_genesis(const tb_value* alloc, std::uint32_t count) {
   if (owner_->machine.table->genesis == nullptr) return TB_OK;
-  return run_owner([&](tb_ctx* ctx, const tb_machine& table) { return table.genesis(ctx, alloc, count); });
+  return run_owner(
+      [&](tb_ctx* ctx, const tb_machine& table) { return table.genesis(ctx, alloc, count); });
 }
 
 tb_status StepRun::run_command(std::uint32_t method, const tb_value* params, std::uint32_t count) {
@@ -189,7 +196,9 @@ tb_status StepRun::run_command(std::uint32_t method, const tb_value* params, std
 
 tb_status StepRun::run_hook() {
   const tb_machine& table = *owner_->machine.table;
-  tb_status (*entry)(tb_ctx*) = kind_ == StepKind::kBegin ? table.begin : kind_ == StepKind::kEnd ? table.end : table.epoch;
+  tb_status (*entry)(tb_ctx*) = kind_ == StepKind::kBegin ? table.begin
+                                : kind_ == StepKind::kEnd ? table.end
+                                                          : table.epoch;
   if (entry == nullptr) return TB_OK;
   return run_owner([&](tb_ctx* ctx, const tb_machine&) { return entry(ctx); });
 }
@@ -208,7 +217,8 @@ tb_status StepRun::run_params_changed(std::span<const tb_param_change> changes) 
   });
 }
 
-tb_status StepRun::ask_check_params(const BoundMachine& machine, std::span<const tb_param_change> changes) {
+tb_status StepRun::ask_check_params(const BoundMachine& machine,
+                                    std::span<const tb_param_change> changes) {
   if (machine.machine.table->check_params == nullptr) return TB_OK;
   for (std::size_t i = 0; i < depth_; ++i) {
     if (frames_[i]->machine == &machine) return TB_OK;
@@ -218,7 +228,8 @@ tb_status StepRun::ask_check_params(const BoundMachine& machine, std::span<const
   Frame& frame = push(&machine, machine.machine.manifest.get(), false);
   const std::size_t level = depth_;
   tb_status status = guarded(frame, [&] {
-    return machine.machine.table->check_params(&frame, changes.data(), static_cast<std::uint32_t>(changes.size()));
+    return machine.machine.table->check_params(&frame, changes.data(),
+                                               static_cast<std::uint32_t>(changes.size()));
   });
   while (depth_ >= level) pop();
   if (status == TB_ABORTED) return status;
@@ -232,13 +243,18 @@ tb_status StepRun::ask_check_params(const BoundMachine& machine, std::span<const
   return TB_FAILED;
 }
 
-tb_status StepRun::run_migrate(std::uint32_t from_schema, BytesView cursor, std::uint32_t rows, std::optional<Bytes>* next) {
+tb_status StepRun::run_migrate(std::uint32_t from_schema, BytesView cursor, std::uint32_t rows,
+                               std::optional<Bytes>* next) {
   next->reset();
   if (owner_->machine.table->migrate_step == nullptr) {
-    refuse(kCodePlugin, "no_migration", "plugin " + owner_->roster.id + " cannot migrate from schema " + std::to_string(from_schema));
+    refuse(kCodePlugin, "no_migration",
+           "plugin " + owner_->roster.id + " cannot migrate from schema " +
+               std::to_string(from_schema));
     return TB_FAILED;
   }
-  tb_sink sink{next, [](void* user, tb_str value) { static_cast<std::optional<Bytes>*>(user)->emplace(to_view(value)); }};
+  tb_sink sink{next, [](void* user, tb_str value) {
+                 static_cast<std::optional<Bytes>*>(user)->emplace(to_view(value));
+               }};
   return run_owner([&](tb_ctx* ctx, const tb_machine& table) {
     return table.migrate_step(ctx, from_schema, to_str(cursor), rows, &sink);
   });
@@ -255,13 +271,16 @@ void StepRun::finish(tb_status returned, Step* step) {
   } else if (returned != TB_OK) {
     if (!error_.set || returned != TB_FAILED) {
       refuse(kCodePlugin, "internal_plugin_error",
-             "plugin " + owner_->roster.id + " returned " + std::to_string(returned) + " without an error of its own");
+             "plugin " + owner_->roster.id + " returned " + std::to_string(returned) +
+                 " without an error of its own");
     }
     error = &error_;
   }
   step->kind = kind_;
   step->plugin = owner_->roster.id;
-  step->outcome = error == nullptr ? Outcome::kApplied : charged_ ? Outcome::kCharged : Outcome::kRejected;
+  step->outcome = error == nullptr ? Outcome::kApplied
+                  : charged_       ? Outcome::kCharged
+                                   : Outcome::kRejected;
   if (step->outcome == Outcome::kRejected) back_to(start_);
   if (error != nullptr) {
     step->code = error->code;
@@ -309,21 +328,27 @@ tb_view* StepRun::open_view(std::shared_ptr<const Manifest> manifest) {
   return &push(machine, view_manifest_.get(), true).view;
 }
 
-tb_status StepRun::ask_kernel(const BoundMachine& provider, std::uint32_t service, std::uint32_t function, tb_out* result) {
+tb_status StepRun::ask_kernel(const BoundMachine& provider, std::uint32_t service,
+                              std::uint32_t function, tb_out* result) {
   while (depth_ > 0) pop();
-  return enter_service(provider, service, function, to_str(kChainSpace), nullptr, 0, result, nullptr, true);
+  return enter_service(provider, service, function, to_str(kChainSpace), nullptr, 0, result,
+                       nullptr, true);
 }
 
-tb_status StepRun::call_service(Frame& from, std::uint32_t slot_index, std::uint32_t function, const tb_value* args,
-                                std::uint32_t count, tb_out* result, tb_out* error, bool read_only) {
-  const std::vector<BoundMachine::Slot>& slots = from.machine != nullptr ? from.machine->slots : view_slots_;
+tb_status StepRun::call_service(Frame& from, std::uint32_t slot_index, std::uint32_t function,
+                                const tb_value* args, std::uint32_t count, tb_out* result,
+                                tb_out* error, bool read_only) {
+  const std::vector<BoundMachine::Slot>& slots =
+      from.machine != nullptr ? from.machine->slots : view_slots_;
   if (slot_index >= slots.size()) return TB_E_INVALID;
   const BoundMachine::Slot& slot = slots[slot_index];
   if (slot.provider < 0) return TB_E_UNSUPPORTED;
   if (function >= slot.functions.size()) return TB_E_INVALID;
-  const BoundMachine& provider = scope_.machines->machines()[static_cast<std::size_t>(slot.provider)];
+  const BoundMachine& provider =
+      scope_.machines->machines()[static_cast<std::size_t>(slot.provider)];
   std::uint32_t target = slot.functions[function];
-  const std::vector<ServiceFunction>& functions = provider.machine.manifest->provides[slot.service].functions;
+  const std::vector<ServiceFunction>& functions =
+      provider.machine.manifest->provides[slot.service].functions;
   if (target >= functions.size() || (read_only && !functions[target].read)) return TB_E_UNSUPPORTED;
   if (++calls_ > kMaxStepCalls && !query_) {
     force(kCodeLimit, "limit_exceeded", "more than 10,000 service calls in one step");
@@ -354,14 +379,16 @@ tb_status StepRun::call_service(Frame& from, std::uint32_t slot_index, std::uint
   bool read = functions[target].read;
   Mark before = mark();
   error_.set = false;
-  tb_status status = enter_service(provider, slot.service, target, to_str(from.manifest->id), args,
-                                   static_cast<std::uint32_t>(declared), result, read ? &tap : nullptr, read);
+  tb_status status =
+      enter_service(provider, slot.service, target, to_str(from.manifest->id), args,
+                    static_cast<std::uint32_t>(declared), result, read ? &tap : nullptr, read);
   if (status == TB_OK || status == TB_ABORTED) return status;
   back_to(before);
   if (read && !tap.name.empty()) refuse(tap.code, tap.name, tap.text);
   if (!error_.set) {
     refuse(kCodePlugin, "internal_plugin_error",
-           "plugin " + provider.roster.id + " refused the call of '" + functions[target].name + "' without an error of its own");
+           "plugin " + provider.roster.id + " refused the call of '" + functions[target].name +
+               "' without an error of its own");
   }
   if (tap.name.empty()) {
     tap.api->put_i64(&tap, to_str("code"), error_.code);
@@ -371,8 +398,10 @@ tb_status StepRun::call_service(Frame& from, std::uint32_t slot_index, std::uint
   return forced_.set ? TB_E_LIMIT : status == TB_NOT_FOUND ? TB_NOT_FOUND : TB_FAILED;
 }
 
-tb_status StepRun::enter_service(const BoundMachine& provider, std::uint32_t service, std::uint32_t function, tb_str caller,
-                                 const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error, bool read_only) {
+tb_status StepRun::enter_service(const BoundMachine& provider, std::uint32_t service,
+                                 std::uint32_t function, tb_str caller, const tb_value* args,
+                                 std::uint32_t count, tb_out* result, tb_out* error,
+                                 bool read_only) {
   const tb_machine& table = *provider.machine.table;
   ErrorTap nowhere(nullptr);
   tb_out* out = result == nullptr ? &nowhere : result;
@@ -381,8 +410,9 @@ tb_status StepRun::enter_service(const BoundMachine& provider, std::uint32_t ser
   Frame& frame = push(&provider, provider.machine.manifest.get(), read_only);
   std::size_t level = depth_;
   tb_status status = guarded(frame, [&] {
-    return read_only ? table.answer(&frame.view, service, function, caller, args, count, out, error_out)
-                     : table.serve(&frame, service, function, caller, args, count, out);
+    return read_only
+               ? table.answer(&frame.view, service, function, caller, args, count, out, error_out)
+               : table.serve(&frame, service, function, caller, args, count, out);
   });
   while (depth_ >= level) pop();
   return status;

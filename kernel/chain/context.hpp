@@ -1,12 +1,14 @@
 // StepRun: what a machine sees as tb_ctx and tb_view, and how a step ends.
 //
-// One StepRun executes one step after another (commands, hooks, queries) over one Overlay. It gives each plugin on the call
-// stack a ctx of its own (namespace, block, caller), opens a savepoint around each service call and attempt, counts against the limits
-// of a step (moloch spec 4.3), collects effects, and decides the outcome. Plugin code runs inside a guard: an exception,
-// or trouble of the host, *poisons* the run: every further call answers TB_ABORTED and nothing of the step counts.
+// One StepRun executes one step after another (commands, hooks, queries) over one Overlay. It gives
+// each plugin on the call stack a ctx of its own (namespace, block, caller), opens a savepoint
+// around each service call and attempt, counts against the limits of a step (moloch spec 4.3),
+// collects effects, and decides the outcome. Plugin code runs inside a guard: an exception, or
+// trouble of the host, *poisons* the run: every further call answers TB_ABORTED and nothing of the
+// step counts.
 //
-// Thread: a run belongs to the thread that called start(); a ctx used on another thread, or after its call returned, answers
-// TB_E_WRONG_THREAD.
+// Thread: a run belongs to the thread that called start(); a ctx used on another thread, or after
+// its call returned, answers TB_E_WRONG_THREAD.
 #pragma once
 
 #include <array>
@@ -34,7 +36,8 @@ inline constexpr std::size_t kMaxKeyBytes = 1024;
 inline constexpr std::size_t kMaxValueBytes = 8u << 20;
 inline constexpr std::size_t kMaxRecordBytes = 65'536;
 inline constexpr std::uint64_t kHookRows = 100'000;
-inline constexpr std::uint64_t kHookRowsKept = kHookRows / 4;  // of them, for the provider of receipts/1
+inline constexpr std::uint64_t kHookRowsKept =
+    kHookRows / 4;  // of them, for the provider of receipts/1
 
 inline constexpr std::int32_t kCodeLimit = -34012;
 inline constexpr std::int32_t kCodePlugin = -34014;
@@ -77,36 +80,41 @@ class StepRun {
 
   // `effects` null: nobody will publish them. `with_texts` false: results are not wanted (replay).
   void begin_block(const BlockScope& scope, VerifyCache* cache, Effects* effects, bool with_texts);
-  // Another set in the same block (a switch of the roster); what the block has counted so far stays.
+  // Another set in the same block (a switch of the roster); what the block has counted so far
+  // stays.
   void set_scope(const BlockScope& scope) { scope_ = scope; }
   // Values of parameters in force; null: their rows are read each time.
   void set_params(std::shared_ptr<const ParamValues> values) { params_ = std::move(values); }
 
-  // Starts a step of `owner`. `checks` (may be null): numbers of the signature checks that were false, all others are taken as
-  // true, instead of computing them.
+  // Starts a step of `owner`. `checks` (may be null): numbers of the signature checks that were
+  // false, all others are taken as true, instead of computing them.
   void start(StepKind kind, const BoundMachine* owner, const tb_caller* caller,
              const std::vector<std::uint32_t>* trusted_checks);
 
   // Entries of the owner. The answer is what the plugin returned, or TB_ABORTED.
   tb_status run_genesis(const tb_value* alloc, std::uint32_t count);
   tb_status run_command(std::uint32_t method, const tb_value* params, std::uint32_t count);
-  tb_status run_hook();  // begin, end or epoch, by the kind of the step; TB_OK when the machine has none
+  tb_status
+  run_hook();  // begin, end or epoch, by the kind of the step; TB_OK when the machine has none
   tb_status run_check_params(std::span<const tb_param_change> changes);
   tb_status run_params_changed(std::span<const tb_param_change> changes);
-  tb_status run_migrate(std::uint32_t from_schema, BytesView cursor, std::uint32_t rows, std::optional<Bytes>* next);
+  tb_status run_migrate(std::uint32_t from_schema, BytesView cursor, std::uint32_t rows,
+                        std::optional<Bytes>* next);
 
-  // Ends the step: rolls back what does not count and fills outcome, error, result, events, records, plugins_run and
-  // false_checks. The delta stays in the overlay. REQUIRES: !poisoned().
+  // Ends the step: rolls back what does not count and fills outcome, error, result, events,
+  // records, plugins_run and false_checks. The delta stays in the overlay. REQUIRES: !poisoned().
   void finish(tb_status returned, Step* step);
 
-  // Runs `body` on a view in the namespace of `manifest` (its machine may be absent). For queries; nothing is counted.
-  // The view stays valid until the next start() or open_view().
+  // Runs `body` on a view in the namespace of `manifest` (its machine may be absent). For queries;
+  // nothing is counted. The view stays valid until the next start() or open_view().
   tb_view* open_view(std::shared_ptr<const Manifest> manifest);
   // Asks a read function of a service on behalf of the kernel.
-  tb_status ask_kernel(const BoundMachine& provider, std::uint32_t service, std::uint32_t function, tb_out* result);
+  tb_status ask_kernel(const BoundMachine& provider, std::uint32_t service, std::uint32_t function,
+                       tb_out* result);
 
-  // Asks `machine`, inside the running step, whether changes of its parameters make sense together; what it writes is taken back.
-  // A machine on the call stack is not asked: it knows, and is asked when they come into force.
+  // Asks `machine`, inside the running step, whether changes of its parameters make sense together;
+  // what it writes is taken back. A machine on the call stack is not asked: it knows, and is asked
+  // when they come into force.
   tb_status ask_check_params(const BoundMachine& machine, std::span<const tb_param_change> changes);
 
   // Takes back everything that the step did, finished or not, and heals a poisoned run.
@@ -119,7 +127,8 @@ class StepRun {
   bool pending_work() const { return pending_work_; }
   const MachineSet& machines() const { return *scope_.machines; }
   // Fails the step from the kernel's side (params that do not decode, for example).
-  void refuse(std::int32_t code, std::string_view name, std::string_view text, std::string data = {});
+  void refuse(std::int32_t code, std::string_view name, std::string_view text,
+              std::string data = {});
 
  private:
   friend struct ContextApi;
@@ -146,10 +155,12 @@ class StepRun {
   tb_status guarded(const Frame& frame, Body&& body);
   template <class Body>
   tb_status run_owner(Body&& body);
-  tb_status call_service(Frame& from, std::uint32_t slot, std::uint32_t function, const tb_value* args, std::uint32_t count,
-                         tb_out* result, tb_out* error, bool read_only);
-  tb_status enter_service(const BoundMachine& provider, std::uint32_t service, std::uint32_t function, tb_str caller,
-                          const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error, bool read_only);
+  tb_status call_service(Frame& from, std::uint32_t slot, std::uint32_t function,
+                         const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error,
+                         bool read_only);
+  tb_status enter_service(const BoundMachine& provider, std::uint32_t service,
+                          std::uint32_t function, tb_str caller, const tb_value* args,
+                          std::uint32_t count, tb_out* result, tb_out* error, bool read_only);
 
   Overlay& overlay_;
   BlockScope scope_;
@@ -158,7 +169,8 @@ class StepRun {
   bool with_texts_ = true;
   std::shared_ptr<const ParamValues> params_;
 
-  std::vector<std::unique_ptr<Frame>> frames_;  // kept for reuse: a stale ctx never points at freed memory
+  std::vector<std::unique_ptr<Frame>>
+      frames_;  // kept for reuse: a stale ctx never points at freed memory
   std::size_t depth_ = 0;
   const void* thread_ = nullptr;
   StepKind kind_ = StepKind::kCommand;
@@ -186,7 +198,8 @@ class StepRun {
 StepRun& run_of(tb_ctx* ctx);
 const MachineSet& machines_of(tb_ctx* ctx);
 
-// A tb_out that remembers code, name and text of an error on the way to another writer, which may be null.
+// A tb_out that remembers code, name and text of an error on the way to another writer, which may
+// be null.
 class ErrorTap : public tb_out {
  public:
   explicit ErrorTap(tb_out* target);

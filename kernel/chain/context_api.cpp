@@ -1,4 +1,5 @@
-// What a plugin calls: each function checks that it may be called, counts, and does its work on the overlay.
+// What a plugin calls: each function checks that it may be called, counts, and does its work on the
+// overlay.
 #include <algorithm>
 
 #include "kernel/chain/context_frame.hpp"
@@ -24,14 +25,16 @@ const tb_view_api* ContextApi::view_api() {
 }
 
 const tb_ctx_api* ContextApi::ctx_api() {
-  static constexpr tb_ctx_api kApi = {put,    erase,  emit,   record,    metric,       call, attempt,
-                                      fail,   charge, verify, rows_left, pending_work, log};
+  static constexpr tb_ctx_api kApi = {put,  erase,  emit,   record,    metric,       call, attempt,
+                                      fail, charge, verify, rows_left, pending_work, log};
   return &kApi;
 }
 
 ContextApi::Frame& ContextApi::frame(tb_ctx* ctx) { return *static_cast<Frame*>(ctx); }
 // The view is the first member of its ctx.
-ContextApi::Frame& ContextApi::frame(tb_view* view) { return frame(reinterpret_cast<tb_ctx*>(view)); }
+ContextApi::Frame& ContextApi::frame(tb_view* view) {
+  return frame(reinterpret_cast<tb_ctx*>(view));
+}
 
 tb_status ContextApi::ready(const Frame& f) {
   if (!f.active || f.run->thread_ != thread_tag()) return TB_E_WRONG_THREAD;
@@ -76,7 +79,8 @@ tb_status ContextApi::get(tb_view* view, tb_str key, const tb_sink* value) {
   return TB_OK;
 }
 
-tb_status ContextApi::get_many(tb_view* view, const tb_str* keys, std::uint32_t count, const tb_row_sink* rows) {
+tb_status ContextApi::get_many(tb_view* view, const tb_str* keys, std::uint32_t count,
+                               const tb_row_sink* rows) {
   struct Row {
     const tb_row_sink* rows;
     tb_str key;
@@ -98,15 +102,18 @@ tb_status ContextApi::get_many(tb_view* view, const tb_str* keys, std::uint32_t 
   return TB_OK;
 }
 
-tb_status ContextApi::scan(tb_view* view, tb_str prefix, tb_str after, std::uint32_t limit, const tb_row_sink* rows) {
+tb_status ContextApi::scan(tb_view* view, tb_str prefix, tb_str after, std::uint32_t limit,
+                           const tb_row_sink* rows) {
   return scan_either(frame(view), prefix, after, limit, rows, false);
 }
 
-tb_status ContextApi::scan_back(tb_view* view, tb_str prefix, tb_str before, std::uint32_t limit, const tb_row_sink* rows) {
+tb_status ContextApi::scan_back(tb_view* view, tb_str prefix, tb_str before, std::uint32_t limit,
+                                const tb_row_sink* rows) {
   return scan_either(frame(view), prefix, before, limit, rows, true);
 }
 
-tb_status ContextApi::scan_either(Frame& f, tb_str prefix, tb_str bound, std::uint32_t limit, const tb_row_sink* rows, bool back) {
+tb_status ContextApi::scan_either(Frame& f, tb_str prefix, tb_str bound, std::uint32_t limit,
+                                  const tb_row_sink* rows, bool back) {
   if (tb_status s = ready(f); s != TB_OK) return s;
   if (!is_str(prefix) || !is_str(bound) || rows == nullptr) return TB_E_INVALID;
   if (prefix.len > kMaxKeyBytes || bound.len > 2 * kMaxKeyBytes) return TB_E_INVALID;
@@ -122,7 +129,8 @@ tb_status ContextApi::scan_either(Frame& f, tb_str prefix, tb_str bound, std::ui
       return false;
     }
     if (!run.charge_rows(1)) return false;
-    return rows->row(rows->user, to_str(key.substr(skip)), to_str(value)) != 0 && !run.poisoned() && !run.forced_.set;
+    return rows->row(rows->user, to_str(key.substr(skip)), to_str(value)) != 0 && !run.poisoned() &&
+           !run.forced_.set;
   };
   Status s = back ? run.overlay_.scan_back(full_prefix, full_bound, limit, visit)
                   : run.overlay_.scan(full_prefix, full_bound, limit, visit);
@@ -162,8 +170,9 @@ tb_status ContextApi::roles(tb_view* view, tb_str account, std::uint32_t* roles)
   return TB_OK;
 }
 
-tb_status ContextApi::ask(tb_view* view, std::uint32_t slot, std::uint32_t function, const tb_value* args, std::uint32_t count,
-                          tb_out* result, tb_out* error) {
+tb_status ContextApi::ask(tb_view* view, std::uint32_t slot, std::uint32_t function,
+                          const tb_value* args, std::uint32_t count, tb_out* result,
+                          tb_out* error) {
   Frame& f = frame(view);
   if (tb_status s = ready(f); s != TB_OK) return s;
   if (args == nullptr && count != 0) return TB_E_INVALID;
@@ -194,17 +203,20 @@ tb_status ContextApi::erase(tb_ctx* ctx, tb_str key) {
 }
 
 // Has the plugin write a canonical record of at most `max_bytes` into `*text`.
-tb_status ContextApi::filled(Frame& f, tb_fill fill, void* user, std::size_t max_bytes, std::string_view what, std::string* text) {
+tb_status ContextApi::filled(Frame& f, tb_fill fill, void* user, std::size_t max_bytes,
+                             std::string_view what, std::string* text) {
   JsonOut out(true);
   if (fill != nullptr) fill(user, out.out());
   if (tb_status s = ready(f); s != TB_OK) return s;
   *text = out.finish();
   if (!out.error().empty()) {
-    f.run->force(kCodePlugin, "internal_plugin_error", "plugin " + f.manifest->id + ": " + std::string(what) + ": " + out.error());
+    f.run->force(kCodePlugin, "internal_plugin_error",
+                 "plugin " + f.manifest->id + ": " + std::string(what) + ": " + out.error());
     return TB_E_INVALID;
   }
   if (text->size() > max_bytes) {
-    f.run->force(kCodeLimit, "limit_exceeded", std::string(what) + " is longer than " + std::to_string(max_bytes) + " bytes");
+    f.run->force(kCodeLimit, "limit_exceeded",
+                 std::string(what) + " is longer than " + std::to_string(max_bytes) + " bytes");
     return TB_E_LIMIT;
   }
   return count_bytes(f, text->size()) ? TB_OK : TB_E_LIMIT;
@@ -213,14 +225,18 @@ tb_status ContextApi::filled(Frame& f, tb_fill fill, void* user, std::size_t max
 tb_status ContextApi::emit(tb_ctx* ctx, std::uint32_t event, tb_fill fill, void* user) {
   Frame& f = frame(ctx);
   if (tb_status s = ready(f); s != TB_OK) return s;
-  if (f.read_only || event >= f.manifest->events.size() || !f.manifest->events[event].durable) return TB_E_INVALID;
+  if (f.read_only || event >= f.manifest->events.size() || !f.manifest->events[event].durable)
+    return TB_E_INVALID;
   StepRun& run = *f.run;
   if (run.events_.size() >= kMaxStepEvents) {
     run.force(kCodeLimit, "limit_exceeded", "more than 10,000 events in one step");
     return TB_E_LIMIT;
   }
   std::string data;
-  if (tb_status s = filled(f, fill, user, kMaxEventBytes, "event " + f.manifest->events[event].topic, &data); s != TB_OK) return s;
+  if (tb_status s =
+          filled(f, fill, user, kMaxEventBytes, "event " + f.manifest->events[event].topic, &data);
+      s != TB_OK)
+    return s;
   run.events_.push_back({f.manifest->events[event].topic, std::move(data)});
   return TB_OK;
 }
@@ -236,29 +252,35 @@ tb_status ContextApi::record(tb_ctx* ctx, std::uint32_t record, tb_fill fill, vo
   }
   std::string data;
   const std::string& kind = f.manifest->records[record].kind;
-  if (tb_status s = filled(f, fill, user, kMaxRecordBytes, "record " + kind, &data); s != TB_OK) return s;
+  if (tb_status s = filled(f, fill, user, kMaxRecordBytes, "record " + kind, &data); s != TB_OK)
+    return s;
   run.records_.push_back({kind, std::move(data)});
   return TB_OK;
 }
 
-tb_status ContextApi::metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* labels, std::uint32_t count, std::int64_t value) {
+tb_status ContextApi::metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* labels,
+                             std::uint32_t count, std::int64_t value) {
   Frame& f = frame(ctx);
   if (tb_status s = ready(f); s != TB_OK) return s;
-  if (metric >= f.manifest->metrics.size() || count != f.manifest->metrics[metric].labels.size()) return TB_E_INVALID;
+  if (metric >= f.manifest->metrics.size() || count != f.manifest->metrics[metric].labels.size())
+    return TB_E_INVALID;
   if (labels == nullptr && count != 0) return TB_E_INVALID;
   Effects* effects = f.run->effects_;
   // Beyond the bound an increment is lost, never the step: metrics decide nothing.
-  if (effects == nullptr || effects->metrics.size() - f.run->start_.metrics >= kMaxStepEffects) return TB_OK;
+  if (effects == nullptr || effects->metrics.size() - f.run->start_.metrics >= kMaxStepEffects)
+    return TB_OK;
   Effects::Metric& out = effects->metrics.emplace_back();
   out.plugin = f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest;
   out.metric = metric;
   out.value = value;
-  for (std::uint32_t i = 0; i < count; ++i) out.labels.emplace_back(to_view(labels[i]).substr(0, kMaxLabel));
+  for (std::uint32_t i = 0; i < count; ++i)
+    out.labels.emplace_back(to_view(labels[i]).substr(0, kMaxLabel));
   return TB_OK;
 }
 
-tb_status ContextApi::call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function, const tb_value* args, std::uint32_t count,
-                           tb_out* result, tb_out* error) {
+tb_status ContextApi::call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function,
+                           const tb_value* args, std::uint32_t count, tb_out* result,
+                           tb_out* error) {
   Frame& f = frame(ctx);
   if (tb_status s = ready(f); s != TB_OK) return s;
   if (args == nullptr && count != 0) return TB_E_INVALID;
@@ -271,7 +293,8 @@ tb_status ContextApi::attempt(tb_ctx* ctx, tb_status (*body)(void* user, tb_ctx*
   if (f.read_only || body == nullptr) return TB_E_INVALID;
   StepRun& run = *f.run;
   if (++run.calls_ > kMaxStepCalls) {
-    run.force(kCodeLimit, "limit_exceeded", "more than 10,000 service calls and attempts in one step");
+    run.force(kCodeLimit, "limit_exceeded",
+              "more than 10,000 service calls and attempts in one step");
     return TB_E_LIMIT;
   }
   StepRun::Mark before = run.mark();
@@ -284,14 +307,16 @@ tb_status ContextApi::attempt(tb_ctx* ctx, tb_status (*body)(void* user, tb_ctx*
   return status;
 }
 
-tb_status ContextApi::fail(tb_ctx* ctx, std::int32_t code, tb_str name, tb_str text, tb_fill data, void* user) {
+tb_status ContextApi::fail(tb_ctx* ctx, std::int32_t code, tb_str name, tb_str text, tb_fill data,
+                           void* user) {
   Frame& f = frame(ctx);
   if (tb_status s = ready(f); s != TB_OK) return s;
   std::string members;
   if (data != nullptr) {
     JsonOut out(false, kMaxRecordBytes);
     data(user, out.out());
-    members = out.finish();  // empty after a misuse: an error without data is better than another error
+    members =
+        out.finish();  // empty after a misuse: an error without data is better than another error
     if (tb_status s = ready(f); s != TB_OK) return s;
   }
   f.run->refuse(code, to_view(name), to_view(text), std::move(members));
@@ -302,7 +327,8 @@ tb_status ContextApi::charge(tb_ctx* ctx) {
   Frame& f = frame(ctx);
   if (tb_status s = ready(f); s != TB_OK) return s;
   StepRun& run = *f.run;
-  bool owner = run.kind_ == StepKind::kCommand && f.machine == run.owner_ && run.depth_ == 1 && run.attempts_ == 0;
+  bool owner = run.kind_ == StepKind::kCommand && f.machine == run.owner_ && run.depth_ == 1 &&
+               run.attempts_ == 0;
   if (!owner || f.read_only || run.charged_ || !run.error_.set) return TB_E_INVALID;
   run.charged_ = true;
   run.charge_error_ = run.error_;
@@ -339,8 +365,9 @@ void ContextApi::log(tb_ctx* ctx, std::uint32_t level, tb_str text) {
   if (ready(f) != TB_OK) return;
   Effects* effects = f.run->effects_;
   if (effects == nullptr || effects->lines.size() - f.run->start_.lines >= kMaxStepEffects) return;
-  effects->lines.push_back({f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest, std::min(level, TB_LOG_ERROR),
-                            std::string(to_view(text).substr(0, kMaxLogText))});
+  effects->lines.push_back(
+      {f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest,
+       std::min(level, TB_LOG_ERROR), std::string(to_view(text).substr(0, kMaxLogText))});
 }
 
 StepRun& run_of(tb_ctx* ctx) { return *ContextApi::frame(ctx).run; }

@@ -1,4 +1,5 @@
-// The ctx of one plugin on the call stack, and the tables behind it. Only context.cpp and context_api.cpp include this.
+// The ctx of one plugin on the call stack, and the tables behind it. Only context.cpp and
+// context_api.cpp include this.
 #pragma once
 
 #include <string>
@@ -35,24 +36,30 @@ struct ContextApi {
   static tb_status ready(const Frame& frame);
 
   static tb_status get(tb_view* view, tb_str key, const tb_sink* value);
-  static tb_status get_many(tb_view* view, const tb_str* keys, std::uint32_t count, const tb_row_sink* rows);
-  static tb_status scan(tb_view* view, tb_str prefix, tb_str after, std::uint32_t limit, const tb_row_sink* rows);
-  static tb_status scan_back(tb_view* view, tb_str prefix, tb_str before, std::uint32_t limit, const tb_row_sink* rows);
-  static tb_status scan_either(Frame& f, tb_str prefix, tb_str bound, std::uint32_t limit, const tb_row_sink* rows, bool back);
+  static tb_status get_many(tb_view* view, const tb_str* keys, std::uint32_t count,
+                            const tb_row_sink* rows);
+  static tb_status scan(tb_view* view, tb_str prefix, tb_str after, std::uint32_t limit,
+                        const tb_row_sink* rows);
+  static tb_status scan_back(tb_view* view, tb_str prefix, tb_str before, std::uint32_t limit,
+                             const tb_row_sink* rows);
+  static tb_status scan_either(Frame& f, tb_str prefix, tb_str bound, std::uint32_t limit,
+                               const tb_row_sink* rows, bool back);
   static tb_status param(tb_view* view, std::uint32_t index, std::uint64_t* value);
   static tb_status roles(tb_view* view, tb_str account, std::uint32_t* roles);
-  static tb_status ask(tb_view* view, std::uint32_t slot, std::uint32_t function, const tb_value* args, std::uint32_t count,
-                       tb_out* result, tb_out* error);
+  static tb_status ask(tb_view* view, std::uint32_t slot, std::uint32_t function,
+                       const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error);
 
   static tb_status put(tb_ctx* ctx, tb_str key, tb_str value);
   static tb_status erase(tb_ctx* ctx, tb_str key);
   static tb_status emit(tb_ctx* ctx, std::uint32_t event, tb_fill fill, void* user);
   static tb_status record(tb_ctx* ctx, std::uint32_t record, tb_fill fill, void* user);
-  static tb_status metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* labels, std::uint32_t count, std::int64_t value);
-  static tb_status call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function, const tb_value* args, std::uint32_t count,
-                        tb_out* result, tb_out* error);
+  static tb_status metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* labels,
+                          std::uint32_t count, std::int64_t value);
+  static tb_status call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function,
+                        const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error);
   static tb_status attempt(tb_ctx* ctx, tb_status (*body)(void* user, tb_ctx* ctx), void* user);
-  static tb_status fail(tb_ctx* ctx, std::int32_t code, tb_str name, tb_str text, tb_fill data, void* user);
+  static tb_status fail(tb_ctx* ctx, std::int32_t code, tb_str name, tb_str text, tb_fill data,
+                        void* user);
   static tb_status charge(tb_ctx* ctx);
   static tb_status verify(tb_ctx* ctx, tb_str key, tb_str message, tb_str signature);
   static std::uint64_t rows_left(tb_ctx* ctx);
@@ -62,7 +69,8 @@ struct ContextApi {
   static bool count_read(Frame& f);
   static bool count_bytes(Frame& f, std::uint64_t n);
   static tb_status trouble(Frame& f, const Status& status);
-  static tb_status filled(Frame& f, tb_fill fill, void* user, std::size_t max_bytes, std::string_view what, std::string* text);
+  static tb_status filled(Frame& f, tb_fill fill, void* user, std::size_t max_bytes,
+                          std::string_view what, std::string* text);
 };
 
 }  // namespace blockd

@@ -39,7 +39,8 @@ struct ErrorTapApi {
   static void put_value(tb_out* out, tb_str name, const tb_value* value) {
     if (value == nullptr) return;
     if (value->type == TB_TYPE_STR) return put_str(out, name, value->str);
-    if (value->type == TB_TYPE_I64) return put_i64(out, name, static_cast<std::int64_t>(value->num));
+    if (value->type == TB_TYPE_I64)
+      return put_i64(out, name, static_cast<std::int64_t>(value->num));
     if (tb_out* t = target(out)) t->api->put_value(t, name, value);
   }
   static void begin_record(tb_out* out, tb_str name) {
@@ -56,8 +57,9 @@ struct ErrorTapApi {
     if (tb_out* t = target(out)) t->api->end(t);
   }
 
-  static constexpr tb_out_api kApi = {put_null, put_bool,  put_u64,   put_i64,      put_u128,   put_scaled,
-                                      put_str,  put_bytes, put_value, begin_record, begin_list, end};
+  static constexpr tb_out_api kApi = {put_null,  put_bool,     put_u64,    put_i64,
+                                      put_u128,  put_scaled,   put_str,    put_bytes,
+                                      put_value, begin_record, begin_list, end};
 };
 
 ErrorTap::ErrorTap(tb_out* target) : tb_out{&ErrorTapApi::kApi}, target_(target) {}

@@ -22,13 +22,17 @@ const std::vector<std::uint32_t>& no_checks() {
 }
 
 Status aborted(const StepRun& run, std::uint64_t height, StepKind kind) {
-  return Status(Code::kAborted, "block " + std::to_string(height) + ", " + std::string(step_kind_name(kind)) + ": " + run.poison(),
-                "the block was dropped; load a repaired build of the plugin with `contract-cli plugin reload`");
+  return Status(Code::kAborted,
+                "block " + std::to_string(height) + ", " + std::string(step_kind_name(kind)) +
+                    ": " + run.poison(),
+                "the block was dropped; load a repaired build of the plugin with `contract-cli "
+                "plugin reload`");
 }
 
 }  // namespace
 
-const Hash kNoReceipts = constant("5bf623df58af64673c7568070bc1bfdf38e2b66f34f350b7732198387e33edec");
+const Hash kNoReceipts =
+    constant("5bf623df58af64673c7568070bc1bfdf38e2b66f34f350b7732198387e33edec");
 
 Hash block_seed(const Hash& previous, std::uint64_t height) {
   Bytes number;
@@ -39,7 +43,8 @@ Hash block_seed(const Hash& previous, std::uint64_t height) {
 Executor::Executor(const Genesis& genesis, Provide provide, VerifyCache* cache)
     : genesis_(genesis), provide_(std::move(provide)), cache_(cache), run_(overlay_) {}
 
-Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<RosterEntry>& roster, std::uint64_t height) const {
+Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<RosterEntry>& roster,
+                                                            std::uint64_t height) const {
   std::vector<std::pair<RosterEntry, Machine>> machines;
   for (const RosterEntry& entry : roster) {
     Machine machine;
@@ -47,10 +52,11 @@ Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<Ro
       Result<Machine> found = provide_(entry);
       if (!found.ok()) {
         return Status(Code::kUnavailable,
-                      "plugin_missing: block " + std::to_string(height) + " needs " + entry.id + " sm " +
-                          std::to_string(entry.sm) + "; " + found.status().message(),
-                      found.status().hint().empty() ? "put the library into the plugin store; the node goes on by itself"
-                                                    : found.status().hint());
+                      "plugin_missing: block " + std::to_string(height) + " needs " + entry.id +
+                          " sm " + std::to_string(entry.sm) + "; " + found.status().message(),
+                      found.status().hint().empty()
+                          ? "put the library into the plugin store; the node goes on by itself"
+                          : found.status().hint());
       }
       machine = *std::move(found);
     }
@@ -59,12 +65,14 @@ Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<Ro
   return MachineSet::build(std::move(machines), genesis_.kernel_sm);
 }
 
-Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output) {
+Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput& input,
+                         BlockOutput* output) {
   TB_TRY(begin_block(base, rows, input, output));
   TB_TRY(roster_steps());
   TB_TRY(param_steps());
   TB_TRY(migrate_steps());
-  for (const BoundMachine& machine : out_->machines->machines()) TB_TRY(hook(StepKind::kBegin, machine));
+  for (const BoundMachine& machine : out_->machines->machines())
+    TB_TRY(hook(StepKind::kBegin, machine));
   TB_TRY(command_steps());
   TB_TRY(hook_steps());
   TB_TRY(find_commitment());
@@ -81,7 +89,8 @@ Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput&
   return {};
 }
 
-Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output) {
+Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockInput& input,
+                             BlockOutput* output) {
   in_ = &input;
   out_ = output;
   *out_ = BlockOutput();
@@ -112,22 +121,25 @@ void Executor::scope_block(std::shared_ptr<const MachineSet> machines) {
   run_.set_scope(scope);
 }
 
-const std::vector<std::uint32_t>* Executor::trusted(StepKind kind, std::string_view plugin, std::uint32_t command) const {
+const std::vector<std::uint32_t>* Executor::trusted(StepKind kind, std::string_view plugin,
+                                                    std::uint32_t command) const {
   if (in_->trusted == nullptr) return nullptr;
   for (const FalseChecks& step : *in_->trusted) {
     if (step.kind != kind) continue;
-    if (kind == StepKind::kCommand ? step.command == command : step.plugin == plugin) return &step.checks;
+    if (kind == StepKind::kCommand ? step.command == command : step.plugin == plugin)
+      return &step.checks;
   }
   return &no_checks();
 }
 
-// Notes a finished step: its leaves under the receipt root, and, for the log, the step with its delta.
+// Notes a finished step: its leaves under the receipt root, and, for the log, the step with its
+// delta.
 void Executor::keep_step(Step&& step, const Hash* command_id) {
   add_receipts(receipts_, step, command_id, scratch_);
   if (!in_->collect) return;
   overlay_.step_changes(&step_changes_);
-  const bool silent = step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty() &&
-                      step.false_checks.empty() && step_changes_.empty();
+  const bool silent = step.outcome == Outcome::kApplied && step.events.empty() &&
+                      step.records.empty() && step.false_checks.empty() && step_changes_.empty();
   if (command_id == nullptr && silent) return;
   append_step(out_->step_bytes, step);
   put_u32(out_->delta_bytes, static_cast<std::uint32_t>(step_changes_.size()));
@@ -141,7 +153,10 @@ void Executor::keep_step(Step&& step, const Hash* command_id) {
 
 Status Executor::hook(StepKind kind, const BoundMachine& machine) {
   const tb_machine& table = *machine.machine.table;
-  if ((kind == StepKind::kBegin ? table.begin : kind == StepKind::kEnd ? table.end : table.epoch) == nullptr) return {};
+  if ((kind == StepKind::kBegin ? table.begin
+       : kind == StepKind::kEnd ? table.end
+                                : table.epoch) == nullptr)
+    return {};
   overlay_.begin_step();
   run_.start(kind, &machine, nullptr, trusted(kind, machine.roster.id, 0));
   tb_status status = run_.run_hook();
@@ -184,8 +199,10 @@ Status Executor::find_commitment() {
       }
     }
   }
-  return Status(Code::kAborted, "plugin " + provider->roster.id + " provides receipts/1, but told no commitment of 32 bytes for block " +
-                                    std::to_string(in_->height));
+  return Status(Code::kAborted,
+                "plugin " + provider->roster.id +
+                    " provides receipts/1, but told no commitment of 32 bytes for block " +
+                    std::to_string(in_->height));
 }
 
 Status Executor::command_steps() {
@@ -219,13 +236,15 @@ Status Executor::one_command(std::size_t i) {
   std::string scratch;
   std::optional<BytesView> row;
   TB_TRY(overlay_.find(nonce_key, &scratch, &row));
-  if (fits(*command, &why) && read_u64_row(row) + 1 != command->nonce) why = "has a nonce that is not the next";
+  if (fits(*command, &why) && read_u64_row(row) + 1 != command->nonce)
+    why = "has a nonce that is not the next";
   if (!why.empty()) {
     if (in_->producing) {
       out_->left_out.push_back(i);
       return {};
     }
-    return Status(Code::kInvalid, "block " + std::to_string(in_->height) + ": command " + std::to_string(i) + " " + why);
+    return Status(Code::kInvalid, "block " + std::to_string(in_->height) + ": command " +
+                                      std::to_string(i) + " " + why);
   }
   TB_TRY(put_row(std::move(nonce_key), u64_row(command->nonce)));
   const std::uint32_t index = static_cast<std::uint32_t>(out_->commands.size());
@@ -256,12 +275,14 @@ Status Executor::one_command(std::size_t i) {
   return {};
 }
 
-Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values, const MachineSet& machines,
-                   const Command& command, std::uint32_t index, const std::vector<std::uint32_t>* trusted, Step* step) {
+Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values,
+                   const MachineSet& machines, const Command& command, std::uint32_t index,
+                   const std::vector<std::uint32_t>* trusted, Step* step) {
   MachineSet::MethodRef method = machines.find_command(command.method);
   if (method.machine == nullptr) {
     run.start(StepKind::kCommand, &machines.machines().front(), nullptr, trusted);
-    run.refuse(-32601, "unknown_command", "no plugin of the roster has the command '" + command.method + "'");
+    run.refuse(-32601, "unknown_command",
+               "no plugin of the roster has the command '" + command.method + "'");
     run.finish(TB_FAILED, step);
     return {};
   }
@@ -283,7 +304,9 @@ Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vecto
   // Only the ledger's own commands travel in the paid lanes.
   const bool paid = command.method.starts_with("ledger.");
   const Lane lane = !paid ? Lane::kService : command.lane.value_or(Lane::kConsumer);
-  caller.lane = lane == Lane::kService ? TB_LANE_SERVICE : lane == Lane::kConsumer ? TB_LANE_CONSUMER : TB_LANE_INDUSTRIAL;
+  caller.lane = lane == Lane::kService    ? TB_LANE_SERVICE
+                : lane == Lane::kConsumer ? TB_LANE_CONSUMER
+                                          : TB_LANE_INDUSTRIAL;
   caller.fee = lane == Lane::kService ? 0 : command.fee;
   caller.pct = command.pct;
   caller.envelope_bytes = static_cast<std::uint32_t>(command.envelope.size());
@@ -297,15 +320,18 @@ Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vecto
   run.start(StepKind::kCommand, method.machine, &caller, trusted);
   arena.clear();
   values.clear();
-  std::optional<ParamError> wrong = decode_params(method.spec->params, command.params, arena, &values);
+  std::optional<ParamError> wrong =
+      decode_params(method.spec->params, command.params, arena, &values);
   tb_status status = TB_FAILED;
   if (wrong) {
     std::string data = "{\"field\":";
     append_json_string(data, wrong->field);
     data.push_back('}');
-    run.refuse(-32602, method.machine->machine.manifest->invalid_params_name, wrong->field + ": " + wrong->message, std::move(data));
+    run.refuse(-32602, method.machine->machine.manifest->invalid_params_name,
+               wrong->field + ": " + wrong->message, std::move(data));
   } else {
-    status = run.run_command(method.index, values.data(), static_cast<std::uint32_t>(values.size()));
+    status =
+        run.run_command(method.index, values.data(), static_cast<std::uint32_t>(values.size()));
   }
   if (!run.poisoned()) run.finish(status, step);
   return {};

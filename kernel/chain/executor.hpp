@@ -1,8 +1,9 @@
-// Executor: one block from a state and a list of commands to outcomes, deltas and roots. The one place that knows the order
-// of steps (node-and-cli spec 5.7). Live blocks, replay and rehearsal all run through it.
+// Executor: one block from a state and a list of commands to outcomes, deltas and roots. The one
+// place that knows the order of steps (node-and-cli spec 5.7). Live blocks, replay and rehearsal
+// all run through it.
 //
-// It keeps no state of the chain: what it finds out about the next state lies in its overlay until the next call, and its caller
-// writes it, or not. One thread at a time.
+// It keeps no state of the chain: what it finds out about the next state lies in its overlay until
+// the next call, and its caller writes it, or not. One thread at a time.
 #pragma once
 
 #include <functional>
@@ -24,10 +25,11 @@ struct BlockInput {
   std::uint64_t height = 0, time_ms = 0;
   Hash previous{};
   std::shared_ptr<const MachineSet> machines;  // in force before the block
-  std::shared_ptr<const ParamValues> params;   // in force before the block; null: read from the rows
+  std::shared_ptr<const ParamValues> params;  // in force before the block; null: read from the rows
   const std::vector<CommandPtr>* commands = nullptr;
-  bool producing = false;  // commands that do not fit may be left out; else they make the block invalid
-  bool collect = false;    // build steps, deltas, results and effects
+  bool producing =
+      false;  // commands that do not fit may be left out; else they make the block invalid
+  bool collect = false;                               // build steps, deltas, results and effects
   const std::vector<FalseChecks>* trusted = nullptr;  // take signature checks from a logged block
 };
 
@@ -49,16 +51,21 @@ class Executor {
   using Provide = std::function<Result<Machine>(const RosterEntry&)>;
   Executor(const Genesis& genesis, Provide provide, VerifyCache* cache);
 
-  // Executes on top of `base`. Errors: kUnavailable (a machine of the next roster is missing), kAborted (a hook was poisoned: the block
-  // must be dropped), kInvalid (not producing, and a command may not be in this block), kIo and kCorrupt of the store.
-  Status execute(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output);
+  // Executes on top of `base`. Errors: kUnavailable (a machine of the next roster is missing),
+  // kAborted (a hook was poisoned: the block must be dropped), kInvalid (not producing, and a
+  // command may not be in this block), kIo and kCorrupt of the store.
+  Status execute(const KvReader& base, RowCache* rows, const BlockInput& input,
+                 BlockOutput* output);
   // Block 0 on an empty state.
-  Status execute_genesis(const KvReader& base, std::shared_ptr<const MachineSet> machines, BlockOutput* output);
+  Status execute_genesis(const KvReader& base, std::shared_ptr<const MachineSet> machines,
+                         BlockOutput* output);
   // Changed rows of the last block, by (namespace, key). Borrowed until the next call.
   const std::vector<Overlay::Change>& changes() const { return changes_; }
 
-  // The set for a roster. Errors: kUnavailable (a library is missing), kInvalid (the plugins do not fit together).
-  Result<std::shared_ptr<const MachineSet>> resolve(const std::vector<RosterEntry>& roster, std::uint64_t height) const;
+  // The set for a roster. Errors: kUnavailable (a library is missing), kInvalid (the plugins do not
+  // fit together).
+  Result<std::shared_ptr<const MachineSet>> resolve(const std::vector<RosterEntry>& roster,
+                                                    std::uint64_t height) const;
 
  private:
   struct Switch {
@@ -73,7 +80,8 @@ class Executor {
     std::vector<tb_param_change> changes;
   };
 
-  Status begin_block(const KvReader& base, RowCache* rows, const BlockInput& input, BlockOutput* output);
+  Status begin_block(const KvReader& base, RowCache* rows, const BlockInput& input,
+                     BlockOutput* output);
   Status roster_steps();
   Status switch_plugin(const Switch& change);
   Status apply_switch(const Switch& change, std::vector<RosterEntry> roster, Status* refused);
@@ -86,7 +94,8 @@ class Executor {
   Status refuse_params(std::string_view plugin, std::string_view name, std::string text);
   Status use_params();
   Status migrate_steps();
-  Status migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor, Step* step);
+  Status migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor,
+                      Step* step);
   Status command_steps();
   Status one_command(std::size_t input_index);
   bool fits(const Command& command, std::string* why) const;
@@ -95,7 +104,8 @@ class Executor {
   Status find_commitment();
   void keep_step(Step&& step, const Hash* command_id);
   void scope_block(std::shared_ptr<const MachineSet> machines);
-  const std::vector<std::uint32_t>* trusted(StepKind kind, std::string_view plugin, std::uint32_t command) const;
+  const std::vector<std::uint32_t>* trusted(StepKind kind, std::string_view plugin,
+                                            std::uint32_t command) const;
   Result<std::vector<std::pair<std::string, std::string>>> rows_below(BytesView prefix) const;
   Status put_row(std::string key, BytesView value) { return overlay_.put(key, value); }
 
@@ -116,13 +126,15 @@ class Executor {
   Hash seed_{};
 };
 
-// One command on `run`: decodes its params, sets its caller, executes. Shared by blocks and dry runs. A poisoned run leaves `*step`
-// unfinished. Errors: of the store.
-Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values, const MachineSet& machines,
-                   const Command& command, std::uint32_t index, const std::vector<std::uint32_t>* trusted, Step* step);
+// One command on `run`: decodes its params, sets its caller, executes. Shared by blocks and dry
+// runs. A poisoned run leaves `*step` unfinished. Errors: of the store.
+Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values,
+                   const MachineSet& machines, const Command& command, std::uint32_t index,
+                   const std::vector<std::uint32_t>* trusted, Step* step);
 
 // The values of all parameters of `machines` in a state. Errors of the store.
-Result<std::shared_ptr<const ParamValues>> read_params(const KvReader& state, const MachineSet& machines);
+Result<std::shared_ptr<const ParamValues>> read_params(const KvReader& state,
+                                                       const MachineSet& machines);
 
 Hash block_seed(const Hash& previous, std::uint64_t height);
 // Commitment of a block when no plugin of the roster provides receipts/1 (receipts spec 6.4).

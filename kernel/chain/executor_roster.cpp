@@ -26,7 +26,8 @@ std::uint64_t number_of(const json::object& object, std::string_view member) {
   return u == nullptr ? 0 : *u;
 }
 
-std::string switch_row(const RosterEntry& entry, std::uint64_t first_height, std::string_view status) {
+std::string switch_row(const RosterEntry& entry, std::uint64_t first_height,
+                       std::string_view status) {
   json::object row{{"consensus_hash", to_hex(entry.consensus_hash)},
                    {"first_height", first_height},
                    {"id", entry.id},
@@ -42,7 +43,9 @@ std::string migrate_row(std::uint32_t from, BytesView cursor) {
   return "{\"cursor\":\"" + to_hex(cursor) + "\",\"from\":" + std::to_string(from) + "}";
 }
 
-std::string kernel_key(std::string_view prefix, std::string_view id) { return std::string(prefix).append(id); }
+std::string kernel_key(std::string_view prefix, std::string_view id) {
+  return std::string(prefix).append(id);
+}
 
 Status damaged(std::string_view row) {
   return Status(Code::kCorrupt, "the kernel's row '" + std::string(row) + "' cannot be read",
@@ -51,7 +54,8 @@ Status damaged(std::string_view row) {
 
 }  // namespace
 
-Result<std::vector<std::pair<std::string, std::string>>> Executor::rows_below(BytesView prefix) const {
+Result<std::vector<std::pair<std::string, std::string>>> Executor::rows_below(
+    BytesView prefix) const {
   std::vector<std::pair<std::string, std::string>> rows;
   Status status = overlay_.scan(prefix, {}, kMaxRosterRows, [&](BytesView key, BytesView value) {
     rows.emplace_back(key.substr(prefix.size()), value);
@@ -109,9 +113,11 @@ Status Executor::switch_plugin(const Switch& change) {
   return {};
 }
 
-Status Executor::apply_switch(const Switch& change, std::vector<RosterEntry> roster, Status* refused) {
+Status Executor::apply_switch(const Switch& change, std::vector<RosterEntry> roster,
+                              Status* refused) {
   const std::string& id = change.entry.id;
-  auto at = std::find_if(roster.begin(), roster.end(), [&](const RosterEntry& e) { return e.id == id; });
+  auto at =
+      std::find_if(roster.begin(), roster.end(), [&](const RosterEntry& e) { return e.id == id; });
   std::optional<RosterEntry> previous;
   if (at != roster.end()) {
     previous = *at;
@@ -138,7 +144,8 @@ Status Executor::apply_switch(const Switch& change, std::vector<RosterEntry> ros
   if (!previous || previous->schema == change.entry.schema) return {};
   Step step;
   TB_TRY(migrate_once(*machine, previous->schema, {}, &step));
-  if (step.outcome != Outcome::kApplied) *refused = Status(Code::kInvalid, "its first migration step failed: " + step.text);
+  if (step.outcome != Outcome::kApplied)
+    *refused = Status(Code::kInvalid, "its first migration step failed: " + step.text);
   return {};
 }
 
@@ -158,7 +165,8 @@ Status Executor::migrate_steps() {
   if (!rows.ok()) return rows.status();
   for (const auto& [id, text] : *rows) {
     const BoundMachine* machine = out_->machines->find(id);
-    if (machine == nullptr || machine->roster.since == in_->height) continue;  // suspended, or just begun
+    if (machine == nullptr || machine->roster.since == in_->height)
+      continue;  // suspended, or just begun
     Result<json::value> value = parse_json(text);
     const json::object* object = value.ok() ? value->if_object() : nullptr;
     if (object == nullptr) return damaged("migrate/" + id);
@@ -166,30 +174,37 @@ Status Executor::migrate_steps() {
     if (!cursor.ok()) return damaged("migrate/" + id);
     overlay_.begin_step();
     Step step;
-    TB_TRY(migrate_once(*machine, static_cast<std::uint32_t>(number_of(*object, "from")), *cursor, &step));
+    TB_TRY(migrate_once(*machine, static_cast<std::uint32_t>(number_of(*object, "from")), *cursor,
+                        &step));
     if (step.outcome != Outcome::kApplied) {
       // The chain goes on without the plugin, from the next block.
-      TB_TRY(put_row(kernel_key(kSwitchRows, id), switch_row(machine->roster, in_->height + 1, "suspended")));
+      TB_TRY(put_row(kernel_key(kSwitchRows, id),
+                     switch_row(machine->roster, in_->height + 1, "suspended")));
     }
     keep_step(std::move(step), nullptr);
   }
   return {};
 }
 
-Status Executor::migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor, Step* step) {
+Status Executor::migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor,
+                              Step* step) {
   std::optional<Bytes> next;
-  run_.start(StepKind::kMigrate, &machine, nullptr, trusted(StepKind::kMigrate, machine.roster.id, 0));
+  run_.start(StepKind::kMigrate, &machine, nullptr,
+             trusted(StepKind::kMigrate, machine.roster.id, 0));
   tb_status status = run_.run_migrate(from, cursor, kMigrateRowsPerBlock, &next);
   if (run_.poisoned()) {
-    return Status(Code::kAborted, "block " + std::to_string(in_->height) + ", migration of " + machine.roster.id + ": " + run_.poison());
+    return Status(Code::kAborted, "block " + std::to_string(in_->height) + ", migration of " +
+                                      machine.roster.id + ": " + run_.poison());
   }
   run_.finish(status, step);
   if (step->outcome != Outcome::kApplied) return {};
   std::string key = kernel_key(kMigrateRows, machine.roster.id);
-  return next && !next->empty() ? put_row(std::move(key), migrate_row(from, *next)) : overlay_.erase(key);
+  return next && !next->empty() ? put_row(std::move(key), migrate_row(from, *next))
+                                : overlay_.erase(key);
 }
 
-Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const MachineSet> machines, BlockOutput* output) {
+Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const MachineSet> machines,
+                                 BlockOutput* output) {
   BlockInput input;
   input.machines = std::move(machines);
   input.collect = true;
@@ -208,11 +223,13 @@ Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const Mac
     validators.append(to_hex(v.key)).append("\"}");
   }
   TB_TRY(put_row("s/chain/validators", validators + "]"));
-  for (const auto& [account, role] : genesis_.roles) TB_TRY(put_row(kernel_key(kRoleRows, account), role));
+  for (const auto& [account, role] : genesis_.roles)
+    TB_TRY(put_row(kernel_key(kRoleRows, account), role));
   for (const RosterEntry& entry : out_->machines->roster()) {
     TB_TRY(put_row(kernel_key(kPluginRows, entry.id), roster_row(entry)));
   }
-  for (const BoundMachine& m : out_->machines->machines()) TB_TRY(write_param_defaults(*m.machine.manifest));
+  for (const BoundMachine& m : out_->machines->machines())
+    TB_TRY(write_param_defaults(*m.machine.manifest));
   TB_TRY(write_genesis_params());
   Step own;
   own.kind = StepKind::kRoster;
@@ -233,8 +250,10 @@ Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const Mac
     Step step;
     if (!run_.poisoned()) run_.finish(status, &step);
     if (run_.poisoned() || step.outcome != Outcome::kApplied) {
-      return Status(Code::kInvalid, "genesis of plugin " + m.roster.id + ": " + (run_.poisoned() ? run_.poison() : step.text),
-                    "change the genesis, or leave the plugin out");
+      return Status(
+          Code::kInvalid,
+          "genesis of plugin " + m.roster.id + ": " + (run_.poisoned() ? run_.poison() : step.text),
+          "change the genesis, or leave the plugin out");
     }
     keep_step(std::move(step), nullptr);
   }
@@ -256,10 +275,13 @@ Status Executor::write_genesis_params() {
         if (param.key == key) spec = &param;
       }
     }
-    if (spec == nullptr) return Status(Code::kInvalid, "genesis: params." + key + ": no plugin of the roster has this parameter");
+    if (spec == nullptr)
+      return Status(Code::kInvalid,
+                    "genesis: params." + key + ": no plugin of the roster has this parameter");
     if (value < spec->min || value > spec->max) {
-      return Status(Code::kInvalid, "genesis: params." + key + ": " + std::to_string(value) + " is outside " +
-                                        std::to_string(spec->min) + ".." + std::to_string(spec->max));
+      return Status(Code::kInvalid, "genesis: params." + key + ": " + std::to_string(value) +
+                                        " is outside " + std::to_string(spec->min) + ".." +
+                                        std::to_string(spec->max));
     }
     TB_TRY(put_row(kernel_key(kParamRows, key), u64_row(value)));
   }

@@ -18,11 +18,12 @@ Status bad(std::string_view where, std::string_view what) {
                 "the format is described in docs/genesis.md");
 }
 
-Status read_number(const json::value& value, std::string_view where, std::uint64_t min, std::uint64_t max,
-                   std::uint64_t* out) {
+Status read_number(const json::value& value, std::string_view where, std::uint64_t min,
+                   std::uint64_t max, std::uint64_t* out) {
   std::optional<std::uint64_t> number;
   if (const auto* u = value.if_uint64()) number = *u;
-  if (const auto* i = value.if_int64(); i != nullptr && *i >= 0) number = static_cast<std::uint64_t>(*i);
+  if (const auto* i = value.if_int64(); i != nullptr && *i >= 0)
+    number = static_cast<std::uint64_t>(*i);
   if (const auto* s = value.if_string()) number = parse_u64(std::string_view(*s));
   if (!number || *number < min || *number > max) {
     return bad(where, "expected an integer of " + std::to_string(min) + ".." + std::to_string(max));
@@ -31,20 +32,26 @@ Status read_number(const json::value& value, std::string_view where, std::uint64
   return {};
 }
 
-Status read_text(const json::object& object, std::string_view member, std::string_view where, std::string* out) {
+Status read_text(const json::object& object, std::string_view member, std::string_view where,
+                 std::string* out) {
   const json::value* value = object.if_contains(member);
-  if (value == nullptr || !value->is_string()) return bad(where, "expected text `" + std::string(member) + "`");
+  if (value == nullptr || !value->is_string())
+    return bad(where, "expected text `" + std::string(member) + "`");
   out->assign(value->get_string().begin(), value->get_string().end());
   return {};
 }
 
 template <std::size_t N>
-Status unknown_members(const json::object& object, std::string_view where, const std::string_view (&known)[N]) {
+Status unknown_members(const json::object& object, std::string_view where,
+                       const std::string_view (&known)[N]) {
   for (const auto& member : object) {
-    if (std::find(std::begin(known), std::end(known), std::string_view(member.key())) != std::end(known)) continue;
+    if (std::find(std::begin(known), std::end(known), std::string_view(member.key())) !=
+        std::end(known))
+      continue;
     std::string text = "unknown member `" + std::string(member.key()) + "`";
     std::vector<std::string> names(std::begin(known), std::end(known));
-    if (auto nearest = nearest_name(std::string_view(member.key()), names)) text += "; did you mean `" + *nearest + "`?";
+    if (auto nearest = nearest_name(std::string_view(member.key()), names))
+      text += "; did you mean `" + *nearest + "`?";
     return bad(where, text);
   }
   return {};
@@ -52,8 +59,9 @@ Status unknown_members(const json::object& object, std::string_view where, const
 
 Status read_consensus(const json::object& object, Genesis& g) {
   static constexpr std::string_view kKnown[] = {
-      "authority", "block_time_ms", "epoch_length", "finality", "kernel_sm", "macro_interval_blocks", "max_block_bytes",
-      "max_commands_per_block", "max_events_per_block"};
+      "authority",           "block_time_ms",         "epoch_length",    "finality",
+      "kernel_sm",           "macro_interval_blocks", "max_block_bytes", "max_commands_per_block",
+      "max_events_per_block"};
   TB_TRY(unknown_members(object, "consensus", kKnown));
   for (const auto& member : object) {
     std::string_view key = member.key();
@@ -61,7 +69,8 @@ Status read_consensus(const json::object& object, Genesis& g) {
     std::uint64_t n = 0;
     if (key == "authority") {
       TB_TRY(read_text(object, key, where, &g.authority));
-      if (g.authority != "operator" && g.authority != "governance") return bad(where, "expected operator or governance");
+      if (g.authority != "operator" && g.authority != "governance")
+        return bad(where, "expected operator or governance");
     } else if (key == "epoch_length") {
       TB_TRY(read_number(member.value(), where, 2, 1'000'000, &g.epoch_length));
     } else if (key == "kernel_sm") {
@@ -110,7 +119,8 @@ Status read_plugins(const json::array& list, Genesis& g) {
     std::string where = "plugins[" + std::to_string(i) + "]";
     RosterEntry entry;
     if (const auto* id = list[i].if_string()) {
-      entry.id.assign(id->begin(), id->end());  // numbers of the library at hand: the host fills them in
+      entry.id.assign(id->begin(),
+                      id->end());  // numbers of the library at hand: the host fills them in
     } else if (const json::object* object = list[i].if_object()) {
       static constexpr std::string_view kKnown[] = {"consensus_hash", "id", "schema", "sm"};
       TB_TRY(unknown_members(*object, where, kKnown));
@@ -120,7 +130,8 @@ Status read_plugins(const json::array& list, Genesis& g) {
       Result<Hash> parsed = array_from_hex<32>(hash);
       if (!parsed.ok()) return bad(where + ".consensus_hash", parsed.status().message());
       entry.consensus_hash = *parsed;
-      for (auto [member, target] : {std::pair{"sm", &entry.sm}, std::pair{"schema", &entry.schema}}) {
+      for (auto [member, target] :
+           {std::pair{"sm", &entry.sm}, std::pair{"schema", &entry.schema}}) {
         const json::value* value = object->if_contains(member);
         std::uint64_t n = 0;
         if (value == nullptr) return bad(where, std::string("`") + member + "` is missing");
@@ -132,10 +143,12 @@ Status read_plugins(const json::array& list, Genesis& g) {
     }
     g.plugins.push_back(std::move(entry));
   }
-  std::sort(g.plugins.begin(), g.plugins.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::sort(g.plugins.begin(), g.plugins.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
   for (std::size_t i = 0; i < g.plugins.size(); ++i) {
     const std::string& id = g.plugins[i].id;
-    if (id.empty() || id.size() > 64 || id == "chain") return bad("plugins", "`" + id + "` is no id of a plugin");
+    if (id.empty() || id.size() > 64 || id == "chain")
+      return bad("plugins", "`" + id + "` is no id of a plugin");
     if (i > 0 && id == g.plugins[i - 1].id) return bad("plugins", "`" + id + "` is there twice");
   }
   return {};
@@ -149,8 +162,8 @@ Result<Genesis> Genesis::parse(std::string_view json_text) {
   if (!root.ok()) return root.status().in("genesis");
   const json::object* object = root->if_object();
   if (object == nullptr) return bad("file", "expected an object");
-  static constexpr std::string_view kKnown[] = {"alloc", "chain_id", "consensus", "params", "plugins",
-                                                "roles", "timestamp_ms", "validators"};
+  static constexpr std::string_view kKnown[] = {
+      "alloc", "chain_id", "consensus", "params", "plugins", "roles", "timestamp_ms", "validators"};
   Status status = unknown_members(*object, "file", kKnown);
   Genesis g;
   auto need = [&](std::string_view member, json::kind kind, bool required) -> const json::value* {
@@ -167,8 +180,9 @@ Result<Genesis> Genesis::parse(std::string_view json_text) {
   };
   if (const auto* v = need("chain_id", json::kind::string, true)) {
     g.chain_id.assign(v->get_string().begin(), v->get_string().end());
-    bool good = !g.chain_id.empty() && g.chain_id.size() <= 64 &&
-                g.chain_id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+    bool good =
+        !g.chain_id.empty() && g.chain_id.size() <= 64 &&
+        g.chain_id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
     if (!good) step(bad("chain_id", "expected 1..64 of [a-z0-9-]"));
   }
   if (const json::value* v = object->if_contains("timestamp_ms")) {
@@ -176,23 +190,29 @@ Result<Genesis> Genesis::parse(std::string_view json_text) {
   } else {
     step(bad("timestamp_ms", "missing"));
   }
-  if (const auto* v = need("consensus", json::kind::object, false)) step(read_consensus(v->get_object(), g));
-  if (const auto* v = need("validators", json::kind::array, true)) step(read_validators(v->get_array(), g));
-  if (const auto* v = need("plugins", json::kind::array, false)) step(read_plugins(v->get_array(), g));
+  if (const auto* v = need("consensus", json::kind::object, false))
+    step(read_consensus(v->get_object(), g));
+  if (const auto* v = need("validators", json::kind::array, true))
+    step(read_validators(v->get_array(), g));
+  if (const auto* v = need("plugins", json::kind::array, false))
+    step(read_plugins(v->get_array(), g));
   for (auto [member, target] : {std::pair{"alloc", &g.alloc}, std::pair{"params", &g.params}}) {
     const auto* v = need(member, json::kind::object, false);
     if (v == nullptr) continue;
     for (const auto& entry : v->get_object()) {
       std::uint64_t n = 0;
-      step(read_number(entry.value(), std::string(member) + "." + std::string(entry.key()), 0, ~0ull, &n));
+      step(read_number(entry.value(), std::string(member) + "." + std::string(entry.key()), 0,
+                       ~0ull, &n));
       target->emplace_back(entry.key(), n);
     }
     std::sort(target->begin(), target->end());
   }
   if (const auto* v = need("roles", json::kind::object, false)) {
     for (const auto& entry : v->get_object()) {
-      if (!entry.value().is_string()) step(bad("roles", "expected the name of a role"));
-      else g.roles.emplace_back(entry.key(), std::string_view(entry.value().get_string()));
+      if (!entry.value().is_string())
+        step(bad("roles", "expected the name of a role"));
+      else
+        g.roles.emplace_back(entry.key(), std::string_view(entry.value().get_string()));
     }
     std::sort(g.roles.begin(), g.roles.end());
   }
@@ -202,7 +222,9 @@ Result<Genesis> Genesis::parse(std::string_view json_text) {
 
 std::string Genesis::to_json() const {
   json::object root;
-  auto number = [](std::uint64_t v) { return v <= kMaxSafeInteger ? json::value(v) : json::value(std::to_string(v)); };
+  auto number = [](std::uint64_t v) {
+    return v <= kMaxSafeInteger ? json::value(v) : json::value(std::to_string(v));
+  };
   json::object allocation;
   for (const auto& [account, amount] : alloc) allocation[account] = number(amount);
   root["alloc"] = std::move(allocation);
@@ -211,8 +233,10 @@ std::string Genesis::to_json() const {
   json::object consensus{{"epoch_length", number(epoch_length)}};
   if (authority != usual.authority) consensus["authority"] = authority;
   if (kernel_sm != usual.kernel_sm) consensus["kernel_sm"] = kernel_sm;
-  if (macro_interval_blocks != usual.macro_interval_blocks) consensus["macro_interval_blocks"] = number(macro_interval_blocks);
-  if (max_block_bytes != usual.max_block_bytes) consensus["max_block_bytes"] = number(max_block_bytes);
+  if (macro_interval_blocks != usual.macro_interval_blocks)
+    consensus["macro_interval_blocks"] = number(macro_interval_blocks);
+  if (max_block_bytes != usual.max_block_bytes)
+    consensus["max_block_bytes"] = number(max_block_bytes);
   if (max_commands_per_block != usual.max_commands_per_block) {
     consensus["max_commands_per_block"] = max_commands_per_block;
   }
@@ -238,8 +262,9 @@ std::string Genesis::to_json() const {
   root["timestamp_ms"] = number(timestamp_ms);
   json::array set;
   for (const Validator& v : validators) {
-    set.push_back(json::object{
-        {"name", v.name}, {"power", number(v.power)}, {"public_key", std::string(kKeyPrefix) + to_hex(v.key)}});
+    set.push_back(json::object{{"name", v.name},
+                               {"power", number(v.power)},
+                               {"public_key", std::string(kKeyPrefix) + to_hex(v.key)}});
   }
   root["validators"] = std::move(set);
   Result<std::string> text = canonical_json(root);

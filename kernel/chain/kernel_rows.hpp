@@ -1,15 +1,16 @@
-// The kernel's own rows in the state: namespace `chain`, and what is noted about the head beside the namespaces.
+// The kernel's own rows in the state: namespace `chain`, and what is noted about the head beside
+// the namespaces.
 //
 //   s/chain/nonce/<account>   u64 LE: number of commands of the account
 //   s/chain/role/<account>    name of a role
 //   s/chain/param/<key>       u64 LE: value in force
 //   s/chain/waiting/<key>     u64 LE: value that comes into force with the next block
 //   s/chain/plugin/<id>       roster entry, canonical JSON
-//   s/chain/switch/<id>       a switch that waits: {"consensus_hash","first_height","id","schema","sm","status"}
-//   s/chain/migrate/<id>      a migration under way: {"cursor" in hex,"from" schema}
-//   s/chain/authority, s/chain/kernel_sm, s/chain/validators
-//   meta/head                 u64 LE height, hash
-//   meta/h/<height be64>      header hash: a view of the log
+//   s/chain/switch/<id>       a switch that waits:
+//   {"consensus_hash","first_height","id","schema","sm","status"} s/chain/migrate/<id>      a
+//   migration under way: {"cursor" in hex,"from" schema} s/chain/authority, s/chain/kernel_sm,
+//   s/chain/validators meta/head                 u64 LE height, hash meta/h/<height be64> header
+//   hash: a view of the log
 #pragma once
 
 #include <optional>
@@ -40,7 +41,8 @@ inline Bytes u64_row(std::uint64_t value) {
 inline std::uint64_t read_u64_row(std::optional<BytesView> row) {
   return row ? Reader(*row).u64() : 0;
 }
-// What a role row means to a machine: an admin is an operator too, side roles are the plugin's own matter.
+// What a role row means to a machine: an admin is an operator too, side roles are the plugin's own
+// matter.
 inline std::uint32_t role_bits(std::optional<BytesView> row) {
   if (!row) return 0;
   if (*row == "admin") return TB_ROLE_ADMIN | TB_ROLE_OPERATOR;

@@ -13,14 +13,14 @@ namespace {
 
 Status clash(std::string_view what, std::string_view name, std::string_view a, std::string_view b) {
   return Status(Code::kInvalid,
-                "plugins " + std::string(a) + " and " + std::string(b) + " both have the " + std::string(what) + " '" +
-                    std::string(name) + "'",
+                "plugins " + std::string(a) + " and " + std::string(b) + " both have the " +
+                    std::string(what) + " '" + std::string(name) + "'",
                 "leave one of them out, or use versions that fit together");
 }
 
 // Adds `name` of `owner`, unless another plugin has it already.
-Status claim(std::map<std::string, std::string>& owners, std::string_view what, const std::string& name,
-             const std::string& owner) {
+Status claim(std::map<std::string, std::string>& owners, std::string_view what,
+             const std::string& name, const std::string& owner) {
   auto [it, fresh] = owners.emplace(name, owner);
   if (fresh) return {};
   return clash(what, name, it->second, owner);
@@ -32,13 +32,16 @@ Status check_clashes(const std::vector<BoundMachine>& machines) {
     const Manifest& manifest = *m.machine.manifest;
     for (const MethodSpec& method : manifest.methods) {
       TB_TRY(claim(methods, "method", method.name, manifest.id));
-      for (const std::string& alias : method.aliases) TB_TRY(claim(methods, "method", alias, manifest.id));
+      for (const std::string& alias : method.aliases)
+        TB_TRY(claim(methods, "method", alias, manifest.id));
     }
-    for (const EventSpec& event : manifest.events) TB_TRY(claim(events, "event", event.topic, manifest.id));
+    for (const EventSpec& event : manifest.events)
+      TB_TRY(claim(events, "event", event.topic, manifest.id));
     for (const std::string& prefix : manifest.escrow_prefixes) {
       TB_TRY(claim(escrows, "escrow prefix", prefix, manifest.id));
     }
-    for (const ParamSpec& param : manifest.params) TB_TRY(claim(params, "parameter", param.key, manifest.id));
+    for (const ParamSpec& param : manifest.params)
+      TB_TRY(claim(params, "parameter", param.key, manifest.id));
     for (const ServiceProvided& service : manifest.provides) {
       TB_TRY(claim(services, "service", service.name, manifest.id));
     }
@@ -50,14 +53,16 @@ using Entries = std::vector<std::pair<RosterEntry, Machine>>;
 
 bool is_kernel_service(std::string_view name) {
   const std::vector<ServiceProvided>& own = chain_machine().manifest->provides;
-  return std::any_of(own.begin(), own.end(), [&](const ServiceProvided& s) { return s.name == name; });
+  return std::any_of(own.begin(), own.end(),
+                     [&](const ServiceProvided& s) { return s.name == name; });
 }
 
 // Providers stand before those who need them; among the free ones the smallest id comes first.
 Result<std::vector<std::size_t>> sort_by_services(const Entries& entries) {
   std::map<std::string, std::size_t> providers;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    for (const ServiceProvided& service : entries[i].second.manifest->provides) providers.emplace(service.name, i);
+    for (const ServiceProvided& service : entries[i].second.manifest->provides)
+      providers.emplace(service.name, i);
   }
   std::vector<std::set<std::size_t>> users(entries.size());
   std::vector<std::size_t> missing(entries.size(), 0);
@@ -68,7 +73,8 @@ Result<std::vector<std::size_t>> sort_by_services(const Entries& entries) {
       if (provider == providers.end()) {
         if (need.optional) continue;
         return Status(Code::kInvalid,
-                      "plugin " + entries[i].first.id + " requires the service " + need.name + ", which no plugin provides",
+                      "plugin " + entries[i].first.id + " requires the service " + need.name +
+                          ", which no plugin provides",
                       "add the plugin that provides " + need.name);
       }
       if (users[provider->second].insert(i).second) ++missing[i];
@@ -100,13 +106,16 @@ Status check_machine(const RosterEntry& entry, const Machine& machine) {
     return Status(Code::kInvalid, "plugin " + entry.id + " has no machine");
   }
   const tb_machine& t = *machine.table;
-  if (t.size < sizeof(tb_machine)) return Status(Code::kInvalid, "plugin " + entry.id + ": its machine table is too short");
+  if (t.size < sizeof(tb_machine))
+    return Status(Code::kInvalid, "plugin " + entry.id + ": its machine table is too short");
   if (machine.manifest->id != entry.id) {
-    return Status(Code::kInvalid, "plugin " + machine.manifest->id + " was found for the roster entry " + entry.id);
+    return Status(Code::kInvalid,
+                  "plugin " + machine.manifest->id + " was found for the roster entry " + entry.id);
   }
   if (entry.sm < t.sm_min || entry.sm > t.sm) {
-    return Status(Code::kInvalid, "plugin " + entry.id + " implements sm " + std::to_string(t.sm_min) + ".." +
-                                      std::to_string(t.sm) + ", the roster says " + std::to_string(entry.sm));
+    return Status(Code::kInvalid, "plugin " + entry.id + " implements sm " +
+                                      std::to_string(t.sm_min) + ".." + std::to_string(t.sm) +
+                                      ", the roster says " + std::to_string(entry.sm));
   }
   return {};
 }
@@ -165,10 +174,12 @@ Hash roster_hash_of(std::uint32_t kernel_sm, const std::vector<RosterEntry>& asc
   return blake3({BytesView("tb/roster/v1"), text});
 }
 
-Result<std::shared_ptr<const MachineSet>> MachineSet::build(Entries machines, std::uint32_t kernel_sm) {
+Result<std::shared_ptr<const MachineSet>> MachineSet::build(Entries machines,
+                                                            std::uint32_t kernel_sm) {
   auto set = std::make_shared<MachineSet>();
   Entries active;
-  std::sort(machines.begin(), machines.end(), [](const auto& a, const auto& b) { return a.first.id < b.first.id; });
+  std::sort(machines.begin(), machines.end(),
+            [](const auto& a, const auto& b) { return a.first.id < b.first.id; });
   for (auto& [entry, machine] : machines) {
     set->roster_.push_back(entry);
     if (entry.status != RosterStatus::kActive) continue;
@@ -185,8 +196,10 @@ Result<std::shared_ptr<const MachineSet>> MachineSet::build(Entries machines, st
   own.schema = 1;
   set->machines_.push_back(BoundMachine{chain_machine(), own, 0, {}});
   for (std::size_t i : *order) {
-    set->machines_.push_back(BoundMachine{std::move(active[i].second), active[i].first,
-                                          static_cast<std::uint32_t>(set->machines_.size()), {}});
+    set->machines_.push_back(BoundMachine{std::move(active[i].second),
+                                          active[i].first,
+                                          static_cast<std::uint32_t>(set->machines_.size()),
+                                          {}});
   }
   TB_TRY(check_clashes(set->machines_));
   for (BoundMachine& m : set->machines_) {
@@ -197,14 +210,17 @@ Result<std::shared_ptr<const MachineSet>> MachineSet::build(Entries machines, st
       auto bad = std::find(functions.begin(), functions.end(), ~0u);
       if (bad == functions.end()) continue;
       const BoundMachine& provider = set->machines_[static_cast<std::size_t>(m.slots[i].provider)];
-      return Status(Code::kInvalid, "plugin " + manifest.id + " calls " + manifest.requires_[i].name + " function '" +
-                                        manifest.requires_[i].functions[static_cast<std::size_t>(bad - functions.begin())] +
-                                        "', which plugin " + provider.roster.id + " does not have");
+      return Status(
+          Code::kInvalid,
+          "plugin " + manifest.id + " calls " + manifest.requires_[i].name + " function '" +
+              manifest.requires_[i].functions[static_cast<std::size_t>(bad - functions.begin())] +
+              "', which plugin " + provider.roster.id + " does not have");
     }
     for (std::uint32_t i = 0; i < manifest.methods.size(); ++i) {
       if (manifest.methods[i].kind != MethodKind::kCommand) continue;
       set->commands_.emplace(manifest.methods[i].name, std::pair(m.index, i));
-      for (const std::string& alias : manifest.methods[i].aliases) set->commands_.emplace(alias, std::pair(m.index, i));
+      for (const std::string& alias : manifest.methods[i].aliases)
+        set->commands_.emplace(alias, std::pair(m.index, i));
     }
   }
   return std::shared_ptr<const MachineSet>(std::move(set));
@@ -221,8 +237,10 @@ std::vector<BoundMachine::Slot> MachineSet::bind(const Manifest& manifest) const
     while (provides[slot.service].name != need.name) ++slot.service;
     const std::vector<ServiceFunction>& functions = provides[slot.service].functions;
     for (const std::string& name : need.functions) {
-      auto it = std::find_if(functions.begin(), functions.end(), [&](const auto& f) { return f.name == name; });
-      slot.functions.push_back(it == functions.end() ? ~0u : static_cast<std::uint32_t>(it - functions.begin()));
+      auto it = std::find_if(functions.begin(), functions.end(),
+                             [&](const auto& f) { return f.name == name; });
+      slot.functions.push_back(
+          it == functions.end() ? ~0u : static_cast<std::uint32_t>(it - functions.begin()));
     }
   }
   return slots;

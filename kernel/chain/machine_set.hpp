@@ -1,7 +1,7 @@
 // MachineSet: the machines that execute a block, in dependency order, with their services bound.
 //
-// Immutable; shared between the executor, dry runs and views. An entry keeps its library mapped for as long as any set
-// that names it lives.
+// Immutable; shared between the executor, dry runs and views. An entry keeps its library mapped for
+// as long as any set that names it lives.
 #pragma once
 
 #include <memory>
@@ -37,7 +37,8 @@ struct Machine {
 class MachineProvider {
  public:
   virtual ~MachineProvider() = default;
-  // A machine of `id` that implements `sm` under `consensus_hash`. Errors: kUnavailable, naming what is missing. [executor]
+  // A machine of `id` that implements `sm` under `consensus_hash`. Errors: kUnavailable, naming
+  // what is missing. [executor]
   virtual Result<Machine> find(const RosterEntry& entry) = 0;
 };
 
@@ -46,19 +47,21 @@ struct BoundMachine {
   RosterEntry roster;
   std::uint32_t index = 0;  // place in the set
   struct Slot {
-    int provider = -1;                      // index of the machine that serves it; -1: optional and absent
-    std::uint32_t service = 0;              // place in the provider's `provides`
-    std::vector<std::uint32_t> functions;   // place in requires_.functions -> place in the provider's functions
+    int provider = -1;          // index of the machine that serves it; -1: optional and absent
+    std::uint32_t service = 0;  // place in the provider's `provides`
+    std::vector<std::uint32_t>
+        functions;  // place in requires_.functions -> place in the provider's functions
   };
-  std::vector<Slot> slots;                  // by place in manifest.requires_
+  std::vector<Slot> slots;  // by place in manifest.requires_
 };
 
 class MachineSet {
  public:
-  // Sorts by services (ties by id) and binds. The kernel's own machine, id "chain", is added in front. Errors: kInvalid for a
-  // missing or circular requirement, a clash of methods, events or escrow prefixes; each names both plugins.
-  static Result<std::shared_ptr<const MachineSet>> build(std::vector<std::pair<RosterEntry, Machine>> machines,
-                                                         std::uint32_t kernel_sm = 1);
+  // Sorts by services (ties by id) and binds. The kernel's own machine, id "chain", is added in
+  // front. Errors: kInvalid for a missing or circular requirement, a clash of methods, events or
+  // escrow prefixes; each names both plugins.
+  static Result<std::shared_ptr<const MachineSet>> build(
+      std::vector<std::pair<RosterEntry, Machine>> machines, std::uint32_t kernel_sm = 1);
 
   const std::vector<BoundMachine>& machines() const { return machines_; }
   struct MethodRef {
@@ -80,7 +83,8 @@ class MachineSet {
   const BoundMachine* provider_of(std::string_view service) const;
   // All entries, suspended ones too, ascending by id; without the kernel's own machine.
   const std::vector<RosterEntry>& roster() const { return roster_; }
-  // Binds the slots of a plugin that is not in the set itself (one without machine); what is absent gets provider -1.
+  // Binds the slots of a plugin that is not in the set itself (one without machine); what is absent
+  // gets provider -1.
   std::vector<BoundMachine::Slot> bind(const Manifest& manifest) const;
   // hash over the canonical JSON of the roster (moloch spec 6.15).
   const Hash& roster_hash() const { return roster_hash_; }
@@ -98,8 +102,8 @@ std::string roster_row(const RosterEntry& entry);
 Result<RosterEntry> parse_roster_row(std::string_view row);
 Hash roster_hash_of(std::uint32_t kernel_sm, const std::vector<RosterEntry>& ascending);
 
-// The kernel's own machine, id "chain": chain.set_plugin, chain.set_params, chain.noop, and the service chain/1 by which governance
-// changes parameters. Lives for ever. [any]
+// The kernel's own machine, id "chain": chain.set_plugin, chain.set_params, chain.noop, and the
+// service chain/1 by which governance changes parameters. Lives for ever. [any]
 const Machine& chain_machine();
 
 }  // namespace blockd

@@ -1,5 +1,5 @@
-// Mempool: accepted commands that wait for a block. Bounded, by lane, with a nonce window and parking
-// (node-and-cli spec 5.6). Thread safe.
+// Mempool: accepted commands that wait for a block. Bounded, by lane, with a nonce window and
+// parking (node-and-cli spec 5.6). Thread safe.
 #pragma once
 
 #include <functional>
@@ -26,14 +26,16 @@ struct PoolEntry {
   CommandPtr command;
   Lane lane = Lane::kService;
   std::uint64_t entered_ms = 0;
-  bool own_account = false;      // of this node: exempt from the account cap
-  std::uint64_t total_debit = 0; // amounts + fee, for fee lanes
-  bool fills_gap = false;        // a chain.noop of this node in place of a lost command: needs no room and no cap
+  bool own_account = false;       // of this node: exempt from the account cap
+  std::uint64_t total_debit = 0;  // amounts + fee, for fee lanes
+  bool fills_gap =
+      false;  // a chain.noop of this node in place of a lost command: needs no room and no cap
 };
 
-struct PoolView {                // what admission needs to know of the chain's head
+struct PoolView {  // what admission needs to know of the chain's head
   std::uint64_t height = 0;
-  // Asked under the pool's lock, and only for accounts that the pool does not hold: must look at the head of that moment and not call the pool.
+  // Asked under the pool's lock, and only for accounts that the pool does not hold: must look at
+  // the head of that moment and not call the pool.
   std::function<std::uint64_t(std::string_view account)> nonce;
 };
 
@@ -47,15 +49,20 @@ class Mempool {
     std::vector<Hash> evicted;
   };
   // Checks 11, 12, 13 and 17 of the admission list. The caller has done the others.
-  virtual std::optional<Refusal> precheck(const PoolEntry& entry, const PoolView& head) const = 0;  // 11, 12 and 13 only
+  virtual std::optional<Refusal> precheck(const PoolEntry& entry,
+                                          const PoolView& head) const = 0;  // 11, 12 and 13 only
   virtual std::optional<Refusal> add(PoolEntry entry, const PoolView& head, Added* added) = 0;
-  // What is taken stays in the pool, in nobody's way, until put_back, committed or drop. Up to the limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by nonce without a gap.
-  virtual std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes, const PoolView& head) = 0;
+  // What is taken stays in the pool, in nobody's way, until put_back, committed or drop. Up to the
+  // limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by
+  // nonce without a gap.
+  virtual std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes,
+                                       const PoolView& head) = 0;
   // Puts back what a produced block left out, and forgets what it holds.
   virtual void put_back(const std::vector<CommandPtr>& commands) = 0;
   virtual void committed(const std::vector<CommandPtr>& commands, const PoolView& head) = 0;
-  // Removes a command, taken or not, and its sender's later nonces, whose place is lost with it (not those of the node's own accounts:
-  // their gap gets filled). `why` is what state() says of it, "evicted" of the others. Returns the ids that went.
+  // Removes a command, taken or not, and its sender's later nonces, whose place is lost with it
+  // (not those of the node's own accounts: their gap gets filled). `why` is what state() says of
+  // it, "evicted" of the others. Returns the ids that went.
   virtual std::vector<Hash> drop(const Hash& id, std::string_view why) = 0;
   // As drop "evicted", but false, and nothing happens, when the command is taken or not here.
   virtual bool withdraw(const Hash& id, std::vector<Hash>* gone) = 0;
@@ -69,11 +76,13 @@ class Mempool {
     std::uint64_t parked = 0, bytes = 0;
   };
   virtual Stats stats() const = 0;
-  virtual std::uint64_t next_nonce(std::string_view account, std::uint64_t committed_nonce) const = 0;
+  virtual std::uint64_t next_nonce(std::string_view account,
+                                   std::uint64_t committed_nonce) const = 0;
   virtual std::uint64_t pending(std::string_view account) const = 0;
   // The first nonce that is missing while a later one of `account` waits.
   virtual std::optional<std::uint64_t> gap(std::string_view account) const = 0;
-  // pending, parked, expired, evicted or unknown; the words of what is gone are kept for 24 h, at most 100,000
+  // pending, parked, expired, evicted or unknown; the words of what is gone are kept for 24 h, at
+  // most 100,000
   virtual std::string state(const Hash& id) const = 0;
 };
 

@@ -131,7 +131,8 @@ Overlay::Value Overlay::keep(std::optional<BytesView> value) {
   return {copy.data(), static_cast<std::uint32_t>(copy.size()), true};
 }
 
-Status Overlay::read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value) const {
+Status Overlay::read_base(BytesView key, std::string* scratch,
+                          std::optional<BytesView>* value) const {
   std::uint64_t hash = cache_ == nullptr ? 0 : key_hash(key);
   if (cache_ != nullptr && cache_->find(key, hash, value)) return {};
   std::optional<Bytes> row;
@@ -250,8 +251,8 @@ Overlay::Index& Overlay::index_of(BytesView key) const {
   return index;
 }
 
-// The next changed key in the direction of a scan. A visitor may add or take back entries, so the position is looked
-// up again whenever the shape of the overlay has changed.
+// The next changed key in the direction of a scan. A visitor may add or take back entries, so the
+// position is looked up again whenever the shape of the overlay has changed.
 class Overlay::Cursor {
  public:
   Cursor(const Overlay& overlay, BytesView prefix, BytesView bound, bool back)
@@ -278,7 +279,8 @@ class Overlay::Cursor {
   static constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 
   const Entry* seek(Index& index) const {
-    auto it = started_ && BytesView(last_) >= prefix_ ? index.upper_bound(BytesView(last_)) : index.lower_bound(prefix_);
+    auto it = started_ && BytesView(last_) >= prefix_ ? index.upper_bound(BytesView(last_))
+                                                      : index.lower_bound(prefix_);
     return it != index.end() && (*it)->key.starts_with(prefix_) ? *it : nullptr;
   }
   const Entry* seek_back(Index& index) const {
@@ -314,14 +316,16 @@ namespace {
 constexpr std::size_t kAllRows = std::numeric_limits<std::size_t>::max();
 }
 
-Status Overlay::scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const {
+Status Overlay::scan(BytesView prefix, BytesView after, std::size_t limit,
+                     const RowVisitor& visit) const {
   if (limit == 0) return {};
   Cursor cursor(*this, prefix, after, false);
   std::size_t given = 0;
   bool stopped = false;
   // Delivers changed rows in front of `until` (all when null). False: the visitor has had enough.
   auto drain = [&](const BytesView* until) {
-    for (const Entry* e = cursor.peek(); e != nullptr && (until == nullptr || e->key < *until); e = cursor.peek()) {
+    for (const Entry* e = cursor.peek(); e != nullptr && (until == nullptr || e->key < *until);
+         e = cursor.peek()) {
       std::string key(e->key);
       if (e->now.present && (!visit(key, *e->now.view()) || ++given == limit)) return false;
       cursor.pass(key);
@@ -332,7 +336,8 @@ Status Overlay::scan(BytesView prefix, BytesView after, std::size_t limit, const
     stopped = !drain(&key);
     if (stopped) return false;
     const Entry* same = cursor.peek();
-    if (same != nullptr && same->key == key) return true;  // drained as a changed row before the next one
+    if (same != nullptr && same->key == key)
+      return true;  // drained as a changed row before the next one
     stopped = !visit(key, value) || ++given == limit;
     if (!stopped) cursor.pass(key);
     return !stopped;
@@ -341,13 +346,15 @@ Status Overlay::scan(BytesView prefix, BytesView after, std::size_t limit, const
   return status;
 }
 
-Status Overlay::scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const {
+Status Overlay::scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                          const RowVisitor& visit) const {
   if (limit == 0) return {};
   Cursor cursor(*this, prefix, before, true);
   std::size_t given = 0;
   bool stopped = false;
   auto drain = [&](const BytesView* until) {
-    for (const Entry* e = cursor.peek(); e != nullptr && (until == nullptr || e->key > *until); e = cursor.peek()) {
+    for (const Entry* e = cursor.peek(); e != nullptr && (until == nullptr || e->key > *until);
+         e = cursor.peek()) {
       std::string key(e->key);
       if (e->now.present && (!visit(key, *e->now.view()) || ++given == limit)) return false;
       cursor.pass(key);

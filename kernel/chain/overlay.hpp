@@ -1,13 +1,15 @@
-// Overlay: everything a block (or a dry run) has written so far, on top of a store that it never changes.
+// Overlay: everything a block (or a dry run) has written so far, on top of a store that it never
+// changes.
 //
-// A hash table of the touched keys, each with its value before the block, before the step and now; an undo journal, so
-// that a savepoint costs three numbers and going back costs what was written since; all bytes in one arena that goes back
-// with it. Reads that miss go to the row cache, then to the store. An Overlay is a KvReader itself, so one can
-// stand on another (rehearsal). Keys are those of the store: `s/<namespace>/<key>`.
+// A hash table of the touched keys, each with its value before the block, before the step and now;
+// an undo journal, so that a savepoint costs three numbers and going back costs what was written
+// since; all bytes in one arena that goes back with it. Reads that miss go to the row cache, then
+// to the store. An Overlay is a KvReader itself, so one can stand on another (rehearsal). Keys are
+// those of the store: `s/<namespace>/<key>`.
 //
-// One thread at a time. A view handed to a visitor stays valid through later puts, until rollback() or reset() passes the
-// savepoint that precedes it.
-// Cost: a get or put of a touched key about 60 ns; a first put of a key is a read of the layer below plus 100 ns.
+// One thread at a time. A view handed to a visitor stays valid through later puts, until rollback()
+// or reset() passes the savepoint that precedes it. Cost: a get or put of a touched key about 60
+// ns; a first put of a key is a read of the layer below plus 100 ns.
 #pragma once
 
 #include <array>
@@ -62,7 +64,8 @@ class Overlay : public KvReader {
   Overlay(const Overlay&) = delete;
   Overlay& operator=(const Overlay&) = delete;
 
-  // Forgets everything and stands on `base` from now on; `cache` (may be null) must describe the same state as `base`.
+  // Forgets everything and stands on `base` from now on; `cache` (may be null) must describe the
+  // same state as `base`.
   void reset(const KvReader* base, RowCache* cache);
 
   // The value of `key`, borrowed. `*scratch` may be used to hold it. Errors of the store.
@@ -74,15 +77,19 @@ class Overlay : public KvReader {
   void rollback(const Savepoint& to);
   // What is written from here on belongs to a new step.
   void begin_step();
-  // Net changes of the current step, in the order in which the keys were first touched. Borrowed until the next rollback or reset.
+  // Net changes of the current step, in the order in which the keys were first touched. Borrowed
+  // until the next rollback or reset.
   void step_changes(std::vector<Change>* out) const;
   // Net changes since reset(), by (namespace, key).
   void net_changes(std::vector<Change>* out) const;
 
-  // KvReader: base and changes, merged. Visitors may put, erase, and roll back what they did themselves.
+  // KvReader: base and changes, merged. Visitors may put, erase, and roll back what they did
+  // themselves.
   Status get(BytesView key, std::optional<Bytes>* value) const override;
-  Status scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const override;
-  Status scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const override;
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override;
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override;
 
  private:
   struct Value {

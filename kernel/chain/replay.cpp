@@ -8,19 +8,22 @@
 namespace blockd {
 namespace {
 
-constexpr std::uint64_t kFlushEvery = 32u << 20;  // bytes of changes that a replay gathers in front of its store
+constexpr std::uint64_t kFlushEvery =
+    32u << 20;  // bytes of changes that a replay gathers in front of its store
 constexpr std::size_t kShownBytes = 64;
 
 std::string shown(const std::optional<Bytes>& value) {
   if (!value) return "absent";
   BytesView part = BytesView(*value).substr(0, kShownBytes);
-  const bool printable = std::all_of(part.begin(), part.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  const bool printable =
+      std::all_of(part.begin(), part.end(), [](char c) { return c >= ' ' && c <= '~'; });
   std::string out = printable ? "\"" + std::string(part) + "\"" : "0x" + to_hex(part);
   return part.size() < value->size() ? out + "..." : out;
 }
 
 std::string shown_key(const DeltaRow& row) {
-  const bool printable = std::all_of(row.key.begin(), row.key.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  const bool printable =
+      std::all_of(row.key.begin(), row.key.end(), [](char c) { return c >= ' ' && c <= '~'; });
   return row.space + ":" + (printable ? row.key : "0x" + to_hex(row.key));
 }
 
@@ -30,7 +33,8 @@ std::string step_label(const Step& step) {
 }
 
 std::string outcome_text(const Step& step) {
-  return std::string(outcome_name(step.outcome)) + (step.name.empty() ? "" : " (" + step.name + ")");
+  return std::string(outcome_name(step.outcome)) +
+         (step.name.empty() ? "" : " (" + step.name + ")");
 }
 
 std::string row_difference(const Step& a, const Step& b) {
@@ -42,31 +46,42 @@ std::string row_difference(const Step& a, const Step& b) {
   };
   for (const DeltaRow& row : a.delta) {
     const DeltaRow* other = find(b, row);
-    if (other == nullptr) return "key " + shown_key(row) + ": logged " + shown(row.after) + ", replayed not written";
-    if (other->after != row.after) return "key " + shown_key(row) + ": logged " + shown(row.after) + ", replayed " + shown(other->after);
+    if (other == nullptr)
+      return "key " + shown_key(row) + ": logged " + shown(row.after) + ", replayed not written";
+    if (other->after != row.after)
+      return "key " + shown_key(row) + ": logged " + shown(row.after) + ", replayed " +
+             shown(other->after);
   }
   for (const DeltaRow& row : b.delta) {
-    if (find(a, row) == nullptr) return "key " + shown_key(row) + ": logged not written, replayed " + shown(row.after);
+    if (find(a, row) == nullptr)
+      return "key " + shown_key(row) + ": logged not written, replayed " + shown(row.after);
   }
   return {};
 }
 
 std::string list_difference(const Step& a, const Step& b) {
   for (std::size_t i = 0; i < std::max(a.events.size(), b.events.size()); ++i) {
-    const std::string left = i < a.events.size() ? a.events[i].topic + " " + a.events[i].data : "none";
-    const std::string right = i < b.events.size() ? b.events[i].topic + " " + b.events[i].data : "none";
-    if (left != right) return "event " + std::to_string(i) + ": logged " + left + ", replayed " + right;
+    const std::string left =
+        i < a.events.size() ? a.events[i].topic + " " + a.events[i].data : "none";
+    const std::string right =
+        i < b.events.size() ? b.events[i].topic + " " + b.events[i].data : "none";
+    if (left != right)
+      return "event " + std::to_string(i) + ": logged " + left + ", replayed " + right;
   }
   for (std::size_t i = 0; i < std::max(a.records.size(), b.records.size()); ++i) {
-    const std::string left = i < a.records.size() ? a.records[i].kind + " " + a.records[i].data : "none";
-    const std::string right = i < b.records.size() ? b.records[i].kind + " " + b.records[i].data : "none";
-    if (left != right) return "record " + std::to_string(i) + ": logged " + left + ", replayed " + right;
+    const std::string left =
+        i < a.records.size() ? a.records[i].kind + " " + a.records[i].data : "none";
+    const std::string right =
+        i < b.records.size() ? b.records[i].kind + " " + b.records[i].data : "none";
+    if (left != right)
+      return "record " + std::to_string(i) + ": logged " + left + ", replayed " + right;
   }
   return {};
 }
 
 std::string step_difference(const Step& a, const Step& b) {
-  if (a.kind != b.kind || a.plugin != b.plugin || a.command != b.command) return "logged " + step_label(a) + ", replayed " + step_label(b);
+  if (a.kind != b.kind || a.plugin != b.plugin || a.command != b.command)
+    return "logged " + step_label(a) + ", replayed " + step_label(b);
   if (a.outcome != b.outcome || a.code != b.code || a.name != b.name) {
     return step_label(a) + ": logged " + outcome_text(a) + ", replayed " + outcome_text(b);
   }
@@ -79,7 +94,9 @@ std::string step_difference(const Step& a, const Step& b) {
 Result<BlockRecord> as_record(const BlockOutput& output) {
   BlockRecord front;
   front.header.macro.reset();
-  return decode_block(join_block(front, static_cast<std::uint32_t>(output.steps.size()), output.step_bytes, output.delta_bytes), true);
+  return decode_block(join_block(front, static_cast<std::uint32_t>(output.steps.size()),
+                                 output.step_bytes, output.delta_bytes),
+                      true);
 }
 
 std::string header_difference(const Header& a, const Header& b) {
@@ -97,16 +114,22 @@ std::string header_difference(const Header& a, const Header& b) {
 
 std::string first_difference(const BlockRecord& logged, const BlockRecord& replayed) {
   for (std::size_t i = 0; i < std::max(logged.steps.size(), replayed.steps.size()); ++i) {
-    if (i >= logged.steps.size()) return step_label(replayed.steps[i]) + ": not in the log, replayed " + outcome_text(replayed.steps[i]);
-    if (i >= replayed.steps.size()) return step_label(logged.steps[i]) + ": logged " + outcome_text(logged.steps[i]) + ", not replayed";
+    if (i >= logged.steps.size())
+      return step_label(replayed.steps[i]) + ": not in the log, replayed " +
+             outcome_text(replayed.steps[i]);
+    if (i >= replayed.steps.size())
+      return step_label(logged.steps[i]) + ": logged " + outcome_text(logged.steps[i]) +
+             ", not replayed";
     std::string text = step_difference(logged.steps[i], replayed.steps[i]);
     if (!text.empty()) return text;
   }
   return {};
 }
 
-std::string ChainImpl::difference(std::uint64_t height, const Header& logged, const Header& replayed, BytesView logged_block,
-                                  Executor& executor, const KvReader& base, BlockInput input) const {
+std::string ChainImpl::difference(std::uint64_t height, const Header& logged,
+                                  const Header& replayed, BytesView logged_block,
+                                  Executor& executor, const KvReader& base,
+                                  BlockInput input) const {
   std::string text = "height " + std::to_string(height) + ": ";
   Result<BlockRecord> from_log = decode_block(logged_block, true);
   BlockOutput output;
@@ -119,19 +142,23 @@ std::string ChainImpl::difference(std::uint64_t height, const Header& logged, co
   return text + header_difference(logged, replayed) + " differs, the steps do not";
 }
 
-ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(std::uint64_t)>& progress) const {
+ReplayReport ChainImpl::replay(bool verify_signatures,
+                               const std::function<bool(std::uint64_t)>& progress) const {
   ReplayReport report;
   const StateViewPtr head = view();
   auto stop = [&report](std::string why) {
     report.difference = std::move(why);
     return report;
   };
-  if (first_height() != 0) return stop("the log begins at height " + std::to_string(first_height()) + ": a replay needs all of it");
+  if (first_height() != 0)
+    return stop("the log begins at height " + std::to_string(first_height()) +
+                ": a replay needs all of it");
   std::unique_ptr<KvStore> store = open_memory();
   Overlay gathered;  // changes of many blocks in front of the store: a hot row is written once
   std::uint64_t gathered_bytes = 0;
   VerifyCache cache;
-  Executor executor(options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache);
+  Executor executor(
+      options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache);
   auto keep = [&]() -> Status {
     for (const Overlay::Change& change : executor.changes()) {
       TB_TRY(change.after ? gathered.put(change.key, *change.after) : gathered.erase(change.key));
@@ -144,7 +171,8 @@ ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(
     std::vector<Overlay::Change> changes;
     gathered.net_changes(&changes);
     std::vector<KvWrite> writes;
-    for (const Overlay::Change& c : changes) writes.push_back({Bytes(c.key), c.after ? std::optional<Bytes>(*c.after) : std::nullopt});
+    for (const Overlay::Change& c : changes)
+      writes.push_back({Bytes(c.key), c.after ? std::optional<Bytes>(*c.after) : std::nullopt});
     TB_TRY(store->write(writes, false));
     gathered.reset(store.get(), nullptr);
     gathered_bytes = 0;
@@ -167,9 +195,11 @@ ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(
     Batch batch;
     std::vector<FalseChecks> checks;
     if (h == 0) {
-      Result<std::shared_ptr<const MachineSet>> first = executor.resolve(options_.genesis.plugins, 0);
+      Result<std::shared_ptr<const MachineSet>> first =
+          executor.resolve(options_.genesis.plugins, 0);
       status = first.ok() ? executor.execute_genesis(gathered, *first, &output) : first.status();
-      if (status.ok() && output.write_set_root != front->header.write_set_root) return stop(where + "write_set_root of the genesis differs");
+      if (status.ok() && output.write_set_root != front->header.write_set_root)
+        return stop(where + "write_set_root of the genesis differs");
     } else {
       Result<Bytes> batch_bytes = log_->read(LogRecordType::kBatch, h);
       if (!batch_bytes.ok()) return stop(where + batch_bytes.status().message());
@@ -184,7 +214,8 @@ ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(
       input.commands = &batch.commands;
       if (verify_signatures) {
         for (std::size_t i = 0; i < batch.commands.size(); ++i) {
-          if (auto refusal = blockd::verify_signatures(*batch.commands[i])) return stop(where + "command " + std::to_string(i) + ": " + refusal->message);
+          if (auto refusal = blockd::verify_signatures(*batch.commands[i]))
+            return stop(where + "command " + std::to_string(i) + ": " + refusal->message);
         }
       } else {
         Result<std::vector<FalseChecks>> logged = decode_false_checks(*block_bytes);
@@ -222,7 +253,9 @@ ReplayReport ChainImpl::replay(bool verify_signatures, const std::function<bool(
   Result<Hash> live = state_root(head);
   if (!root.ok() || !live.ok()) return stop("the state cannot be read");
   report.state_root = *root;
-  if (*root != *live) return stop("every block is as logged, but the state store holds another state: root " + to_hex(*live) + ", replayed " + to_hex(*root));
+  if (*root != *live)
+    return stop("every block is as logged, but the state store holds another state: root " +
+                to_hex(*live) + ", replayed " + to_hex(*root));
   report.ok = true;
   return report;
 }
@@ -234,11 +267,15 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
   if (!roster.ok()) return roster.status();
   Executor executor(
       options_.genesis,
-      [&](const RosterEntry& entry) -> Result<Machine> { return entry.id == id ? Result<Machine>(candidate) : provide(entry); }, &verify_cache_);
+      [&](const RosterEntry& entry) -> Result<Machine> {
+        return entry.id == id ? Result<Machine>(candidate) : provide(entry);
+      },
+      &verify_cache_);
   Result<std::shared_ptr<const MachineSet>> machines = executor.resolve(*roster, head->height);
   if (!machines.ok()) return machines.status();
 
-  // Back through the deltas to the state in front of the first block, as long as the roster was the same.
+  // Back through the deltas to the state in front of the first block, as long as the roster was the
+  // same.
   Overlay past;
   past.reset(head->state.get(), nullptr);
   std::vector<std::pair<Bytes, BlockRecord>> logged;  // newest first
@@ -248,7 +285,9 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
     Result<BlockRecord> block = decode_block(*bytes, true);
     if (!block.ok()) return block.status();
     if (block->header.roster_hash != (*machines)->roster_hash()) break;
-    if (std::any_of(block->steps.begin(), block->steps.end(), [](const Step& s) { return s.kind == StepKind::kRoster; })) break;
+    if (std::any_of(block->steps.begin(), block->steps.end(),
+                    [](const Step& s) { return s.kind == StepKind::kRoster; }))
+      break;
     for (auto step = block->steps.rbegin(); step != block->steps.rend(); ++step) {
       for (const DeltaRow& row : step->delta) {
         Bytes key = space_prefix(row.space) + row.key;
@@ -279,10 +318,14 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
     Result<BlockRecord> again = as_record(output);
     if (!again.ok()) return again.status();
     std::string text = first_difference(it->second, *again);
-    if (text.empty() && output.receipts_commitment != it->second.receipts_commitment) text = "the commitment to its receipts differs";
+    if (text.empty() && output.receipts_commitment != it->second.receipts_commitment)
+      text = "the commitment to its receipts differs";
     if (!text.empty()) {
-      return Status(Code::kInvalid, "rehearsal of " + id + ": height " + std::to_string(header.height) + ", " + text,
-                    "a build that computes anything else needs a higher sm: use `contract-cli plugin upgrade`");
+      return Status(
+          Code::kInvalid,
+          "rehearsal of " + id + ": height " + std::to_string(header.height) + ", " + text,
+          "a build that computes anything else needs a higher sm: use `contract-cli plugin "
+          "upgrade`");
     }
     for (const Overlay::Change& change : executor.changes()) {
       TB_TRY(change.after ? past.put(change.key, *change.after) : past.erase(change.key));

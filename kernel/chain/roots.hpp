@@ -1,5 +1,6 @@
-// MmrPeaks: the mountains of the MMR over headers (moloch spec 6.4), enough for the root that the next header carries.
-// One hash a mountain; proofs need the nodes, see kernel/base/mmr.hpp. [one thread at a time]
+// MmrPeaks: the mountains of the MMR over headers (moloch spec 6.4), enough for the root that the
+// next header carries. One hash a mountain; proofs need the nodes, see kernel/base/mmr.hpp. [one
+// thread at a time]
 #pragma once
 
 #include <array>

@@ -44,7 +44,8 @@ std::uint64_t key_hash(BytesView key) {
 std::size_t RowCache::slot_of(BytesView key, std::uint64_t hash) const {
   std::size_t mask = table_.size() - 1;
   std::size_t i = hash & mask;
-  while (table_[i] != nullptr && (table_[i]->hash != hash || table_[i]->key() != key)) i = (i + 1) & mask;
+  while (table_[i] != nullptr && (table_[i]->hash != hash || table_[i]->key() != key))
+    i = (i + 1) & mask;
   return i;
 }
 
@@ -61,7 +62,8 @@ bool RowCache::find(BytesView key, std::uint64_t hash, std::optional<BytesView>*
   return true;
 }
 
-RowCache::RowPtr RowCache::make_row(BytesView key, std::uint64_t hash, std::optional<BytesView> value) {
+RowCache::RowPtr RowCache::make_row(BytesView key, std::uint64_t hash,
+                                    std::optional<BytesView> value) {
   std::size_t size = value ? value->size() : 0;
   std::size_t capacity = (size + 31) & ~std::size_t{31};
   RowPtr row(static_cast<Row*>(::operator new(sizeof(Row) + key.size() + capacity)));
@@ -118,7 +120,8 @@ void RowCache::grow() {
   }
 }
 
-// Removal from open addressing: rows behind the hole move up, so that every probe still meets its row.
+// Removal from open addressing: rows behind the hole move up, so that every probe still meets its
+// row.
 void RowCache::erase_slot(std::size_t slot) {
   bytes_ -= table_[slot]->key_size + table_[slot]->capacity;
   --count_;

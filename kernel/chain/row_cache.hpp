@@ -1,7 +1,9 @@
-// RowCache: rows of the head state that the executor has read or written lately, also that a key is absent.
+// RowCache: rows of the head state that the executor has read or written lately, also that a key is
+// absent.
 //
-// Belongs to the executor thread. It mirrors the store exactly: whoever writes the store calls put() for each row it writes,
-// or clear(). Bounded by rows and bytes; eviction (second chance) happens in trim() only, so that views stay valid in between.
+// Belongs to the executor thread. It mirrors the store exactly: whoever writes the store calls
+// put() for each row it writes, or clear(). Bounded by rows and bytes; eviction (second chance)
+// happens in trim() only, so that views stay valid in between.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +15,16 @@
 
 namespace blockd {
 
-// Hash of keys in the tables of this folder; seeded anew in each process, so that nobody can prepare collisions.
+// Hash of keys in the tables of this folder; seeded anew in each process, so that nobody can
+// prepare collisions.
 std::uint64_t key_hash(BytesView key);
 
 class RowCache {
  public:
   explicit RowCache(std::size_t max_rows) : max_rows_(max_rows) {}
 
-  // True and the row (nullopt: known to be absent) when it is cached; valid until trim() or a put of that key.
+  // True and the row (nullopt: known to be absent) when it is cached; valid until trim() or a put
+  // of that key.
   bool find(BytesView key, std::uint64_t hash, std::optional<BytesView>* value);
   // Remembers a row. Large values and rows beyond twice the bound are not kept.
   void put(BytesView key, std::uint64_t hash, std::optional<BytesView> value);

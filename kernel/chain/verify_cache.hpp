@@ -1,5 +1,6 @@
-// VerifyCache: answers of signature checks that somebody has made before, so that apply does not repeat what admission did.
-// It saves time and never decides: an answer is a pure function of key, message and signature. Bounded; thread safe.
+// VerifyCache: answers of signature checks that somebody has made before, so that apply does not
+// repeat what admission did. It saves time and never decides: an answer is a pure function of key,
+// message and signature. Bounded; thread safe.
 #pragma once
 
 #include <array>
@@ -13,9 +14,11 @@ namespace blockd {
 
 class VerifyCache {
  public:
-  explicit VerifyCache(std::size_t max_entries = 1u << 17) : per_shard_(max_entries / (2 * kShards) + 1) {}
+  explicit VerifyCache(std::size_t max_entries = 1u << 17)
+      : per_shard_(max_entries / (2 * kShards) + 1) {}
 
-  // True if `signature` over `message` verifies under `key`; looks it up or computes and remembers it.
+  // True if `signature` over `message` verifies under `key`; looks it up or computes and remembers
+  // it.
   bool verify(BytesView key, BytesView message, BytesView signature);
 
  private:

@@ -14,7 +14,9 @@ struct FaceHostApi {
   static FaceHost& self(tb_host* host) { return *static_cast<FaceHost*>(host); }
 
   static const void* extension(tb_host*, tb_str) { return nullptr; }
-  static void log(tb_host* host, std::uint32_t, tb_str text) { self(host).services_.log(std::string(to_view(text))); }
+  static void log(tb_host* host, std::uint32_t, tb_str text) {
+    self(host).services_.log(std::string(to_view(text)));
+  }
   static std::uint64_t unix_ms(tb_host* host) { return self(host).services_.unix_ms(); }
   // The same bytes in every run of a test.
   static void random(tb_host* host, void* out, std::uint64_t n) {
@@ -38,16 +40,19 @@ struct FaceHostApi {
     std::memcpy(copy.data(), seed, copy.size());
     return SigningKey::from_seed(copy);
   }
-  static tb_status ed25519_public(tb_host*, const std::uint8_t seed[32], std::uint8_t public_key[32]) {
+  static tb_status ed25519_public(tb_host*, const std::uint8_t seed[32],
+                                  std::uint8_t public_key[32]) {
     std::memcpy(public_key, key_of(seed).public_key().data(), 32);
     return TB_OK;
   }
-  static tb_status ed25519_sign(tb_host*, const std::uint8_t seed[32], tb_str message, std::uint8_t signature[64]) {
+  static tb_status ed25519_sign(tb_host*, const std::uint8_t seed[32], tb_str message,
+                                std::uint8_t signature[64]) {
     Signature sig = key_of(seed).sign(to_view(message));
     std::memcpy(signature, sig.data(), sig.size());
     return TB_OK;
   }
-  static tb_status config(tb_host* host, std::uint32_t index, void (*read)(void*, const tb_value*), void* user) {
+  static tb_status config(tb_host* host, std::uint32_t index, void (*read)(void*, const tb_value*),
+                          void* user) {
     FaceHost& f = self(host);
     if (index >= f.manifest_->config.size()) return TB_E_INVALID;
     const ConfigSpec& spec = f.manifest_->config[index];
@@ -72,13 +77,17 @@ struct FaceHostApi {
     read(user, &out[0]);
     return TB_OK;
   }
-  static tb_status metric(tb_host* host, std::uint32_t index, const tb_str* labels, std::uint32_t count, std::int64_t value) {
+  static tb_status metric(tb_host* host, std::uint32_t index, const tb_str* labels,
+                          std::uint32_t count, std::int64_t value) {
     FaceHost& f = self(host);
-    if (index >= f.manifest_->metrics.size() || count != f.manifest_->metrics[index].labels.size()) return TB_E_INVALID;
+    if (index >= f.manifest_->metrics.size() || count != f.manifest_->metrics[index].labels.size())
+      return TB_E_INVALID;
     const MetricSpec& spec = f.manifest_->metrics[index];
     std::string text;
     for (std::uint32_t i = 0; i < count; ++i) text.append(to_view(labels[i])).push_back('\n');
-    f.services_.metric(spec.name, text, static_cast<double>(value) / static_cast<double>(spec.scale), spec.type == MetricType::kGauge);
+    f.services_.metric(spec.name, text,
+                       static_cast<double>(value) / static_cast<double>(spec.scale),
+                       spec.type == MetricType::kGauge);
     return TB_OK;
   }
   static tb_status publish(tb_host* host, std::uint32_t event, tb_fill, void*) {
@@ -94,19 +103,23 @@ struct FaceHostApi {
     if (fill != nullptr) fill(user, out.out());
     return out.finish();
   }
-  static void deliver(const FaceHost::Answer& answer, const std::function<void(std::uint32_t, const tb_value*)>& read) {
+  static void deliver(const FaceHost::Answer& answer,
+                      const std::function<void(std::uint32_t, const tb_value*)>& read) {
     ValueArena arena;
     Result<json::value> value = parse_json(answer.json.empty() ? "{}" : answer.json);
     tb_value none{};
     read(answer.ok ? 1 : 0, value.ok() ? to_value(*value, arena) : &none);
   }
-  static tb_status call(tb_host* host, tb_str method, tb_fill params, void* params_user, std::uint32_t,
-                        void (*read)(void*, std::uint32_t, const tb_value*), void* user) {
-    deliver(self(host).services_.call(std::string(to_view(method)), params_text(params, params_user)),
-            [&](std::uint32_t ok, const tb_value* value) { read(user, ok, value); });
+  static tb_status call(tb_host* host, tb_str method, tb_fill params, void* params_user,
+                        std::uint32_t, void (*read)(void*, std::uint32_t, const tb_value*),
+                        void* user) {
+    deliver(
+        self(host).services_.call(std::string(to_view(method)), params_text(params, params_user)),
+        [&](std::uint32_t ok, const tb_value* value) { read(user, ok, value); });
     return TB_OK;
   }
-  static tb_status post(tb_host* host, tb_str method, tb_fill params, void* user, std::uint64_t cookie) {
+  static tb_status post(tb_host* host, tb_str method, tb_fill params, void* user,
+                        std::uint64_t cookie) {
     FaceHost& f = self(host);
     if (f.posts_.size() >= kMaxPosts) return TB_E_BUSY;
     f.posts_.push_back({std::string(to_view(method)), params_text(params, user), cookie});
@@ -120,7 +133,8 @@ struct FaceHostApi {
     if (value != nullptr) value->put(value->user, to_str(copy));
     return TB_OK;
   }
-  static tb_status store_rows(tb_host* host, tb_str prefix, tb_str bound, std::uint32_t limit, const tb_row_sink* rows, bool back) {
+  static tb_status store_rows(tb_host* host, tb_str prefix, tb_str bound, std::uint32_t limit,
+                              const tb_row_sink* rows, bool back) {
     std::vector<std::pair<std::string, std::string>> found;
     for (const auto& [key, value] : self(host).store_) {
       if (!key.starts_with(to_view(prefix))) continue;
@@ -133,10 +147,12 @@ struct FaceHostApi {
     }
     return TB_OK;
   }
-  static tb_status store_scan(tb_host* host, tb_str prefix, tb_str after, std::uint32_t limit, const tb_row_sink* rows) {
+  static tb_status store_scan(tb_host* host, tb_str prefix, tb_str after, std::uint32_t limit,
+                              const tb_row_sink* rows) {
     return store_rows(host, prefix, after, limit, rows, false);
   }
-  static tb_status store_scan_back(tb_host* host, tb_str prefix, tb_str before, std::uint32_t limit, const tb_row_sink* rows) {
+  static tb_status store_scan_back(tb_host* host, tb_str prefix, tb_str before, std::uint32_t limit,
+                                   const tb_row_sink* rows) {
     return store_rows(host, prefix, before, limit, rows, true);
   }
   static tb_status store_put(tb_host* host, tb_str key, tb_str value) {
@@ -148,18 +164,25 @@ struct FaceHostApi {
     return TB_OK;
   }
 
-  static constexpr tb_host_api kApi = {extension, log,    unix_ms, random,    hash, ed25519_public, ed25519_sign, config,          metric,
-                                       publish,   with_view, call, post, store_get, store_scan,     store_scan_back, store_put, store_erase};
+  static constexpr tb_host_api kApi = {
+      extension,    log,       unix_ms,    random,          hash,      ed25519_public,
+      ed25519_sign, config,    metric,     publish,         with_view, call,
+      post,         store_get, store_scan, store_scan_back, store_put, store_erase};
 };
 
 FaceHost::FaceHost(std::shared_ptr<const Manifest> manifest, const tb_face* face, Services services)
-    : tb_host{&FaceHostApi::kApi}, manifest_(std::move(manifest)), face_(face), services_(std::move(services)) {}
+    : tb_host{&FaceHostApi::kApi},
+      manifest_(std::move(manifest)),
+      face_(face),
+      services_(std::move(services)) {}
 
 FaceHost::~FaceHost() {
   if (instance_ != nullptr && face_->destroy != nullptr) face_->destroy(instance_);
 }
 
-tb_status FaceHost::create() { return face_->create == nullptr ? TB_OK : face_->create(this, &instance_); }
+tb_status FaceHost::create() {
+  return face_->create == nullptr ? TB_OK : face_->create(this, &instance_);
+}
 
 void FaceHost::set_config(const std::string& key, const std::string& json) {
   config_[key] = json;
@@ -172,7 +195,9 @@ bool FaceHost::answer_posts() {
   for (const Post& post : posts) {
     Answer answer = services_.call(post.method, post.params);
     if (face_->on_reply == nullptr) continue;
-    FaceHostApi::deliver(answer, [&](std::uint32_t ok, const tb_value* value) { face_->on_reply(instance_, post.cookie, ok, value); });
+    FaceHostApi::deliver(answer, [&](std::uint32_t ok, const tb_value* value) {
+      face_->on_reply(instance_, post.cookie, ok, value);
+    });
   }
   return !posts.empty();
 }

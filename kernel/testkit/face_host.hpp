@@ -1,5 +1,6 @@
-// FaceHost: the host that a face sees in a test: one face, a local store in memory, the chain's newest view, metrics and log lines kept
-// for the test to look at. No threads: what a face posts is answered by the test kit's deliver(). [test thread]
+// FaceHost: the host that a face sees in a test: one face, a local store in memory, the chain's
+// newest view, metrics and log lines kept for the test to look at. No threads: what a face posts is
+// answered by the test kit's deliver(). [test thread]
 #pragma once
 
 #include <functional>
@@ -24,7 +25,8 @@ class FaceHost : public tb_host {
     std::function<StateViewPtr()> view;
     std::function<std::uint64_t()> unix_ms;
     std::function<Answer(const std::string& method, const std::string& params)> call;
-    std::function<void(const std::string& metric, const std::string& labels, double add, bool set)> metric;
+    std::function<void(const std::string& metric, const std::string& labels, double add, bool set)>
+        metric;
     std::function<void(const std::string& line)> log;
   };
 

@@ -1,4 +1,5 @@
-// TestChain on the kernel's own chain: a real block log on a disk in memory, a store in memory, a clock that the test moves.
+// TestChain on the kernel's own chain: a real block log on a disk in memory, a store in memory, a
+// clock that the test moves.
 #include "sdk/include/tb/testkit.hpp"
 
 #include <dlfcn.h>
@@ -28,11 +29,15 @@ void TestChain::add_library(const std::string& path) {
   std::memcpy(&entry, &symbol, sizeof entry);
   add(entry);
 }
-void TestChain::allocate(std::string_view account, std::uint64_t amount) { impl_->alloc[impl_->account(account)] = amount; }
+void TestChain::allocate(std::string_view account, std::uint64_t amount) {
+  impl_->alloc[impl_->account(account)] = amount;
+}
 void TestChain::set_role(std::string_view account, bool is_operator, bool is_admin) {
   impl_->roles[impl_->account(account)] = is_admin ? "admin" : is_operator ? "operator" : "";
 }
-void TestChain::set_genesis_param(std::string_view key, std::uint64_t value) { impl_->params[std::string(key)] = value; }
+void TestChain::set_genesis_param(std::string_view key, std::uint64_t value) {
+  impl_->params[std::string(key)] = value;
+}
 void TestChain::set_config(std::string_view plugin, std::string_view key, std::string_view json) {
   auto it = impl_->plugins.find(std::string(plugin));
   if (it == impl_->plugins.end()) misuse("set_config: no plugin " + std::string(plugin));
@@ -45,7 +50,9 @@ std::string TestChain::account(std::string_view name) const { return impl_->acco
 std::string TestChain::sign(std::string_view name, std::string_view message) const {
   return std::string(blockd::view(Impl::key_of(name).sign(message)));
 }
-std::string TestChain::public_key(std::string_view name) const { return std::string(blockd::view(Impl::key_of(name).public_key())); }
+std::string TestChain::public_key(std::string_view name) const {
+  return std::string(blockd::view(Impl::key_of(name).public_key()));
+}
 
 std::vector<Ran> TestChain::block(const std::vector<TestCommand>& commands) {
   impl_->require_started();
@@ -54,7 +61,8 @@ std::vector<Ran> TestChain::block(const std::vector<TestCommand>& commands) {
   std::vector<Ran> out(commands.size());
   std::vector<std::size_t> place(commands.size(), SIZE_MAX);
   for (std::size_t i = 0; i < commands.size(); ++i) {
-    CommandPtr command = impl_->make(commands[i].method, commands[i].params, commands[i].sender, &out[i]);
+    CommandPtr command =
+        impl_->make(commands[i].method, commands[i].params, commands[i].sender, &out[i]);
     if (command == nullptr) continue;
     place[i] = impl_->open_commands.size();
     impl_->open_commands.push_back(command);
@@ -71,7 +79,8 @@ std::vector<Ran> TestChain::block(const std::vector<TestCommand>& commands) {
 void TestChain::begin_block(std::uint64_t height, std::uint64_t time_ms) {
   impl_->require_started();
   if (impl_->open) misuse("begin_block() inside an open block");
-  if (height <= this->height()) misuse("begin_block: height " + std::to_string(height) + " is in the past");
+  if (height <= this->height())
+    misuse("begin_block: height " + std::to_string(height) + " is in the past");
   while (this->height() + 1 < height) advance();
   impl_->clock.now = std::max(impl_->clock.now, time_ms);
   impl_->open = true;
@@ -83,7 +92,9 @@ void TestChain::end_block() {
   impl_->open_commands.clear();
   impl_->commit(batch);
 }
-Ran TestChain::run(std::string_view method, std::string_view params, const Sender& sender) { return impl_->run(method, params, sender); }
+Ran TestChain::run(std::string_view method, std::string_view params, const Sender& sender) {
+  return impl_->run(method, params, sender);
+}
 Ran TestChain::dry_run(std::string_view method, std::string_view params, const Sender& sender) {
   impl_->require_started();
   Ran error;
@@ -98,20 +109,26 @@ void TestChain::finish_epoch() {
     advance();
   } while ((height() + 1) % impl_->options.epoch_length != 0);
 }
-Ran TestChain::query(std::string_view method, std::string_view params, const Sender& sender) { return impl_->query(method, params, sender); }
+Ran TestChain::query(std::string_view method, std::string_view params, const Sender& sender) {
+  return impl_->query(method, params, sender);
+}
 
-std::pair<std::uint32_t, std::string> TestChain::http(std::string_view method, std::string_view target, std::string_view body) {
+std::pair<std::uint32_t, std::string> TestChain::http(std::string_view method,
+                                                      std::string_view target,
+                                                      std::string_view body) {
   impl_->require_started();
   return impl_->http(method, target, body);
 }
 void TestChain::run_timer(std::string_view plugin, std::string_view name) {
   impl_->require_started();
   auto it = impl_->plugins.find(std::string(plugin));
-  if (it == impl_->plugins.end() || it->second.face == nullptr) misuse("run_timer: no face of plugin " + std::string(plugin));
+  if (it == impl_->plugins.end() || it->second.face == nullptr)
+    misuse("run_timer: no face of plugin " + std::string(plugin));
   const std::vector<TimerSpec>& timers = it->second.manifest->timers;
   for (std::uint32_t i = 0; i < timers.size(); ++i) {
     if (timers[i].name != name) continue;
-    if (it->second.plugin->face->on_timer != nullptr) it->second.plugin->face->on_timer(it->second.face->instance(), i);
+    if (it->second.plugin->face->on_timer != nullptr)
+      it->second.plugin->face->on_timer(it->second.face->instance(), i);
     return impl_->deliver();
   }
   misuse("run_timer: plugin " + std::string(plugin) + " has no timer " + std::string(name));
@@ -123,7 +140,9 @@ bool TestChain::set_param(std::string_view key, std::uint64_t value, std::string
     impl_->params[std::string(key)] = value;
     return true;
   }
-  const Ran ran = impl_->run("chain.set_params", json::serialize(json::object{{"key", key}, {"value", std::to_string(value)}}), as_admin());
+  const Ran ran = impl_->run(
+      "chain.set_params",
+      json::serialize(json::object{{"key", key}, {"value", std::to_string(value)}}), as_admin());
   if (!ran.ok() && why != nullptr) *why = ran.error_name + ": " + ran.error_text;
   return ran.ok();
 }
@@ -133,7 +152,8 @@ std::uint64_t TestChain::param(std::string_view key) const {
       if (loaded.manifest->params[i].key != key) continue;
       ViewContext context(impl_->chain->view(), loaded.manifest);
       std::uint64_t value = 0;
-      if (context.view()->api->param(context.view(), i, &value) != TB_OK) misuse("param: cannot be read");
+      if (context.view()->api->param(context.view(), i, &value) != TB_OK)
+        misuse("param: cannot be read");
       return value;
     }
   }
@@ -156,13 +176,18 @@ std::string TestChain::state_root() const {
 namespace {
 std::vector<Emitted> named(const std::vector<Emitted>& all, std::string_view name) {
   std::vector<Emitted> out;
-  std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](const Emitted& e) { return name.empty() || e.name == name; });
+  std::copy_if(all.begin(), all.end(), std::back_inserter(out),
+               [&](const Emitted& e) { return name.empty() || e.name == name; });
   return out;
 }
 }  // namespace
 
-std::vector<Emitted> TestChain::events(std::string_view name) const { return named(impl_->events, name); }
-std::vector<Emitted> TestChain::records(std::string_view name) const { return named(impl_->records, name); }
+std::vector<Emitted> TestChain::events(std::string_view name) const {
+  return named(impl_->events, name);
+}
+std::vector<Emitted> TestChain::records(std::string_view name) const {
+  return named(impl_->records, name);
+}
 void TestChain::clear_events() {
   impl_->events.clear();
   impl_->records.clear();
@@ -175,14 +200,16 @@ double TestChain::metric(std::string_view name, const std::vector<std::string_vi
 }
 std::vector<std::string> TestChain::logs() const { return impl_->lines; }
 
-std::vector<std::pair<std::string, std::string>> TestChain::rows(std::string_view plugin, std::string_view prefix) const {
+std::vector<std::pair<std::string, std::string>> TestChain::rows(std::string_view plugin,
+                                                                 std::string_view prefix) const {
   impl_->require_started();
   const std::string space = space_prefix(plugin);
   std::vector<std::pair<std::string, std::string>> out;
-  must(impl_->chain->view()->state->scan(space + std::string(prefix), {}, SIZE_MAX, [&](BytesView key, BytesView value) {
-    out.emplace_back(key.substr(space.size()), value);
-    return true;
-  }));
+  must(impl_->chain->view()->state->scan(space + std::string(prefix), {}, SIZE_MAX,
+                                         [&](BytesView key, BytesView value) {
+                                           out.emplace_back(key.substr(space.size()), value);
+                                           return true;
+                                         }));
   return out;
 }
 std::string TestChain::dump(std::string_view plugin) const {

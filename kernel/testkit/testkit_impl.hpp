@@ -1,4 +1,5 @@
-// What stands behind tb::TestChain: plugins, keys, the open block, and what the test may look at. Only testkit.cpp includes this.
+// What stands behind tb::TestChain: plugins, keys, the open block, and what the test may look at.
+// Only testkit.cpp includes this.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,9 @@ inline namespace kit {
 
 using namespace blockd;  // the kit is made of the kernel's parts
 
-[[noreturn]] inline void misuse(const std::string& what) { throw std::runtime_error("TestChain: " + what); }
+[[noreturn]] inline void misuse(const std::string& what) {
+  throw std::runtime_error("TestChain: " + what);
+}
 
 inline void must(const Status& status) {
   if (!status.ok()) misuse(status.to_string());
@@ -53,7 +56,8 @@ inline Outcome outcome_of(blockd::Outcome outcome) {
 
 template <class StepLike>
 Ran ran_of(const StepLike& step) {
-  return Ran{outcome_of(step.outcome), step.result, step.code, step.name, step.text, step.error_data};
+  return Ran{outcome_of(step.outcome), step.result, step.code, step.name, step.text,
+             step.error_data};
 }
 
 }  // namespace kit
@@ -66,9 +70,13 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     std::map<std::string, std::string> config;
   };
 
-  explicit Impl(TestOptions o) : options(std::move(o)), validator(key_of("validator")) { clock.now = options.start_time_ms; }
+  explicit Impl(TestOptions o) : options(std::move(o)), validator(key_of("validator")) {
+    clock.now = options.start_time_ms;
+  }
 
-  static SigningKey key_of(std::string_view name) { return SigningKey::from_seed(blake3({BytesView("tb/testkit/"), name})); }
+  static SigningKey key_of(std::string_view name) {
+    return SigningKey::from_seed(blake3({BytesView("tb/testkit/"), name}));
+  }
 
   std::string account(std::string_view name) const {
     const bool ready = is_address(name) || name.find_first_of("/:") != std::string_view::npos;
@@ -77,7 +85,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
 
   void add(const tb_plugin* plugin) {
     if (chain != nullptr) misuse("add() after start()");
-    if (plugin == nullptr) misuse("tb_plugin_entry returned NULL: the plugin cannot run under this ABI");
+    if (plugin == nullptr)
+      misuse("tb_plugin_entry returned NULL: the plugin cannot run under this ABI");
     Result<std::shared_ptr<const Manifest>> manifest = Manifest::parse(to_view(plugin->manifest));
     must(manifest.status());
     Loaded& loaded = plugins[(*manifest)->id];
@@ -87,7 +96,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
 
   Result<Machine> find(const RosterEntry& entry) override {
     auto it = plugins.find(entry.id);
-    if (it == plugins.end() || it->second.plugin->machine == nullptr) return Status(Code::kUnavailable, "here: no plugin " + entry.id);
+    if (it == plugins.end() || it->second.plugin->machine == nullptr)
+      return Status(Code::kUnavailable, "here: no plugin " + entry.id);
     return Machine{it->second.manifest, it->second.plugin->machine, nullptr};
   }
 
@@ -135,24 +145,30 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     FaceHost::Services services;
     services.view = [this] { return chain->view(); };
     services.unix_ms = [this] { return clock.now; };
-    services.metric = [this](const std::string& name, const std::string& labels, double value, bool set) {
+    services.metric = [this](const std::string& name, const std::string& labels, double value,
+                             bool set) {
       double& series = metrics[name + "\n" + labels];
       series = set ? value : series + value;
     };
     services.log = [this](const std::string& line) { lines.push_back(line); };
     services.call = [this](const std::string& method, const std::string& text) {
       auto [owner, spec, index] = find_method(method);
-      Ran ran = spec != nullptr && spec->kind == MethodKind::kCommand ? run(method, text, {}) : query(method, text, as_admin());
+      Ran ran = spec != nullptr && spec->kind == MethodKind::kCommand
+                    ? run(method, text, {})
+                    : query(method, text, as_admin());
       FaceHost::Answer answer{ran.ok(), ran.json};
       if (!ran.ok()) {
         json::object data{{"name", ran.error_name}};
-        answer.json = json::serialize(json::object{{"code", ran.error_code}, {"message", ran.error_text}, {"data", data}});
+        answer.json = json::serialize(
+            json::object{{"code", ran.error_code}, {"message", ran.error_text}, {"data", data}});
       }
       return answer;
     };
-    loaded.face = std::make_unique<FaceHost>(loaded.manifest, loaded.plugin->face, std::move(services));
+    loaded.face =
+        std::make_unique<FaceHost>(loaded.manifest, loaded.plugin->face, std::move(services));
     for (const auto& [key, value] : loaded.config) loaded.face->set_config(key, value);
-    if (tb_status s = loaded.face->create(); s != TB_OK) misuse("create() of plugin " + loaded.manifest->id + " returned " + std::to_string(s));
+    if (tb_status s = loaded.face->create(); s != TB_OK)
+      misuse("create() of plugin " + loaded.manifest->id + " returned " + std::to_string(s));
   }
 
   std::tuple<Loaded*, const MethodSpec*, std::uint32_t> find_method(std::string_view name) {
@@ -167,31 +183,39 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   // The role check that the RPC makes in a node.
   bool allowed(const std::string& role, const Sender& sender) const {
     if (role == "open" || role == "read" || sender.admin) return true;
-    if (std::find(sender.roles.begin(), sender.roles.end(), role) != sender.roles.end()) return true;
+    if (std::find(sender.roles.begin(), sender.roles.end(), role) != sender.roles.end())
+      return true;
     auto it = roles.find(account(sender.from));
     const std::string have = it == roles.end() ? "" : it->second;
     return have == "admin" || (have == "operator" && role != "admin");
   }
 
-  // Signs the command; an error when it would not be admitted. `offset` counts earlier commands of the account in the open block.
-  CommandPtr make(std::string_view method, std::string_view text, const Sender& sender, Ran* error) {
+  // Signs the command; an error when it would not be admitted. `offset` counts earlier commands of
+  // the account in the open block.
+  CommandPtr make(std::string_view method, std::string_view text, const Sender& sender,
+                  Ran* error) {
     auto [owner, spec, index] = find_method(method);
     const bool own = method.starts_with("chain.");
     if (!own && (spec == nullptr || spec->kind != MethodKind::kCommand)) {
-      *error = refused(-32601, "unknown_command", "no plugin has the command '" + std::string(method) + "'");
+      *error = refused(-32601, "unknown_command",
+                       "no plugin has the command '" + std::string(method) + "'");
       return nullptr;
     }
     if (!own && !allowed(spec->role, sender)) {
-      *error = refused(-32002, "forbidden", "'" + std::string(method) + "' needs the role " + spec->role);
+      *error = refused(-32002, "forbidden",
+                       "'" + std::string(method) + "' needs the role " + spec->role);
       return nullptr;
     }
     Result<json::value> value = parse_json(text);
-    if (!value.ok() || !value->is_object()) misuse("params of " + std::string(method) + ": " + (value.ok() ? "not an object" : value.status().message()));
+    if (!value.ok() || !value->is_object())
+      misuse("params of " + std::string(method) + ": " +
+             (value.ok() ? "not an object" : value.status().message()));
     if (spec != nullptr) {
       ValueArena arena;
       std::vector<tb_value> values;
       if (auto wrong = decode_params(spec->params, *value, arena, &values)) {
-        *error = refused(-32602, owner->manifest->invalid_params_name, wrong->field + ": " + wrong->message);
+        *error = refused(-32602, owner->manifest->invalid_params_name,
+                         wrong->field + ": " + wrong->message);
         json::object data{{"field", wrong->field}};
         if (!wrong->nearest.empty()) data["nearest"] = wrong->nearest;
         error->error_data = json::serialize(data);
@@ -199,7 +223,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
       }
     }
     // An admin's call is signed by the admin, whoever it is for.
-    const std::string_view name = sender.admin && role_of(sender.from) != "admin" ? "admin" : sender.from;
+    const std::string_view name =
+        sender.admin && role_of(sender.from) != "admin" ? "admin" : sender.from;
     const SigningKey key = key_of(name);
     CommandDraft draft;
     draft.chain = options.chain_id;
@@ -252,7 +277,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   void check_again() {
     for (auto& [id, loaded] : plugins) {
       if (loaded.plugin->machine == nullptr) continue;
-      must(chain->rehearse(Machine{loaded.manifest, loaded.plugin->machine, nullptr}, 1, 60'000).in("the block, executed a second time, differs"));
+      must(chain->rehearse(Machine{loaded.manifest, loaded.plugin->machine, nullptr}, 1, 60'000)
+               .in("the block, executed a second time, differs"));
       return;
     }
   }
@@ -272,16 +298,19 @@ struct TestChain::Impl : MachineProvider, EffectSink {
 
   static Ran result_of(const Chain::Produced& produced, std::size_t i) {
     if (produced.step_of[i] != SIZE_MAX) return ran_of(produced.block->steps[produced.step_of[i]]);
-    const bool poisoned = std::find(produced.poisoned.begin(), produced.poisoned.end(), i) != produced.poisoned.end();
-    return refused(-34014, poisoned ? "internal_plugin_error" : "left_out",
-                   poisoned ? "the plugin threw or aborted" : "the command does not fit into the block");
+    const bool poisoned =
+        std::find(produced.poisoned.begin(), produced.poisoned.end(), i) != produced.poisoned.end();
+    return refused(
+        -34014, poisoned ? "internal_plugin_error" : "left_out",
+        poisoned ? "the plugin threw or aborted" : "the command does not fit into the block");
   }
 
   // How the newest command of the open block ends: the whole block so far, executed aside.
   Ran preview() {
     const StateViewPtr view = chain->view();
     VerifyCache cache;
-    Executor executor(chain->genesis(), [this](const RosterEntry& entry) { return find(entry); }, &cache);
+    Executor executor(
+        chain->genesis(), [this](const RosterEntry& entry) { return find(entry); }, &cache);
     BlockInput input;
     input.height = view->height + 1;
     input.time_ms = clock.now;
@@ -295,20 +324,26 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     const std::size_t step = output.step_of.back();
     if (step != SIZE_MAX) return ran_of(output.steps[step]);
     open_commands.pop_back();
-    return refused(-34014, "internal_plugin_error", output.poison_texts.empty() ? "left out" : output.poison_texts.back());
+    return refused(-34014, "internal_plugin_error",
+                   output.poison_texts.empty() ? "left out" : output.poison_texts.back());
   }
 
   Ran query(std::string_view method, std::string_view text, const Sender& sender) {
     require_started();
     auto [owner, spec, index] = find_method(method);
-    if (spec == nullptr || spec->kind == MethodKind::kCommand) return refused(-32601, "unknown_method", "no plugin has the query '" + std::string(method) + "'");
-    if (!allowed(spec->role, sender)) return refused(-32002, "forbidden", "'" + std::string(method) + "' needs the role " + spec->role);
+    if (spec == nullptr || spec->kind == MethodKind::kCommand)
+      return refused(-32601, "unknown_method",
+                     "no plugin has the query '" + std::string(method) + "'");
+    if (!allowed(spec->role, sender))
+      return refused(-32002, "forbidden",
+                     "'" + std::string(method) + "' needs the role " + spec->role);
     Result<json::value> value = parse_json(text);
     must(value.status());
     ValueArena arena;
     std::vector<tb_value> values;
     if (auto wrong = decode_params(spec->params, *value, arena, &values)) {
-      return refused(-32602, owner->manifest->invalid_params_name, wrong->field + ": " + wrong->message);
+      return refused(-32602, owner->manifest->invalid_params_name,
+                     wrong->field + ": " + wrong->message);
     }
     const tb_face* face = owner->plugin->face;
     JsonOut result, error;
@@ -316,15 +351,19 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     const auto count = static_cast<std::uint32_t>(values.size());
     tb_status status = TB_E_UNSUPPORTED;
     if (spec->kind == MethodKind::kQuery && face != nullptr && face->query != nullptr) {
-      status = face->query(owner->face->instance(), context.view(), index, values.data(), count, result.out(), error.out());
+      status = face->query(owner->face->instance(), context.view(), index, values.data(), count,
+                           result.out(), error.out());
     } else if (spec->kind == MethodKind::kLocal && face != nullptr && face->local != nullptr) {
-      status = face->local(owner->face->instance(), index, values.data(), count, result.out(), error.out());
+      status = face->local(owner->face->instance(), index, values.data(), count, result.out(),
+                           error.out());
     }
     if (status == TB_OK) {
       Ran ran;
       ran.outcome = Outcome::kApplied;
       ran.json = result.finish();
-      if (!result.error().empty()) return refused(-34014, "internal_plugin_error", "the result of " + std::string(method) + ": " + result.error());
+      if (!result.error().empty())
+        return refused(-34014, "internal_plugin_error",
+                       "the result of " + std::string(method) + ": " + result.error());
       return ran;
     }
     return error_of(error.finish(), status);
@@ -332,12 +371,16 @@ struct TestChain::Impl : MachineProvider, EffectSink {
 
   static Ran error_of(const std::string& text, tb_status status) {
     Result<json::value> value = parse_json(text);
-    Ran ran = refused(-34014, "internal_plugin_error", "the plugin returned " + std::to_string(status));
+    Ran ran =
+        refused(-34014, "internal_plugin_error", "the plugin returned " + std::to_string(status));
     if (!value.ok() || !value->is_object() || value->get_object().empty()) return ran;
     json::object rest = value->get_object();
-    if (const json::value* code = rest.if_contains("code"); code != nullptr && code->is_int64()) ran.error_code = static_cast<std::int32_t>(code->get_int64());
-    if (const json::value* name = rest.if_contains("name"); name != nullptr && name->is_string()) ran.error_name = name->get_string();
-    if (const json::value* words = rest.if_contains("text"); words != nullptr && words->is_string()) ran.error_text = words->get_string();
+    if (const json::value* code = rest.if_contains("code"); code != nullptr && code->is_int64())
+      ran.error_code = static_cast<std::int32_t>(code->get_int64());
+    if (const json::value* name = rest.if_contains("name"); name != nullptr && name->is_string())
+      ran.error_name = name->get_string();
+    if (const json::value* words = rest.if_contains("text"); words != nullptr && words->is_string())
+      ran.error_text = words->get_string();
     for (const char* member : {"code", "name", "text"}) rest.erase(member);
     if (!rest.empty()) ran.error_data = json::serialize(rest);
     return ran;
@@ -360,8 +403,10 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     return value;
   }
 
-  // The first route that fits, as the node finds it; query parameters are taken as they stand (no percent-decoding).
-  std::pair<std::uint32_t, std::string> http(std::string_view method, std::string_view target, std::string_view body) {
+  // The first route that fits, as the node finds it; query parameters are taken as they stand (no
+  // percent-decoding).
+  std::pair<std::uint32_t, std::string> http(std::string_view method, std::string_view target,
+                                             std::string_view body) {
     const std::size_t mark = std::min(target.find('?'), target.size());
     const std::vector<std::string> path = parts_of(target.substr(0, mark));
     for (auto& [id, loaded] : plugins) {
@@ -373,10 +418,14 @@ struct TestChain::Impl : MachineProvider, EffectSink {
         std::vector<tb_value> variables;
         bool fits = true;
         for (std::size_t i = 0; i < path.size(); ++i) {
-          if (pattern[i].front() == ':') variables.push_back(text_value(std::string_view(pattern[i]).substr(1), path[i]));
-          else fits = fits && pattern[i] == path[i];
+          if (pattern[i].front() == ':')
+            variables.push_back(text_value(std::string_view(pattern[i]).substr(1), path[i]));
+          else
+            fits = fits && pattern[i] == path[i];
         }
-        if (fits) return answer_http(loaded, r, variables, target.substr(std::min(mark + 1, target.size())), body);
+        if (fits)
+          return answer_http(loaded, r, variables, target.substr(std::min(mark + 1, target.size())),
+                             body);
       }
     }
     return {404, ""};
@@ -386,14 +435,17 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     std::string text;
     bool sent = false;
   };
-  std::pair<std::uint32_t, std::string> answer_http(Loaded& loaded, std::uint32_t route, const std::vector<tb_value>& variables,
-                                                    std::string_view query_text, std::string_view body) {
+  std::pair<std::uint32_t, std::string> answer_http(Loaded& loaded, std::uint32_t route,
+                                                    const std::vector<tb_value>& variables,
+                                                    std::string_view query_text,
+                                                    std::string_view body) {
     std::vector<tb_value> query_values;
     while (!query_text.empty()) {
       const std::size_t end = std::min(query_text.find('&'), query_text.size());
       const std::string_view pair = query_text.substr(0, end);
       const std::size_t equals = std::min(pair.find('='), pair.size());
-      query_values.push_back(text_value(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))));
+      query_values.push_back(
+          text_value(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))));
       query_text.remove_prefix(std::min(end + 1, query_text.size()));
     }
     ValueArena arena;
@@ -419,7 +471,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
       mine->sent = true;
     };
     ViewContext context(chain->view(), loaded.manifest);
-    const tb_status status = loaded.plugin->face->http(loaded.face->instance(), context.view(), &request, &reply);
+    const tb_status status =
+        loaded.plugin->face->http(loaded.face->instance(), context.view(), &request, &reply);
     if (status != TB_OK) return {500, ""};
     return {reply.status, reply.sent ? reply.text : out.finish()};
   }
@@ -428,7 +481,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     if (chain == nullptr) misuse("call start() first");
   }
 
-  void metric(const Manifest& plugin, std::uint32_t index, const std::vector<std::string>& labels, std::int64_t value) override {
+  void metric(const Manifest& plugin, std::uint32_t index, const std::vector<std::string>& labels,
+              std::int64_t value) override {
     const MetricSpec& spec = plugin.metrics[index];
     std::string text;
     for (const std::string& label : labels) text.append(label).push_back('\n');
@@ -436,7 +490,9 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     const double shown = static_cast<double>(value) / static_cast<double>(spec.scale);
     series = spec.type == MetricType::kGauge ? shown : series + shown;
   }
-  void log(const Manifest&, std::uint32_t, std::string_view text, std::uint64_t) override { lines.emplace_back(text); }
+  void log(const Manifest&, std::uint32_t, std::string_view text, std::uint64_t) override {
+    lines.emplace_back(text);
+  }
   void committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr&) override {
     for (std::uint32_t i = 0; i < block->steps.size(); ++i) {
       const Step& step = block->steps[i];
@@ -444,7 +500,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
         events.push_back({block->header.height, i, step.plugin, e.topic, e.data});
         waiting.push_back({block->header.height, block->header.time_ms, e.topic, e.data});
       }
-      for (const Record& r : step.records) records.push_back({block->header.height, i, step.plugin, r.kind, r.data});
+      for (const Record& r : step.records)
+        records.push_back({block->header.height, i, step.plugin, r.kind, r.data});
     }
   }
 
@@ -453,7 +510,9 @@ struct TestChain::Impl : MachineProvider, EffectSink {
       if (event.topic == topic) return true;
     }
     for (const std::string& wanted : manifest.follows) {
-      if (wanted == topic || (wanted.ends_with('*') && topic.starts_with(wanted.substr(0, wanted.size() - 1)))) return true;
+      if (wanted == topic ||
+          (wanted.ends_with('*') && topic.starts_with(wanted.substr(0, wanted.size() - 1))))
+        return true;
     }
     return false;
   }
@@ -470,11 +529,16 @@ struct TestChain::Impl : MachineProvider, EffectSink {
       ValueArena arena;
       Result<json::value> value = parse_json(event.data);
       must(value.status());
-      tb_event abi{sizeof(tb_event), index, event.height, event.time_ms, to_str(event.topic), to_value(*value, arena)};
+      tb_event abi{sizeof(tb_event),       index, event.height, event.time_ms, to_str(event.topic),
+                   to_value(*value, arena)};
       for (auto& [id, loaded] : plugins) {
-        if (loaded.face == nullptr || loaded.plugin->face->on_event == nullptr || !follows(*loaded.manifest, event.topic)) continue;
+        if (loaded.face == nullptr || loaded.plugin->face->on_event == nullptr ||
+            !follows(*loaded.manifest, event.topic))
+          continue;
         tb_status s = loaded.plugin->face->on_event(loaded.face->instance(), &abi);
-        if (s != TB_OK) misuse("on_event of plugin " + id + " for " + event.topic + " returned " + std::to_string(s));
+        if (s != TB_OK)
+          misuse("on_event of plugin " + id + " for " + event.topic + " returned " +
+                 std::to_string(s));
       }
     }
     for (auto& [id, loaded] : plugins) {

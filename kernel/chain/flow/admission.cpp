@@ -11,10 +11,13 @@ namespace {
 // The one plugin whose commands pay fees and travel in the fee lanes (node-and-cli spec 3.2).
 constexpr std::string_view kLedgerId = "ledger";
 
-bool pays_fee(const MachineSet::MethodRef& method) { return method.machine->machine.manifest->id == kLedgerId; }
+bool pays_fee(const MachineSet::MethodRef& method) {
+  return method.machine->machine.manifest->id == kLedgerId;
+}
 
 Refusal of_params(const ParamError& error, const Manifest& manifest) {
-  Refusal out = make_refusal(kRpcInvalidParams, manifest.invalid_params_name, error.field + ": " + error.message);
+  Refusal out = make_refusal(kRpcInvalidParams, manifest.invalid_params_name,
+                             error.field + ": " + error.message);
   out.field = error.field;
   out.nearest = error.nearest;
   out.hint = error.hint;
@@ -26,7 +29,8 @@ Refusal of_params(const ParamError& error, const Manifest& manifest) {
 // The sum of the amounts that a ledger command moves; nullopt when it does not fit with the fee.
 std::optional<std::uint64_t> debit_of(const Command& command, const std::vector<Field>& fields,
                                       const std::vector<tb_value>& values) {
-  constexpr std::array<std::string_view, 3> kAmounts = {"amount", "amount_consumer", "amount_industrial"};
+  constexpr std::array<std::string_view, 3> kAmounts = {"amount", "amount_consumer",
+                                                        "amount_industrial"};
   std::uint64_t sum = command.fee;
   for (std::size_t i = 0; i < fields.size() && i < values.size(); ++i) {
     if (fields[i].type != FieldType::kU64) continue;
@@ -38,27 +42,31 @@ std::optional<std::uint64_t> debit_of(const Command& command, const std::vector<
 }
 
 // Rows 1 and 2: size, chain, method. Fills `*method`.
-std::optional<Refusal> find_method(const StateViewPtr& view, const Command& command, const Genesis& genesis,
-                                   MachineSet::MethodRef* method) {
+std::optional<Refusal> find_method(const StateViewPtr& view, const Command& command,
+                                   const Genesis& genesis, MachineSet::MethodRef* method) {
   *method = view->machines->find_command(command.method);
-  const std::uint64_t of_method = method->spec != nullptr ? method->spec->max_bytes : kMaxEnvelopeBytes;
-  const std::uint64_t max = std::min(of_method, genesis.max_block_bytes);  // what fits into no block would never leave the pool
+  const std::uint64_t of_method =
+      method->spec != nullptr ? method->spec->max_bytes : kMaxEnvelopeBytes;
+  const std::uint64_t max = std::min(
+      of_method, genesis.max_block_bytes);  // what fits into no block would never leave the pool
   if (command.envelope.size() > max) {
     return make_refusal(kRpcInvalidParams, "invalid_params",
-                        "the envelope has " + std::to_string(command.envelope.size()) + " bytes, " + command.method +
-                            " takes at most " + std::to_string(max));
+                        "the envelope has " + std::to_string(command.envelope.size()) + " bytes, " +
+                            command.method + " takes at most " + std::to_string(max));
   }
   if (command.chain != genesis.chain_id) {
-    return admission_refusal(admission::kWrongChain, "wrong_chain",
-                             "the command is for chain \"" + command.chain + "\", this is \"" + genesis.chain_id + "\"");
+    return admission_refusal(
+        admission::kWrongChain, "wrong_chain",
+        "the command is for chain \"" + command.chain + "\", this is \"" + genesis.chain_id + "\"");
   }
   if (method->machine == nullptr) {
     return admission_refusal(admission::kUnknownCommand, "unknown_command",
                              "no plugin of the roster has a command " + command.method);
   }
   if (method->machine->roster.status != RosterStatus::kActive) {
-    return admission_refusal(admission::kUnknownCommand, "unknown_command",
-                             "plugin " + method->machine->roster.id + " is suspended by the roster");
+    return admission_refusal(
+        admission::kUnknownCommand, "unknown_command",
+        "plugin " + method->machine->roster.id + " is suspended by the roster");
   }
   return std::nullopt;
 }
@@ -82,17 +90,19 @@ int ledger_word(std::string_view name) {
 
 }  // namespace
 
-std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandPtr& command, bool verify,
-                                        PoolEntry* entry) const {
+std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandPtr& command,
+                                        bool verify, PoolEntry* entry) const {
   MachineSet::MethodRef method;
   if (auto refusal = find_method(view, *command, chain_.genesis(), &method)) return refusal;
   const Manifest& manifest = *method.machine->machine.manifest;
   ValueArena arena;
   std::vector<tb_value> values;
-  if (auto error = decode_params(method.spec->params, command->params, arena, &values)) return of_params(*error, manifest);
+  if (auto error = decode_params(method.spec->params, command->params, arena, &values))
+    return of_params(*error, manifest);
   if (!pays_fee(method) && command->lane) {
-    Refusal out = make_refusal(kRpcInvalidParams, "invalid_params",
-                               "command.lane: only commands of the ledger choose a lane; leave it out");
+    Refusal out =
+        make_refusal(kRpcInvalidParams, "invalid_params",
+                     "command.lane: only commands of the ledger choose a lane; leave it out");
     out.field = "command.lane";
     return out;
   }
@@ -107,13 +117,15 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
   }
   if (pays_fee(method)) {
     std::optional<std::uint64_t> debit = debit_of(*command, method.spec->params, values);
-    if (!debit) return admission_refusal(admission::kFeeOverflow, "fee_overflow", "amount and fee together pass 2^64-1");
+    if (!debit)
+      return admission_refusal(admission::kFeeOverflow, "fee_overflow",
+                               "amount and fee together pass 2^64-1");
     entry->total_debit = *debit;
   }
   if (command->expires_at_ms && *command->expires_at_ms < entry->entered_ms) {
     return admission_refusal(admission::kExpired, "expired",
-                             "expires_at_ms " + std::to_string(*command->expires_at_ms) + " is past, it is " +
-                                 std::to_string(entry->entered_ms));
+                             "expires_at_ms " + std::to_string(*command->expires_at_ms) +
+                                 " is past, it is " + std::to_string(entry->entered_ms));
   }
   if (verify) {
     if (auto refusal = verify_signatures(*command)) return refusal;
@@ -123,8 +135,10 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
     Result<std::uint64_t> nonce = chain_.nonce(view, command->from);
     if (!nonce.ok()) return make_refusal(kRpcInternal, "internal", nonce.status().to_string());
     if (*nonce == 0 && !entry->own_account) {
-      return admission_refusal(admission::kUnknownSender, "unknown_sender",
-                               "account " + command->from + " has sent nothing yet; its first command must be one of the ledger");
+      return admission_refusal(
+          admission::kUnknownSender, "unknown_sender",
+          "account " + command->from +
+              " has sent nothing yet; its first command must be one of the ledger");
     }
   }
   return std::nullopt;
@@ -133,14 +147,17 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
 std::optional<Refusal> Admission::check_fee(const Command& command, const PoolEntry& entry) const {
   if (entry.lane == Lane::kService) return std::nullopt;
   const std::uint64_t floor = min_fee_per_byte_.load();
-  if (command.fee >= kBaseFee && command.fee / command.envelope.size() >= floor) return std::nullopt;
+  if (command.fee >= kBaseFee && command.fee / command.envelope.size() >= floor)
+    return std::nullopt;
   return admission_refusal(admission::kFeeTooLow, "fee_too_low",
-                           "fee " + std::to_string(command.fee) + " for " + std::to_string(command.envelope.size()) +
-                               " bytes; the base fee is " + std::to_string(kBaseFee) + ", the floor " +
-                               std::to_string(floor) + " a byte");
+                           "fee " + std::to_string(command.fee) + " for " +
+                               std::to_string(command.envelope.size()) +
+                               " bytes; the base fee is " + std::to_string(kBaseFee) +
+                               ", the floor " + std::to_string(floor) + " a byte");
 }
 
-std::optional<Refusal> Admission::dry_run(const StateViewPtr& view, const Command& command, DryRun* dry) const {
+std::optional<Refusal> Admission::dry_run(const StateViewPtr& view, const Command& command,
+                                          DryRun* dry) const {
   DryRun ran = chain_.dry_run(view, command);
   std::optional<Refusal> refusal;
   if (ran.outcome == Outcome::kRejected) {
@@ -158,7 +175,8 @@ std::optional<Refusal> Admission::dry_run(const StateViewPtr& view, const Comman
   return refusal;
 }
 
-std::uint64_t Admission::least_fee(const StateViewPtr& view, std::string_view method, std::uint64_t envelope_bytes) const {
+std::uint64_t Admission::least_fee(const StateViewPtr& view, std::string_view method,
+                                   std::uint64_t envelope_bytes) const {
   const MachineSet::MethodRef found = view->machines->find_command(method);
   if (found.machine == nullptr || !pays_fee(found)) return 0;
   std::uint64_t floor = 0;

@@ -1,4 +1,5 @@
-// Cost of an envelope of 700 bytes from the log: one parse into one block of memory, one canonical print for the comparison, one hash.
+// Cost of an envelope of 700 bytes from the log: one parse into one block of memory, one canonical
+// print for the comparison, one hash.
 #include "kernel/chain/command.hpp"
 
 #include <algorithm>
@@ -31,19 +32,24 @@ Refusal not_canonical(std::string_view text) {
 }
 
 Refusal bad_number(const json::value& envelope) {
-  Refusal out = bad_field(internal::path_of_bad_number(envelope), "expected an integer of at most 2^53-1 in magnitude");
-  out.hint = "write a larger integer as a decimal string; fractions, exponents and -0 have no place in a command";
+  Refusal out = bad_field(internal::path_of_bad_number(envelope),
+                          "expected an integer of at most 2^53-1 in magnitude");
+  out.hint =
+      "write a larger integer as a decimal string; fractions, exponents and -0 have no place in a "
+      "command";
   return out;
 }
 
 // The members of an envelope; `_tx` is the request's, not the command's, and only there.
-std::optional<Refusal> envelope_members(const json::value& envelope, bool in_request, const json::value** command,
+std::optional<Refusal> envelope_members(const json::value& envelope, bool in_request,
+                                        const json::value** command,
                                         const json::value** signatures) {
   const json::object* object = envelope.if_object();
   if (object == nullptr) return bad_field("", "expected an envelope {\"command\",\"signatures\"}");
   *command = object->if_contains("command");
   *signatures = object->if_contains("signatures");
-  if (*command == nullptr || !(*command)->is_object()) return bad_field("command", "expected an object");
+  if (*command == nullptr || !(*command)->is_object())
+    return bad_field("command", "expected an object");
   if (*signatures == nullptr) return bad_field("signatures", "missing");
   for (const json::key_value_pair& member : *object) {
     std::string_view name(member.key().data(), member.key().size());
@@ -53,8 +59,10 @@ std::optional<Refusal> envelope_members(const json::value& envelope, bool in_req
   return std::nullopt;
 }
 
-// Prints the canonical envelope into `out`; `*signed_size` is the length of the command inside. Fails for a number that has no form.
-bool print_envelope(const json::value& command, const json::value& signatures, Bytes& out, std::size_t* signed_size) {
+// Prints the canonical envelope into `out`; `*signed_size` is the length of the command inside.
+// Fails for a number that has no form.
+bool print_envelope(const json::value& command, const json::value& signatures, Bytes& out,
+                    std::size_t* signed_size) {
   out.append(kEnvelopeBegin);
   if (!append_canonical(command, out).ok()) return false;
   *signed_size = out.size() - kEnvelopeBegin.size();
@@ -64,9 +72,11 @@ bool print_envelope(const json::value& command, const json::value& signatures, B
   return true;
 }
 
-// True when `bytes` are the canonical print. The buffer is the thread's, because this runs for every command of every block.
+// True when `bytes` are the canonical print. The buffer is the thread's, because this runs for
+// every command of every block.
 std::optional<Refusal> check_canonical(const json::value& envelope, const json::value& command,
-                                       const json::value& signatures, BytesView bytes, std::size_t* signed_size) {
+                                       const json::value& signatures, BytesView bytes,
+                                       std::size_t* signed_size) {
   static thread_local Bytes printed;
   printed.clear();
   const bool printable = print_envelope(command, signatures, printed, signed_size);
@@ -77,12 +87,15 @@ std::optional<Refusal> check_canonical(const json::value& envelope, const json::
   return std::nullopt;
 }
 
-bool is_session_key(const Command& command, const PublicKey& key) { return to_hex(key) == command.session; }
+bool is_session_key(const Command& command, const PublicKey& key) {
+  return to_hex(key) == command.session;
+}
 
 // Whether the signature of `key` is one that the command needs; every other is a co-signer's.
 bool is_needed(const Command& command, const PublicKey& key) {
   if (!command.session.empty()) return is_session_key(command, key);
-  if (!command.signers.empty()) return std::binary_search(command.signers.begin(), command.signers.end(), key);
+  if (!command.signers.empty())
+    return std::binary_search(command.signers.begin(), command.signers.end(), key);
   return address_of(key) == command.from;
 }
 
@@ -117,22 +130,29 @@ Refusal admission_refusal(int admission_code, std::string name, std::string_view
 ParsedCommand parse_envelope(Bytes envelope_bytes) {
   if (envelope_bytes.size() > kMaxEnvelopeBytes) {
     return refused(bad_field("", "the envelope has " + std::to_string(envelope_bytes.size()) +
-                                     " bytes, at most " + std::to_string(kMaxEnvelopeBytes) + " are taken"));
+                                     " bytes, at most " + std::to_string(kMaxEnvelopeBytes) +
+                                     " are taken"));
   }
   // The tree lives as long as the command's params, which stay in this memory.
-  json::storage_ptr memory = json::make_shared_resource<json::monotonic_resource>(3 * envelope_bytes.size() + 512);
+  json::storage_ptr memory =
+      json::make_shared_resource<json::monotonic_resource>(3 * envelope_bytes.size() + 512);
   Result<json::value> parsed = parse_json(envelope_bytes, kMaxJsonDepth, memory);
-  if (!parsed.ok()) return refused(make_refusal(kRpcParseError, "parse_error", parsed.status().message()));
+  if (!parsed.ok())
+    return refused(make_refusal(kRpcParseError, "parse_error", parsed.status().message()));
 
   const json::value *command = nullptr, *signatures = nullptr;
-  if (auto refusal = envelope_members(*parsed, false, &command, &signatures)) return refused(std::move(*refusal));
+  if (auto refusal = envelope_members(*parsed, false, &command, &signatures))
+    return refused(std::move(*refusal));
   std::size_t signed_size = 0;
-  if (auto refusal = check_canonical(*parsed, *command, *signatures, envelope_bytes, &signed_size)) {
+  if (auto refusal =
+          check_canonical(*parsed, *command, *signatures, envelope_bytes, &signed_size)) {
     return refused(std::move(*refusal));
   }
   auto out = std::make_shared<Command>(json::value(memory));
-  if (auto refusal = internal::read_command_members(command->get_object(), *out)) return refused(std::move(*refusal));
-  if (auto refusal = internal::read_signatures(*signatures, *out)) return refused(std::move(*refusal));
+  if (auto refusal = internal::read_command_members(command->get_object(), *out))
+    return refused(std::move(*refusal));
+  if (auto refusal = internal::read_signatures(*signatures, *out))
+    return refused(std::move(*refusal));
   out->params = std::move(parsed->get_object().at("command").get_object().at("params"));
   out->envelope = std::move(envelope_bytes);
   out->signed_bytes = BytesView(out->envelope).substr(kEnvelopeBegin.size(), signed_size);
@@ -143,12 +163,15 @@ ParsedCommand parse_envelope(Bytes envelope_bytes) {
 
 ParsedCommand parse_envelope(const json::value& envelope, BytesView body) {
   const json::value *command = nullptr, *signatures = nullptr;
-  if (auto refusal = envelope_members(envelope, true, &command, &signatures)) return refused(std::move(*refusal));
+  if (auto refusal = envelope_members(envelope, true, &command, &signatures))
+    return refused(std::move(*refusal));
   Bytes printed;
   std::size_t signed_size = 0;
-  if (!print_envelope(*command, *signatures, printed, &signed_size)) return refused(bad_number(envelope));
+  if (!print_envelope(*command, *signatures, printed, &signed_size))
+    return refused(bad_number(envelope));
   // memmem is linear for any input; string_view::find is not.
-  if (::memmem(body.data(), body.size(), printed.data() + kEnvelopeBegin.size(), signed_size) == nullptr) {
+  if (::memmem(body.data(), body.size(), printed.data() + kEnvelopeBegin.size(), signed_size) ==
+      nullptr) {
     return refused(not_canonical("the command's canonical bytes do not stand in the request"));
   }
   return parse_envelope(std::move(printed));
@@ -159,8 +182,8 @@ std::optional<Refusal> verify_signatures(const Command& command) {
   for (const CommandSignature& signature : command.signatures) {
     if (!ed25519_verify(signature.key, view(command.id), signature.sig)) {
       return admission_refusal(admission::kBadSignature, "bad_signature",
-                               "the signature of key " + to_hex(signature.key) + " does not verify over the command's id " +
-                                   to_hex(command.id));
+                               "the signature of key " + to_hex(signature.key) +
+                                   " does not verify over the command's id " + to_hex(command.id));
     }
     if (is_needed(command, signature.key)) ++needed;
   }
@@ -171,8 +194,9 @@ std::optional<Refusal> verify_signatures(const Command& command) {
   }
   if (needed == 0) {
     return admission_refusal(admission::kBadSignature, "bad_signature",
-                             command.session.empty() ? "the key of account " + command.from + " did not sign"
-                                                     : "the session key " + command.session + " did not sign");
+                             command.session.empty()
+                                 ? "the key of account " + command.from + " did not sign"
+                                 : "the session key " + command.session + " did not sign");
   }
   return std::nullopt;
 }
@@ -208,10 +232,13 @@ Result<CommandPtr> sign_command(const CommandDraft& draft, const SigningKey& key
   Bytes envelope(kEnvelopeBegin);
   envelope.append(*command).append(kEnvelopeMiddle);
   envelope.append("[{\"key\":\"").append(to_hex(key.public_key()));
-  envelope.append("\",\"sig\":\"").append(to_hex(key.sign(view(command_id(*command))))).append("\"}]}");
+  envelope.append("\",\"sig\":\"")
+      .append(to_hex(key.sign(view(command_id(*command)))))
+      .append("\"}]}");
   ParsedCommand parsed = parse_envelope(std::move(envelope));
   if (parsed.refusal) {
-    return Status(Code::kInvalid, "cannot make a command of " + draft.method + ": " + parsed.refusal->message,
+    return Status(Code::kInvalid,
+                  "cannot make a command of " + draft.method + ": " + parsed.refusal->message,
                   parsed.refusal->hint);
   }
   return std::move(parsed.command);

@@ -14,12 +14,24 @@ constexpr std::size_t kMinSigners = 2;
 
 // The spec's table, in its order.
 enum Member : std::size_t {
-  kChain, kFrom, kNonce, kMethod, kParams, kLane, kFee, kPct, kExpires, kMemo, kSigners, kThreshold, kSession,
+  kChain,
+  kFrom,
+  kNonce,
+  kMethod,
+  kParams,
+  kLane,
+  kFee,
+  kPct,
+  kExpires,
+  kMemo,
+  kSigners,
+  kThreshold,
+  kSession,
   kMembers
 };
 constexpr std::array<std::string_view, kMembers> kNames = {
-    "chain", "from", "nonce",         "method", "params",  "lane",      "fee",
-    "pct",   "expires_at_ms", "memo", "signers", "threshold", "session"};
+    "chain", "from",          "nonce", "method",  "params",    "lane",   "fee",
+    "pct",   "expires_at_ms", "memo",  "signers", "threshold", "session"};
 using Slots = std::array<const json::value*, kMembers>;
 
 std::string_view std_view(json::string_view s) { return {s.data(), s.size()}; }
@@ -28,12 +40,18 @@ std::string field_of(Member member) { return "command." + std::string(kNames[mem
 
 std::string_view kind_of(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null: return "null";
-    case json::kind::bool_: return "a boolean";
-    case json::kind::string: return "a text";
-    case json::kind::object: return "an object";
-    case json::kind::array: return "an array";
-    default: return "a number";
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return "a boolean";
+    case json::kind::string:
+      return "a text";
+    case json::kind::object:
+      return "an object";
+    case json::kind::array:
+      return "an array";
+    default:
+      return "a number";
   }
 }
 
@@ -42,25 +60,28 @@ Refusal wrong_type(Member member, std::string_view expected, const json::value& 
                    "expected " + std::string(expected) + ", found " + std::string(kind_of(found)));
 }
 
-std::optional<Refusal> read_text(const Slots& slots, Member member, std::size_t min, std::size_t max,
-                                 std::string& out) {
+std::optional<Refusal> read_text(const Slots& slots, Member member, std::size_t min,
+                                 std::size_t max, std::string& out) {
   if (slots[member] == nullptr) return std::nullopt;
   const json::string* text = slots[member]->if_string();
   if (text == nullptr) return wrong_type(member, "a text", *slots[member]);
   if (text->size() < min || text->size() > max) {
-    return bad_field(field_of(member), "expected " + std::to_string(min) + " to " + std::to_string(max) +
-                                           " bytes, found " + std::to_string(text->size()));
+    return bad_field(field_of(member), "expected " + std::to_string(min) + " to " +
+                                           std::to_string(max) + " bytes, found " +
+                                           std::to_string(text->size()));
   }
   out.assign(text->data(), text->size());
   return std::nullopt;
 }
 
 // A u64 field of a command: a number up to 2^53-1 or a decimal string.
-std::optional<Refusal> read_u64(const Slots& slots, Member member, std::uint64_t min, std::uint64_t& out) {
+std::optional<Refusal> read_u64(const Slots& slots, Member member, std::uint64_t min,
+                                std::uint64_t& out) {
   const json::value* value = slots[member];
   if (value == nullptr) return std::nullopt;
   std::optional<std::uint64_t> number;
-  if (value->is_int64() && value->get_int64() >= 0) number = static_cast<std::uint64_t>(value->get_int64());
+  if (value->is_int64() && value->get_int64() >= 0)
+    number = static_cast<std::uint64_t>(value->get_int64());
   if (value->is_uint64()) number = value->get_uint64();
   if (value->is_string()) number = parse_u64(std_view(value->get_string()));
   if (!number || *number < min) {
@@ -76,7 +97,9 @@ template <std::size_t N>
 bool read_hex(const json::value& value, std::array<std::uint8_t, N>& out) {
   const json::string* text = value.if_string();
   if (text == nullptr || text->size() != 2 * N) return false;
-  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
   for (std::size_t i = 0; i < N; ++i) {
     int high = digit((*text)[2 * i]), low = digit((*text)[2 * i + 1]);
     if (high < 0 || low < 0) return false;
@@ -114,7 +137,8 @@ std::optional<Refusal> read_signers(const Slots& slots, Command& out) {
   const json::array* keys = slots[kSigners]->if_array();
   if (keys == nullptr) return wrong_type(kSigners, "an array of keys", *slots[kSigners]);
   if (keys->size() < kMinSigners || keys->size() > kMaxSignatures) {
-    return bad_field(field_of(kSigners), "expected 2 to 16 keys, found " + std::to_string(keys->size()));
+    return bad_field(field_of(kSigners),
+                     "expected 2 to 16 keys, found " + std::to_string(keys->size()));
   }
   for (std::size_t i = 0; i < keys->size(); ++i) {
     PublicKey key;
@@ -143,7 +167,8 @@ std::optional<Refusal> read_group(const Slots& slots, Command& out) {
   }
   out.threshold = static_cast<std::uint8_t>(threshold);
   if (address_of_group(out.threshold, out.signers) != out.from) {
-    return bad_field(field_of(kFrom), "this is not the address of exactly these signers and threshold");
+    return bad_field(field_of(kFrom),
+                     "this is not the address of exactly these signers and threshold");
   }
   return std::nullopt;
 }
@@ -155,7 +180,8 @@ std::optional<Refusal> read_session(const Slots& slots, Command& out) {
     return bad_field(field_of(kSession), "expected a key of 64 lower-case hex digits");
   }
   if (!out.signers.empty()) {
-    return bad_field(field_of(kSession), "a session key signs instead of the account: leave signers and threshold out");
+    return bad_field(field_of(kSession),
+                     "a session key signs instead of the account: leave signers and threshold out");
   }
   out.session = std::string(std_view(slots[kSession]->get_string()));
   return std::nullopt;
@@ -214,7 +240,8 @@ bool bad_number_below(const json::value& value, std::string& path) {
 }  // namespace
 
 Refusal bad_field(std::string_view field, std::string_view text) {
-  Refusal out = make_refusal(kRpcInvalidParams, "invalid_params", std::string(field) + ": " + std::string(text));
+  Refusal out = make_refusal(kRpcInvalidParams, "invalid_params",
+                             std::string(field) + ": " + std::string(text));
   out.field = field;
   return out;
 }

@@ -1,5 +1,5 @@
-// The form of a command object: which members there are and what each may hold (node-and-cli spec 3.2).
-// Only command.cpp includes this. [any]
+// The form of a command object: which members there are and what each may hold (node-and-cli
+// spec 3.2). Only command.cpp includes this. [any]
 #pragma once
 
 #include <optional>
@@ -9,15 +9,16 @@
 
 namespace blockd::internal {
 
-// Fills `out` from the members of `command`, but for `params`, `envelope`, `signed_bytes`, `id`, `signatures` and `cosigners`.
-// Members are checked in the order of the spec's table, unknown ones last.
+// Fills `out` from the members of `command`, but for `params`, `envelope`, `signed_bytes`, `id`,
+// `signatures` and `cosigners`. Members are checked in the order of the spec's table, unknown ones
+// last.
 std::optional<Refusal> read_command_members(const json::object& command, Command& out);
 
 // Fills `out.signatures` from the array of the envelope.
 std::optional<Refusal> read_signatures(const json::value& signatures, Command& out);
 
-// Where in `envelope` the first number stands that canonical JSON does not know, as data.field says it: below `command.params` the path
-// begins there. Empty when there is none.
+// Where in `envelope` the first number stands that canonical JSON does not know, as data.field says
+// it: below `command.params` the path begins there. Empty when there is none.
 std::string path_of_bad_number(const json::value& envelope);
 
 Refusal bad_field(std::string_view field, std::string_view text);

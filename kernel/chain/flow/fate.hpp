@@ -30,7 +30,9 @@ class Fates {
     order_.push_back({id, now_ms, serial_});
     while (order_.size() > kMax) pop();
   }
-  void erase(const Hash& id) { words_.erase(id); }  // it is back; its place in the order goes with age
+  void erase(const Hash& id) {
+    words_.erase(id);
+  }  // it is back; its place in the order goes with age
   void forget_old(std::uint64_t now_ms) {
     while (!order_.empty() && order_.front().at_ms + kKeepMs <= now_ms) pop();
   }

@@ -9,7 +9,8 @@ constexpr std::string_view kNoop = "chain.noop";
 
 Refusal journal_refusal(const Status& status) {
   if (status.code() == Code::kNoSpace) {
-    Refusal out = make_refusal(kRpcDiskFull, "disk_full", "the pool's journal: " + status.message());
+    Refusal out =
+        make_refusal(kRpcDiskFull, "disk_full", "the pool's journal: " + status.message());
     out.hint = "free space on the disk of the data directory";
     return out;
   }
@@ -28,14 +29,17 @@ Refusal internal_refusal(const Status& status) {
 
 Refusal evicted_refusal() {
   return admission_refusal(admission::kMempoolFull, "mempool_full",
-                           "the command left the pool for a better paying one, or for want of its predecessor; send it again");
+                           "the command left the pool for a better paying one, or for want of its "
+                           "predecessor; send it again");
 }
 
 Refusal expired_refusal() {
-  return admission_refusal(admission::kExpired, "expired", "the command waited for too long; its nonce is not used up");
+  return admission_refusal(admission::kExpired, "expired",
+                           "the command waited for too long; its nonce is not used up");
 }
 
-Intake::Intake(Chain& chain, Clock& clock, const AdmissionOptions& options, std::function<void()> wake)
+Intake::Intake(Chain& chain, Clock& clock, const AdmissionOptions& options,
+               std::function<void()> wake)
     : chain_(chain),
       clock_(clock),
       pool_(Mempool::create(options.limits, clock)),
@@ -56,12 +60,14 @@ PoolView Intake::head() const {
   return out;
 }
 
-Status Intake::recover(const AdmissionOptions& options, const std::function<void(std::string_view)>& note) {
+Status Intake::recover(const AdmissionOptions& options,
+                       const std::function<void(std::string_view)>& note) {
   if (options.journal_dir.empty()) return {};
   std::vector<JournalRecord> found;
   std::vector<std::string> notes;
   Disk& disk = options.disk != nullptr ? *options.disk : system_disk();
-  Result<std::unique_ptr<Journal>> opened = Journal::open(disk, options.journal_dir, &found, &notes);
+  Result<std::unique_ptr<Journal>> opened =
+      Journal::open(disk, options.journal_dir, &found, &notes);
   if (!opened.ok()) return opened.status();
   journal_ = std::move(*opened);
   std::size_t back = 0;
@@ -73,8 +79,9 @@ Status Intake::recover(const AdmissionOptions& options, const std::function<void
     }
   }
   if (!found.empty()) {
-    notes.push_back("pool: " + std::to_string(back) + " of " + std::to_string(found.size()) +
-                    " journalled commands wait again; the others are committed, expired or not valid any more");
+    notes.push_back(
+        "pool: " + std::to_string(back) + " of " + std::to_string(found.size()) +
+        " journalled commands wait again; the others are committed, expired or not valid any more");
   }
   if (note) {
     for (const std::string& line : notes) note(line);
@@ -90,7 +97,8 @@ bool Intake::bring_back(const JournalRecord& record) {
   return !pool_->add(std::move(entry), head(), nullptr);
 }
 
-std::optional<Refusal> Intake::submit(const CommandPtr& command, bool journalled, CommandDone done) {
+std::optional<Refusal> Intake::submit(const CommandPtr& command, bool journalled,
+                                      CommandDone done) {
   PoolEntry entry;
   entry.own_account = own_.contains(command->from);
   if (auto refusal = admission_.check(chain_.view(), command, true, &entry)) return refusal;
@@ -125,7 +133,8 @@ std::optional<Refusal> Intake::enter(const PoolEntry& entry, CommandDone done) {
   // The waiter is there before the command is: its block may be made before add() returns.
   const bool waits = done != nullptr;
   if (waits && !waiters_.put(id, std::move(done))) {
-    return admission_refusal(admission::kDuplicate, "duplicate", "this very command is being submitted by another caller");
+    return admission_refusal(admission::kDuplicate, "duplicate",
+                             "this very command is being submitted by another caller");
   }
   Mempool::Added added;
   if (auto refusal = pool_->add(entry, head(), &added)) {
@@ -137,13 +146,15 @@ std::optional<Refusal> Intake::enter(const PoolEntry& entry, CommandDone done) {
   return std::nullopt;
 }
 
-// Makes an admitted command durable. When that fails it leaves the pool again, unless a block has it already.
+// Makes an admitted command durable. When that fails it leaves the pool again, unless a block has
+// it already.
 std::optional<Refusal> Intake::journal(const CommandPtr& command, std::uint64_t entered_ms) {
   if (journal_ == nullptr) return std::nullopt;
   Status written = journal_->append(command, entered_ms);
   if (written.ok()) {
     const std::string state = pool_->state(command->id);
-    if (state != "pending" && state != "parked") journal_->forget(command->id);  // it left before the record was there
+    if (state != "pending" && state != "parked")
+      journal_->forget(command->id);  // it left before the record was there
     return std::nullopt;
   }
   std::vector<Hash> gone;
@@ -153,8 +164,9 @@ std::optional<Refusal> Intake::journal(const CommandPtr& command, std::uint64_t 
   return journal_refusal(written);
 }
 
-Result<CommandPtr> Intake::sign_own(const OwnAccount& account, std::uint64_t nonce, std::string_view method,
-                                    const json::value& params, std::string_view memo, const StateViewPtr& view) const {
+Result<CommandPtr> Intake::sign_own(const OwnAccount& account, std::uint64_t nonce,
+                                    std::string_view method, const json::value& params,
+                                    std::string_view memo, const StateViewPtr& view) const {
   CommandDraft draft;
   draft.chain = chain_.genesis().chain_id;
   draft.method = method;
@@ -170,8 +182,9 @@ Result<CommandPtr> Intake::sign_own(const OwnAccount& account, std::uint64_t non
   }
 }
 
-std::optional<Refusal> Intake::enter_own(OwnAccount& account, std::string_view method, const json::value& params,
-                                         std::string_view memo, const CommandDone& done, PoolEntry* entry) {
+std::optional<Refusal> Intake::enter_own(OwnAccount& account, std::string_view method,
+                                         const json::value& params, std::string_view memo,
+                                         const CommandDone& done, PoolEntry* entry) {
   std::lock_guard lock(account.sequence);
   for (int i = 1;; ++i) {
     StateViewPtr view = chain_.view();
@@ -179,7 +192,8 @@ std::optional<Refusal> Intake::enter_own(OwnAccount& account, std::string_view m
     if (!nonce.ok()) return internal_refusal(nonce.status());
     Result<CommandPtr> made =
         sign_own(account, pool_->next_nonce(account.address, *nonce), method, params, memo, view);
-    if (!made.ok()) return make_refusal(kRpcInvalidParams, "invalid_params", made.status().message());
+    if (!made.ok())
+      return make_refusal(kRpcInvalidParams, "invalid_params", made.status().message());
     entry->own_account = true;
     if (auto refusal = admission_.check(view, *made, false, entry)) return refusal;
     std::optional<Refusal> refusal = enter(*entry, done);
@@ -187,8 +201,9 @@ std::optional<Refusal> Intake::enter_own(OwnAccount& account, std::string_view m
   }
 }
 
-std::optional<Refusal> Intake::submit_own(const SigningKey& key, std::string_view method, const json::value& params,
-                                          std::string_view memo, CommandDone done) {
+std::optional<Refusal> Intake::submit_own(const SigningKey& key, std::string_view method,
+                                          const json::value& params, std::string_view memo,
+                                          CommandDone done) {
   OwnAccount* account = own_.get(key);
   if (account == nullptr) {
     return make_refusal(kRpcInternal, "internal", "more than 64 keys sign for this node");

@@ -1,8 +1,10 @@
-// Intake: the submitters' half of the producer. It admits a command, puts it into the pool, journals it, and signs for the node's own accounts.
-// Its functions run on the callers' threads, several at once; only `fill_gaps` and `recover` are the executor's and the starter's.
+// Intake: the submitters' half of the producer. It admits a command, puts it into the pool,
+// journals it, and signs for the node's own accounts. Its functions run on the callers' threads,
+// several at once; only `fill_gaps` and `recover` are the executor's and the starter's.
 //
-// Locks, in order: OwnAccount::sequence, then the pool's, then whatever Chain::view takes. Those of Waiters, OwnAccounts and Journal are leaves:
-// nothing else is taken under them. No lock is held while a signature is verified or a dry run of a foreign account runs.
+// Locks, in order: OwnAccount::sequence, then the pool's, then whatever Chain::view takes. Those of
+// Waiters, OwnAccounts and Journal are leaves: nothing else is taken under them. No lock is held
+// while a signature is verified or a dry run of a foreign account runs.
 #pragma once
 
 #include <functional>
@@ -20,11 +22,13 @@ class Intake {
   Intake(Chain& chain, Clock& clock, const AdmissionOptions& options, std::function<void()> wake);
 
   // Opens the journal and brings back what it holds. [start]
-  Status recover(const AdmissionOptions& options, const std::function<void(std::string_view)>& note);
+  Status recover(const AdmissionOptions& options,
+                 const std::function<void(std::string_view)>& note);
 
   std::optional<Refusal> submit(const CommandPtr& command, bool journal, CommandDone done);
-  std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method, const json::value& params,
-                                    std::string_view memo, CommandDone done);
+  std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method,
+                                    const json::value& params, std::string_view memo,
+                                    CommandDone done);
   std::optional<Refusal> check(const CommandPtr& command, DryRun* dry);
   void set_limits(const MempoolLimits& limits);
 
@@ -44,10 +48,12 @@ class Intake {
   std::optional<Refusal> journal(const CommandPtr& command, std::uint64_t entered_ms);
   std::optional<Refusal> dry_run_if_first(const PoolEntry& entry);
   bool bring_back(const JournalRecord& record);
-  Result<CommandPtr> sign_own(const OwnAccount& account, std::uint64_t nonce, std::string_view method,
-                              const json::value& params, std::string_view memo, const StateViewPtr& view) const;
-  std::optional<Refusal> enter_own(OwnAccount& account, std::string_view method, const json::value& params,
-                                   std::string_view memo, const CommandDone& done, PoolEntry* entry);
+  Result<CommandPtr> sign_own(const OwnAccount& account, std::uint64_t nonce,
+                              std::string_view method, const json::value& params,
+                              std::string_view memo, const StateViewPtr& view) const;
+  std::optional<Refusal> enter_own(OwnAccount& account, std::string_view method,
+                                   const json::value& params, std::string_view memo,
+                                   const CommandDone& done, PoolEntry* entry);
 
   Chain& chain_;
   Clock& clock_;
@@ -56,7 +62,7 @@ class Intake {
   std::unique_ptr<Journal> journal_;  // null: none
   OwnAccounts own_;
   Waiters waiters_;
-  std::function<void()> wake_;        // the executor: there is work, or somebody to tell
+  std::function<void()> wake_;  // the executor: there is work, or somebody to tell
 };
 
 Refusal evicted_refusal();

@@ -10,7 +10,9 @@ namespace {
 constexpr std::uint64_t kHeadBytes = 16;  // length, checksum, entry time
 constexpr std::uint64_t kReadPiece = 1u << 20;
 
-std::uint64_t record_bytes(const JournalRecord& record) { return kHeadBytes + record.command->envelope.size(); }
+std::uint64_t record_bytes(const JournalRecord& record) {
+  return kHeadBytes + record.command->envelope.size();
+}
 
 void put_record(Bytes& out, const JournalRecord& record) {
   Bytes time;
@@ -22,7 +24,8 @@ void put_record(Bytes& out, const JournalRecord& record) {
 
 enum class Read { kRecord, kDamaged, kEnd };
 
-// The record at the front of `rest`, which is then behind it. kDamaged: its bytes are all there but do not verify.
+// The record at the front of `rest`, which is then behind it. kDamaged: its bytes are all there but
+// do not verify.
 Read read_record(BytesView& rest, std::uint64_t* entered_ms, BytesView* envelope) {
   Reader reader(rest);
   const std::uint32_t size = reader.u32(), sum = reader.u32();
@@ -52,7 +55,8 @@ Result<Bytes> read_whole(const DiskFile& file) {
 
 }  // namespace
 
-Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, const std::string& dir, std::vector<JournalRecord>* found,
+Result<std::unique_ptr<Journal>> Journal::open(Disk& disk, const std::string& dir,
+                                               std::vector<JournalRecord>* found,
                                                std::vector<std::string>* notes) {
   std::unique_ptr<Journal> out(new Journal(disk, dir));
   TB_TRY(disk.make_dir(dir));
@@ -78,7 +82,8 @@ Status Journal::read_all(std::vector<JournalRecord>* found, std::vector<std::str
       ++damaged;
       continue;
     }
-    // What is damaged in front of a good record is a lost command; behind the last good one it is a torn tail.
+    // What is damaged in front of a good record is a lost command; behind the last good one it is a
+    // torn tail.
     good_end = content->size() - rest.size();
     counted_damaged = damaged;
     ParsedCommand parsed = parse_envelope(Bytes(envelope));
@@ -93,7 +98,8 @@ Status Journal::read_all(std::vector<JournalRecord>* found, std::vector<std::str
   end_ = good_end;
   if (counted_damaged > 0) {
     notes->push_back(path() + ": " + std::to_string(counted_damaged) +
-                     " accepted commands do not verify and are lost; check the disk, and ask their senders to repeat them");
+                     " accepted commands do not verify and are lost; check the disk, and ask their "
+                     "senders to repeat them");
   }
   if (good_end == content->size()) return {};
   notes->push_back(path() + ": cut " + std::to_string(content->size() - good_end) +
@@ -137,8 +143,9 @@ void Journal::write(std::unique_lock<std::mutex>& lock) {
   if (status.ok()) {
     for (const JournalRecord& record : batch->records) keep(record);
   } else if (status.code() != Code::kNoSpace) {
-    broken_ = Status(Code::kIo, path() + ": " + status.message(),
-                     "the pool's journal is not to be trusted any more: restart the node, and check the disk");
+    broken_ = Status(
+        Code::kIo, path() + ": " + status.message(),
+        "the pool's journal is not to be trusted any more: restart the node, and check the disk");
     status = broken_;
   }
   batch->status = status;
@@ -156,7 +163,8 @@ Status Journal::write_records(const std::vector<JournalRecord>& records) {
     Status cut = file_->truncate(at);
     return cut.ok() ? written : cut;
   }
-  if (Status synced = file_->sync(); !synced.ok()) return Status(Code::kIo, synced.message(), synced.hint());
+  if (Status synced = file_->sync(); !synced.ok())
+    return Status(Code::kIo, synced.message(), synced.hint());
   std::lock_guard lock(mutex_);
   end_ = at + bytes.size();
   return {};
@@ -174,7 +182,9 @@ Status Journal::rewrite(const std::vector<JournalRecord>& records) {
   fresh->reset();
   TB_TRY(disk_.rename(fresh_path, path()));
   // From here on the old file is gone: whatever fails now is final.
-  auto final = [](const Status& status) { return Status(Code::kIo, status.message(), status.hint()); };
+  auto final = [](const Status& status) {
+    return Status(Code::kIo, status.message(), status.hint());
+  };
   if (Status synced = disk_.sync_dir(dir_); !synced.ok()) return final(synced);
   Result<std::unique_ptr<DiskFile>> reopened = disk_.open(path(), false);
   if (!reopened.ok()) return final(reopened.status());
@@ -198,7 +208,8 @@ void Journal::keep(const JournalRecord& record) {
     live_bytes_ += record_bytes(record);
     return;
   }
-  // A second record of the same command replaces the first, which is dead now. Envelopes may differ in their co-signers.
+  // A second record of the same command replaces the first, which is dead now. Envelopes may differ
+  // in their co-signers.
   live_bytes_ += record_bytes(record) - record_bytes(at->second);
   at->second = record;
 }
@@ -208,7 +219,8 @@ std::vector<JournalRecord> Journal::live_records() const {
   out.reserve(live_.size());
   for (const auto& [id, record] : live_) out.push_back(record);
   std::sort(out.begin(), out.end(), [](const JournalRecord& a, const JournalRecord& b) {
-    return a.entered_ms != b.entered_ms ? a.entered_ms < b.entered_ms : a.command->nonce < b.command->nonce;
+    return a.entered_ms != b.entered_ms ? a.entered_ms < b.entered_ms
+                                        : a.command->nonce < b.command->nonce;
   });
   return out;
 }

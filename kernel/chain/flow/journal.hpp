@@ -1,11 +1,12 @@
-// Journal: accepted commands that no block holds yet, on disk, so that they survive a crash of the process or the machine
-// (node-and-cli spec 5.6.2). One file, `<dir>/journal`, of records
+// Journal: accepted commands that no block holds yet, on disk, so that they survive a crash of the
+// process or the machine (node-and-cli spec 5.6.2). One file, `<dir>/journal`, of records
 //
 //   u32 LE length of the envelope | u32 LE CRC-32C of the rest | u64 LE entry time in ms | envelope
 //
-// append() returns when its record is on disk. Callers that arrive while a write is under way share the next one, so nobody
-// waits longer than two syncs. Records of commands that forget() named are dead; once more than half of the file is, the next append
-// writes it anew. All functions are thread safe.
+// append() returns when its record is on disk. Callers that arrive while a write is under way share
+// the next one, so nobody waits longer than two syncs. Records of commands that forget() named are
+// dead; once more than half of the file is, the next append writes it anew. All functions are
+// thread safe.
 #pragma once
 
 #include <condition_variable>
@@ -29,13 +30,15 @@ struct JournalRecord {
 
 class Journal {
  public:
-  // Reads what is there into `*found`, in the order in which it was written, and cuts off a torn tail; `*notes` receives a line for
-  // whatever was lost. All found records count as live until forget(). Errors: kIo, kNoSpace, kDenied.
-  static Result<std::unique_ptr<Journal>> open(Disk& disk, const std::string& dir, std::vector<JournalRecord>* found,
+  // Reads what is there into `*found`, in the order in which it was written, and cuts off a torn
+  // tail; `*notes` receives a line for whatever was lost. All found records count as live until
+  // forget(). Errors: kIo, kNoSpace, kDenied.
+  static Result<std::unique_ptr<Journal>> open(Disk& disk, const std::string& dir,
+                                               std::vector<JournalRecord>* found,
                                                std::vector<std::string>* notes);
 
-  // Errors: kNoSpace (nothing is kept of this command; later ones may succeed), kIo (the file is not to be trusted any more: every
-  // later call answers the same).
+  // Errors: kNoSpace (nothing is kept of this command; later ones may succeed), kIo (the file is
+  // not to be trusted any more: every later call answers the same).
   Status append(const CommandPtr& command, std::uint64_t entered_ms);
   void forget(const Hash& id);
 
@@ -59,18 +62,20 @@ class Journal {
   std::vector<JournalRecord> live_records() const;
   bool mostly_dead() const { return end_ > kMinRewriteBytes && (end_ - live_bytes_) * 2 > end_; }
 
-  static constexpr std::uint64_t kMinRewriteBytes = 64u << 10;  // a smaller file is not worth the trouble
+  static constexpr std::uint64_t kMinRewriteBytes =
+      64u << 10;  // a smaller file is not worth the trouble
 
   Disk& disk_;
   const std::string dir_;
   std::unique_ptr<DiskFile> file_;  // of the one thread that writes
   mutable std::mutex mutex_;
   std::condition_variable written_;
-  Status broken_;                   // kIo once seen
+  Status broken_;                      // kIo once seen
   std::shared_ptr<Batch> open_batch_;  // bounded by the callers of append()
   bool writing_ = false;
   std::uint64_t end_ = 0, live_bytes_ = 0;
-  std::unordered_map<Hash, JournalRecord, HashOfHash> live_;  // bounded by the pool, whose entries these are
+  std::unordered_map<Hash, JournalRecord, HashOfHash>
+      live_;  // bounded by the pool, whose entries these are
 };
 
 }  // namespace blockd

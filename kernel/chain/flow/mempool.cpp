@@ -1,6 +1,7 @@
-// One lock over three kinds of order: per account by nonce, per lane by who may go next, and over all by expiry. Every entry is in
-// its account's map; it is in `ready_` of its lane while it is the next of its account, and in `ranked_` of its lane while it may be evicted.
-// Each step costs O(log n), except that a removal drags the sender's later nonces (at most a nonce window) with it.
+// One lock over three kinds of order: per account by nonce, per lane by who may go next, and over
+// all by expiry. Every entry is in its account's map; it is in `ready_` of its lane while it is the
+// next of its account, and in `ranked_` of its lane while it may be evicted. Each step costs O(log
+// n), except that a removal drags the sender's later nonces (at most a nonce window) with it.
 #include "kernel/chain/mempool.hpp"
 
 #include <algorithm>
@@ -17,7 +18,8 @@ namespace {
 
 constexpr std::size_t kLanes = 3;
 constexpr std::uint64_t kWindowPerCap = 4;
-constexpr std::size_t kMaxMisfits = 16;  // commands per lane that one batch may pass over because they are too large for what is left
+constexpr std::size_t kMaxMisfits = 16;  // commands per lane that one batch may pass over because
+                                         // they are too large for what is left
 
 std::size_t place(Lane lane) { return static_cast<std::size_t>(lane); }
 bool pays_fee(Lane lane) { return lane != Lane::kService; }
@@ -51,11 +53,11 @@ struct SoonerEnds {
 };
 
 struct Account {
-  std::uint64_t committed = 0;            // nonce in the last block
-  std::uint64_t run_end = 0;              // last nonce that is reached without a gap
-  std::uint64_t next = 0;                 // no entry of the run below it could go next
+  std::uint64_t committed = 0;  // nonce in the last block
+  std::uint64_t run_end = 0;    // last nonce that is reached without a gap
+  std::uint64_t next = 0;       // no entry of the run below it could go next
   std::map<std::uint64_t, Entry*> by_nonce;
-  std::array<std::uint64_t, 2> count{};   // fee lanes together, service
+  std::array<std::uint64_t, 2> count{};  // fee lanes together, service
 };
 
 std::size_t group(Lane lane) { return pays_fee(lane) ? 0 : 1; }
@@ -88,7 +90,8 @@ class Pool final : public Mempool {
     return std::nullopt;
   }
 
-  std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes, const PoolView&) override {
+  std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes,
+                               const PoolView&) override {
     std::lock_guard lock(mutex_);
     std::vector<CommandPtr> out;
     std::array<std::uint64_t, kLanes> taken{}, weight{};
@@ -176,7 +179,8 @@ class Pool final : public Mempool {
 
   bool ready() const override {
     std::lock_guard lock(mutex_);
-    return std::any_of(ready_.begin(), ready_.end(), [](const auto& lane) { return !lane.empty(); });
+    return std::any_of(ready_.begin(), ready_.end(),
+                       [](const auto& lane) { return !lane.empty(); });
   }
 
   Stats stats() const override {
@@ -191,7 +195,9 @@ class Pool final : public Mempool {
   std::uint64_t next_nonce(std::string_view account, std::uint64_t committed_nonce) const override {
     std::lock_guard lock(mutex_);
     auto at = accounts_.find(std::string(account));
-    return (at == accounts_.end() ? committed_nonce : std::max(at->second.run_end, committed_nonce)) + 1;
+    return (at == accounts_.end() ? committed_nonce
+                                  : std::max(at->second.run_end, committed_nonce)) +
+           1;
   }
 
   std::uint64_t pending(std::string_view account) const override {
@@ -203,7 +209,8 @@ class Pool final : public Mempool {
   std::optional<std::uint64_t> gap(std::string_view account) const override {
     std::lock_guard lock(mutex_);
     auto at = accounts_.find(std::string(account));
-    if (at == accounts_.end() || at->second.by_nonce.rbegin()->first <= at->second.run_end) return std::nullopt;
+    if (at == accounts_.end() || at->second.by_nonce.rbegin()->first <= at->second.run_end)
+      return std::nullopt;
     return at->second.run_end + 1;
   }
 
@@ -230,29 +237,36 @@ class Pool final : public Mempool {
     return entry.own_account ? limits_.service_max : limits_.service_account_cap;
   }
 
-  std::uint64_t lane_max(Lane lane) const { return pays_fee(lane) ? limits_.fee_lane_max : limits_.service_max; }
+  std::uint64_t lane_max(Lane lane) const {
+    return pays_fee(lane) ? limits_.fee_lane_max : limits_.service_max;
+  }
 
   std::optional<Refusal> check(const PoolEntry& entry, std::uint64_t committed) const {
     const Command& command = *entry.command;
     auto at = accounts_.find(command.from);
     const Account* account = at == accounts_.end() ? nullptr : &at->second;
-    if (by_id_.contains(command.id) || (account != nullptr && account->by_nonce.contains(command.nonce))) {
+    if (by_id_.contains(command.id) ||
+        (account != nullptr && account->by_nonce.contains(command.nonce))) {
       return admission_refusal(admission::kDuplicate, "duplicate",
-                               "a command of this account with nonce " + std::to_string(command.nonce) + " waits already");
+                               "a command of this account with nonce " +
+                                   std::to_string(command.nonce) + " waits already");
     }
     const std::uint64_t window = kWindowPerCap * cap_of(entry);
     if (command.nonce <= committed || command.nonce - committed > window) {
-      Refusal refusal = admission_refusal(
-          admission::kNonceGap, "nonce_gap",
-          "nonce " + std::to_string(command.nonce) + " is outside " + std::to_string(committed + 1) + "…" +
-              std::to_string(committed + window));
+      Refusal refusal = admission_refusal(admission::kNonceGap, "nonce_gap",
+                                          "nonce " + std::to_string(command.nonce) +
+                                              " is outside " + std::to_string(committed + 1) +
+                                              "…" +
+                                              std::to_string(committed + window));
       refusal.expected = committed + 1;
       return refusal;
     }
-    if (!entry.fills_gap && account != nullptr && account->count[group(entry.lane)] >= cap_of(entry)) {
-      return admission_refusal(admission::kPendingLimit, "pending_limit",
-                               "the account has " + std::to_string(cap_of(entry)) +
-                                   " commands waiting, as many as it may; wait until some are committed");
+    if (!entry.fills_gap && account != nullptr &&
+        account->count[group(entry.lane)] >= cap_of(entry)) {
+      return admission_refusal(
+          admission::kPendingLimit, "pending_limit",
+          "the account has " + std::to_string(cap_of(entry)) +
+              " commands waiting, as many as it may; wait until some are committed");
     }
     return std::nullopt;
   }
@@ -261,14 +275,15 @@ class Pool final : public Mempool {
     return admission_refusal(admission::kMempoolFull, "mempool_full",
                              "lane " + std::string(lane_name(entry.what.lane)) + " holds " +
                                  std::to_string(size_[place(entry.what.lane)]) + " of " +
-                                 std::to_string(lane_max(entry.what.lane)) + " commands, the pool " +
-                                 std::to_string(bytes_) + " of " + std::to_string(limits_.max_bytes) +
-                                 " bytes; try again later" +
+                                 std::to_string(lane_max(entry.what.lane)) +
+                                 " commands, the pool " + std::to_string(bytes_) + " of " +
+                                 std::to_string(limits_.max_bytes) + " bytes; try again later" +
                                  (pays_fee(entry.what.lane) ? ", or pay a higher fee" : ""));
   }
 
-  // Who would have to leave for `entry`: the worst of its lane, and what waits behind them. False when there is no room, or only better ones
-  // (or its own predecessors) could make it; nobody leaves for a command that is then refused.
+  // Who would have to leave for `entry`: the worst of its lane, and what waits behind them. False
+  // when there is no room, or only better ones (or its own predecessors) could make it; nobody
+  // leaves for a command that is then refused.
   bool make_plan(const Entry& entry, std::vector<Entry*>* victims) const {
     const std::size_t lane = place(entry.what.lane);
     std::uint64_t size = size_[lane] + 1, bytes = bytes_ + entry.size();
@@ -280,7 +295,9 @@ class Pool final : public Mempool {
       if (!Better()(&entry, *worst)) return false;
       if (chosen.contains(*worst)) continue;
       for (Entry* lost : with_later(*worst)) {
-        if (lost->command().from == entry.command().from && lost->command().nonce < entry.command().nonce) return false;
+        if (lost->command().from == entry.command().from &&
+            lost->command().nonce < entry.command().nonce)
+          return false;
         if (!chosen.insert(lost).second) continue;
         victims->push_back(lost);
         bytes -= lost->size();
@@ -291,7 +308,8 @@ class Pool final : public Mempool {
   }
 
   std::uint64_t deadline_of(const Entry& entry) const {
-    const std::uint64_t ttl = pays_fee(entry.what.lane) ? limits_.fee_ttl_ms : limits_.service_ttl_ms;
+    const std::uint64_t ttl =
+        pays_fee(entry.what.lane) ? limits_.fee_ttl_ms : limits_.service_ttl_ms;
     std::uint64_t deadline = 0;
     if (__builtin_add_overflow(entry.what.entered_ms, ttl, &deadline)) deadline = UINT64_MAX;
     const std::optional<std::uint64_t>& own = entry.command().expires_at_ms;
@@ -323,7 +341,8 @@ class Pool final : public Mempool {
     return command.nonce > account.run_end;
   }
 
-  // Takes the entry out of every order. The caller mends the account's run and erases an account that became empty.
+  // Takes the entry out of every order. The caller mends the account's run and erases an account
+  // that became empty.
   void unlink(Entry* entry, Account& account) {
     const std::size_t lane = place(entry->what.lane);
     ready_[lane].erase(entry);
@@ -355,12 +374,14 @@ class Pool final : public Mempool {
     if (account.by_nonce.empty()) accounts_.erase(at);
   }
 
-  // `entry` and, unless it is of this node's own account, the later ones of its sender; last first, so that no step parks what goes next.
+  // `entry` and, unless it is of this node's own account, the later ones of its sender; last first,
+  // so that no step parks what goes next.
   std::vector<Entry*> with_later(Entry* entry) const {
     if (entry->what.own_account) return {entry};
     const Account& account = accounts_.at(entry->command().from);
     std::vector<Entry*> out;
-    for (auto at = account.by_nonce.find(entry->command().nonce); at != account.by_nonce.end(); ++at) {
+    for (auto at = account.by_nonce.find(entry->command().nonce); at != account.by_nonce.end();
+         ++at) {
       out.push_back(at->second);
     }
     std::reverse(out.begin(), out.end());
@@ -374,7 +395,8 @@ class Pool final : public Mempool {
     }
   }
 
-  // The account's nonce is `nonce` now: what it held up to there leaves. Only `committed_id` was in the block.
+  // The account's nonce is `nonce` now: what it held up to there leaves. Only `committed_id` was in
+  // the block.
   void advance(Accounts::iterator at, std::uint64_t nonce, const Hash& committed_id) {
     Account& account = at->second;
     unready_front(account);
@@ -431,8 +453,10 @@ class Pool final : public Mempool {
     ready_front(account);
   }
 
-  // The lane whose share is furthest behind its length; each gets one before any gets two. kLanes: nothing left.
-  std::size_t next_lane(const std::array<std::uint64_t, kLanes>& taken, const std::array<std::uint64_t, kLanes>& weight,
+  // The lane whose share is furthest behind its length; each gets one before any gets two. kLanes:
+  // nothing left.
+  std::size_t next_lane(const std::array<std::uint64_t, kLanes>& taken,
+                        const std::array<std::uint64_t, kLanes>& weight,
                         const std::array<std::vector<Entry*>, kLanes>& misfits) const {
     std::size_t best = kLanes;
     for (std::size_t i = 0; i < kLanes; ++i) {

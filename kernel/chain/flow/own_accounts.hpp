@@ -1,5 +1,5 @@
-// OwnAccounts: the node's own signing keys as accounts, each with the lock under which its commands get their nonces.
-// An account lives as long as the set. Thread safe.
+// OwnAccounts: the node's own signing keys as accounts, each with the lock under which its commands
+// get their nonces. An account lives as long as the set. Thread safe.
 #pragma once
 
 #include <map>
@@ -15,7 +15,8 @@
 namespace blockd {
 
 struct OwnAccount {
-  explicit OwnAccount(const SigningKey& of) : address(address_of(of.public_key())), key(SigningKey::from_seed(of.seed())) {}
+  explicit OwnAccount(const SigningKey& of)
+      : address(address_of(of.public_key())), key(SigningKey::from_seed(of.seed())) {}
   const std::string address;
   const SigningKey key;  // a copy: gaps are filled when the caller is long gone
   std::mutex sequence;   // held from asking for a nonce until the pool has the command
@@ -25,7 +26,8 @@ class OwnAccounts {
  public:
   static constexpr std::size_t kMax = 64;
 
-  explicit OwnAccounts(const std::vector<std::string>& addresses) : named_(addresses.begin(), addresses.end()) {}
+  explicit OwnAccounts(const std::vector<std::string>& addresses)
+      : named_(addresses.begin(), addresses.end()) {}
 
   // Null when kMax other keys are there.
   OwnAccount* get(const SigningKey& key) {

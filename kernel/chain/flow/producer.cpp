@@ -1,9 +1,12 @@
-// Two halves meet in the pool. Submitters (any thread) go through Intake: they verify signatures and try commands on the head, so that both
-// cores work; the executor (one thread, here) takes batches and has the chain commit them. While a block is made new commands gather: with an interval
-// of 0 that is the group commit.
+// Two halves meet in the pool. Submitters (any thread) go through Intake: they verify signatures
+// and try commands on the head, so that both cores work; the executor (one thread, here) takes
+// batches and has the chain commit them. While a block is made new commands gather: with an
+// interval of 0 that is the group commit.
 //
-// Locks, in order: OwnAccount::sequence, the pool's, whatever Chain::view takes. `mutex_` below (options, tasks, flags) is a leaf, as are those of
-// Waiters, OwnAccounts and Journal: nothing else is taken under a leaf, and no callback, task or call of the chain runs under any lock of this file.
+// Locks, in order: OwnAccount::sequence, the pool's, whatever Chain::view takes. `mutex_` below
+// (options, tasks, flags) is a leaf, as are those of Waiters, OwnAccounts and Journal: nothing else
+// is taken under a leaf, and no callback, task or call of the chain runs under any lock of this
+// file.
 #include "kernel/chain/producer.hpp"
 
 #include <algorithm>
@@ -19,13 +22,18 @@ namespace blockd {
 namespace {
 
 constexpr std::size_t kMaxTasks = 1024;
-constexpr std::uint64_t kRetryUs = 5'000'000;      // after a full disk or a missing library
-constexpr std::uint64_t kLongestWaitUs = 250'000;  // an idle executor shows a sign of life four times a second
+constexpr std::uint64_t kRetryUs = 5'000'000;  // after a full disk or a missing library
+constexpr std::uint64_t kLongestWaitUs =
+    250'000;  // an idle executor shows a sign of life four times a second
 
 class ExecutorProducer final : public Producer {
  public:
-  ExecutorProducer(Chain& chain, Clock& clock, const ProducerOptions& options, const AdmissionOptions& admission)
-      : chain_(chain), clock_(clock), options_(options), intake_(chain, clock, admission, [this] { wake(); }) {}
+  ExecutorProducer(Chain& chain, Clock& clock, const ProducerOptions& options,
+                   const AdmissionOptions& admission)
+      : chain_(chain),
+        clock_(clock),
+        options_(options),
+        intake_(chain, clock, admission, [this] { wake(); }) {}
 
   Status open(const AdmissionOptions& admission) {
     TB_TRY(intake_.recover(admission, options_.on_note));
@@ -44,16 +52,20 @@ class ExecutorProducer final : public Producer {
     if (thread_.joinable()) thread_.join();
   }
 
-  std::optional<Refusal> submit(const CommandPtr& command, bool journal, CommandDone done) override {
+  std::optional<Refusal> submit(const CommandPtr& command, bool journal,
+                                CommandDone done) override {
     if (auto refusal = closed()) return refusal;
     return intake_.submit(command, journal, std::move(done));
   }
-  std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method, const json::value& params,
-                                    std::string_view memo, CommandDone done) override {
+  std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method,
+                                    const json::value& params, std::string_view memo,
+                                    CommandDone done) override {
     if (auto refusal = closed()) return refusal;
     return intake_.submit_own(key, method, params, memo, std::move(done));
   }
-  std::optional<Refusal> check(const CommandPtr& command, DryRun* dry) override { return intake_.check(command, dry); }
+  std::optional<Refusal> check(const CommandPtr& command, DryRun* dry) override {
+    return intake_.check(command, dry);
+  }
 
   void run_between_blocks(std::function<void()> task) override {
     std::unique_lock lock(mutex_);
@@ -100,7 +112,8 @@ class ExecutorProducer final : public Producer {
       }
     }
     run_tasks();
-    intake_.waiters().refuse_all(make_refusal(kRpcNotReady, "not_ready", "the node is stopping; ask for the command's status later"));
+    intake_.waiters().refuse_all(make_refusal(
+        kRpcNotReady, "not_ready", "the node is stopping; ask for the command's status later"));
     intake_.waiters().tell();
     if (!fatal_) note_failure("checkpoint at the end", chain_.checkpoint());
   }
@@ -128,7 +141,8 @@ class ExecutorProducer final : public Producer {
     std::lock_guard lock(mutex_);
     if (blocked_) return now >= retry_at_us_ ? 0 : retry_at_us_ - now;
     if (cut_) return 0;
-    const std::uint64_t interval = options_.block_interval_ms * 1000, idle = options_.empty_block_interval_ms * 1000;
+    const std::uint64_t interval = options_.block_interval_ms * 1000,
+                        idle = options_.empty_block_interval_ms * 1000;
     std::uint64_t due = UINT64_MAX;
     auto at_latest = [&](std::uint64_t after) { due = std::min(due, last_block_us_ + after); };
     if (ready) at_latest(interval);
@@ -140,7 +154,8 @@ class ExecutorProducer final : public Producer {
   void wait() {
     const std::uint64_t us = fatal_ ? kLongestWaitUs : std::min(due_in_us(), kLongestWaitUs);
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::microseconds(us), [this] { return stop_ || cut_ || work_ || !tasks_.empty(); });
+    changed_.wait_for(lock, std::chrono::microseconds(us),
+                      [this] { return stop_ || cut_ || work_ || !tasks_.empty(); });
     work_ = false;
     if (fatal_) cut_ = false;
   }
@@ -153,8 +168,8 @@ class ExecutorProducer final : public Producer {
       cut_ = work_ = false;
     }
     const Genesis& genesis = chain_.genesis();
-    std::vector<CommandPtr> batch =
-        intake_.pool().take(genesis.max_commands_per_block, genesis.max_block_bytes, intake_.head());
+    std::vector<CommandPtr> batch = intake_.pool().take(genesis.max_commands_per_block,
+                                                        genesis.max_block_bytes, intake_.head());
     Result<Chain::Produced> produced = chain_.produce(batch);
     last_block_us_ = clock_.monotonic_us();
     show_life();
@@ -176,11 +191,13 @@ class ExecutorProducer final : public Producer {
       places.push_back(produced.step_of[i]);
     }
     intake_.pool().committed(included, intake_.head());
-    for (std::size_t i = 0; i < included.size(); ++i) tell_end(*included[i], *produced.block, places[i]);
+    for (std::size_t i = 0; i < included.size(); ++i)
+      tell_end(*included[i], *produced.block, places[i]);
     for (std::size_t i : produced.poisoned) {
       drop(*batch[i], "evicted",
            make_refusal(kRpcPluginError, "internal_plugin_error",
-                        "the plugin of " + batch[i]->method + " failed while it executed this command; it is in no block"));
+                        "the plugin of " + batch[i]->method +
+                            " failed while it executed this command; it is in no block"));
     }
     const bool moved = !included.empty() || !produced.poisoned.empty();
     put_back_or_drop(batch, produced, moved);
@@ -205,7 +222,8 @@ class ExecutorProducer final : public Producer {
     done(result);
   }
 
-  void put_back_or_drop(const std::vector<CommandPtr>& batch, const Chain::Produced& produced, bool moved) {
+  void put_back_or_drop(const std::vector<CommandPtr>& batch, const Chain::Produced& produced,
+                        bool moved) {
     const PoolView head = intake_.head();
     std::vector<CommandPtr> back;
     for (std::size_t i : produced.left_out) {
@@ -213,14 +231,17 @@ class ExecutorProducer final : public Producer {
       if (command->expires_at_ms && *command->expires_at_ms < produced.block->header.time_ms) {
         drop(*command, "expired", expired_refusal());
       } else if (command->nonce <= head.nonce(command->from)) {
-        drop(*command, "evicted", admission_refusal(admission::kNonceGap, "nonce_gap", "another command used this nonce"));
+        drop(*command, "evicted",
+             admission_refusal(admission::kNonceGap, "nonce_gap",
+                               "another command used this nonce"));
       } else {
         back.push_back(command);
       }
     }
     // A batch of which nothing fits would come again for ever.
     if (!moved && back.size() == produced.left_out.size() && !back.empty()) {
-      drop(*back.front(), "evicted", make_refusal(kRpcInternal, "internal", "the command fits into no block"));
+      drop(*back.front(), "evicted",
+           make_refusal(kRpcInternal, "internal", "the command fits into no block"));
     }
     intake_.pool().put_back(back);
   }
@@ -259,16 +280,19 @@ class ExecutorProducer final : public Producer {
     Status status = health();
     if (status.ok()) status = chain_.stalled();
     if (status.ok()) return std::nullopt;
-    Refusal out = status.code() == Code::kNoSpace       ? make_refusal(kRpcDiskFull, "disk_full", status.message())
-                  : status.code() == Code::kUnavailable ? make_refusal(kRpcNotReady, "plugin_missing", status.message())
-                                                        : make_refusal(kRpcNotReady, "not_ready", status.message());
+    Refusal out = status.code() == Code::kNoSpace
+                      ? make_refusal(kRpcDiskFull, "disk_full", status.message())
+                  : status.code() == Code::kUnavailable
+                      ? make_refusal(kRpcNotReady, "plugin_missing", status.message())
+                      : make_refusal(kRpcNotReady, "not_ready", status.message());
     out.hint = status.hint();
     return out;
   }
 
   static Refusal unknown_end() {
     return make_refusal(kRpcNotReady, "not_ready",
-                        "the chain met an I/O error and the node stops; whether the command is in a block shows after the restart");
+                        "the chain met an I/O error and the node stops; whether the command is in "
+                        "a block shows after the restart");
   }
 
   void note_failure(std::string_view where, const Status& status) {
@@ -313,7 +337,8 @@ class ExecutorProducer final : public Producer {
 
 }  // namespace
 
-Result<std::unique_ptr<Producer>> Producer::start(Chain& chain, Clock& clock, const ProducerOptions& options,
+Result<std::unique_ptr<Producer>> Producer::start(Chain& chain, Clock& clock,
+                                                  const ProducerOptions& options,
                                                   const AdmissionOptions& admission) {
   auto made = std::make_unique<ExecutorProducer>(chain, clock, options, admission);
   TB_TRY(made->open(admission));

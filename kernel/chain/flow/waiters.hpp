@@ -1,5 +1,6 @@
-// Waiters: who wants to hear how a command ended. At most one for a command; bounded by the callers of submit, each of whom waits
-// for at most one. Every callback is called once, on the executor thread. Thread safe.
+// Waiters: who wants to hear how a command ended. At most one for a command; bounded by the callers
+// of submit, each of whom waits for at most one. Every callback is called once, on the executor
+// thread. Thread safe.
 #pragma once
 
 #include <mutex>

@@ -27,9 +27,10 @@ constexpr char kSig[] =
     "d08e11e121c7e9e1c60b1f2e3478be9fb9792b34d54f1326b25b61c8b62accba"
     "9b011542e9bf629765ffb5e59f63c794623ec6863ae1505f186d4c3ec009a509";
 
-std::string envelope_of(std::string_view command, std::string_view key = kKey, std::string_view sig = kSig) {
-  return R"({"command":)" + std::string(command) + R"(,"signatures":[{"key":")" + std::string(key) + R"(","sig":")" +
-         std::string(sig) + R"("}]})";
+std::string envelope_of(std::string_view command, std::string_view key = kKey,
+                        std::string_view sig = kSig) {
+  return R"({"command":)" + std::string(command) + R"(,"signatures":[{"key":")" + std::string(key) +
+         R"(","sig":")" + std::string(sig) + R"("}]})";
 }
 
 std::string replaced(std::string text, std::string_view what, std::string_view by) {
@@ -95,7 +96,8 @@ TEST(Command, sign_command_makes_the_worked_example) {
   draft.memo = "first";
   draft.nonce = 1;
   draft.fee = 1000;
-  draft.params = {{"to", "tb1rppd3pnuevhgy82wkdk9ptvyg2c7zy3df39h0t6df4gnnnj7z62qvjg739"}, {"amount", 250}};
+  draft.params = {{"to", "tb1rppd3pnuevhgy82wkdk9ptvyg2c7zy3df39h0t6df4gnnnj7z62qvjg739"},
+                  {"amount", 250}};
   Result<CommandPtr> made = sign_command(draft, key_of(1));
   ASSERT_TRUE(made.ok()) << made.status().to_string();
   EXPECT_EQ((*made)->envelope, envelope_of(kCanonical));
@@ -124,26 +126,33 @@ TEST(Command, sign_command_writes_every_member_of_a_draft) {
 TEST(Command, a_decimal_string_is_another_command) {
   ParsedCommand parsed = parse_envelope(envelope_of(replaced(kCanonical, ":250", ":\"250\"")));
   ASSERT_FALSE(parsed.refusal);
-  EXPECT_EQ(to_hex(parsed.command->id), "a83013a5ed0438a3f9e5152c17da70baf8de20d0bf3cd9d63bb103eb3ebf299e");
+  EXPECT_EQ(to_hex(parsed.command->id),
+            "a83013a5ed0438a3f9e5152c17da70baf8de20d0bf3cd9d63bb103eb3ebf299e");
   EXPECT_EQ(verify_signatures(*parsed.command)->name, "bad_signature");
 }
 
 TEST(Command, numbers_without_a_canonical_form_name_their_field) {
-  for (const char* number : {"1.0", "1e3", "250.0", "-0", "9007199254740992", "18446744073709551616"}) {
+  for (const char* number :
+       {"1.0", "1e3", "250.0", "-0", "9007199254740992", "18446744073709551616"}) {
     expect_field(envelope_of(replaced(kCanonical, "250", number)), "amount");
-    expect_field(envelope_of(replaced(kCanonical, "\"fee\":1000", std::string("\"fee\":") + number)), "command.fee");
+    expect_field(
+        envelope_of(replaced(kCanonical, "\"fee\":1000", std::string("\"fee\":") + number)),
+        "command.fee");
   }
-  EXPECT_FALSE(parse_envelope(envelope_of(replaced(kCanonical, "250", "9007199254740991"))).refusal);
+  EXPECT_FALSE(
+      parse_envelope(envelope_of(replaced(kCanonical, "250", "9007199254740991"))).refusal);
 }
 
 TEST(Command, text_that_is_no_json_is_a_parse_error) {
   std::string deep(70, '[');
   deep += std::string(70, ']');
   for (const std::string& text :
-       {std::string(), std::string("{"), envelope_of(replaced(kCanonical, "\"nonce\":1", "\"nonce\":1,\"nonce\":1")),
-        envelope_of(replaced(kCanonical, "first", "\xff")), envelope_of(replaced(kCanonical, "first", "\\ud800")),
-        envelope_of(replaced(kCanonical, "250", deep)), envelope_of(replaced(kCanonical, "250", "0250")),
-        envelope_of(kCanonical) + " x"}) {
+       {std::string(), std::string("{"),
+        envelope_of(replaced(kCanonical, "\"nonce\":1", "\"nonce\":1,\"nonce\":1")),
+        envelope_of(replaced(kCanonical, "first", "\xff")),
+        envelope_of(replaced(kCanonical, "first", "\\ud800")),
+        envelope_of(replaced(kCanonical, "250", deep)),
+        envelope_of(replaced(kCanonical, "250", "0250")), envelope_of(kCanonical) + " x"}) {
     Refusal refusal = refusal_of(text);
     EXPECT_EQ(refusal.code, -32700) << text;
     EXPECT_EQ(refusal.name, "parse_error");
@@ -153,7 +162,8 @@ TEST(Command, text_that_is_no_json_is_a_parse_error) {
 TEST(Command, other_bytes_than_the_canonical_ones_are_refused) {
   for (const std::string& text :
        {envelope_of(replaced(kCanonical, ",\"nonce\"", ", \"nonce\"")),
-        envelope_of(replaced(kCanonical, "\"chain\":\"dev\",\"fee\":1000", "\"fee\":1000,\"chain\":\"dev\"")),
+        envelope_of(replaced(kCanonical, "\"chain\":\"dev\",\"fee\":1000",
+                             "\"fee\":1000,\"chain\":\"dev\"")),
         envelope_of(replaced(kCanonical, "first", "\\u0066irst")), envelope_of(kCanonical) + "\n",
         replaced(envelope_of(kCanonical), "\"key\"", " \"key\"")}) {
     Refusal refusal = refusal_of(text);
@@ -179,7 +189,8 @@ TEST(Command, members_of_the_wrong_kind_or_range_name_their_field) {
            {"chain", "7", "command.chain"},
            {"chain", "\"\"", "command.chain"},
            {"from", "\"alice\"", "command.from"},
-           {"from", "\"tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z1\"", "command.from"},
+           {"from", "\"tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z1\"",
+            "command.from"},
            {"nonce", "0", "command.nonce"},
            {"nonce", "-1", "command.nonce"},
            {"nonce", "\"18446744073709551616\"", "command.nonce"},
@@ -221,7 +232,10 @@ TEST(Command, values_that_admission_refuses_are_kept) {
 
 TEST(Command, signatures_of_the_wrong_form_name_their_place) {
   const std::string good = envelope_of(kCanonical);
-  auto with = [&](std::string_view list) { return R"({"command":)" + std::string(kCanonical) + R"(,"signatures":)" + std::string(list) + "}"; };
+  auto with = [&](std::string_view list) {
+    return R"({"command":)" + std::string(kCanonical) + R"(,"signatures":)" + std::string(list) +
+           "}";
+  };
   const std::string one = R"({"key":")" + std::string(kKey) + R"(","sig":")" + kSig + "\"}";
   expect_field(with("{}"), "signatures");
   expect_field(with("[]"), "signatures");
@@ -266,7 +280,8 @@ TEST(Command, an_account_written_in_capitals_is_the_same_account) {
   std::string upper = kCanonical;
   std::size_t at = upper.find("tb1qm");
   std::transform(upper.begin() + static_cast<long>(at), upper.begin() + static_cast<long>(at) + 61,
-                 upper.begin() + static_cast<long>(at), [](char c) { return static_cast<char>(std::toupper(c)); });
+                 upper.begin() + static_cast<long>(at),
+                 [](char c) { return static_cast<char>(std::toupper(c)); });
   SigningKey first = key_of(1);
   ParsedCommand parsed = parse_envelope(signed_by(upper, {&first}));
   EXPECT_EQ(parsed.command->from, address_of(first.public_key()));
@@ -277,11 +292,13 @@ class GroupCommand : public testing::Test {
  protected:
   // 2 of 3, the address of spec 6.11.
   std::string command(std::string_view threshold = "2") {
-    std::vector<std::string> keys = {to_hex(a.public_key()), to_hex(b.public_key()), to_hex(c.public_key())};
+    std::vector<std::string> keys = {to_hex(a.public_key()), to_hex(b.public_key()),
+                                     to_hex(c.public_key())};
     std::sort(keys.begin(), keys.end());
     return R"({"chain":"dev","from":"tb105ks6qsrqgk3ayec3rfvv6g273xqs2fkn08symmhw342vgdcxm2qz6ltjn","method":"m.x",)"
            R"("nonce":1,"params":{},"signers":[")" +
-           keys[0] + "\",\"" + keys[1] + "\",\"" + keys[2] + R"("],"threshold":)" + std::string(threshold) + "}";
+           keys[0] + "\",\"" + keys[1] + "\",\"" + keys[2] + R"("],"threshold":)" +
+           std::string(threshold) + "}";
   }
   SigningKey a = key_of(1), b = key_of(2), c = key_of(3), stranger = key_of(9);
 };
@@ -331,7 +348,8 @@ TEST(Command, a_session_key_signs_instead_of_the_account) {
 
 TEST(Command, from_a_request_the_signed_bytes_must_stand_in_the_body) {
   const std::string envelope = envelope_of(kCanonical);
-  const std::string with_tx = replaced(envelope, ",\"signatures\"", ",\"_tx\":{\"wait\":\"none\"}, \"signatures\"");
+  const std::string with_tx =
+      replaced(envelope, ",\"signatures\"", ",\"_tx\":{\"wait\":\"none\"}, \"signatures\"");
   ParsedCommand parsed = parse_envelope(*parse_json(with_tx), "{\"params\": " + with_tx + "}");
   ASSERT_FALSE(parsed.refusal) << parsed.refusal->message;
   EXPECT_EQ(parsed.command->envelope, envelope);

@@ -1,5 +1,6 @@
-// FakeChain: a chain of nonces for the tests of the flow. Its machines know "t.do" and "ledger.transfer"; what a command's memo says,
-// happens: "refuse", "poor" at the dry run, "poison" when the block is made.
+// FakeChain: a chain of nonces for the tests of the flow. Its machines know "t.do" and
+// "ledger.transfer"; what a command's memo says, happens: "refuse", "poor" at the dry run, "poison"
+// when the block is made.
 #pragma once
 
 #include <condition_variable>
@@ -86,21 +87,37 @@ class FakeChain final : public Chain {
 
   // ---- for tests
 
-  void hold() { set([this] { held_ = true; }); }
-  void release() { set([this] { held_ = false; }); }
+  void hold() {
+    set([this] { held_ = true; });
+  }
+  void release() {
+    set([this] { held_ = false; });
+  }
   void fail(const Status& status, bool once) {
     set([&] {
       fail_ = status;
       fail_once_ = once;
     });
   }
-  void heal() { set([this] { fail_ = Status(); }); }
-  void set_pending_work(bool value) { set([&] { pending_work_ = value; }); }
-  void set_nonce(const std::string& account, std::uint64_t value) { set([&] { nonces_[account] = value; }); }
+  void heal() {
+    set([this] { fail_ = Status(); });
+  }
+  void set_pending_work(bool value) {
+    set([&] { pending_work_ = value; });
+  }
+  void set_nonce(const std::string& account, std::uint64_t value) {
+    set([&] { nonces_[account] = value; });
+  }
   // Waits until so many calls of produce have begun, blocks are made, calls have failed.
-  void await_started(std::size_t n) { await([&] { return started_ >= n; }); }
-  void await_blocks(std::size_t n) { await([&] { return batches_.size() >= n; }); }
-  void await_failed(std::size_t n) { await([&] { return failed_ >= n; }); }
+  void await_started(std::size_t n) {
+    await([&] { return started_ >= n; });
+  }
+  void await_blocks(std::size_t n) {
+    await([&] { return batches_.size() >= n; });
+  }
+  void await_failed(std::size_t n) {
+    await([&] { return failed_ >= n; });
+  }
   std::vector<std::size_t> batches() const { return get(batches_); }
   std::size_t dry_runs() const { return get(dry_runs_); }
   std::size_t checkpoints() const { return get(checkpoints_); }
@@ -115,7 +132,8 @@ class FakeChain final : public Chain {
     std::uint64_t& nonce = nonces_[command->from];
     if (command->memo == "poison") {
       out.poisoned.push_back(i);
-    } else if (command->nonce != nonce + 1 || (command->expires_at_ms && *command->expires_at_ms < block.header.time_ms)) {
+    } else if (command->nonce != nonce + 1 ||
+               (command->expires_at_ms && *command->expires_at_ms < block.header.time_ms)) {
       out.left_out.push_back(i);
     } else {
       ++nonce;
@@ -144,11 +162,12 @@ class FakeChain final : public Chain {
       return out;
     }();
     std::vector<std::pair<RosterEntry, Machine>> machines;
-    for (const char* text :
-         {R"({"id":"t","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{"name":"t.do",
+    for (
+        const char* text :
+        {R"({"id":"t","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{"name":"t.do",
              "kind":"command","role":"open","summary":"do it","max_bytes":4096,
              "params":[{"name":"kwh","type":"u64","optional":true,"help":"energy"}]}]})",
-          R"({"id":"ledger","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{
+         R"({"id":"ledger","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{
              "name":"ledger.transfer","kind":"command","role":"open","summary":"pay",
              "params":[{"name":"amount","type":"u64","optional":true,"help":"how much"}]}]})"}) {
       Result<std::shared_ptr<const Manifest>> manifest = Manifest::parse(text);

@@ -40,7 +40,9 @@ class MemoryFile final : public DiskFile {
     return {};
   }
   Status preallocate(std::uint64_t) override { return {}; }
-  Result<std::uint64_t> size() const override { return std::uint64_t{files_.content[path_].size()}; }
+  Result<std::uint64_t> size() const override {
+    return std::uint64_t{files_.content[path_].size()};
+  }
 
  private:
   Files& files_;
@@ -53,7 +55,9 @@ class MemoryDisk final : public Disk {
     files.content[path];
     return std::unique_ptr<DiskFile>(std::make_unique<MemoryFile>(files, path));
   }
-  Result<std::vector<std::string>> list(const std::string&) const override { return std::vector<std::string>{}; }
+  Result<std::vector<std::string>> list(const std::string&) const override {
+    return std::vector<std::string>{};
+  }
   Status make_dir(const std::string&) override { return {}; }
   Status rename(const std::string& from, const std::string& to) override {
     files.content[to] = files.content[from];
@@ -129,7 +133,8 @@ TEST_F(JournalTest, a_torn_tail_is_cut_at_every_byte) {
 
 TEST_F(JournalTest, a_damaged_record_costs_only_itself) {
   open();
-  for (std::uint64_t n = 1; n <= 3; ++n) ASSERT_TRUE(journal_->append(test_command(key_, n), n).ok());
+  for (std::uint64_t n = 1; n <= 3; ++n)
+    ASSERT_TRUE(journal_->append(test_command(key_, n), n).ok());
   const std::size_t record = file().size() / 3;
   file()[record + 40] = static_cast<char>(file()[record + 40] ^ 1);
   open();

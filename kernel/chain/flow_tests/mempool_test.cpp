@@ -19,7 +19,8 @@ class MempoolTest : public testing::Test {
     pool_ = Mempool::create(limits, clock_);
     head_.nonce = [this](std::string_view account) { return nonces_[std::string(account)]; };
   }
-  std::optional<Refusal> add(const CommandPtr& command, Lane lane = Lane::kService, bool own = false) {
+  std::optional<Refusal> add(const CommandPtr& command, Lane lane = Lane::kService,
+                             bool own = false) {
     PoolEntry entry;
     entry.command = command;
     entry.lane = lane;
@@ -92,7 +93,8 @@ TEST_F(MempoolTest, a_second_command_for_a_nonce_is_a_duplicate) {
 
 TEST_F(MempoolTest, an_account_may_have_as_many_as_its_cap) {
   make();
-  for (std::uint64_t n = 1; n <= 16; ++n) ASSERT_EQ(word(add(test_command(a_, n, 1000), Lane::kConsumer)), "ok");
+  for (std::uint64_t n = 1; n <= 16; ++n)
+    ASSERT_EQ(word(add(test_command(a_, n, 1000), Lane::kConsumer)), "ok");
   std::optional<Refusal> refusal = add(test_command(a_, 17, 1000), Lane::kIndustrial);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->name, "pending_limit");
@@ -105,7 +107,8 @@ TEST_F(MempoolTest, own_accounts_are_capped_by_the_lane_only) {
   limits.service_account_cap = 2;
   limits.service_max = 5;
   make(limits);
-  for (std::uint64_t n = 1; n <= 5; ++n) ASSERT_EQ(word(add(test_command(a_, n), Lane::kService, true)), "ok");
+  for (std::uint64_t n = 1; n <= 5; ++n)
+    ASSERT_EQ(word(add(test_command(a_, n), Lane::kService, true)), "ok");
   EXPECT_EQ(word(add(test_command(a_, 6), Lane::kService, true)), "pending_limit");
   EXPECT_EQ(word(add(test_command(b_, 1))), "mempool_full");
 }
@@ -118,11 +121,13 @@ TEST_F(MempoolTest, a_full_fee_lane_drops_the_worst_for_a_better_one) {
   EXPECT_EQ(word(add(poor, Lane::kConsumer)), "ok");
   EXPECT_EQ(word(add(behind, Lane::kConsumer)), "ok");
   EXPECT_EQ(word(add(test_command(b_, 1, 50'000), Lane::kConsumer)), "ok");
-  EXPECT_EQ(word(add(test_command(c_, 1, 10'000, "t.do", "larger, so worse"), Lane::kConsumer)), "mempool_full");
+  EXPECT_EQ(word(add(test_command(c_, 1, 10'000, "t.do", "larger, so worse"), Lane::kConsumer)),
+            "mempool_full");
   EXPECT_EQ(pool_->stats().size[0], 3u);
   CommandPtr rich = test_command(c_, 1, 60'000);
   EXPECT_EQ(word(add(rich, Lane::kConsumer)), "ok");
-  EXPECT_EQ(std::set<Hash>(added_.evicted.begin(), added_.evicted.end()), (std::set<Hash>{poor->id, behind->id}));
+  EXPECT_EQ(std::set<Hash>(added_.evicted.begin(), added_.evicted.end()),
+            (std::set<Hash>{poor->id, behind->id}));
   EXPECT_EQ(pool_->state(poor->id), "evicted");
   EXPECT_EQ(pool_->state(behind->id), "evicted");
   EXPECT_EQ(pool_->stats().size[0], 2u);
@@ -163,7 +168,8 @@ TEST_F(MempoolTest, the_bytes_of_the_pool_are_bounded) {
 
 TEST_F(MempoolTest, fee_lanes_go_by_fee_per_byte_then_age) {
   make();
-  CommandPtr low = test_command(a_, 1, 10'000), old_one = test_command(b_, 1, 50'000), young = test_command(c_, 1, 50'000);
+  CommandPtr low = test_command(a_, 1, 10'000), old_one = test_command(b_, 1, 50'000),
+             young = test_command(c_, 1, 50'000);
   add(low, Lane::kConsumer);
   add(old_one, Lane::kConsumer);
   clock_.pass_ms(1);
@@ -194,7 +200,8 @@ TEST_F(MempoolTest, a_gap_in_another_lane_parks_too) {
 
 TEST_F(MempoolTest, a_batch_holds_its_byte_limit_and_passes_over_what_is_too_large) {
   make();
-  CommandPtr large = test_command(a_, 1, 0, "t.do", std::string(1000, 'm')), small = test_command(b_, 1);
+  CommandPtr large = test_command(a_, 1, 0, "t.do", std::string(1000, 'm')),
+             small = test_command(b_, 1);
   add(large);
   add(small);
   EXPECT_EQ(take(10, small->envelope.size()), std::vector<CommandPtr>{small});
@@ -223,7 +230,8 @@ TEST_F(MempoolTest, what_was_taken_waits_for_its_end) {
 
 TEST_F(MempoolTest, commands_expire_by_ttl_and_by_their_own_time) {
   make();
-  CommandPtr own_time = test_command(a_, 1, 0, "t.do", "", clock_.unix_ms() + 10), behind = test_command(a_, 2);
+  CommandPtr own_time = test_command(a_, 1, 0, "t.do", "", clock_.unix_ms() + 10),
+             behind = test_command(a_, 2);
   CommandPtr fee = test_command(b_, 1, 5000), service = test_command(c_, 1);
   add(own_time);
   add(behind);
@@ -303,7 +311,8 @@ TEST(Fates, hold_their_bounds) {
   EXPECT_EQ(fates.find(id(2)), "evicted");
 }
 
-// A model of the service lane: per account a list of nonces; takeable is the run behind the committed one.
+// A model of the service lane: per account a list of nonces; takeable is the run behind the
+// committed one.
 TEST_F(MempoolTest, random_steps_agree_with_a_simple_model) {
   for (unsigned seed = 0; seed < 20; ++seed) {
     nonces_.clear();
@@ -313,21 +322,28 @@ TEST_F(MempoolTest, random_steps_agree_with_a_simple_model) {
     make(limits);
     std::mt19937 random(seed);
     std::vector<SigningKey> keys;
-    for (std::uint8_t i = 0; i < 5; ++i) keys.push_back(test_key(static_cast<std::uint8_t>(i + 10)));
+    for (std::uint8_t i = 0; i < 5; ++i)
+      keys.push_back(test_key(static_cast<std::uint8_t>(i + 10)));
     std::map<std::string, std::set<std::uint64_t>> model;
     std::size_t held = 0;
     for (int step = 0; step < 300; ++step) {
       if (random() % 3 != 0) {
         const SigningKey& key = keys[random() % keys.size()];
         const std::string account = address_of(key.public_key());
-        const std::uint64_t committed = nonces_[account], nonce = std::max<std::uint64_t>(1, committed + random() % 52);
+        const std::uint64_t committed = nonces_[account],
+                            nonce = std::max<std::uint64_t>(1, committed + random() % 52);
         std::set<std::uint64_t>& mine = model[account];
         std::string expected = "ok";
-        if (mine.contains(nonce)) expected = "duplicate";
-        else if (nonce <= committed || nonce > committed + 48) expected = "nonce_gap";
-        else if (mine.size() >= 12) expected = "pending_limit";
-        else if (held >= 40) expected = "mempool_full";
-        ASSERT_EQ(word(add(test_command(key, nonce))), expected) << "seed " << seed << " step " << step;
+        if (mine.contains(nonce))
+          expected = "duplicate";
+        else if (nonce <= committed || nonce > committed + 48)
+          expected = "nonce_gap";
+        else if (mine.size() >= 12)
+          expected = "pending_limit";
+        else if (held >= 40)
+          expected = "mempool_full";
+        ASSERT_EQ(word(add(test_command(key, nonce))), expected)
+            << "seed " << seed << " step " << step;
         if (expected == "ok") mine.insert(nonce), ++held;
         continue;
       }
@@ -344,9 +360,11 @@ TEST_F(MempoolTest, random_steps_agree_with_a_simple_model) {
       commit(in);
       pool_->put_back(out);
       if (!out.empty() && random() % 2 == 0) {
-        for (const Hash& id : pool_->drop(out[0]->id, "evicted")) ASSERT_NE(pool_->state(id), "pending");
+        for (const Hash& id : pool_->drop(out[0]->id, "evicted"))
+          ASSERT_NE(pool_->state(id), "pending");
         std::set<std::uint64_t>& mine = model[out[0]->from];
-        held -= static_cast<std::size_t>(std::distance(mine.lower_bound(out[0]->nonce), mine.end()));
+        held -=
+            static_cast<std::size_t>(std::distance(mine.lower_bound(out[0]->nonce), mine.end()));
         mine.erase(mine.lower_bound(out[0]->nonce), mine.end());
       }
       ASSERT_EQ(pool_->stats().size[2], held);

@@ -1,4 +1,5 @@
-// Promises: node-and-cli spec 5.5, 5.6.1, 5.7 and 11 (a plugin that crashes). The chain is a fake, the clock stands still unless a test moves it.
+// Promises: node-and-cli spec 5.5, 5.6.1, 5.7 and 11 (a plugin that crashes). The chain is a fake,
+// the clock stands still unless a test moves it.
 #include "kernel/chain/producer.hpp"
 
 #include <filesystem>
@@ -41,7 +42,8 @@ class ProducerTest : public testing::Test {
   void SetUp() override {
     options_.empty_block_interval_ms = 0;
     dir_ = std::filesystem::temp_directory_path() /
-           ("flow-" + std::to_string(::getpid()) + "-" + testing::UnitTest::GetInstance()->current_test_info()->name());
+           ("flow-" + std::to_string(::getpid()) + "-" +
+            testing::UnitTest::GetInstance()->current_test_info()->name());
   }
   void TearDown() override {
     chain_.release();
@@ -49,12 +51,15 @@ class ProducerTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
   void start() {
-    Result<std::unique_ptr<Producer>> started = Producer::start(chain_, clock_, options_, admission_);
+    Result<std::unique_ptr<Producer>> started =
+        Producer::start(chain_, clock_, options_, admission_);
     ASSERT_TRUE(started.ok()) << started.status().to_string();
     producer_ = std::move(*started);
   }
   std::string word(const std::optional<Refusal>& refusal) { return refusal ? refusal->name : "ok"; }
-  std::optional<Refusal> submit(const CommandPtr& command) { return producer_->submit(command, false, ends_.one()); }
+  std::optional<Refusal> submit(const CommandPtr& command) {
+    return producer_->submit(command, false, ends_.one());
+  }
   // Returns when the executor has gone round once: what was due before is done.
   void turn() {
     std::promise<void> done;
@@ -212,7 +217,8 @@ TEST_F(ProducerTest, a_dry_run_refuses_only_while_nothing_of_the_sender_waits) {
   EXPECT_EQ(refusal->data.at("left").to_number<int>(), 3);
   EXPECT_EQ(producer_->pool().pending(address_of(a_.public_key())), 0u);
   ASSERT_FALSE(submit(test_command(a_, 3)));
-  EXPECT_FALSE(submit(test_command(a_, 1, 0, "t.do", "refuse"))) << "an earlier one may change the verdict";
+  EXPECT_FALSE(submit(test_command(a_, 1, 0, "t.do", "refuse")))
+      << "an earlier one may change the verdict";
 }
 
 TEST_F(ProducerTest, admission_refuses_in_the_order_of_the_list) {
@@ -225,23 +231,56 @@ TEST_F(ProducerTest, admission_refuses_in_the_order_of_the_list) {
     change(out);
     return *sign_command(out, a_);
   };
-  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.chain = "other"; d.method = "no.such"; }))->admission_code, 21);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) {
+              d.chain = "other";
+              d.method = "no.such";
+            }))->admission_code,
+            21);
   EXPECT_EQ(submit(draft([](CommandDraft& d) { d.method = "no.such"; }))->admission_code, 19);
   Refusal unknown = *submit(draft([](CommandDraft& d) { d.params = {{"kwg", 1}}; }));
   EXPECT_EQ(unknown.code, -32602);
   EXPECT_EQ(unknown.field, "kwg");
   EXPECT_EQ(unknown.nearest, "kwh");
-  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.lane = Lane::kConsumer; }))->field, "command.lane");
-  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.params = {{"x", std::string(5000, 'x')}}; }))->code, -32602);
-  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.fee = 1ull << 63; d.expires_at_ms = 1; }, "ledger.transfer"))->admission_code, 14);
+  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.lane = Lane::kConsumer; }))->field,
+            "command.lane");
   EXPECT_EQ(submit(draft([](CommandDraft& d) {
-              d.fee = kMaxFee;
-              d.params = {{"amount", "9223372036854775809"}};
-            }, "ledger.transfer"))->admission_code, 9);
+              d.params = {{"x", std::string(5000, 'x')}};
+            }))->code,
+            -32602);
+  EXPECT_EQ(submit(draft(
+                       [](CommandDraft& d) {
+                         d.fee = 1ull << 63;
+                         d.expires_at_ms = 1;
+                       },
+                       "ledger.transfer"))
+                ->admission_code,
+            14);
+  EXPECT_EQ(submit(draft(
+                       [](CommandDraft& d) {
+                         d.fee = kMaxFee;
+                         d.params = {{"amount", "9223372036854775809"}};
+                       },
+                       "ledger.transfer"))
+                ->admission_code,
+            9);
   EXPECT_EQ(submit(draft([](CommandDraft& d) { d.expires_at_ms = 1; }))->admission_code, 20);
   EXPECT_EQ(submit(draft([](CommandDraft&) {}, "ledger.transfer"))->admission_code, 10);
-  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.fee = 100'000; d.nonce = 65; }, "ledger.transfer"))->admission_code, 3);
-  EXPECT_EQ(submit(draft([](CommandDraft& d) { d.fee = 100'000; d.memo = "poor"; }, "ledger.transfer"))->admission_code, 2);
+  EXPECT_EQ(submit(draft(
+                       [](CommandDraft& d) {
+                         d.fee = 100'000;
+                         d.nonce = 65;
+                       },
+                       "ledger.transfer"))
+                ->admission_code,
+            3);
+  EXPECT_EQ(submit(draft(
+                       [](CommandDraft& d) {
+                         d.fee = 100'000;
+                         d.memo = "poor";
+                       },
+                       "ledger.transfer"))
+                ->admission_code,
+            2);
 }
 
 TEST_F(ProducerTest, the_fee_floor_counts_to_the_byte) {
@@ -261,7 +300,8 @@ TEST_F(ProducerTest, bad_signatures_and_selectors_are_refused_by_number) {
   EXPECT_EQ(submit(parse_envelope(text).command)->admission_code, 5);
   Bytes pct = good->envelope;
   pct.replace(pct.find("\"params\":{}"), 11, "\"params\":{},\"pct\":101");
-  EXPECT_EQ(submit(parse_envelope(pct).command)->admission_code, 4) << "found before the signature is looked at";
+  EXPECT_EQ(submit(parse_envelope(pct).command)->admission_code, 4)
+      << "found before the signature is looked at";
 }
 
 TEST_F(ProducerTest, check_says_the_same_and_submits_nothing) {
@@ -280,7 +320,8 @@ TEST_F(ProducerTest, own_commands_take_the_next_nonces_from_many_threads) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < kEach; ++i) EXPECT_FALSE(producer_->submit_own(a_, "t.do", nullptr, "", ends_.one()));
+      for (int i = 0; i < kEach; ++i)
+        EXPECT_FALSE(producer_->submit_own(a_, "t.do", nullptr, "", ends_.one()));
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -291,7 +332,8 @@ TEST_F(ProducerTest, own_commands_take_the_next_nonces_from_many_threads) {
 TEST_F(ProducerTest, an_own_command_that_is_refused_uses_no_nonce_and_a_ledger_one_pays_its_fee) {
   start();
   EXPECT_EQ(producer_->submit_own(a_, "t.do", nullptr, "refuse", ends_.one())->name, "no_way");
-  EXPECT_EQ(producer_->submit_own(a_, "t.do", {{"kwh", 0.5}}, "", ends_.one())->name, "invalid_params");
+  EXPECT_EQ(producer_->submit_own(a_, "t.do", {{"kwh", 0.5}}, "", ends_.one())->name,
+            "invalid_params");
   EXPECT_FALSE(producer_->submit_own(a_, "ledger.transfer", {{"amount", 5}}, "", ends_.one()));
   EXPECT_EQ(ends_.await(1).size(), 1u);
   EXPECT_EQ(chain_.order(), std::vector<std::string>{"ledger.transfer 1"});
@@ -315,7 +357,8 @@ TEST_F(ProducerTest, journalled_commands_come_back_after_a_crash) {
   admission_.journal_dir = dir_.string();
   start();
   CommandPtr parked = test_command(a_, 2), other = test_command(b_, 5), used = test_command(b_, 3);
-  for (const CommandPtr& command : {parked, other, used}) ASSERT_FALSE(producer_->submit(command, true, nullptr));
+  for (const CommandPtr& command : {parked, other, used})
+    ASSERT_FALSE(producer_->submit(command, true, nullptr));
   producer_.reset();
   chain_.set_nonce(used->from, 3);
   start();
@@ -341,7 +384,8 @@ TEST_F(ProducerTest, an_evicted_command_is_told_to_its_waiter) {
   admission_.limits.fee_lane_max = 1;
   start();
   Ends poor;
-  ASSERT_FALSE(producer_->submit(test_command(a_, 2, 10'000, "ledger.transfer"), false, poor.one()));
+  ASSERT_FALSE(
+      producer_->submit(test_command(a_, 2, 10'000, "ledger.transfer"), false, poor.one()));
   ASSERT_FALSE(submit(test_command(b_, 2, 90'000, "ledger.transfer")));
   EXPECT_EQ(poor.await(1)[0].refusal->admission_code, 11);
 }

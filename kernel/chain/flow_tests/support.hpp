@@ -1,4 +1,5 @@
-// What the tests of the flow share: a clock that stands still until it is moved, and commands that parse.
+// What the tests of the flow share: a clock that stands still until it is moved, and commands that
+// parse.
 #pragma once
 
 #include <gtest/gtest.h>

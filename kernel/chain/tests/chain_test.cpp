@@ -1,4 +1,5 @@
-// The chain as a whole, on a disk in memory: outcomes, limits, recovery, replay, switches of the roster.
+// The chain as a whole, on a disk in memory: outcomes, limits, recovery, replay, switches of the
+// roster.
 #include <gtest/gtest.h>
 
 #include "kernel/base/address.hpp"
@@ -89,7 +90,8 @@ TEST(Chain, command_that_throws_is_taken_out_and_the_block_goes_on) {
   ASSERT_TRUE(w.open().ok());
   CommandPtr good = w.op("put", "a", 1);
   CommandPtr bad = w.op("throw", "b");
-  CommandPtr same_nonce = w.command("bank.run", json::object{{"op", "put"}, {"key", "c"}}, bad->nonce);
+  CommandPtr same_nonce =
+      w.command("bank.run", json::object{{"op", "put"}, {"key", "c"}}, bad->nonce);
   Chain::Produced p = w.block({good, bad, same_nonce});
   EXPECT_EQ(p.poisoned, std::vector<std::size_t>{1});
   EXPECT_EQ(p.block->commands.size(), 2u);
@@ -102,7 +104,8 @@ TEST(Chain, command_that_throws_is_taken_out_and_the_block_goes_on) {
 TEST(Chain, leaves_out_what_has_the_wrong_nonce) {
   World w;
   ASSERT_TRUE(w.open().ok());
-  Chain::Produced p = w.block({w.command("bank.run", json::object{{"op", "put"}}, 2), w.command("bank.run", json::object{{"op", "put"}}, 1)});
+  Chain::Produced p = w.block({w.command("bank.run", json::object{{"op", "put"}}, 2),
+                               w.command("bank.run", json::object{{"op", "put"}}, 1)});
   EXPECT_EQ(p.left_out, std::vector<std::size_t>{0});
   EXPECT_EQ(p.block->commands.size(), 1u);
 }
@@ -143,7 +146,8 @@ TEST(Chain, replay_equals_live_and_two_runs_give_the_same_bytes) {
     World w;
     ASSERT_TRUE(w.open().ok());
     for (std::uint64_t i = 0; i < 10; ++i) {
-      w.block({w.op("put", "k" + std::to_string(i % 3), i), w.op("fail"), w.op("charge", "x"), w.op("vault", "v"), w.op("verify", "sig")});
+      w.block({w.op("put", "k" + std::to_string(i % 3), i), w.op("fail"), w.op("charge", "x"),
+               w.op("vault", "v"), w.op("verify", "sig")});
     }
     head = w.chain->view()->head_hash;
     ReplayReport report = w.chain->replay(false, nullptr);
@@ -155,7 +159,8 @@ TEST(Chain, replay_equals_live_and_two_runs_give_the_same_bytes) {
   EXPECT_EQ(heads[0], heads[1]);
 }
 
-tb_status other_apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::uint32_t count, tb_out* result) {
+tb_status other_apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params,
+                      std::uint32_t count, tb_out* result) {
   if (to_view(params[0].str) == "put") return ctx->api->put(ctx, params[1].str, str("other"));
   return bank_apply(ctx, method, params, count, result);
 }
@@ -171,11 +176,15 @@ TEST(Chain, rehearsal_and_replay_name_height_command_and_key_that_differ) {
   tb_machine other = bank_table();
   other.apply = other_apply;
   Status differs = w.chain->rehearse(Machine{w.provider.bank, &other, nullptr}, 64, 1000);
-  EXPECT_NE(differs.message().find("height 2, command 1, key bank:a: logged \"v2:1\", replayed \"other\""), std::string::npos) << differs.message();
+  EXPECT_NE(differs.message().find(
+                "height 2, command 1, key bank:a: logged \"v2:1\", replayed \"other\""),
+            std::string::npos)
+      << differs.message();
   w.provider.table.apply = other_apply;
   ReplayReport report = w.chain->replay(false, nullptr);
   EXPECT_FALSE(report.ok);
-  EXPECT_NE(report.difference.find("height 2, command 1, key bank:a"), std::string::npos) << report.difference;
+  EXPECT_NE(report.difference.find("height 2, command 1, key bank:a"), std::string::npos)
+      << report.difference;
 }
 
 TEST(Chain, recovers_when_the_state_is_behind_or_lost) {
@@ -184,10 +193,14 @@ TEST(Chain, recovers_when_the_state_is_behind_or_lost) {
   for (int i = 0; i < 3; ++i) w.run("put", "a", static_cast<std::uint64_t>(i));
   std::shared_ptr<KvStore> old = open_memory();
   std::vector<KvWrite> rows;
-  ASSERT_TRUE(w.chain->view()->state->scan("", "", 1'000'000, [&](BytesView k, BytesView v) {
-    rows.push_back({Bytes(k), Bytes(v)});
-    return true;
-  }).ok());
+  ASSERT_TRUE(w.chain->view()
+                  ->state
+                  ->scan("", "", 1'000'000,
+                         [&](BytesView k, BytesView v) {
+                           rows.push_back({Bytes(k), Bytes(v)});
+                           return true;
+                         })
+                  .ok());
   ASSERT_TRUE(old->write(rows, false).ok());
   for (int i = 3; i < 9; ++i) w.run("put", "b", static_cast<std::uint64_t>(i));
   Hash head = w.chain->view()->head_hash;
@@ -268,17 +281,23 @@ TEST(Chain, failed_sync_stops_the_chain) {
 }
 
 CommandPtr upgrade(World& w, std::uint32_t sm, std::string_view status = "active") {
-  return w.command("chain.set_plugin", json::object{{"id", "bank"}, {"sm", sm}, {"schema", sm}, {"consensus_hash", std::string(64, '0')}, {"status", status}});
+  return w.command("chain.set_plugin", json::object{{"id", "bank"},
+                                                    {"sm", sm},
+                                                    {"schema", sm},
+                                                    {"consensus_hash", std::string(64, '0')},
+                                                    {"status", status}});
 }
 
 TEST(Chain, set_plugin_switches_the_roster_at_the_next_block_and_migrates) {
   World w(1);
   ASSERT_TRUE(w.open().ok());
-  for (int i = 0; i < 5; ++i) w.run("put", "row" + std::to_string(i), static_cast<std::uint64_t>(i));
+  for (int i = 0; i < 5; ++i)
+    w.run("put", "row" + std::to_string(i), static_cast<std::uint64_t>(i));
   EXPECT_EQ(w.row("bank", "row0"), "0");
   Hash before = w.chain->view()->machines->roster_hash();
   Chain::Produced p = w.block({upgrade(w, 2)});
-  EXPECT_EQ(p.block->steps.at(p.step_of[0]).outcome, Outcome::kApplied) << p.block->steps.at(p.step_of[0]).text;
+  EXPECT_EQ(p.block->steps.at(p.step_of[0]).outcome, Outcome::kApplied)
+      << p.block->steps.at(p.step_of[0]).text;
   EXPECT_EQ(w.chain->view()->machines->roster_hash(), before);
   Step step = w.run("put", "new", 1);
   EXPECT_EQ(step.result, R"({"value":"v2:1"})");
@@ -308,7 +327,11 @@ TEST(Chain, suspended_plugin_is_not_run_and_its_command_is_unknown) {
 TEST(Chain, switch_to_plugins_that_do_not_fit_is_refused_on_all_nodes_alike) {
   World w;
   ASSERT_TRUE(w.open().ok());
-  w.block({w.command("chain.set_plugin", json::object{{"id", "vault"}, {"sm", 1}, {"schema", 1}, {"consensus_hash", std::string(64, '0')}, {"status", "removed"}})});
+  w.block({w.command("chain.set_plugin", json::object{{"id", "vault"},
+                                                      {"sm", 1},
+                                                      {"schema", 1},
+                                                      {"consensus_hash", std::string(64, '0')},
+                                                      {"status", "removed"}})});
   Hash before = w.chain->view()->machines->roster_hash();
   Chain::Produced p = w.block({});
   ASSERT_FALSE(p.block->steps.empty());
@@ -342,7 +365,8 @@ TEST(Chain, view_context_reads_its_own_namespace_and_asks_services) {
   ViewContext context(w.chain->view(), w.provider.bank);
   tb_view* v = context.view();
   std::string out;
-  tb_sink sink{&out, [](void* user, tb_str s) { static_cast<std::string*>(user)->assign(to_view(s)); }};
+  tb_sink sink{&out,
+               [](void* user, tb_str s) { static_cast<std::string*>(user)->assign(to_view(s)); }};
   EXPECT_EQ(v->api->get(v, str("mine"), &sink), TB_OK);
   EXPECT_EQ(out, "v2:4");
   tb_value arg{};
@@ -354,7 +378,8 @@ TEST(Chain, view_context_reads_its_own_namespace_and_asks_services) {
   arg.str = str("none");
   EXPECT_EQ(v->api->ask(v, 0, 1, &arg, 1, nullptr, error.out()), TB_FAILED);
   EXPECT_EQ(error.finish(), R"({"code":-40002,"name":"NoSuchRow"})");
-  EXPECT_EQ(v->api->ask(v, 0, 0, &arg, 1, nullptr, nullptr), TB_E_UNSUPPORTED);  // not a read function
+  EXPECT_EQ(v->api->ask(v, 0, 0, &arg, 1, nullptr, nullptr),
+            TB_E_UNSUPPORTED);  // not a read function
 }
 
 }  // namespace

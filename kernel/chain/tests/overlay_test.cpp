@@ -12,7 +12,10 @@ namespace {
 
 using Model = std::map<std::string, std::string>;
 
-std::vector<std::pair<std::string, std::string>> model_scan(const Model& model, const std::string& prefix, const std::string& after, std::size_t limit, bool back) {
+std::vector<std::pair<std::string, std::string>> model_scan(const Model& model,
+                                                            const std::string& prefix,
+                                                            const std::string& after,
+                                                            std::size_t limit, bool back) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& [k, v] : model) {
     if (!k.starts_with(prefix)) continue;
@@ -30,7 +33,9 @@ TEST(Overlay, agrees_with_a_map_under_random_operations_savepoints_and_scans) {
     std::unique_ptr<KvStore> store = open_memory();
     Model base;
     std::vector<KvWrite> writes;
-    auto key = [&] { return "s/" + std::string(random() % 2 ? "a" : "a-b") + "/" + std::to_string(random() % 40); };
+    auto key = [&] {
+      return "s/" + std::string(random() % 2 ? "a" : "a-b") + "/" + std::to_string(random() % 40);
+    };
     for (int i = 0; i < 30; ++i) {
       std::string k = key(), v = std::to_string(random());
       base[k] = v;
@@ -45,7 +50,9 @@ TEST(Overlay, agrees_with_a_map_under_random_operations_savepoints_and_scans) {
     for (int i = 0; i < 20'000; ++i) {
       std::string k = key();
       switch (random() % 9) {
-        case 0: case 1: case 2: {
+        case 0:
+        case 1:
+        case 2: {
           std::string v = std::to_string(random() % 5);
           ASSERT_TRUE(overlay.put(k, v).ok());
           model[k] = v;
@@ -77,8 +84,11 @@ TEST(Overlay, agrees_with_a_map_under_random_operations_savepoints_and_scans) {
           std::size_t limit = random() % 12;
           std::vector<std::pair<std::string, std::string>> got;
           auto visit = [&](BytesView a, BytesView b) { return got.emplace_back(a, b), true; };
-          ASSERT_TRUE((back ? overlay.scan_back(prefix, bound, limit, visit) : overlay.scan(prefix, bound, limit, visit)).ok());
-          ASSERT_EQ(got, model_scan(model, prefix, bound, limit, back)) << i << (back ? " back " : " ") << prefix << " bound " << bound;
+          ASSERT_TRUE((back ? overlay.scan_back(prefix, bound, limit, visit)
+                            : overlay.scan(prefix, bound, limit, visit))
+                          .ok());
+          ASSERT_EQ(got, model_scan(model, prefix, bound, limit, back))
+              << i << (back ? " back " : " ") << prefix << " bound " << bound;
           break;
         }
         default: {
@@ -96,10 +106,14 @@ TEST(Overlay, agrees_with_a_map_under_random_operations_savepoints_and_scans) {
     Model rebuilt = base;
     for (const Overlay::Change& c : changes) {
       EXPECT_NE(c.before, c.after);
-      if (c.after) rebuilt[std::string(c.key)] = *c.after; else rebuilt.erase(std::string(c.key));
+      if (c.after)
+        rebuilt[std::string(c.key)] = *c.after;
+      else
+        rebuilt.erase(std::string(c.key));
     }
     EXPECT_EQ(rebuilt, model);
-    for (std::size_t i = 1; i < changes.size(); ++i) EXPECT_LT(split_key(changes[i - 1].key), split_key(changes[i].key));
+    for (std::size_t i = 1; i < changes.size(); ++i)
+      EXPECT_LT(split_key(changes[i - 1].key), split_key(changes[i].key));
   }
 }
 
@@ -126,12 +140,15 @@ TEST(Overlay, visitor_may_write_while_it_scans) {
   overlay.reset(store.get(), nullptr);
   ASSERT_TRUE(overlay.put("s/a/1", "x").ok());
   int rows = 0;
-  ASSERT_TRUE(overlay.scan("s/a/", "", 100, [&](BytesView, BytesView) {
-    if (++rows == 1) {
-      EXPECT_TRUE(overlay.put("s/a/2", "y").ok());
-    }
-    return true;
-  }).ok());
+  ASSERT_TRUE(overlay
+                  .scan("s/a/", "", 100,
+                        [&](BytesView, BytesView) {
+                          if (++rows == 1) {
+                            EXPECT_TRUE(overlay.put("s/a/2", "y").ok());
+                          }
+                          return true;
+                        })
+                  .ok());
   EXPECT_EQ(rows, 2);
 }
 

@@ -1,4 +1,5 @@
-// Changes of parameters: the admin's command, the service for governance, and the step that brings values into force.
+// Changes of parameters: the admin's command, the service for governance, and the step that brings
+// values into force.
 #include <gtest/gtest.h>
 
 #include "kernel/base/address.hpp"
@@ -17,7 +18,9 @@ struct Params : testing::Test {
     Chain::Produced p = w.block({w.command("chain.set_params", std::move(params))});
     return p.block->steps.at(p.step_of.at(0));
   }
-  static json::object one(std::string_view key, std::uint64_t value) { return {{"key", key}, {"value", value}}; }
+  static json::object one(std::string_view key, std::uint64_t value) {
+    return {{"key", key}, {"value", value}};
+  }
   static json::object many(std::initializer_list<std::pair<const char*, std::uint64_t>> values) {
     json::array list;
     for (const auto& [key, value] : values) list.push_back(one(key, value));
@@ -55,16 +58,19 @@ TEST_F(Params, value_is_in_force_from_the_next_block_and_the_plugin_is_told_once
   EXPECT_EQ(limit_in_block("b"), 20u);
   ReplayReport report = w.chain->replay(false, nullptr);
   EXPECT_TRUE(report.ok) << report.difference;
-  Status rehearsed = w.chain->rehearse(Machine{w.provider.bank, &w.provider.table, nullptr}, 64, 1000);
+  Status rehearsed =
+      w.chain->rehearse(Machine{w.provider.bank, &w.provider.table, nullptr}, 64, 1000);
   EXPECT_TRUE(rehearsed.ok()) << rehearsed.to_string();
 }
 
 TEST_F(Params, a_block_has_one_set_of_values) {
-  Chain::Produced p = w.block({w.command("chain.set_params", one("bank_limit", 20)), w.op("param", "a")});
+  Chain::Produced p =
+      w.block({w.command("chain.set_params", one("bank_limit", 20)), w.op("param", "a")});
   EXPECT_EQ(p.block->steps.at(p.step_of[0]).outcome, Outcome::kApplied);
   EXPECT_EQ(w.row("bank", "a"), "9");
   EXPECT_EQ(limit_in_block("a"), 20u);
-  DryRun dry = w.chain->dry_run(w.chain->view(), *w.command("chain.set_params", one("bank_limit", 3), w.nonce + 1));
+  DryRun dry = w.chain->dry_run(w.chain->view(),
+                                *w.command("chain.set_params", one("bank_limit", 3), w.nonce + 1));
   EXPECT_EQ(dry.outcome, Outcome::kApplied);
 }
 
@@ -93,7 +99,8 @@ TEST_F(Params, values_that_do_not_fit_together_are_refused_at_once) {
 }
 
 TEST_F(Params, values_that_wait_together_are_judged_together) {
-  Chain::Produced p = w.block({w.command("chain.set_params", one("bank_limit", 50)), w.command("chain.set_params", one("bank_floor", 40)),
+  Chain::Produced p = w.block({w.command("chain.set_params", one("bank_limit", 50)),
+                               w.command("chain.set_params", one("bank_floor", 40)),
                                w.command("chain.set_params", one("bank_limit", 30))});
   EXPECT_EQ(p.block->steps.at(p.step_of[1]).outcome, Outcome::kApplied);
   EXPECT_EQ(p.block->steps.at(p.step_of[2]).name, "FloorAboveLimit");
@@ -113,7 +120,9 @@ TEST_F(Params, plugin_that_fails_at_the_change_keeps_its_old_values) {
   EXPECT_TRUE(w.chain->replay(true, nullptr).ok);
 }
 
-tb_status check_refuses(tb_ctx* ctx, const tb_param_change*, std::uint32_t) { return refuse(ctx, "ChangedItsMind"); }
+tb_status check_refuses(tb_ctx* ctx, const tb_param_change*, std::uint32_t) {
+  return refuse(ctx, "ChangedItsMind");
+}
 
 TEST_F(Params, refusal_at_activation_drops_the_values_and_is_recorded) {
   send(one("bank_limit", 20));
@@ -128,7 +137,10 @@ TEST_F(Params, refusal_at_activation_drops_the_values_and_is_recorded) {
 }
 
 TEST_F(Params, value_for_a_plugin_that_went_is_dropped_and_recorded) {
-  w.block({w.command("chain.set_plugin", json::object{{"id", "bank"}, {"sm", 2}, {"schema", 2}, {"consensus_hash", std::string(64, '0')},
+  w.block({w.command("chain.set_plugin", json::object{{"id", "bank"},
+                                                      {"sm", 2},
+                                                      {"schema", 2},
+                                                      {"consensus_hash", std::string(64, '0')},
                                                       {"status", "suspended"}}),
            w.command("chain.set_params", one("bank_limit", 20))});
   std::optional<Step> step = next_block();
@@ -154,13 +166,15 @@ TEST(ParamsAuthority, needs_an_admin_and_a_chain_without_governance) {
 }
 
 // A governance of one command: gov.write {key, value} through chain/1.
-constexpr std::string_view kGovManifest = R"({"id":"gov","version":"1.0.0","summary":"Writes parameters","sm":1,"schema":1,
+constexpr std::string_view kGovManifest =
+    R"({"id":"gov","version":"1.0.0","summary":"Writes parameters","sm":1,"schema":1,
   "requires":[{"name":"chain/1","functions":["set_param","param"]}],
   "provides":[{"name":"params/1","functions":[]}],
   "methods":[{"name":"gov.write","kind":"command","role":"open","summary":"Write","params":[
     {"name":"key","type":"string"},{"name":"value","type":"u64"}]}]})";
 
-tb_status gov_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, std::uint32_t, tb_out* result) {
+tb_status gov_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, std::uint32_t,
+                    tb_out* result) {
   if (tb_status s = ctx->api->call(ctx, 0, 0, params, 2, nullptr, nullptr); s != TB_OK) return s;
   return ctx->view.api->ask(&ctx->view, 0, 1, params, 1, result, nullptr);
 }
@@ -193,7 +207,8 @@ TEST(ParamsService, the_provider_of_params_1_writes_values_and_nobody_else) {
     w.genesis.plugins.insert(w.genesis.plugins.begin() + 1, World::entry("gov", 1, 1));
     Status opened = w.open();
     ASSERT_TRUE(opened.ok()) << opened.to_string();
-    Chain::Produced p = w.block({w.command("gov.write", json::object{{"key", "bank_limit"}, {"value", 33}})});
+    Chain::Produced p =
+        w.block({w.command("gov.write", json::object{{"key", "bank_limit"}, {"value", 33}})});
     const Step& step = p.block->steps.at(p.step_of[0]);
     if (allowed) {
       EXPECT_EQ(step.result, R"({"value":9,"next":33})") << step.text;

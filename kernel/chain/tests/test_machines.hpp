@@ -1,5 +1,6 @@
-// Two small machines for the tests of this folder: `bank`, whose one command does what its params say, and `vault`,
-// which serves it. Written against the ABI directly, so that nothing of the SDK stands between the test and the kernel.
+// Two small machines for the tests of this folder: `bank`, whose one command does what its params
+// say, and `vault`, which serves it. Written against the ABI directly, so that nothing of the SDK
+// stands between the test and the kernel.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,8 @@ inline tb_str str(std::string_view s) { return to_str(s); }
 
 inline std::string read(tb_ctx* ctx, std::string_view key) {
   std::string out;
-  tb_sink sink{&out, [](void* user, tb_str v) { static_cast<std::string*>(user)->assign(to_view(v)); }};
+  tb_sink sink{&out,
+               [](void* user, tb_str v) { static_cast<std::string*>(user)->assign(to_view(v)); }};
   ctx->view.api->get(&ctx->view, str(key), &sink);
   return out;
 }
@@ -25,16 +27,19 @@ inline tb_status refuse(tb_ctx* ctx, std::string_view name) {
   return ctx->api->fail(ctx, -40001, str(name), str("told to"), nullptr, nullptr);
 }
 
-inline constexpr std::string_view kVaultManifest = R"({"id":"vault","version":"1.0.0","summary":"Keeps rows","sm":1,"schema":1,
+inline constexpr std::string_view kVaultManifest =
+    R"({"id":"vault","version":"1.0.0","summary":"Keeps rows","sm":1,"schema":1,
   "provides":[{"name":"vault/1","functions":[
     {"name":"store","params":[{"name":"key","type":"string"},{"name":"value","type":"string"}]},
     {"name":"peek","read":true,"params":[{"name":"key","type":"string"}]}]}]})";
 
-inline tb_status vault_serve(tb_ctx* ctx, std::uint32_t, std::uint32_t, tb_str, const tb_value* args, std::uint32_t, tb_out*) {
+inline tb_status vault_serve(tb_ctx* ctx, std::uint32_t, std::uint32_t, tb_str,
+                             const tb_value* args, std::uint32_t, tb_out*) {
   ctx->api->put(ctx, args[0].str, args[1].str);
   return to_view(args[1].str) == "bad" ? refuse(ctx, "VaultRefuses") : TB_OK;
 }
-inline tb_status vault_answer(tb_view* view, std::uint32_t, std::uint32_t, tb_str, const tb_value* args, std::uint32_t, tb_out* out, tb_out* error) {
+inline tb_status vault_answer(tb_view* view, std::uint32_t, std::uint32_t, tb_str,
+                              const tb_value* args, std::uint32_t, tb_out* out, tb_out* error) {
   tb_sink sink{out, [](void* user, tb_str v) {
                  auto* o = static_cast<tb_out*>(user);
                  o->api->put_str(o, str("value"), v);
@@ -45,17 +50,21 @@ inline tb_status vault_answer(tb_view* view, std::uint32_t, std::uint32_t, tb_st
   return TB_FAILED;
 }
 
-inline constexpr std::string_view kBankManifest = R"({"id":"bank","version":"1.0.0","summary":"Does as told","sm":2,"sm_min":1,"schema":2,
+inline constexpr std::string_view kBankManifest =
+    R"({"id":"bank","version":"1.0.0","summary":"Does as told","sm":2,"sm_min":1,"schema":2,
   "requires":[{"name":"vault/1","functions":["store","peek"]}],
   "methods":[{"name":"bank.run","kind":"command","role":"open","summary":"Do as told","params":[
-    {"name":"op","type":"string"},{"name":"key","type":"string","default":"k"},{"name":"n","type":"u64","default":0}],
+    {"name":"op","type":"string"},{"name":"key","type":"string","default":"k"},
+    {"name":"n","type":"u64","default":0}],
     "errors":[{"code":-40001,"name":"Told","help":"told to fail"}]}],
   "events":[{"topic":"bank.ran","help":"ran","fields":[{"name":"op","type":"string"}]}],
   "records":[{"kind":"bank.note","help":"note","fields":[{"name":"op","type":"string"}]}],
   "params":[{"key":"bank_limit","default":7,"min":1,"max":100,"help":"a limit"},
     {"key":"bank_floor","default":0,"min":0,"max":100,"help":"at most bank_limit"}]})";
 
-inline void fill_op(void* user, tb_out* out) { out->api->put_str(out, str("op"), static_cast<const tb_value*>(user)->str); }
+inline void fill_op(void* user, tb_out* out) {
+  out->api->put_str(out, str("op"), static_cast<const tb_value*>(user)->str);
+}
 
 inline tb_status store(tb_ctx* ctx, tb_str key, std::string_view value) {
   tb_value args[2]{};
@@ -65,7 +74,8 @@ inline tb_status store(tb_ctx* ctx, tb_str key, std::string_view value) {
   return ctx->api->call(ctx, 0, 0, args, 2, nullptr, nullptr);
 }
 
-inline tb_status bank_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, std::uint32_t, tb_out* result) {
+inline tb_status bank_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, std::uint32_t,
+                            tb_out* result) {
   std::string_view op = to_view(params[0].str);
   const std::string key(to_view(params[1].str));
   const std::uint64_t n = params[2].num;
@@ -100,11 +110,16 @@ inline tb_status bank_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, 
   }
   if (op == "vault_bad") return store(ctx, params[1].str, "bad");
   if (op == "attempt") {
-    tb_status inner = ctx->api->attempt(ctx, [](void*, tb_ctx* c) {
-      c->api->put(c, str("inner"), str("x"));
-      c->api->attempt(c, [](void*, tb_ctx* d) { return d->api->put(d, str("innermost"), str("x")); }, nullptr);
-      return refuse(c, "Told");
-    }, nullptr);
+    tb_status inner = ctx->api->attempt(
+        ctx,
+        [](void*, tb_ctx* c) {
+          c->api->put(c, str("inner"), str("x"));
+          c->api->attempt(
+              c, [](void*, tb_ctx* d) { return d->api->put(d, str("innermost"), str("x")); },
+              nullptr);
+          return refuse(c, "Told");
+        },
+        nullptr);
     if (inner != TB_FAILED) return TB_OK;
     return ctx->api->put(ctx, str(key), str("outer"));
   }
@@ -137,27 +152,33 @@ inline tb_status bank_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, 
   }
   return refuse(ctx, "Told");
 }
-inline tb_status bank_begin(tb_ctx* ctx) { return ctx->api->put(ctx, str("begun"), str(std::to_string(ctx->view.block->height))); }
+inline tb_status bank_begin(tb_ctx* ctx) {
+  return ctx->api->put(ctx, str("begun"), str(std::to_string(ctx->view.block->height)));
+}
 // Two parameters that bound each other; 99 passes the check and fails when it comes into force.
-inline tb_status bank_check_params(tb_ctx* ctx, const tb_param_change* changes, std::uint32_t count) {
+inline tb_status bank_check_params(tb_ctx* ctx, const tb_param_change* changes,
+                                   std::uint32_t count) {
   std::uint64_t value[2] = {0, 0};
   for (std::uint32_t i = 0; i < 2; ++i) ctx->view.api->param(&ctx->view, i, &value[i]);
   for (std::uint32_t i = 0; i < count; ++i) value[changes[i].index] = changes[i].new_value;
   ctx->api->put(ctx, str("checked"), str("must not stay"));
   return value[1] > value[0] ? refuse(ctx, "FloorAboveLimit") : TB_OK;
 }
-inline tb_status bank_params_changed(tb_ctx* ctx, const tb_param_change* changes, std::uint32_t count) {
+inline tb_status bank_params_changed(tb_ctx* ctx, const tb_param_change* changes,
+                                     std::uint32_t count) {
   std::string text;
   for (std::uint32_t i = 0; i < count; ++i) {
     std::uint64_t now = 0;
     ctx->view.api->param(&ctx->view, changes[i].index, &now);
-    text += std::to_string(changes[i].index) + ":" + std::to_string(changes[i].old_value) + ">" + std::to_string(now) + ";";
+    text += std::to_string(changes[i].index) + ":" + std::to_string(changes[i].old_value) + ">" +
+            std::to_string(now) + ";";
     if (now == 99) return refuse(ctx, "NotNinetyNine");
   }
   return ctx->api->put(ctx, str("changed"), str(text));
 }
 // Rewrites two rows a block, from "1" to "v2:1".
-inline tb_status bank_migrate(tb_ctx* ctx, std::uint32_t, tb_str cursor, std::uint32_t, const tb_sink* next) {
+inline tb_status bank_migrate(tb_ctx* ctx, std::uint32_t, tb_str cursor, std::uint32_t,
+                              const tb_sink* next) {
   struct Page {
     std::vector<std::pair<std::string, std::string>> rows;
   } page;
@@ -203,12 +224,14 @@ inline std::shared_ptr<const Manifest> manifest_of(std::string_view text) {
 }
 
 struct Provider : MachineProvider {
-  std::shared_ptr<const Manifest> vault = manifest_of(kVaultManifest), bank = manifest_of(kBankManifest);
+  std::shared_ptr<const Manifest> vault = manifest_of(kVaultManifest),
+                                  bank = manifest_of(kBankManifest);
   tb_machine table = bank_table();
   bool have_bank = true;
   Result<Machine> find(const RosterEntry& entry) override {
     if (entry.id == "vault") return Machine{vault, &vault_table(), nullptr};
-    if (entry.id == "bank" && have_bank && entry.sm <= table.sm) return Machine{bank, &table, nullptr};
+    if (entry.id == "bank" && have_bank && entry.sm <= table.sm)
+      return Machine{bank, &table, nullptr};
     return Status(Code::kUnavailable, "here: nothing of " + entry.id);
   }
 };
@@ -224,9 +247,15 @@ struct SharedStore : KvStore {
   explicit SharedStore(std::shared_ptr<KvStore> s) : store(std::move(s)) {}
   std::shared_ptr<KvStore> store;
   Status get(BytesView key, std::optional<Bytes>* v) const override { return store->get(key, v); }
-  Status scan(BytesView p, BytesView a, std::size_t n, const RowVisitor& v) const override { return store->scan(p, a, n, v); }
-  Status scan_back(BytesView p, BytesView b, std::size_t n, const RowVisitor& v) const override { return store->scan_back(p, b, n, v); }
-  Status write(std::span<const KvWrite> batch, bool sync) override { return store->write(batch, sync); }
+  Status scan(BytesView p, BytesView a, std::size_t n, const RowVisitor& v) const override {
+    return store->scan(p, a, n, v);
+  }
+  Status scan_back(BytesView p, BytesView b, std::size_t n, const RowVisitor& v) const override {
+    return store->scan_back(p, b, n, v);
+  }
+  Status write(std::span<const KvWrite> batch, bool sync) override {
+    return store->write(batch, sync);
+  }
   std::shared_ptr<const KvReader> snapshot() const override { return store->snapshot(); }
   Status flush() override { return store->flush(); }
   std::uint64_t approximate_bytes() const override { return store->approximate_bytes(); }
@@ -234,7 +263,8 @@ struct SharedStore : KvStore {
 
 // A chain `dev` in memory with both machines, and accounts that count their nonces.
 struct World {
-  explicit World(std::uint32_t bank_sm = 2) : validator(SigningKey::from_seed(seed(1))), user(SigningKey::from_seed(seed(2))) {
+  explicit World(std::uint32_t bank_sm = 2)
+      : validator(SigningKey::from_seed(seed(1))), user(SigningKey::from_seed(seed(2))) {
     genesis.chain_id = "dev";
     genesis.timestamp_ms = 1'700'000'000'000;
     genesis.epoch_length = 4;
@@ -303,7 +333,8 @@ struct World {
   }
   std::string row(std::string_view space, std::string_view key) {
     std::optional<Bytes> v;
-    if (!chain->view()->state->get("s/" + std::string(space) + "/" + std::string(key), &v).ok()) return "error";
+    if (!chain->view()->state->get("s/" + std::string(space) + "/" + std::string(key), &v).ok())
+      return "error";
     return v.value_or("-");
   }
 
