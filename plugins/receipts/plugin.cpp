@@ -1,6 +1,7 @@
 // receipts: market receipts in blocks. describe() is the table of contents.
 #include "plugins/receipts/block.hpp"
 #include "plugins/receipts/emission.hpp"
+#include "plugins/receipts/http.hpp"
 #include "plugins/receipts/metrics.hpp"
 #include "plugins/receipts/providers.hpp"
 #include "plugins/receipts/queries.hpp"
@@ -57,6 +58,7 @@ void describe(tb::Plugin& p) {
   describe_submit(p);
   describe_providers(p);
   describe_queries(p);
+  describe_http(p);
   describe_service(p);
   describe_params(p);
   describe_metrics(p);

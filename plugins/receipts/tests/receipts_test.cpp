@@ -200,6 +200,19 @@ TEST_F(Receipts, a_rotated_key_counts_from_its_block_on) {
       << last_;
 }
 
+TEST_F(Receipts, the_routes_answer_as_the_queries) {
+  ASSERT_TRUE(settle("p1", 1, 2).ok());
+  const auto [status, body] = chain_.http("GET", "/receipts?market=energy&limit=1");
+  EXPECT_EQ(status, 200u);
+  EXPECT_NE(body.find(R"("next_cursor":"1-0")"), std::string::npos) << body;
+  EXPECT_NE(chain_.http("GET", "/receipts/provider/p1").second.find("energy:2"), std::string::npos);
+  EXPECT_NE(chain_.http("GET", "/receipts/domain/energy:1").second.find(R"("index":0)"),
+            std::string::npos);
+  EXPECT_EQ(chain_.http("GET", "/receipts/" + std::string(64, 'a')).first, 404u);
+  EXPECT_EQ(chain_.http("GET", "/receipts?limit=501").first, 400u);
+  EXPECT_EQ(chain_.http("GET", "/receipts/header/1").first, 200u);
+}
+
 TEST_F(Receipts, only_an_admin_submits) {
   EXPECT_FALSE(
       chain_.run("receipts.submit", R"({"receipt":{"type":"energy"}})", {.from = "eve"}).ok());
