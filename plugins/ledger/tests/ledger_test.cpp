@@ -1,15 +1,66 @@
 // The ledger on the test kit's chain.
 #include <gtest/gtest.h>
+#include <tb/library.hpp>
+#include <tb/sdk.hpp>
 #include <tb/testkit.hpp>
 
 extern "C" const tb_plugin* tb_plugin_entry(const tb_host_info* host);
 
 namespace {
 
+// A plugin that moves money with whatever names it is given.
+struct MoveParams {
+  std::string_view kind, from, to;
+  std::uint64_t amount = 0;
+  bool consented = false;
+};
+BOOST_DESCRIBE_STRUCT(MoveParams, (), (kind, from, to, amount, consented))
+struct MoveArgs {
+  std::string_view from, to;
+  std::uint64_t amount = 0;
+  std::string_view memo;
+  bool consented = false;
+};
+BOOST_DESCRIBE_STRUCT(MoveArgs, (), (from, to, amount, memo, consented))
+struct PayoutArgs {
+  std::string_view escrow, to;
+  std::uint64_t amount = 0;
+  std::string_view memo;
+};
+BOOST_DESCRIBE_STRUCT(PayoutArgs, (), (escrow, to, amount, memo))
+constexpr tb::Service kLedger{0};
+constexpr tb::Function<MoveArgs> kTransfer{kLedger, 0}, kHold{kLedger, 1};
+constexpr tb::Function<PayoutArgs> kRelease{kLedger, 2}, kCapture{kLedger, 3};
+
+tb::Status move(tb::Ctx& ctx, const MoveParams& in, tb::Out&) {
+  const MoveArgs args{in.from, in.to, in.amount, "test", in.consented};
+  const PayoutArgs payout{in.from, in.to, in.amount, "test"};
+  const auto done = in.kind == "transfer"  ? ctx.call(kTransfer, args)
+                    : in.kind == "hold"    ? ctx.call(kHold, args)
+                    : in.kind == "release" ? ctx.call(kRelease, payout)
+                                           : ctx.call(kCapture, payout);
+  return done ? tb::ok() : ctx.fail(done);
+}
+
+void describe_energy(tb::Plugin& p) {
+  p.id("energy").version("1.0.0").sm(1).schema(1);
+  p.requires_service(kLedger, "ledger/1")
+      .function(kTransfer, "transfer")
+      .function(kHold, "hold")
+      .function(kRelease, "release")
+      .function(kCapture, "capture");
+  p.command("energy.move", &move)
+      .role("open")
+      .error(-34021, "insufficient_funds")
+      .error(-34022, "unknown_account")
+      .error(-34024, "not_allowed");
+}
+
 class Ledger : public ::testing::Test {
  protected:
   void SetUp() override {
     chain_.add(&tb_plugin_entry);
+    chain_.add(&tb::detail::Library<&describe_energy>::entry);
     chain_.allocate("alice", 1000);
     chain_.allocate("energy:stakes", 7);
     chain_.start();
@@ -23,6 +74,16 @@ class Ledger : public ::testing::Test {
     return chain_
         .query("balance", R"({"address":")" + chain_.account(account) + R"("})")
         .json;
+  }
+  // The name of the error, or nothing.
+  std::string moved(std::string_view kind, const std::string& from, const std::string& to,
+                    std::uint64_t amount, std::string_view sender, bool consented = false) {
+    const tb::Ran ran =
+        chain_.run("energy.move",
+                   tb::cat(R"({"kind":")", kind, R"(","from":")", from, R"(","to":")", to,
+                           R"(","amount":)", amount, R"(,"consented":)", consented, "}"),
+                   {.from = sender});
+    return ran.error_name;
   }
   void expect_sound() {
     EXPECT_NE(chain_.query("ledger.check", "{}").json.find(R"("ok":true)"), std::string::npos)
@@ -108,6 +169,28 @@ TEST_F(Ledger, an_account_says_whose_escrow_it_is) {
   EXPECT_EQ(chain_.query("ledger.inspect", R"({"account":"treasury_account_id"})").json,
             R"({"account":"treasury","exists":false,"amount":0,"balance":0,"escrow":true,)"
             R"("owner":"treasury","sessions":[]})");
+}
+
+TEST_F(Ledger, a_plugin_holds_releases_and_captures_in_its_own_escrow) {
+  const std::string alice = chain_.account("alice"), bob = chain_.account("bob");
+  EXPECT_EQ(moved("hold", alice, "energy:stakes", 100, "alice"), "");
+  EXPECT_EQ(moved("release", "energy:stakes", alice, 40, "bob"), "");
+  EXPECT_EQ(moved("capture", "energy:stakes", bob, 67, "bob"), "");
+  EXPECT_EQ(moved("capture", "energy:stakes", bob, 1, "bob"), "insufficient_funds");
+  EXPECT_EQ(balance("alice"), R"({"amount":940,"balance":940})");
+  EXPECT_EQ(balance("bob"), R"({"amount":67,"balance":67})");
+  expect_sound();
+}
+
+TEST_F(Ledger, a_plugin_takes_nothing_without_consent_nor_from_foreign_escrows) {
+  const std::string alice = chain_.account("alice"), bob = chain_.account("bob");
+  EXPECT_EQ(moved("transfer", alice, bob, 5, "bob"), "not_allowed");
+  EXPECT_EQ(moved("transfer", alice, bob, 5, "bob", true), "");
+  EXPECT_EQ(moved("hold", alice, "storage:contracts", 5, "alice"), "not_allowed");
+  EXPECT_EQ(moved("capture", "storage:contracts", bob, 5, "bob"), "not_allowed");
+  EXPECT_EQ(moved("transfer", "treasury", bob, 5, "bob", true), "not_allowed");
+  EXPECT_EQ(moved("transfer", alice, bob, 0, "bob", true), "");
+  expect_sound();
 }
 
 }  // namespace
