@@ -72,7 +72,8 @@ void describe_commands(tb::Plugin& p) {
 }
 
 void describe_effects(tb::Plugin& p) {
-  p.event(kMovedEvent, "ledger.moved").help("Money moved; without `from` minted, without `to` burned");
+  p.event(kMovedEvent, "ledger.moved")
+      .help("Money moved; without `from` minted, without `to` burned");
   p.record(kMovedRecord, "ledger.moved").help("A mint, a burn, or a move of treasury/pending");
   p.record(kTransferRecord, "ledger.transfer").help("A transfer and its fee");
   p.param(kMaxSupply, "max_supply_block", 40'000'000, 1, std::uint64_t{1} << 62)

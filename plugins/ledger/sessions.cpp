@@ -31,9 +31,9 @@ std::uint32_t sweep(tb::Ctx& ctx, const tb::Key& sessions) {
 tb::Status open_session(tb::Ctx& ctx, const OpenSessionParams& in, tb::Out& out) {
   if (auto s = refuse_session_signer(ctx); !s) return s;
   if (in.expires_at_ms <= ctx.time_ms() || in.expires_at_ms - ctx.time_ms() > kMaxSessionMs) {
-    return ctx.fail(kInvalidParams,
-                    tb::cat("expires_at_ms must lie within 24 hours after the block time ",
-                            ctx.time_ms()));
+    return ctx.fail(
+        kInvalidParams,
+        tb::cat("expires_at_ms must lie within 24 hours after the block time ", ctx.time_ms()));
   }
   const std::uint32_t open = sweep(ctx, sessions_key(ctx.account()));
   const tb::Key key = session_key(ctx.account(), in.session_pk.view());
@@ -69,8 +69,9 @@ tb::Status spend_session(tb::Ctx& ctx, std::uint64_t amount) {
   if (session->expires_at_ms <= ctx.time_ms())
     return ctx.fail(kSessionExpired, "the session has expired; open a new one");
   if (session->limit && amount > *session->limit - session->spent) {
-    return ctx.fail(kSessionLimit, tb::cat("the session may send ", *session->limit - session->spent,
-                                           " more, fees included; ", amount, " were asked for"));
+    return ctx.fail(kSessionLimit,
+                    tb::cat("the session may send ", *session->limit - session->spent,
+                            " more, fees included; ", amount, " were asked for"));
   }
   if (!session->limit) return tb::ok();
   session->spent += amount;

@@ -30,8 +30,7 @@ void describe_gauges(tb::Plugin& p) {
         .help("Receipts that wait for a block");
   }
   p.gauge(kDrainDepth, "receipt_drain_depth").help("Receipts not placed at their first drain");
-  p.counter(kDrainOperations, "receipt_drain_operations_total")
-      .help("Drains that took a receipt");
+  p.counter(kDrainOperations, "receipt_drain_operations_total").help("Drains that took a receipt");
   for (std::size_t i = 0; i < std::size(kMarketCount); ++i) {
     p.counter(kMarketCount[i], tb::cat("receipts_", kMarketNames[i], "_total"))
         .help("Receipts placed, slashes included");
@@ -73,7 +72,8 @@ void describe_gauges(tb::Plugin& p) {
 }
 
 void describe_panels(tb::Plugin& p) {
-  p.panel("Receipts", "Receipts per block by market", "sum by (market) (rate(receipt_emitted_total[5m]))");
+  p.panel("Receipts", "Receipts per block by market",
+          "sum by (market) (rate(receipt_emitted_total[5m]))");
   p.panel("Receipts", "Bytes per block", "receipt_bytes_per_block").unit("bytes");
   p.panel("Receipts", "Encoding, validation, decoding failures",
           "rate({__name__=~\"receipt_(encoding|validation|decoding)_failures_total\"}[5m])");

@@ -74,19 +74,17 @@ class Lister {
  private:
   void read_block(std::uint64_t height, const Block& block, std::uint32_t from) {
     last_.height = height;
-    const bool read = each_receipt(view_, height, block, from,
-                                   [&](std::uint32_t index, std::string_view bytes) {
-                                     last_.index = index;
-                                     const Receipt receipt = *decode(bytes);
-                                     if (matches(receipt)) {
-                                       list_.record({}, [&](tb::Out& item) {
-                                         put_item(item, receipt, height, index);
-                                       });
-                                       ++written_;
-                                     }
-                                     stopped_ = written_ >= limit_ || ++scanned_ >= kMaxScanned;
-                                     return !stopped_;
-                                   });
+    const bool read =
+        each_receipt(view_, height, block, from, [&](std::uint32_t index, std::string_view bytes) {
+          last_.index = index;
+          const Receipt receipt = *decode(bytes);
+          if (matches(receipt)) {
+            list_.record({}, [&](tb::Out& item) { put_item(item, receipt, height, index); });
+            ++written_;
+          }
+          stopped_ = written_ >= limit_ || ++scanned_ >= kMaxScanned;
+          return !stopped_;
+        });
     sound_ = read;
   }
   bool matches(const Receipt& receipt) const {
@@ -235,8 +233,7 @@ void put_stats(tb::View& view, const StatsParams& in, const Window& window, Mark
   const auto i = static_cast<std::size_t>(market);
   const MarketTotal total = view.load<MarketTotal>(total_key(market)).value_or(MarketTotal{});
   const Queue queue = view.load<Queue>(kQueueKey).value_or(Queue{});
-  const std::uint64_t silent =
-      total.count == 0 ? view.height() : view.height() - total.last_height;
+  const std::uint64_t silent = total.count == 0 ? view.height() : view.height() - total.last_height;
   out.put("market", name_of(market));
   out.put("height", view.height());
   out.put("window_blocks", in.window);
@@ -266,9 +263,8 @@ tb::Status stats(tb::View& view, const StatsParams& in, tb::Out& out) {
   }
   out.list("markets", [&](tb::Out& list) {
     for (std::size_t i = 0; i < kMarkets; ++i) {
-      list.record({}, [&](tb::Out& item) {
-        put_stats(view, in, window, static_cast<Market>(i), item);
-      });
+      list.record(
+          {}, [&](tb::Out& item) { put_stats(view, in, window, static_cast<Market>(i), item); });
     }
   });
   return tb::ok();
@@ -283,7 +279,8 @@ tb::Status pending(tb::View& view, const PendingParams& in, tb::Out& out) {
   const Queue queue = view.load<Queue>(kQueueKey).value_or(Queue{});
   out.record("pending", [&](tb::Out& markets) {
     for (std::size_t i = 0; i < kMarkets; ++i) {
-      if (!in.market || *in.market == kMarketNames[i]) markets.put(kMarketNames[i], queue.pending[i]);
+      if (!in.market || *in.market == kMarketNames[i])
+        markets.put(kMarketNames[i], queue.pending[i]);
     }
   });
   std::optional<std::uint64_t> oldest;
@@ -302,8 +299,8 @@ tb::Status pending(tb::View& view, const PendingParams& in, tb::Out& out) {
 void put_provider(tb::Out& out, std::string_view id, const Provider& row, std::uint64_t height) {
   out.put("provider_id", id);
   out.record("registration_source", [&](tb::Out& source) {
-    const std::string_view member = row.source_kind == "config"       ? "config_path"
-                                    : row.source_kind == "governance" ? "proposal_id"
+    const std::string_view member = row.source_kind == "config"         ? "config_path"
+                                    : row.source_kind == "governance"   ? "proposal_id"
                                     : row.source_kind == "stake_linked" ? "stake_id"
                                                                         : "tx_hash";
     source.put("kind", row.source_kind);
@@ -352,12 +349,13 @@ tb::Status providers(tb::View& view, const ProvidersParams& in, tb::Out& out) {
   if (in.cursor) after = std::string(provider_key(*in.cursor).view());
   std::uint32_t rows = 0;
   out.list("providers", [&](tb::Out& list) {
-    rows = view.scan(kProviderPrefix, after, in.limit, [&](std::string_view key, std::string_view value) {
-      last = key.substr(kProviderPrefix.size() + 2);
-      list.record({}, [&](tb::Out& item) {
-        put_provider(item, last, tb::row_as<Provider>(value), view.height());
-      });
-    });
+    rows = view.scan(kProviderPrefix, after, in.limit,
+                     [&](std::string_view key, std::string_view value) {
+                       last = key.substr(kProviderPrefix.size() + 2);
+                       list.record({}, [&](tb::Out& item) {
+                         put_provider(item, last, tb::row_as<Provider>(value), view.height());
+                       });
+                     });
   });
   rows == in.limit ? out.put("next_cursor", last) : out.null("next_cursor");
   return tb::ok();

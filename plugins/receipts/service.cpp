@@ -137,9 +137,9 @@ tb::Status block_commitment(tb::View& view, std::string_view, const tb::NoArgs&,
 }
 
 void add_reasons(tb::FunctionEntry& function) {
-  for (Reason reason : {Reason::kSchemaMismatch, Reason::kSignatureInvalid,
-                        Reason::kUnknownProvider, Reason::kReplayedNonce, Reason::kDuplicate,
-                        Reason::kBlockTorch}) {
+  for (Reason reason :
+       {Reason::kSchemaMismatch, Reason::kSignatureInvalid, Reason::kUnknownProvider,
+        Reason::kReplayedNonce, Reason::kDuplicate, Reason::kBlockTorch}) {
     function.error(error_of(reason));
   }
 }
@@ -149,8 +149,9 @@ void add_reasons(tb::FunctionEntry& function) {
 void describe_service(tb::Plugin& p) {
   tb::ServiceEntry& service = p.provides("receipts/1");
   auto& emit = service.function("emit_receipt", &emit_receipt)
-                   .help("Queues a receipt (a record of its JSON names) under auth ledger, "
-                         "provider or plugin")
+                   .help(
+                       "Queues a receipt (a record of its JSON names) under auth ledger, "
+                       "provider or plugin")
                    .error(kBusy);
   add_reasons(emit);
   service.function("tally_rehearsal", &tally_rehearsal)
@@ -166,7 +167,8 @@ void describe_service(tb::Plugin& p) {
   service.function("provider_key", &key_of_provider)
       .help("The key of a provider at a height")
       .error(error_of(Reason::kUnknownProvider));
-  auto& checked = service.function("check", &check).help("The checks of emit_receipt, recording nothing");
+  auto& checked =
+      service.function("check", &check).help("The checks of emit_receipt, recording nothing");
   add_reasons(checked);
   service.function("commitment", &block_commitment)
       .help("Commitment to the receipts of the block at hand");

@@ -166,10 +166,11 @@ std::string_view unknown_member(const Receipt& receipt, const tb::Value& tree, b
     const std::string_view name = tb::to_view(item.name);
     if (!bundle && (name == "type" || (name == "blocktorch" && receipt.type() == Type::kCompute)))
       continue;
-    const std::string field = bundle                ? std::string(kBlockTorchPrefix) + std::string(name)
+    const std::string field = bundle ? std::string(kBlockTorchPrefix) + std::string(name)
                               : name == "transport" ? "mesh_transport"
                                                     : std::string(name);
-    const bool misplaced = !bundle && (name.starts_with(kBlockTorchPrefix) || name == "mesh_transport");
+    const bool misplaced =
+        !bundle && (name.starts_with(kBlockTorchPrefix) || name == "mesh_transport");
     if (misplaced || receipt.find(field) == nullptr) return name;
   }
   return {};
@@ -180,8 +181,9 @@ std::string_view unknown_member(const Receipt& receipt, const tb::Value& tree, b
 std::optional<Receipt> read_receipt(const tb::Value& tree, std::string* problem) {
   const std::optional<Type> type = type_named(tree["type"].text());
   if (!type) {
-    return refuse(problem, "type must be storage, storage_slash, compute, compute_slash, energy, "
-                           "energy_slash, ad or relay");
+    return refuse(problem,
+                  "type must be storage, storage_slash, compute, compute_slash, energy, "
+                  "energy_slash, ad or relay");
   }
   Receipt receipt(*type);
   for (const bool bundle : {false, true}) {
