@@ -94,8 +94,8 @@ bool ClientSession::send(std::string text) {
 }
 
 void ClientSession::received(std::string_view text) {
-  auto answer = [self = shared_from_this()](std::string out, int) { self->answered(std::move(out)); };
-  if (auto refused = rpc_.take_tokens(caller_, 1)) return answer(error_text("null", *refused), 200);
+  auto answer = [self = shared_from_this()](std::string out, int, std::uint64_t) { self->answered(std::move(out)); };
+  if (auto refused = rpc_.take_tokens(caller_, 1)) return answer(error_text("null", *refused), 200, 0);
   rpc_.handle_text(request_, caller_, rpc_.credentials(), std::string(text), {}, std::move(answer), shared_from_this());
 }
 

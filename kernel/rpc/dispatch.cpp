@@ -119,7 +119,7 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   message->body = message->owned_body.empty() ? body : std::string_view(message->owned_body);
   Result<json::value> parsed = parse_json(message->body);
   if (!parsed.ok()) {
-    reply(error_text("null", rpc_error(-32700, "parse_error", parsed.status().message())), 200);
+    reply(error_text("null", rpc_error(-32700, "parse_error", parsed.status().message())), 200, 0);
     return;
   }
   message->root = *std::move(parsed);
@@ -131,7 +131,7 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   const std::uint64_t max_batch = parts_.config()->u64("rpc.max_batch");
   if (batch->empty() || batch->size() > max_batch) {
     reply(error_text("null", rpc_error(-32600, "invalid_request", batch->empty() ? "an empty batch" : "a batch of " + std::to_string(batch->size()) +
-                                                                                                         " calls; at most " + std::to_string(max_batch))), 200);
+                                                                                                         " calls; at most " + std::to_string(max_batch))), 200, 0);
     return;
   }
   message->in_batch = true;
@@ -146,7 +146,7 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   gather->open = batch->size();
   gather->reply = std::move(reply);
   for (std::size_t i = 0; i < batch->size(); ++i) {
-    dispatch(message, (*batch)[i], [gather, i](std::string text, int) {
+    dispatch(message, (*batch)[i], [gather, i](std::string text, int, std::uint64_t) {
       std::unique_lock lock(gather->mutex);
       gather->texts[i] = std::move(text);
       if (--gather->open > 0) return;
@@ -157,7 +157,7 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
       }
       if (!out.empty()) out.push_back(']');
       lock.unlock();
-      gather->reply(std::move(out), 200);
+      gather->reply(std::move(out), 200, 0);
     });
   }
 }
@@ -370,9 +370,9 @@ void RpcImpl::finish(const CallPtr& call, std::optional<RpcError> error, std::st
     metrics_.client_errors->counter({std::string_view(std::to_string(error->code))})->add();
     if (error->name == "internal") note_internal(*call, &*error);
   }
-  if (call->id.empty()) return call->done({}, 204);
-  if (error) return call->done(error_text(call->id, *error), error->http_status);
-  call->done(result_text(call->id, result), 200);
+  if (call->id.empty()) return call->done({}, 204, 0);
+  if (error) return call->done(error_text(call->id, *error), error->http_status, error->retry_after_ms);
+  call->done(result_text(call->id, result), 200, 0);
 }
 
 void RpcImpl::call_as_plugin(const std::string& plugin, const std::string& method, json::value params,
@@ -388,7 +388,7 @@ void RpcImpl::call_as_plugin(const std::string& plugin, const std::string& metho
   root["method"] = method;
   if (params.is_object() || params.is_array()) root["params"] = std::move(params);
   message->root = std::move(root);
-  dispatch(message, message->root, [done = std::move(done)](std::string text, int) {
+  dispatch(message, message->root, [done = std::move(done)](std::string text, int, std::uint64_t) {
     Result<json::value> parsed = parse_json(text);
     json::object* o = parsed.ok() ? parsed->if_object() : nullptr;
     if (o && o->contains("result")) return done(true, std::move(o->at("result")));

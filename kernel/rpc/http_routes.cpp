@@ -152,9 +152,11 @@ void RpcImpl::post_rpc(const Access& access, const std::shared_ptr<const HttpReq
   if (!is_json(request->headers.get("Content-Type"))) {
     return reply(plain_error(415, "unsupported_media_type", "send JSON-RPC with Content-Type: application/json"));
   }
-  handle_text(request, std::move(caller), access.credentials, {}, request->body, [send = std::move(reply)](std::string text, int status) {
-    HttpResponse out = json_response(text.empty() ? 204 : status, std::move(text));
+  handle_text(request, std::move(caller), access.credentials, {}, request->body, [send = std::move(reply)](std::string text, int status, std::uint64_t retry_after_ms) {
+    const int code = text.empty() ? 204 : status;
+    HttpResponse out = json_response(code, std::move(text));
     if (out.status == 401) out.headers.emplace_back("WWW-Authenticate", "Bearer");
+    if (retry_after_ms) out.headers.emplace_back("Retry-After", std::to_string((retry_after_ms + 999) / 1000));
     if (out.status == 204) out.content_type.clear();
     send(std::move(out));
   });

@@ -78,7 +78,7 @@ bool RateLimiter::window(const std::string& scope, const std::string& ip, std::u
   c.last_us = now;
   std::erase_if(c.passes_us, [&](std::uint64_t at) { return at + 1'000'000 <= now; });
   if (c.passes_us.size() >= limit) {
-    *retry_after_ms = (c.passes_us.front() + 1'000'000 - now) / 1000 + 1;
+    *retry_after_ms = c.passes_us.empty() ? 1000 : (c.passes_us.front() + 1'000'000 - now) / 1000 + 1;
     return false;
   }
   c.passes_us.push_back(now);

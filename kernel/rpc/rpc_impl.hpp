@@ -52,7 +52,7 @@ struct Message {
 using MessagePtr = std::shared_ptr<const Message>;
 
 // How an answer leaves: `text` is empty for a notification.
-using Done = std::function<void(std::string text, int http_status)>;
+using Done = std::function<void(std::string text, int http_status, std::uint64_t retry_after_ms)>;
 
 struct Call;
 struct CommandWait;

@@ -23,8 +23,8 @@ class CredentialsTest : public ::testing::Test {
     config_ = std::make_unique<Config>(schema);
     char name[] = "/tmp/rpc_credentials_XXXXXX";
     dir_ = ::mkdtemp(name);
-    set("rpc.tokens_file", dir_ + "/tokens.yaml");
-    set("rpc.admin_token_file", dir_ + "/admin.token");
+    set("rpc.tokens_file", json::value(dir_ + "/tokens.yaml"));
+    set("rpc.admin_token_file", json::value(dir_ + "/admin.token"));
     clock_.set_unix_secs(1'700'000'000);
   }
   void TearDown() override { std::filesystem::remove_all(dir_); }

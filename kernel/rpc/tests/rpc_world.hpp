@@ -10,6 +10,7 @@
 #include <future>
 
 #include "kernel/chain/tests/test_machines.hpp"
+#include "kernel/config/config.hpp"
 #include "kernel/config/kernel_keys.hpp"
 #include "kernel/log/logger.hpp"
 #include "kernel/metrics/registry.hpp"
@@ -152,8 +153,8 @@ class RpcWorld : public ::testing::Test {
     add_kernel_keys(*schema_);
     ASSERT_TRUE(schema_->add({.name = "energy.rps", .type = ConfigType::kU64, .default_value = 3}).ok());
     ASSERT_TRUE(schema_->add({.name = "energy.test_token", .default_value = nullptr, .env = {"TB_ENERGY_TEST_TOKEN"}, .secret = true}).ok());
-    set("rpc.tokens_file", dir_ + "/tokens.yaml");
-    set("rpc.admin_token_file", dir_ + "/admin.token");
+    set("rpc.tokens_file", json::value(dir_ + "/tokens.yaml"));
+    set("rpc.admin_token_file", json::value(dir_ + "/admin.token"));
     set("rpc.tokens_per_sec", 1000);
     std::ofstream(dir_ + "/admin.token") << kAdmin << "\n";
     open_world();
@@ -161,7 +162,9 @@ class RpcWorld : public ::testing::Test {
     LogOptions log;
     log.to_stderr = false;
     log_ = *Logger::open(log);
-    auto producer = Producer::start(*world_.chain, clock_, {.block_interval_ms = 0, .empty_block_interval_ms = 0}, {});
+    ProducerOptions producing;
+    producing.empty_block_interval_ms = 0;
+    auto producer = Producer::start(*world_.chain, clock_, producing, {});
     ASSERT_TRUE(producer.ok()) << producer.status().to_string();
     producer_ = *std::move(producer);
     RpcParts parts;
