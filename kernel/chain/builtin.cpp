@@ -63,7 +63,7 @@ constexpr std::string_view kManifest = R"json({
     {"name": "chain.set_params", "kind": "command", "role": "admin",
      "summary": "Change governance parameters of plugins from the next block on",
      "help":
-      "Only while the authority of the genesis is `operator`. The values of one plugin come into force together, or none of them.",
+      "Only while the authority of the genesis is `operator`. A plugin takes all of its new values or none.",
      "params": [
        {"name": "values", "type": "list", "min": 1, "max": 64, "optional": true,
         "help": "several parameters at once",
