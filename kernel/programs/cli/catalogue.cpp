@@ -31,7 +31,9 @@ LocalVerb verb_of_tool(const std::string& line, const LocalTool& tool) {
   verb.summary = parts[2];
   for (std::size_t i = 3; i + 1 < parts.size(); i += 2) {
     const std::size_t blank = parts[i].find(' ');
-    verb.flags.push_back({parts[i].substr(0, blank), blank == std::string::npos ? "" : parts[i].substr(blank + 1), parts[i + 1]});
+    verb.flags.push_back({parts[i].substr(0, blank),
+                          blank == std::string::npos ? "" : parts[i].substr(blank + 1),
+                          parts[i + 1]});
   }
   verb.raw = true;
   verb.run = [path = verb.path, run = tool.run](Session& session, const LocalArgs& args) {
@@ -43,11 +45,13 @@ LocalVerb verb_of_tool(const std::string& line, const LocalTool& tool) {
 }
 
 bool answers_to(const LocalVerb& verb, const std::string& path) {
-  return verb.path == path || std::find(verb.aliases.begin(), verb.aliases.end(), path) != verb.aliases.end();
+  return verb.path == path ||
+         std::find(verb.aliases.begin(), verb.aliases.end(), path) != verb.aliases.end();
 }
 
 bool mentions(const std::vector<std::string>& words, const std::string& flag) {
-  return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return split_flag(word).name == flag; });
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return split_flag(word).name == flag; });
 }
 
 }  // namespace
@@ -58,7 +62,8 @@ std::string LocalArgs::get(const std::string& flag, const std::string& otherwise
 }
 
 Catalogue::Catalogue() {
-  for (auto* topic : {wallet_verbs, wallet_send_verbs, node_verbs, config_verbs, plugin_verbs, transaction_verbs, misc_verbs}) {
+  for (auto* topic : {wallet_verbs, wallet_send_verbs, node_verbs, config_verbs, plugin_verbs,
+                      transaction_verbs, misc_verbs}) {
     for (LocalVerb& verb : topic()) locals_.push_back(std::move(verb));
   }
   for (const LocalTool& tool : local_tools()) {
@@ -68,7 +73,8 @@ Catalogue::Catalogue() {
   }
 }
 
-const LocalVerb* Catalogue::find_local(const std::vector<std::string>& words, const std::vector<std::string>& all,
+const LocalVerb* Catalogue::find_local(const std::vector<std::string>& words,
+                                       const std::vector<std::string>& all,
                                        std::size_t* used) const {
   for (std::size_t count = std::min<std::size_t>(words.size(), 16); count > 0; --count) {
     const std::string path = joined(words, count);
@@ -83,7 +89,8 @@ const LocalVerb* Catalogue::find_local(const std::vector<std::string>& words, co
   return nullptr;
 }
 
-Verb Catalogue::find(const std::vector<std::string>& words, const std::vector<std::string>& all, std::size_t* used) const {
+Verb Catalogue::find(const std::vector<std::string>& words, const std::vector<std::string>& all,
+                     std::size_t* used) const {
   std::size_t local_used = 0, node_used = 0;
   const LocalVerb* local = find_local(words, all, &local_used);
   const CliNode* node = tree_.find(words, &node_used);
@@ -124,7 +131,8 @@ std::vector<Verb> Catalogue::all() const {
   std::map<std::string, Verb> found;
   for (const CliNode& node : tree_.nodes) found[node.path] = Verb{&node, nullptr};
   for (const LocalVerb& verb : locals_) {
-    if (verb.only_with.empty() || !found.contains(verb.path)) found[verb.path] = Verb{nullptr, &verb};
+    if (verb.only_with.empty() || !found.contains(verb.path))
+      found[verb.path] = Verb{nullptr, &verb};
   }
   std::vector<Verb> out;
   for (const auto& [path, verb] : found) out.push_back(verb);
@@ -140,7 +148,8 @@ std::string usage_line(const LocalVerb& verb) {
   return out;
 }
 
-Result<LocalArgs> parse_local(Session& session, const LocalVerb& verb, const std::vector<std::string>& words) {
+Result<LocalArgs> parse_local(Session& session, const LocalVerb& verb,
+                              const std::vector<std::string>& words) {
   LocalArgs out;
   if (verb.raw) {
     out.words = words;
@@ -154,34 +163,41 @@ Result<LocalArgs> parse_local(Session& session, const LocalVerb& verb, const std
       continue;
     }
     if (only_words || !is_flag(words[i])) {
-      if (out.words.size() == verb.max_words) return Status(Code::kInvalid, "unexpected '" + words[i] + "'", usage);
+      if (out.words.size() == verb.max_words)
+        return Status(Code::kInvalid, "unexpected '" + words[i] + "'", usage);
       out.words.push_back(words[i]);
       continue;
     }
     const FlagWord flag = split_flag(words[i]);
-    const auto own = std::find_if(verb.flags.begin(), verb.flags.end(), [&](const LocalFlag& f) { return f.name == flag.name; });
+    const auto own = std::find_if(verb.flags.begin(), verb.flags.end(),
+                                  [&](const LocalFlag& f) { return f.name == flag.name; });
     const GlobalFlag* global = find_global_flag(flag.name);
     if (global && global->command_only && !verb.sends) global = nullptr;
     if (own == verb.flags.end() && !global) {
       std::vector<std::string> names;
       for (const LocalFlag& f : verb.flags) names.push_back(f.name);
       const auto near = nearest_name(flag.name, names);
-      return Status(Code::kInvalid, "'" + verb.path + "' has no flag " + flag.name, (near ? "did you mean " + *near + "?\n" : "") + usage);
+      return Status(Code::kInvalid, "'" + verb.path + "' has no flag " + flag.name,
+                    (near ? "did you mean " + *near + "?\n" : "") + usage);
     }
-    const bool wants_value = own != verb.flags.end() ? !own->value.empty() : global->value != nullptr;
+    const bool wants_value =
+        own != verb.flags.end() ? !own->value.empty() : global->value != nullptr;
     std::string value = flag.value.value_or("");
     if (wants_value && !flag.value) {
-      if (i + 1 == words.size()) return Status(Code::kInvalid, flag.name + ": a value is missing", usage);
+      if (i + 1 == words.size())
+        return Status(Code::kInvalid, flag.name + ": a value is missing", usage);
       value = words[++i];
     }
-    if (!wants_value && flag.value) return Status(Code::kInvalid, flag.name + ": takes no value", usage);
+    if (!wants_value && flag.value)
+      return Status(Code::kInvalid, flag.name + ": takes no value", usage);
     if (own != verb.flags.end()) {
       out.flags[flag.name].push_back(value);
     } else {
       TB_TRY(set_global_flag(*global, value, &session.options));
     }
   }
-  if (!session.options.help && out.words.size() < verb.min_words) return Status(Code::kInvalid, "an argument is missing", usage);
+  if (!session.options.help && out.words.size() < verb.min_words)
+    return Status(Code::kInvalid, "an argument is missing", usage);
   return out;
 }
 

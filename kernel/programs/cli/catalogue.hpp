@@ -1,5 +1,5 @@
-// Catalogue: all verbs of this program, those of the node's description and the local ones, under one roof for
-// dispatch, help and completion.
+// Catalogue: all verbs of this program, those of the node's description and the local ones, under
+// one roof for dispatch, help and completion.
 #pragma once
 
 #include <functional>
@@ -34,9 +34,10 @@ struct LocalVerb {
   std::function<int(Session&, const LocalArgs&)> run;
   std::vector<std::pair<std::string, std::string>> examples = {};
   std::vector<std::string> aliases = {};
-  bool sends = false;     // knows the flags of commands: --key-id, --fee, …
-  bool raw = false;       // flags are not checked here; `words` is all that follows the path
-  std::string only_with = {};  // this flag must be given, else the node's verb of the same path is meant
+  bool sends = false;  // knows the flags of commands: --key-id, --fee, …
+  bool raw = false;    // flags are not checked here; `words` is all that follows the path
+  std::string only_with =
+      {};  // this flag must be given, else the node's verb of the same path is meant
 };
 
 struct Verb {
@@ -54,21 +55,26 @@ class Catalogue {
   const CliTree& tree() const { return tree_; }
   const std::vector<LocalVerb>& locals() const { return locals_; }
 
-  // The verb with the longest path at the front of `words`; a local one wins unless its `only_with` is missing in `all`.
-  Verb find(const std::vector<std::string>& words, const std::vector<std::string>& all, std::size_t* used) const;
+  // The verb with the longest path at the front of `words`; a local one wins unless its `only_with`
+  // is missing in `all`.
+  Verb find(const std::vector<std::string>& words, const std::vector<std::string>& all,
+            std::size_t* used) const;
   std::vector<std::string> next_words(const std::vector<std::string>& words) const;
   std::optional<std::string> nearest(const std::vector<std::string>& words) const;
   // Every verb once, sorted by path.
   std::vector<Verb> all() const;
 
  private:
-  const LocalVerb* find_local(const std::vector<std::string>& words, const std::vector<std::string>& all, std::size_t* used) const;
+  const LocalVerb* find_local(const std::vector<std::string>& words,
+                              const std::vector<std::string>& all, std::size_t* used) const;
   std::vector<LocalVerb> locals_;
   CliTree tree_;
 };
 
-// Parses what follows the path of a local verb; global flags go to session.options. Errors: kInvalid.
-Result<LocalArgs> parse_local(Session& session, const LocalVerb& verb, const std::vector<std::string>& words);
+// Parses what follows the path of a local verb; global flags go to session.options. Errors:
+// kInvalid.
+Result<LocalArgs> parse_local(Session& session, const LocalVerb& verb,
+                              const std::vector<std::string>& words);
 std::string usage_line(const LocalVerb& verb);
 
 // The local verbs, by topic.

@@ -14,27 +14,49 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// Groups of verbs that the network's plugins are known for, so that a node without the plugin says so and not
-// "unknown verb".
+// Groups of verbs that the network's plugins are known for, so that a node without the plugin says
+// so and not "unknown verb".
 constexpr std::pair<std::string_view, std::string_view> kPluginOfGroup[] = {
-    {"ad-market", "ad-market"},   {"aggregator", "aggregator"},   {"bridge", "bridge"},
-    {"compute", "compute"},       {"contract", "contract"},       {"dex", "dex"},
-    {"economics", "treasury"},    {"energy", "energy"},           {"explorer", "explorer"},
-    {"fees", "ledger"},           {"gateway", "gateway"},         {"gov", "governance"},
-    {"governor", "governor"},     {"htlc", "htlc"},               {"identity", "identity"},
-    {"le", "le"},                 {"le-portal", "le"},            {"light-client", "light-client"},
-    {"light-sync", "light-client"}, {"localnet", "range-boost"},  {"mesh", "range-boost"},
-    {"moloch", "moloch"},         {"range-boost", "range-boost"}, {"read-acks", "receipts"},
-    {"receipts", "receipts"},     {"relay", "range-boost"},       {"remediation", "bridge"},
-    {"scheduler", "compute"},     {"service-badge", "service-badge"}, {"settlement", "treasury"},
-    {"snark", "contract"},        {"storage", "storage"}};
+    {"ad-market", "ad-market"},
+    {"aggregator", "aggregator"},
+    {"bridge", "bridge"},
+    {"compute", "compute"},
+    {"contract", "contract"},
+    {"dex", "dex"},
+    {"economics", "treasury"},
+    {"energy", "energy"},
+    {"explorer", "explorer"},
+    {"fees", "ledger"},
+    {"gateway", "gateway"},
+    {"gov", "governance"},
+    {"governor", "governor"},
+    {"htlc", "htlc"},
+    {"identity", "identity"},
+    {"le", "le"},
+    {"le-portal", "le"},
+    {"light-client", "light-client"},
+    {"light-sync", "light-client"},
+    {"localnet", "range-boost"},
+    {"mesh", "range-boost"},
+    {"moloch", "moloch"},
+    {"range-boost", "range-boost"},
+    {"read-acks", "receipts"},
+    {"receipts", "receipts"},
+    {"relay", "range-boost"},
+    {"remediation", "bridge"},
+    {"scheduler", "compute"},
+    {"service-badge", "service-badge"},
+    {"settlement", "treasury"},
+    {"snark", "contract"},
+    {"storage", "storage"}};
 
 class Run {
  public:
   Run(World& world, const Words& args) : session_{world, {}, {}}, args_(args) {}
 
   int run() {
-    if (args_.size() > kMaxArguments) return session_.fail(Status(Code::kInvalid, "more than 10,000 arguments"));
+    if (args_.size() > kMaxArguments)
+      return session_.fail(Status(Code::kInvalid, "more than 10,000 arguments"));
     if (Status status = scan_connection(); !status.ok()) return session_.fail(status);
     const Options connection = session_.options;
     if (args_.empty()) return help({});
@@ -46,12 +68,14 @@ class Run {
     std::size_t used = 0;
     const Verb local = catalogue_.find(split.words, args_, &used);
     // Words behind a verb that takes none may name a longer verb of the node.
-    const bool sure = local && (used == split.words.size() || local.local->raw || local.local->max_words > 0);
+    const bool sure =
+        local && (used == split.words.size() || local.local->raw || local.local->max_words > 0);
     if (sure) return run_local(*local.local, split);
     load(false);
     int code = run_node_verb(&split);
     if (code == kExitUsage && source_ == DocumentSource::kCache && !told_) {
-      // The copy may be older than the node's plugins: ask once before calling it the user's mistake.
+      // The copy may be older than the node's plugins: ask once before calling it the user's
+      // mistake.
       session_.options = connection;
       load(true);
       code = run_node_verb(&split);
@@ -70,18 +94,25 @@ class Run {
     std::size_t rest;  // index in args_ of what follows `words`
   };
 
-  // Flags that say which node is meant may stand anywhere; the description has to be fetched before the verb is known.
+  // Flags that say which node is meant may stand anywhere; the description has to be fetched before
+  // the verb is known.
   Status scan_connection() {
     for (std::size_t i = 0; i < args_.size() && args_[i] != "--"; ++i) {
       if (!is_flag(args_[i])) continue;
       const FlagWord flag = split_flag(args_[i]);
-      static constexpr std::string_view kNames[] = {"--url", "--rpc", "--token", "--auth", "--admin-token", "--timeout"};
+      static constexpr std::string_view kNames[] = {"--url",  "--rpc",         "--token",
+                                                    "--auth", "--admin-token", "--timeout"};
       if (std::find(std::begin(kNames), std::end(kNames), flag.name) != std::end(kNames)) {
-        const std::string value = flag.value ? *flag.value : i + 1 < args_.size() ? args_[i + 1] : "";
-        // What is wrong here is told when the verb's flags are parsed: the verb may have a flag of that name.
-        [[maybe_unused]] const Status status = set_global_flag(*find_global_flag(flag.name), value, &session_.options);
+        const std::string value = flag.value             ? *flag.value
+                                  : i + 1 < args_.size() ? args_[i + 1]
+                                                         : "";
+        // What is wrong here is told when the verb's flags are parsed: the verb may have a flag of
+        // that name.
+        [[maybe_unused]] const Status status =
+            set_global_flag(*find_global_flag(flag.name), value, &session_.options);
       }
-      if (flag.name == "--json" || args_[i] == "--format=json" || (args_[i] == "--format" && i + 1 < args_.size() && args_[i + 1] == "json")) {
+      if (flag.name == "--json" || args_[i] == "--format=json" ||
+          (args_[i] == "--format" && i + 1 < args_.size() && args_[i + 1] == "json")) {
         session_.options.format = Format::kJson;
       }
     }
@@ -113,7 +144,8 @@ class Run {
     return catalogue_.find(split.words, args_, &used);
   }
 
-  // What belongs to the verb: words behind its path, global flags from before it, all flags behind it.
+  // What belongs to the verb: words behind its path, global flags from before it, all flags behind
+  // it.
   Words rest_of(const Split& split, std::size_t used) const {
     Words out(split.words.begin() + static_cast<std::ptrdiff_t>(used), split.words.end());
     for (std::size_t i = 0; i < split.rest; ++i) {
@@ -146,27 +178,34 @@ class Run {
     const Verb verb = catalogue_.find(words, args_, &used);
     if (verb && used == words.size()) return print(verb_help(verb));
     if (!words.empty() && catalogue_.next_words(words).empty()) {
-      return session_.fail(verb ? Status(Code::kInvalid, "'" + verb.path() + "' has no verbs below it") : unknown_verb(words));
+      return session_.fail(
+          verb ? Status(Code::kInvalid, "'" + verb.path() + "' has no verbs below it")
+               : unknown_verb(words));
     }
     std::string text = group_help(catalogue_, words);
-    if (source_ == DocumentSource::kNone) text += "\nThe node's verbs are missing: " + node_error_.message() + "\n";
+    if (source_ == DocumentSource::kNone)
+      text += "\nThe node's verbs are missing: " + node_error_.message() + "\n";
     return print(text);
   }
 
   // `help …` and `completions`: verbs about the catalogue.
   int run_about(const std::string& name) {
-    const LocalVerb verb{name, "", "", {{"--all", "", ""}, {"--shell", "SHELL", ""}}, 0, 16, {}, {}, {}, false, false, {}};
+    const LocalVerb verb{name, "",    "",    {{"--all", "", ""}, {"--shell", "SHELL", ""}},
+                         0,    16,    {},    {},
+                         {},   false, false, {}};
     Result<LocalArgs> args = parse_local(session_, verb, Words(args_.begin() + 1, args_.end()));
     if (!args.ok()) return session_.fail(args.status());
     if (session_.options.help) return help({name});
     if (name == "completions") {
       load(true);
-      Result<std::string> script = completion_script(catalogue_, args->get("--shell", args->words.empty() ? "bash" : args->words[0]));
+      Result<std::string> script = completion_script(
+          catalogue_, args->get("--shell", args->words.empty() ? "bash" : args->words[0]));
       return script.ok() ? print(*script) : session_.fail(script.status());
     }
     if (!args->has("--all")) return help(args->words);
     load(true);
-    if (session_.options.format == Format::kJson) return print(json_text(all_help_json(catalogue_), session_.options.pretty) + "\n");
+    if (session_.options.format == Format::kJson)
+      return print(json_text(all_help_json(catalogue_), session_.options.pretty) + "\n");
     return print(all_help(catalogue_));
   }
 
@@ -188,14 +227,17 @@ class Run {
     *split = split_words();
     std::size_t used = 0;
     const Verb verb = catalogue_.find(split->words, args_, &used);
-    const bool wants_help = std::any_of(args_.begin(), args_.end(), [](const std::string& a) { return a == "--help" || a == "-h"; });
+    const bool wants_help = std::any_of(args_.begin(), args_.end(), [](const std::string& a) {
+      return a == "--help" || a == "-h";
+    });
     if (verb.local) {
       told_ = true;
       return run_local(*verb.local, *split);
     }
     if (!verb.node) {
       if (split->words.empty() && split->rest < args_.size() && !wants_help) {
-        return defer(Status(Code::kInvalid, "no flag " + args_[split->rest] + " before a verb", "try `contract-cli help`"));
+        return defer(Status(Code::kInvalid, "no flag " + args_[split->rest] + " before a verb",
+                            "try `contract-cli help`"));
       }
       const bool group = !catalogue_.next_words(split->words).empty();
       if (group && (wants_help || split->words.empty())) return help_for(split->words);
@@ -226,25 +268,36 @@ class Run {
   Status unknown_verb(const Words& words) {
     std::string shown;
     for (const std::string& word : words) shown += (shown.empty() ? "" : " ") + word;
-    if (source_ == DocumentSource::kNone && !node_error_.ok() && catalogue_.next_words(words).empty()) {
+    if (source_ == DocumentSource::kNone && !node_error_.ok() &&
+        catalogue_.next_words(words).empty()) {
       // Nobody could say whether the verb exists.
-      const bool away = node_error_.code() == Code::kUnavailable || node_error_.code() == Code::kTimeout;
+      const bool away =
+          node_error_.code() == Code::kUnavailable || node_error_.code() == Code::kTimeout;
       return Status(away ? node_error_.code() : Code::kDenied, node_error_.message(),
-                    "'" + shown + "' is a verb of the node, which could not be asked, and no earlier description of it is here");
+                    "'" + shown +
+                        "' is a verb of the node, which could not be asked, and no earlier "
+                        "description of it is here");
     }
     const Words first(words.begin(), words.begin() + (words.empty() ? 0 : 1));
     if (!words.empty() && catalogue_.next_words(first).empty()) {
       for (const auto& [group, plugin] : kPluginOfGroup) {
         if (group != words[0]) continue;
-        session_.refused = RpcError{0, "plugin_not_available", std::string(plugin), {{"hint", "this node has not loaded the plugin; `contract-cli plugin list` shows what it has"}}};
+        session_.refused = RpcError{0,
+                                    "plugin_not_available",
+                                    std::string(plugin),
+                                    {{"hint",
+                                      "this node has not loaded the plugin; `contract-cli plugin "
+                                      "list` shows what it has"}}};
         return Status(Code::kAborted, session_.refused->message);
       }
     }
     const bool group = !catalogue_.next_words(words).empty();
     const auto nearest = catalogue_.nearest(words);
-    return Status(Code::kInvalid, group ? "'" + shown + "' is a group of verbs" : "there is no verb '" + shown + "'",
-                  (nearest && !group ? "did you mean `contract-cli " + *nearest + "`?\n" : "") + std::string("try `contract-cli help") +
-                      (group ? " " + shown : "") + "`");
+    return Status(
+        Code::kInvalid,
+        group ? "'" + shown + "' is a group of verbs" : "there is no verb '" + shown + "'",
+        (nearest && !group ? "did you mean `contract-cli " + *nearest + "`?\n" : "") +
+            std::string("try `contract-cli help") + (group ? " " + shown : "") + "`");
   }
 
   Session session_;
@@ -257,8 +310,6 @@ class Run {
 
 }  // namespace
 
-int run_cli(World& world, const std::vector<std::string>& args) {
-  return Run(world, args).run();
-}
+int run_cli(World& world, const std::vector<std::string>& args) { return Run(world, args).run(); }
 
 }  // namespace blockd::cli

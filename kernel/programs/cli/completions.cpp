@@ -10,7 +10,10 @@ namespace blockd::cli {
 namespace {
 
 bool is_safe(const std::string& word) {
-  return !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == std::string::npos;
+  return !word.empty() &&
+         word.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+             std::string::npos;
 }
 
 // Words that may follow each path, and flags of each verb.
@@ -35,7 +38,8 @@ Tables tables_of(const Catalogue& catalogue) {
   Tables out;
   for (const Verb& verb : catalogue.all()) {
     put_path(verb.path(), verb, &out);
-    for (const std::string& alias : verb.node ? verb.node->aliases : verb.local->aliases) put_path(alias, verb, &out);
+    for (const std::string& alias : verb.node ? verb.node->aliases : verb.local->aliases)
+      put_path(alias, verb, &out);
   }
   return out;
 }
@@ -46,14 +50,17 @@ std::string joined(const std::set<std::string>& words) {
   return out;
 }
 
-std::string shell_table(const std::string& function, const std::map<std::string, std::set<std::string>>& table) {
+std::string shell_table(const std::string& function,
+                        const std::map<std::string, std::set<std::string>>& table) {
   std::string out = function + "() {\n  case \"$1\" in\n";
-  for (const auto& [path, words] : table) out += "    \"" + path + "\") echo \"" + joined(words) + "\" ;;\n";
+  for (const auto& [path, words] : table)
+    out += "    \"" + path + "\") echo \"" + joined(words) + "\" ;;\n";
   return out + "  esac\n}\n";
 }
 
 std::string bash_script(const Tables& tables) {
-  return shell_table("_contract_cli_words", tables.words) + shell_table("_contract_cli_flags", tables.flags) +
+  return shell_table("_contract_cli_words", tables.words) +
+         shell_table("_contract_cli_flags", tables.flags) +
          R"bash(_contract_cli() {
   local cur="${COMP_WORDS[COMP_CWORD]}" path="" next="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -84,7 +91,9 @@ end
 )fish";
   const auto put = [&](const std::string& path, const std::string& what) {
     for (const char* program : {"contract-cli", "tb-cli", "contract"}) {
-      out += std::string("complete -c ") + program + " -n 'test (__contract_cli_path | string collect -a) = \"" + path + "\"' " + what + "\n";
+      out += std::string("complete -c ") + program +
+             " -n 'test (__contract_cli_path | string collect -a) = \"" + path + "\"' " + what +
+             "\n";
     }
   };
   for (const auto& [path, words] : tables.words) put(path, "-f -a '" + joined(words) + "'");
@@ -102,7 +111,9 @@ Result<std::string> completion_script(const Catalogue& catalogue, const std::str
   const Tables tables = tables_of(catalogue);
   if (shell == "bash") return bash_script(tables);
   // zsh runs bash's functions when asked to.
-  if (shell == "zsh") return "#compdef contract-cli tb-cli contract\nautoload -U +X bashcompinit && bashcompinit\n" + bash_script(tables);
+  if (shell == "zsh")
+    return "#compdef contract-cli tb-cli contract\nautoload -U +X bashcompinit && bashcompinit\n" +
+           bash_script(tables);
   if (shell == "fish") return fish_script(tables);
   return Status(Code::kInvalid, "--shell: expected bash, zsh or fish, found '" + shell + "'");
 }

@@ -1,7 +1,7 @@
 // Completion scripts for bash, zsh and fish, made from the catalogue. Pure. [any]
 //
-// Names come from a node, and the script is run by a shell: names with anything but letters, digits, '-', '.' and '_'
-// are left out.
+// Names come from a node, and the script is run by a shell: names with anything but letters,
+// digits, '-', '.' and '_' are left out.
 #pragma once
 
 #include "kernel/programs/cli/catalogue.hpp"

@@ -31,12 +31,14 @@ std::optional<Copy> read_copy(const std::string& path) {
   Copy copy;
   copy.document = object->at("document");
   const json::value* at = object->if_contains("fetched_ms");
-  if (at && at->is_int64() && at->get_int64() >= 0) copy.fetched_ms = static_cast<std::uint64_t>(at->get_int64());
+  if (at && at->is_int64() && at->get_int64() >= 0)
+    copy.fetched_ms = static_cast<std::uint64_t>(at->get_int64());
   return copy;
 }
 
 // The copy only saves time: a disk that refuses it is no reason to fail.
-void write_copy(const World& world, const std::string& path, const std::string& endpoint, const json::value& document) {
+void write_copy(const World& world, const std::string& path, const std::string& endpoint,
+                const json::value& document) {
   if (path.empty()) return;
   const json::object file = {{"url", endpoint},
                              {"hash", to_hex(blake3(json::serialize(document)))},
@@ -61,7 +63,8 @@ bool ask_node(Session& session, const std::string& path, Document* out) {
   NodeClient client(session);
   Result<json::value> answer = client.call("rpc.discover", json::object{});
   if (!answer.ok()) {
-    out->node_error = session.refused ? Status(Code::kDenied, session.refused->message) : answer.status();
+    out->node_error =
+        session.refused ? Status(Code::kDenied, session.refused->message) : answer.status();
     session.refused.reset();
     return false;
   }
@@ -71,7 +74,8 @@ bool ask_node(Session& session, const std::string& path, Document* out) {
 }
 
 bool read_installed(const World& world, Document* out) {
-  Result<Bytes> text = read_file(world.program_dir + "/../share/the-block/openrpc.json", kMaxDocumentBytes);
+  Result<Bytes> text =
+      read_file(world.program_dir + "/../share/the-block/openrpc.json", kMaxDocumentBytes);
   if (!text.ok()) return false;
   Result<json::value> value = parse_json(*text);
   return value.ok() && use(*value, DocumentSource::kInstalled, out);
@@ -88,7 +92,8 @@ std::string cache_file(const World& world, const std::string& endpoint) {
   }
   std::string name = endpoint;
   std::error_code ignored;
-  if (name.starts_with("unix:")) name = "unix:" + std::filesystem::absolute(name.substr(5), ignored).string();
+  if (name.starts_with("unix:"))
+    name = "unix:" + std::filesystem::absolute(name.substr(5), ignored).string();
   return folder + "/the-block/" + to_hex(blake3(name)).substr(0, 32) + ".json";
 }
 

@@ -17,7 +17,8 @@ std::string indented(const Rows& rows) {
   for (const auto& row : rows) widest = std::max(widest, std::min<std::size_t>(row[0].size(), 34));
   for (const auto& row : rows) {
     out += "  " + row[0];
-    if (!row[1].empty()) out += std::string(row[0].size() < widest ? widest - row[0].size() + 2 : 2, ' ') + row[1];
+    if (!row[1].empty())
+      out += std::string(row[0].size() < widest ? widest - row[0].size() + 2 : 2, ' ') + row[1];
     out += '\n';
   }
   return out;
@@ -36,14 +37,18 @@ std::string explain(const Field& field) {
     add_note(out, "one of " + all);
   }
   if (field.min || field.max) {
-    add_note(out, (field.min ? u128_to_string(*field.min) : "0") + ".." + (field.max ? u128_to_string(*field.max) : ""));
+    add_note(out, (field.min ? u128_to_string(*field.min) : "0") + ".." +
+                      (field.max ? u128_to_string(*field.max) : ""));
   }
   add_note(out, field.unit);
-  if (field.default_value && !field.default_value->is_null()) add_note(out, "default " + cell_text(*field.default_value));
+  if (field.default_value && !field.default_value->is_null())
+    add_note(out, "default " + cell_text(*field.default_value));
   return out;
 }
 
-bool has_commands(const Verb& verb) { return verb.node ? verb.node->kind == MethodKind::kCommand : verb.local->sends; }
+bool has_commands(const Verb& verb) {
+  return verb.node ? verb.node->kind == MethodKind::kCommand : verb.local->sends;
+}
 
 std::string error_names(const CliNode& node) {
   std::string out;
@@ -59,14 +64,17 @@ Rows global_rows(const Verb& verb) {
   Rows out;
   for (const GlobalFlag& flag : global_flags()) {
     if (flag.command_only && !has_commands(verb)) continue;
-    out.push_back({std::string(flag.name) + (flag.value ? std::string(" ") + flag.value : ""), flag.help});
+    out.push_back(
+        {std::string(flag.name) + (flag.value ? std::string(" ") + flag.value : ""), flag.help});
   }
   return out;
 }
 
 void add_own_flags(const CliNode& node, std::vector<FlagView>* out) {
-  for (const CliArg& arg : node.flags) out->push_back({arg.flag, placeholder(arg), explain(arg.field)});
-  for (const std::string& flag : node.merge_json) out->push_back({flag, "JSON", "Members of the request as JSON, @FILE or -"});
+  for (const CliArg& arg : node.flags)
+    out->push_back({arg.flag, placeholder(arg), explain(arg.field)});
+  for (const std::string& flag : node.merge_json)
+    out->push_back({flag, "JSON", "Members of the request as JSON, @FILE or -"});
 }
 
 }  // namespace
@@ -75,30 +83,37 @@ std::vector<FlagView> flags_of(const Verb& verb) {
   std::vector<FlagView> out;
   if (verb.node) add_own_flags(*verb.node, &out);
   if (verb.local) {
-    for (const LocalFlag& flag : verb.local->flags) out.push_back({flag.name, flag.value, flag.help});
+    for (const LocalFlag& flag : verb.local->flags)
+      out.push_back({flag.name, flag.value, flag.help});
     if (verb.local->raw) return out;
   }
   for (const GlobalFlag& flag : global_flags()) {
     if (flag.command_only && !has_commands(verb)) continue;
-    const bool hidden = std::any_of(out.begin(), out.end(), [&](const FlagView& own) { return own.flag == flag.name; });
+    const bool hidden = std::any_of(out.begin(), out.end(),
+                                    [&](const FlagView& own) { return own.flag == flag.name; });
     if (!hidden) out.push_back({flag.name, flag.value ? flag.value : "", flag.help});
   }
   return out;
 }
 
 std::string verb_help(const Verb& verb) {
-  std::string out = verb.summary() + "\n\nUsage: " + (verb.node ? usage_line(*verb.node) : usage_line(*verb.local)) + "\n";
+  std::string out = verb.summary() +
+                    "\n\nUsage: " + (verb.node ? usage_line(*verb.node) : usage_line(*verb.local)) +
+                    "\n";
   Rows own, positionals;
   std::vector<std::pair<std::string, std::string>> examples;
   if (verb.node) {
     if (!verb.node->help.empty()) out += "\n" + verb.node->help + "\n";
-    for (const CliArg& arg : verb.node->positionals) positionals.push_back({"<" + arg.field.name + ">", explain(arg.field)});
+    for (const CliArg& arg : verb.node->positionals)
+      positionals.push_back({"<" + arg.field.name + ">", explain(arg.field)});
     std::vector<FlagView> flags;
     add_own_flags(*verb.node, &flags);
-    for (const FlagView& flag : flags) own.push_back({flag.flag + (flag.value.empty() ? "" : " " + flag.value), flag.help});
+    for (const FlagView& flag : flags)
+      own.push_back({flag.flag + (flag.value.empty() ? "" : " " + flag.value), flag.help});
     examples = verb.node->examples;
   } else {
-    for (const LocalFlag& flag : verb.local->flags) own.push_back({flag.name + (flag.value.empty() ? "" : " " + flag.value), flag.help});
+    for (const LocalFlag& flag : verb.local->flags)
+      own.push_back({flag.name + (flag.value.empty() ? "" : " " + flag.value), flag.help});
     examples = verb.local->examples;
   }
   put_section(out, "Arguments", positionals);
@@ -108,7 +123,8 @@ std::string verb_help(const Verb& verb) {
   for (const auto& [line, shows] : examples) lines.push_back({line, shows});
   put_section(out, "Examples", lines);
   if (verb.node) {
-    out += "\nMethod " + verb.node->method + " of plugin " + (verb.node->plugin.empty() ? "kernel" : verb.node->plugin);
+    out += "\nMethod " + verb.node->method + " of plugin " +
+           (verb.node->plugin.empty() ? "kernel" : verb.node->plugin);
     if (verb.node->kind == MethodKind::kCommand) out += ", a command";
     out += "; role " + verb.node->role + "\n";
     const std::string errors = error_names(*verb.node);
@@ -141,7 +157,9 @@ std::string group_help(const Catalogue& catalogue, const std::vector<std::string
   }
   put_section(out, words.empty() ? "Verbs and groups" : "Verbs", rows);
   if (words.empty()) {
-    out += "\nThe verbs come from the node's plugins. `contract-cli <verb> --help` explains one, `help --all` lists all.\n";
+    out +=
+        "\nThe verbs come from the node's plugins. `contract-cli <verb> --help` explains one, "
+        "`help --all` lists all.\n";
   }
   return out;
 }
@@ -157,7 +175,8 @@ json::object all_help_json(const Catalogue& catalogue) {
   for (const Verb& verb : catalogue.all()) {
     json::array flags;
     for (const FlagView& flag : flags_of(verb)) {
-      flags.push_back(json::object{{"flag", flag.flag}, {"value", flag.value}, {"help", flag.help}});
+      flags.push_back(
+          json::object{{"flag", flag.flag}, {"value", flag.value}, {"help", flag.help}});
     }
     const auto put = [&](const std::string& path, bool alias) {
       json::object entry = {{"path", path}, {"summary", verb.summary()}, {"flags", flags}};
@@ -165,7 +184,8 @@ json::object all_help_json(const Catalogue& catalogue) {
       commands.push_back(std::move(entry));
     };
     put(verb.path(), false);
-    for (const std::string& alias : verb.node ? verb.node->aliases : verb.local->aliases) put(alias, true);
+    for (const std::string& alias : verb.node ? verb.node->aliases : verb.local->aliases)
+      put(alias, true);
   }
   return {{"program", "contract-cli"}, {"commands", std::move(commands)}};
 }

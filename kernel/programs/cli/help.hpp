@@ -1,4 +1,5 @@
-// Help texts and the machine-readable list of all verbs, made from the catalogue. Pure functions. [any]
+// Help texts and the machine-readable list of all verbs, made from the catalogue. Pure functions.
+// [any]
 #pragma once
 
 #include <string>
@@ -12,8 +13,8 @@ std::string verb_help(const Verb& verb);
 std::string group_help(const Catalogue& catalogue, const std::vector<std::string>& words);
 // Every verb with its summary, one a line.
 std::string all_help(const Catalogue& catalogue);
-// {"program":"contract-cli","commands":[{"path","summary","flags":[{"flag","value","help"}]}]}; an alias is an entry
-// of its own with "alias_of".
+// {"program":"contract-cli","commands":[{"path","summary","flags":[{"flag","value","help"}]}]}; an
+// alias is an entry of its own with "alias_of".
 json::object all_help_json(const Catalogue& catalogue);
 
 struct FlagView {

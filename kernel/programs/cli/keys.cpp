@@ -15,7 +15,9 @@ std::string first_line(const std::string& text) {
 
 std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+  return first == std::string::npos
+             ? ""
+             : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 }  // namespace
@@ -28,7 +30,8 @@ Result<std::string> keys_dir(const World& world) {
 
 Result<std::string> keystore_path(const World& world, const std::string& key_id) {
   if (!is_key_id(key_id) || key_id.starts_with('.')) {
-    return Status(Code::kInvalid, "'" + key_id + "' is no key id", "letters, digits, '.', '_' and '-', at most 64, not beginning with '.'");
+    return Status(Code::kInvalid, "'" + key_id + "' is no key id",
+                  "letters, digits, '.', '_' and '-', at most 64, not beginning with '.'");
   }
   Result<std::string> dir = keys_dir(world);
   if (!dir.ok()) return dir.status();
@@ -63,7 +66,9 @@ Result<std::string> read_password(Session& session, const std::string& prompt, b
 
 Result<SigningKey> load_key_file(Session& session, const std::string& path) {
   Result<Bytes> text = read_file(path, kMaxKeyFileBytes);
-  if (!text.ok()) return Status(Code::kInvalid, text.status().message(), "`contract-cli wallet list` shows the keys of the wallet");
+  if (!text.ok())
+    return Status(Code::kInvalid, text.status().message(),
+                  "`contract-cli wallet list` shows the keys of the wallet");
   const bool pkcs8 = text->find("BEGIN PRIVATE KEY") != std::string::npos;
   if (pkcs8) {
     Result<SigningKey> key = key_from_pkcs8(*text);
@@ -87,7 +92,8 @@ Result<SigningKey> signing_key(Session& session) {
     return Status(Code::kInvalid, "--key-id and --key exclude each other");
   }
   if (!options.key_file.empty()) return load_key_file(session, options.key_file);
-  if (options.key_id.empty()) return Status(Code::kInvalid, "a key is needed", "give --key-id ID or --key FILE");
+  if (options.key_id.empty())
+    return Status(Code::kInvalid, "a key is needed", "give --key-id ID or --key FILE");
   Result<std::string> path = keystore_path(session.world, options.key_id);
   if (!path.ok()) return path.status();
   return load_key_file(session, *path);

@@ -14,7 +14,8 @@ namespace {
 
 using namespace blockd;
 
-// Reads from the terminal itself, so that a password can be asked for while data comes through a pipe.
+// Reads from the terminal itself, so that a password can be asked for while data comes through a
+// pipe.
 Result<std::string> ask_password(const std::string& prompt) {
   FILE* terminal = std::fopen("/dev/tty", "r+");
   if (!terminal) return Status(Code::kUnavailable, "there is no terminal");
@@ -30,7 +31,8 @@ Result<std::string> ask_password(const std::string& prompt) {
   std::fputs(prompt.c_str(), terminal);
   std::fflush(terminal);
   std::string line;
-  for (int c = std::fgetc(terminal); c != EOF && c != '\n' && line.size() < 1024; c = std::fgetc(terminal)) {
+  for (int c = std::fgetc(terminal); c != EOF && c != '\n' && line.size() < 1024;
+       c = std::fgetc(terminal)) {
     line.push_back(static_cast<char>(c));
   }
   ::tcsetattr(fd, TCSAFLUSH, &before);
@@ -43,7 +45,8 @@ std::map<std::string, std::string> environment() {
   std::map<std::string, std::string> out;
   for (char** at = environ; *at; ++at) {
     const std::string entry = *at;
-    if (const std::size_t equals = entry.find('='); equals != std::string::npos) out[entry.substr(0, equals)] = entry.substr(equals + 1);
+    if (const std::size_t equals = entry.find('='); equals != std::string::npos)
+      out[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
   return out;
 }
@@ -60,8 +63,15 @@ int main(int argc, char** argv) {
   // `| head` ends this program by an error of write, not by a signal in the middle of a command.
   std::signal(SIGPIPE, SIG_IGN);
   crypto_init();
-  cli::World world{std::cout, std::cerr, std::cin, environment(), ::isatty(STDOUT_FILENO) == 1, ::isatty(STDIN_FILENO) == 1,
-                   program_dir(), ask_password, system_clock()};
+  cli::World world{std::cout,
+                   std::cerr,
+                   std::cin,
+                   environment(),
+                   ::isatty(STDOUT_FILENO) == 1,
+                   ::isatty(STDIN_FILENO) == 1,
+                   program_dir(),
+                   ask_password,
+                   system_clock()};
   const int code = cli::run_cli(world, {argv + 1, argv + argc});
   std::cout.flush();
   return code;

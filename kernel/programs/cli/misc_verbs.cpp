@@ -22,7 +22,8 @@ int print(Session& session, const json::value& value) {
 }
 
 int version(Session& session, const LocalArgs&) {
-  if (session.options.format == Format::kJson) return print(session, json::object{{"version", TB_VERSION}});
+  if (session.options.format == Format::kJson)
+    return print(session, json::object{{"version", TB_VERSION}});
   session.world.out << "contract-cli " << TB_VERSION << '\n';
   return kExitOk;
 }
@@ -34,17 +35,21 @@ int metrics(Session& session, const LocalArgs&) {
   if (session.options.format == Format::kJson) return print(session, *answer);
   const json::object* object = answer->if_object();
   const json::value* text = object ? object->if_contains("text") : nullptr;
-  if (!text || !text->is_string()) return session.fail(Status(Code::kCorrupt, "the answer of `metrics` has no text"));
+  if (!text || !text->is_string())
+    return session.fail(Status(Code::kCorrupt, "the answer of `metrics` has no text"));
   session.world.out << std::string_view(text->get_string());
   return kExitOk;
 }
 
 int keygen(Session& session, const LocalArgs& args) {
-  if (!args.has("--output")) return session.fail(Status(Code::kInvalid, "--output is missing", "usage: contract-cli keygen --output DIR"));
+  if (!args.has("--output"))
+    return session.fail(
+        Status(Code::kInvalid, "--output is missing", "usage: contract-cli keygen --output DIR"));
   const std::string dir = args.get("--output");
   const std::string secret = dir + "/node.key", open = dir + "/node.pub";
   if (!args.has("--force") && (file_exists(secret) || file_exists(open))) {
-    return session.fail(Status(Code::kExists, dir + " holds a key already", "overwrite it for ever with --force"));
+    return session.fail(
+        Status(Code::kExists, dir + " holds a key already", "overwrite it for ever with --force"));
   }
   const SigningKey key = SigningKey::generate();
   const std::string public_key = to_hex(key.public_key());
@@ -62,21 +67,26 @@ Result<std::string> audience(Session& session, const LocalArgs& args) {
   if (!status.ok()) return status.status();
   const json::object* object = status->if_object();
   const json::value* id = object ? object->if_contains("chain_id") : nullptr;
-  if (!id || !id->is_string()) return Status(Code::kCorrupt, "node.status has no chain_id", "give --chain-id ID");
+  if (!id || !id->is_string())
+    return Status(Code::kCorrupt, "node.status has no chain_id", "give --chain-id ID");
   return std::string(id->get_string());
 }
 
 Result<json::object> token_claims(Session& session, const LocalArgs& args) {
   const auto ttl = parse_u64(args.get("--ttl", "3600"));
-  if (!ttl || *ttl == 0 || *ttl > kMaxTokenSecs) return Status(Code::kInvalid, "--ttl: expected 1..2592000 seconds");
+  if (!ttl || *ttl == 0 || *ttl > kMaxTokenSecs)
+    return Status(Code::kInvalid, "--ttl: expected 1..2592000 seconds");
   const std::string role = args.get("--role"), sub = args.get("--sub", "cli");
-  if (role.empty()) return Status(Code::kInvalid, "--role is missing", "operator, admin, read or a role of a plugin");
+  if (role.empty())
+    return Status(Code::kInvalid, "--role is missing",
+                  "operator, admin, read or a role of a plugin");
   if (sub.size() > 64) return Status(Code::kInvalid, "--sub: at most 64 bytes");
   Result<std::string> aud = audience(session, args);
   if (!aud.ok()) return aud.status();
   const std::uint64_t now = session.world.clock.unix_ms() / 1000;
   const auto issued = parse_u64(args.get("--issued-at", std::to_string(now)));
-  if (!issued || *issued > kMaxSafeInteger - kMaxTokenSecs) return Status(Code::kInvalid, "--issued-at: expected seconds since 1970");
+  if (!issued || *issued > kMaxSafeInteger - kMaxTokenSecs)
+    return Status(Code::kInvalid, "--issued-at: expected seconds since 1970");
   std::array<std::uint8_t, 8> id{};
   random_bytes(id.data(), id.size());
   if (args.has("--id")) {
@@ -84,7 +94,8 @@ Result<json::object> token_claims(Session& session, const LocalArgs& args) {
     if (!given.ok()) return given.status().in("--id");
     id = *given;
   }
-  return json::object{{"aud", *aud}, {"exp", *issued + *ttl}, {"iat", *issued}, {"id", to_hex(id)}, {"role", role}, {"sub", sub}};
+  return json::object{{"aud", *aud},      {"exp", *issued + *ttl}, {"iat", *issued},
+                      {"id", to_hex(id)}, {"role", role},          {"sub", sub}};
 }
 
 // node-and-cli spec 6.13.
@@ -111,13 +122,46 @@ std::vector<LocalVerb> misc_verbs() {
   const auto handled_before = [](Session&, const LocalArgs&) { return kExitOk; };
   return {{"version", "", "Version of this program", {}, 0, 0, version},
           {"metrics", "", "All metrics of the node, as Prometheus reads them", {}, 0, 0, metrics},
-          {"keygen", "", "Make a key pair for a node", {{"--output", "DIR", "Folder for node.key and node.pub"}, {"--force", "", "Overwrite a key there"}}, 0, 0, keygen, {}, {"moloch keygen"}},
-          {"token sign", "", "Make a bearer token that needs no file on the node",
-           {{"--role", "ROLE", "What it grants"}, {"--ttl", "SECS", "How long it counts, at most 30 days (3600)"}, {"--sub", "TEXT", "Who holds it (cli)"},
-            {"--chain-id", "ID", "Chain that it is for (the node's)"}, {"--issued-at", "SECS", "Beginning of its life (now)"}, {"--id", "HEX", "Its 8-byte name (random)"}},
-           0, 0, token_sign, {{"contract-cli token sign --role operator --ttl 3600 --key operator.key", "Prints a token tbt1.…"}}, {}, true},
-          {"help", "[verb]", "Explain a verb or a group", {{"--all", "", "List every verb"}}, 0, 16, handled_before},
-          {"completions", "", "Print a completion script", {{"--shell", "SHELL", "bash, zsh or fish"}}, 0, 1, handled_before}};
+          {"keygen",
+           "",
+           "Make a key pair for a node",
+           {{"--output", "DIR", "Folder for node.key and node.pub"},
+            {"--force", "", "Overwrite a key there"}},
+           0,
+           0,
+           keygen,
+           {},
+           {"moloch keygen"}},
+          {"token sign",
+           "",
+           "Make a bearer token that needs no file on the node",
+           {{"--role", "ROLE", "What it grants"},
+            {"--ttl", "SECS", "How long it counts, at most 30 days (3600)"},
+            {"--sub", "TEXT", "Who holds it (cli)"},
+            {"--chain-id", "ID", "Chain that it is for (the node's)"},
+            {"--issued-at", "SECS", "Beginning of its life (now)"},
+            {"--id", "HEX", "Its 8-byte name (random)"}},
+           0,
+           0,
+           token_sign,
+           {{"contract-cli token sign --role operator --ttl 3600 --key operator.key",
+             "Prints a token tbt1.…"}},
+           {},
+           true},
+          {"help",
+           "[verb]",
+           "Explain a verb or a group",
+           {{"--all", "", "List every verb"}},
+           0,
+           16,
+           handled_before},
+          {"completions",
+           "",
+           "Print a completion script",
+           {{"--shell", "SHELL", "bash, zsh or fish"}},
+           0,
+           1,
+           handled_before}};
 }
 
 }  // namespace blockd::cli

@@ -32,7 +32,8 @@ Result<std::string> token_text(World& world, const std::string& flag) {
 
 std::string upper(const std::string& plugin) {
   std::string out;
-  for (const char c : plugin) out.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  for (const char c : plugin)
+    out.push_back(c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
   return out;
 }
 
@@ -76,14 +77,16 @@ std::string endpoint_of(const Session& session) {
   return "http://localhost:26658";
 }
 
-Result<std::string> token_of(Session& session, const std::string& endpoint, const std::string& plugin) {
+Result<std::string> token_of(Session& session, const std::string& endpoint,
+                             const std::string& plugin) {
   const Options& options = session.options;
   if (!options.admin_token.empty()) return token_text(session.world, options.admin_token);
   if (!options.token.empty()) return token_text(session.world, options.token);
   if (endpoint.starts_with("unix:") || endpoint.starts_with("http+unix:")) return std::string();
   if (!plugin.empty()) {
     for (const char* role : {"RPC", "ADMIN", "ORACLE", "PROVIDER"}) {
-      const std::string token = trimmed(session.world.variable("TB_" + upper(plugin) + "_" + role + "_TOKEN"));
+      const std::string token =
+          trimmed(session.world.variable("TB_" + upper(plugin) + "_" + role + "_TOKEN"));
       if (!token.empty()) return token;
     }
   }
@@ -120,8 +123,10 @@ Result<json::value> NodeClient::read_answer(const HttpClientResponse& response) 
     if (const json::value* result = object->if_contains("result")) return *result;
   }
   const std::string what = endpoint_ + " answered HTTP " + std::to_string(response.status);
-  if (response.status == 503) return Status(Code::kUnavailable, what + ": too much is in work", "try again in a second");
-  return Status(Code::kUnavailable, what + ", which is no JSON-RPC answer", "is this the URL of a node?");
+  if (response.status == 503)
+    return Status(Code::kUnavailable, what + ": too much is in work", "try again in a second");
+  return Status(Code::kUnavailable, what + ", which is no JSON-RPC answer",
+                "is this the URL of a node?");
 }
 
 Result<json::value> NodeClient::call(const std::string& method, const std::string& params,
@@ -137,14 +142,17 @@ Result<json::value> NodeClient::call(const std::string& method, const std::strin
   request.body = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":";
   append_json_string(request.body, method);
   request.body += ",\"params\":" + params + "}";
-  if (!session_.world.variable("TB_RPC_DEBUG").empty() && session_.world.variable("TB_RPC_DEBUG") != "0") {
-    session_.world.err << "rpc " << endpoint_ << ' ' << method << ' ' << request.body.size() << " bytes\n";
+  if (!session_.world.variable("TB_RPC_DEBUG").empty() &&
+      session_.world.variable("TB_RPC_DEBUG") != "0") {
+    session_.world.err << "rpc " << endpoint_ << ' ' << method << ' ' << request.body.size()
+                       << " bytes\n";
   }
   Result<HttpClientResponse> response = http(timeout_ms).send(request);
   if (!response.ok()) {
     const Code code = response.status().code();
     // A URL or a TLS file that is wrong is the caller's; all else is a node that cannot be reached.
-    if (code == Code::kInvalid || code == Code::kTimeout || code == Code::kUnavailable) return response.status();
+    if (code == Code::kInvalid || code == Code::kTimeout || code == Code::kUnavailable)
+      return response.status();
     return Status(Code::kUnavailable, response.status().message(), response.status().hint());
   }
   return read_answer(*response);

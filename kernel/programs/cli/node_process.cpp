@@ -31,15 +31,18 @@ struct Place {
   std::string data_dir, log_file, rpc, metrics;
 };
 
-std::string first_of(const std::vector<std::string>& list) { return list.empty() ? "off" : list[0]; }
+std::string first_of(const std::vector<std::string>& list) {
+  return list.empty() ? "off" : list[0];
+}
 
-// Reads the configuration as blockd will: file, environment and the flags that the schema knows. Flags that only
-// blockd knows are its own to judge.
+// Reads the configuration as blockd will: file, environment and the flags that the schema knows.
+// Flags that only blockd knows are its own to judge.
 Result<Place> read_place(Session& session, const std::vector<std::string>& words) {
   auto schema = std::make_shared<ConfigSchema>();
   add_kernel_keys(*schema);
   ConfigInputs inputs;
-  if (const std::string file = session.world.variable("TB_CONFIG"); !file.empty()) inputs.file = file;
+  if (const std::string file = session.world.variable("TB_CONFIG"); !file.empty())
+    inputs.file = file;
   for (const auto& [name, value] : session.world.environment) {
     if (name.starts_with("TB_")) inputs.environment.emplace(name, value);
   }
@@ -60,7 +63,8 @@ Result<Place> read_place(Session& session, const std::vector<std::string>& words
   const ConfigLoad loaded = load_config(std::move(schema), inputs);
   if (!loaded.ok()) return loaded.status();
   const Config& config = *loaded.config;
-  return Place{config.text("data_dir"), config.text("log.file"), first_of(config.list("listeners.rpc")), first_of(config.list("listeners.metrics"))};
+  return Place{config.text("data_dir"), config.text("log.file"),
+               first_of(config.list("listeners.rpc")), first_of(config.list("listeners.metrics"))};
 }
 
 std::string last_lines(const std::string& path) {
@@ -74,28 +78,35 @@ std::string last_lines(const std::string& path) {
   return tail.substr(at);
 }
 
+// A pid file may outlive its process, and the number may then be another's: look who it is.
+bool is_node(std::uint64_t pid) {
+  std::error_code error;
+  const auto program =
+      std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", error);
+  return !error && program.filename().string().starts_with("blockd");
+}
+
 std::optional<pid_t> running_pid(const Place& place) {
   Result<Bytes> text = read_file(place.data_dir + "/node.pid", 64);
   if (!text.ok()) return std::nullopt;
   const auto pid = parse_u64(text->substr(0, text->find_first_not_of("0123456789")));
-  if (!pid || *pid < 2 || *pid > 0x7fffffff) return std::nullopt;
-  // A pid file may outlive its process, and the number may then be another's: look who it is.
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/" + std::to_string(*pid) + "/exe", error);
-  if (error || !program.filename().string().starts_with("blockd")) return std::nullopt;
+  if (!pid || *pid < 2 || *pid > 0x7fffffff || !is_node(*pid)) return std::nullopt;
   return static_cast<pid_t>(*pid);
 }
 
-Result<pid_t> spawn(Session& session, const std::vector<std::string>& words, const std::string& output) {
+Result<pid_t> spawn(Session& session, const std::vector<std::string>& words,
+                    const std::string& output) {
   const std::string program = session.world.program_dir + "/blockd";
-  if (!file_exists(program)) return Status(Code::kNotFound, program + " is missing", "blockd lies beside contract-cli");
+  if (!file_exists(program))
+    return Status(Code::kNotFound, program + " is missing", "blockd lies beside contract-cli");
   std::vector<std::string> args = {program, "run", "--foreground"};
   args.insert(args.end(), words.begin(), words.end());
   std::vector<char*> argv, envp;
   std::vector<std::string> variables;
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
-  for (const auto& [name, value] : session.world.environment) variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : session.world.environment)
+    variables.push_back(name + "=" + value);
   for (std::string& variable : variables) envp.push_back(variable.data());
   envp.push_back(nullptr);
   posix_spawn_file_actions_t files;
@@ -107,7 +118,8 @@ Result<pid_t> spawn(Session& session, const std::vector<std::string>& words, con
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, program.c_str(), &files, &attributes, argv.data(), envp.data());
+  const int error =
+      ::posix_spawn(&pid, program.c_str(), &files, &attributes, argv.data(), envp.data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&files);
   if (error != 0) {
@@ -129,11 +141,13 @@ bool answers(HttpClient& http, const Place& place) {
   return response.ok() && response->status == 200;
 }
 
-int fail_start(Session& session, const Place& place, const std::string& output, const std::string& why) {
+int fail_start(Session& session, const Place& place, const std::string& output,
+               const std::string& why) {
   std::string lines = last_lines(output);
   if (lines.empty()) lines = last_lines(place.log_file);
   session.world.err << lines << (lines.empty() || lines.ends_with('\n') ? "" : "\n");
-  return session.fail(Status(Code::kAborted, "the node did not start: " + why, "output: " + output + "\nlog: " + place.log_file));
+  return session.fail(Status(Code::kAborted, "the node did not start: " + why,
+                             "output: " + output + "\nlog: " + place.log_file));
 }
 
 int start(Session& session, const LocalArgs& args) {
@@ -151,13 +165,16 @@ int start(Session& session, const LocalArgs& args) {
     return session.fail(errno_status(program));
   }
   if (const auto pid = running_pid(*place)) {
-    return session.fail(Status(Code::kExists, "data directory in use by pid " + std::to_string(*pid) + ": " + place->data_dir, "stop it with `contract-cli node stop`"));
+    return session.fail(
+        Status(Code::kExists,
+               "data directory in use by pid " + std::to_string(*pid) + ": " + place->data_dir,
+               "stop it with `contract-cli node stop`"));
   }
-  const std::filesystem::path folder = std::filesystem::path(place->log_file).parent_path();
-  if (!folder.empty()) {
+  const std::string output =
+      (place->log_file == "off" ? place->data_dir + "/node.log" : place->log_file) + ".start";
+  if (const auto folder = std::filesystem::path(output).parent_path(); !folder.empty()) {
     if (Status made = make_directories(folder.string()); !made.ok()) return session.fail(made);
   }
-  const std::string output = place->log_file + ".start";
   Result<pid_t> pid = spawn(session, args.words, output);
   if (!pid.ok()) return session.fail(pid.status());
   HttpClientOptions options;
@@ -167,24 +184,31 @@ int start(Session& session, const LocalArgs& args) {
   while (session.world.clock.monotonic_us() < deadline) {
     int state = 0;
     if (::waitpid(*pid, &state, WNOHANG) == *pid) {
-      return fail_start(session, *place, output, WIFEXITED(state) ? "exit code " + std::to_string(WEXITSTATUS(state)) : "signal " + std::to_string(WTERMSIG(state)));
+      return fail_start(session, *place, output,
+                        WIFEXITED(state) ? "exit code " + std::to_string(WEXITSTATUS(state))
+                                         : "signal " + std::to_string(WTERMSIG(state)));
     }
     if (answers(http, *place)) {
-      session.world.out << "started pid=" << *pid << " rpc=" << place->rpc << " metrics=" << place->metrics << '\n';
+      session.world.out << "started pid=" << *pid << " rpc=" << place->rpc
+                        << " metrics=" << place->metrics << '\n';
       return kExitOk;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
   }
-  return fail_start(session, *place, output, "not ready within 30 s; pid " + std::to_string(*pid) + " still runs");
+  return fail_start(session, *place, output,
+                    "not ready within 30 s; pid " + std::to_string(*pid) + " still runs");
 }
 
 // Sends SIGTERM and waits until the process is gone.
 Status stop_process(Session& session, pid_t pid, std::uint64_t timeout_secs) {
   if (::kill(pid, SIGTERM) != 0) return errno_status("pid " + std::to_string(pid));
   const std::uint64_t deadline = session.world.clock.monotonic_us() + timeout_secs * 1'000'000;
-  while (::kill(pid, 0) == 0) {
+  while (is_node(static_cast<std::uint64_t>(pid))) {
     if (session.world.clock.monotonic_us() > deadline) {
-      return Status(Code::kTimeout, "pid " + std::to_string(pid) + " still runs after " + std::to_string(timeout_secs) + " s", "look into its log, or wait longer with --timeout SECS");
+      return Status(
+          Code::kTimeout,
+          "pid " + std::to_string(pid) + " still runs after " + std::to_string(timeout_secs) + " s",
+          "look into its log, or wait longer with --timeout SECS");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
   }
@@ -198,7 +222,8 @@ Result<std::uint64_t> take_timeout(std::vector<std::string>* words) {
     const std::size_t count = flag.value || i + 1 == words->size() ? 1 : 2;
     const auto secs = parse_u64(flag.value ? *flag.value : count == 2 ? (*words)[i + 1] : "");
     if (!secs || *secs > 86'400) return Status(Code::kInvalid, "--timeout: expected seconds");
-    words->erase(words->begin() + static_cast<std::ptrdiff_t>(i), words->begin() + static_cast<std::ptrdiff_t>(i + count));
+    words->erase(words->begin() + static_cast<std::ptrdiff_t>(i),
+                 words->begin() + static_cast<std::ptrdiff_t>(i + count));
     return *secs;
   }
   return std::uint64_t{30};
@@ -212,7 +237,8 @@ int stop_node(Session& session, std::vector<std::string> words, bool must_run) {
   const auto pid = running_pid(*place);
   if (!pid) {
     if (!must_run) return kExitOk;
-    return session.fail(Status(Code::kNotFound, "no node runs on " + place->data_dir, "--data-dir names another one"));
+    return session.fail(Status(Code::kNotFound, "no node runs on " + place->data_dir,
+                               "--data-dir names another one"));
   }
   if (Status stopped = stop_process(session, *pid, *timeout); !stopped.ok()) {
     session.fail(stopped);
@@ -227,7 +253,8 @@ int stop(Session& session, const LocalArgs& args) { return stop_node(session, ar
 int restart(Session& session, const LocalArgs& args) {
   LocalArgs rest = args;
   if (const int code = stop_node(session, rest.words, false); code != kExitOk) return code;
-  if (Result<std::uint64_t> timeout = take_timeout(&rest.words); !timeout.ok()) return session.fail(timeout.status());
+  if (Result<std::uint64_t> timeout = take_timeout(&rest.words); !timeout.ok())
+    return session.fail(timeout.status());
   return start(session, rest);
 }
 
@@ -240,9 +267,11 @@ std::vector<LocalFlag> start_flags() {
                                 {"--plugins", "LIST", "Load only these plugins"},
                                 {"--no-plugin", "ID", "Leave a plugin out"}};
   for (const auto& [key, spec] : schema.keys()) {
-    if (!spec.flag.empty()) out.push_back({spec.flag, spec.type == ConfigType::kBool ? "" : "VALUE", spec.help});
+    if (!spec.flag.empty())
+      out.push_back({spec.flag, spec.type == ConfigType::kBool ? "" : "VALUE", spec.help});
   }
-  for (const char* name : {"--gateway-http", "--range-boost", "--mobile-cache"}) out.push_back({name, "", "Load the plugin of this name"});
+  for (const char* name : {"--gateway-http", "--range-boost", "--mobile-cache"})
+    out.push_back({name, "", "Load the plugin of this name"});
   return out;
 }
 
@@ -250,11 +279,44 @@ std::vector<LocalFlag> start_flags() {
 
 std::vector<LocalVerb> node_verbs() {
   const std::vector<LocalFlag> flags = start_flags();
-  const std::vector<LocalFlag> stop_flags = {{"--timeout", "SECS", "How long to wait until it is gone (30)"}, {"--data-dir", "DIR", "Data directory of the node"}, {"--config", "FILE", "Its configuration file"}};
-  return {{"node start", "", "Start a node in the background and wait until it is ready", flags, 0, 0, start,
-           {{"contract-cli node start --config config/node.yaml", "Prints started pid=… rpc=… metrics=…"}}, {"node run"}, false, true},
-          {"node stop", "", "Stop the node of this data directory", stop_flags, 0, 0, stop, {}, {}, false, true},
-          {"node restart", "", "Stop the node if it runs, then start it", flags, 0, 0, restart, {}, {}, false, true}};
+  const std::vector<LocalFlag> stop_flags = {
+      {"--timeout", "SECS", "How long to wait until it is gone (30)"},
+      {"--data-dir", "DIR", "Data directory of the node"},
+      {"--config", "FILE", "Its configuration file"}};
+  return {{"node start",
+           "",
+           "Start a node in the background and wait until it is ready",
+           flags,
+           0,
+           0,
+           start,
+           {{"contract-cli node start --config config/node.yaml",
+             "Prints started pid=… rpc=… metrics=…"}},
+           {"node run"},
+           false,
+           true},
+          {"node stop",
+           "",
+           "Stop the node of this data directory",
+           stop_flags,
+           0,
+           0,
+           stop,
+           {},
+           {},
+           false,
+           true},
+          {"node restart",
+           "",
+           "Stop the node if it runs, then start it",
+           flags,
+           0,
+           0,
+           restart,
+           {},
+           {},
+           false,
+           true}};
 }
 
 }  // namespace blockd::cli

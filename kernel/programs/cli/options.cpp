@@ -12,7 +12,8 @@ constexpr GlobalFlag kFlags[] = {
     {"--rpc", "URL", "The same as --url", false},
     {"--token", "TOKEN", "Bearer token, or @FILE", false},
     {"--auth", "TOKEN", "The same as --token", false},
-    {"--admin-token", "TOKEN", "Bearer token of the role admin, or @FILE; wins over --token", false},
+    {"--admin-token", "TOKEN", "Bearer token of the role admin, or @FILE; wins over --token",
+     false},
     {"--timeout", "SECS", "How long to wait for an answer (5)", false},
     {"--format", "FORMAT", "json, text, table, yaml or ids", false},
     {"--json", nullptr, "The same as --format json", false},
@@ -55,7 +56,8 @@ Status set_format(const std::string& text, Options* options) {
     options->format = format;
     return {};
   }
-  return Status(Code::kInvalid, "--format: expected json, text, table, yaml or ids, found '" + text + "'");
+  return Status(Code::kInvalid,
+                "--format: expected json, text, table, yaml or ids, found '" + text + "'");
 }
 
 Status set_number(std::string_view name, const GlobalFlag& flag, const std::string& value,
@@ -122,14 +124,17 @@ Status set_global_flag(const GlobalFlag& flag, const std::string& value, Options
     return Status(Code::kInvalid, "--lane: expected consumer or industrial, found '" + value + "'");
   }
   if (std::string* text = text_of(name, options)) {
-    if (value.empty()) return Status(Code::kInvalid, std::string(flag.name) + ": the value is empty");
+    if (value.empty())
+      return Status(Code::kInvalid, std::string(flag.name) + ": the value is empty");
     *text = value;
     return {};
   }
   return set_number(name, flag, value, options);
 }
 
-bool is_flag(const std::string& word) { return word == "-h" || (word.starts_with("--") && word.size() > 2); }
+bool is_flag(const std::string& word) {
+  return word == "-h" || (word.starts_with("--") && word.size() > 2);
+}
 
 FlagWord split_flag(const std::string& word) {
   FlagWord out;

@@ -1,4 +1,5 @@
-// The flags that every verb knows (node-and-cli spec 14.1). A verb's own flag of the same name wins.
+// The flags that every verb knows (node-and-cli spec 14.1). A verb's own flag of the same name
+// wins.
 #pragma once
 
 #include <cstdint>

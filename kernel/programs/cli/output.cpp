@@ -8,7 +8,8 @@ namespace {
 
 std::string number_text(double value) {
   char buffer[400];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed).ptr;
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed).ptr;
   return {buffer, end};
 }
 
@@ -67,15 +68,19 @@ void put_json(std::string& out, const json::value& value, bool pretty, std::size
   }
 }
 
-// A text that YAML would read as itself stays bare; all others are written as JSON strings, which YAML reads.
+// A text that YAML would read as itself stays bare; all others are written as JSON strings, which
+// YAML reads.
 bool is_plain_yaml(std::string_view text) {
   if (text.empty() || text.size() > 1000) return false;
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   if (!letter(text[0]) && text[0] != '/') return false;
-  static constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+  static constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no",
+                                                "on",   "off",   "y",    "n"};
   std::string lower;
   for (const char c : text) {
-    if (!letter(c) && !(c >= '0' && c <= '9') && std::string_view("-_./").find(c) == std::string_view::npos) return false;
+    if (!letter(c) && !(c >= '0' && c <= '9') &&
+        std::string_view("-_./").find(c) == std::string_view::npos)
+      return false;
     lower.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
   }
   return std::find(std::begin(kWords), std::end(kWords), lower) == std::end(kWords);
@@ -91,7 +96,8 @@ void put_yaml_text(std::string& out, std::string_view text) {
 
 void put_yaml(std::string& out, const json::value& value, std::size_t depth, bool in_line);
 
-void put_yaml_object(std::string& out, const json::object& object, std::size_t depth, bool in_line) {
+void put_yaml_object(std::string& out, const json::object& object, std::size_t depth,
+                     bool in_line) {
   for (const auto& member : object) {
     if (!in_line) out += std::string(depth * 2, ' ');
     in_line = false;
@@ -143,7 +149,9 @@ void put_yaml(std::string& out, const json::value& value, std::size_t depth, boo
 
 // The width that a terminal gives to UTF-8 text: one place a code point.
 std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
 }
 
 const json::value* member_at(const json::value& value, const std::string& path) {
@@ -167,7 +175,8 @@ const json::array* rows_of(const json::value& result, const Shape& shape) {
 
 std::string heading(const std::string& column) {
   std::string out;
-  for (const char c : column) out.push_back(c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  for (const char c : column)
+    out.push_back(c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
   return out;
 }
 
@@ -188,7 +197,8 @@ Result<std::string> ids_text(const json::value& result, const Shape& shape) {
   std::string out;
   const json::array* rows = rows_of(result, shape);
   const auto put = [&](const json::value& row) {
-    const json::value* id = row.is_object() && !shape.id_field.empty() ? member_at(row, shape.id_field) : nullptr;
+    const json::value* id =
+        row.is_object() && !shape.id_field.empty() ? member_at(row, shape.id_field) : nullptr;
     if (!id && !row.is_object() && !row.is_array()) id = &row;
     if (id) out += cell_text(*id) + "\n";
     return id != nullptr;
@@ -198,7 +208,8 @@ Result<std::string> ids_text(const json::value& result, const Shape& shape) {
     return Status(Code::kInvalid, "--ids: the result has no ids", "use --format json");
   }
   for (const json::value& row : *rows) {
-    if (!put(row)) return Status(Code::kInvalid, "--ids: the rows have no ids", "use --format json");
+    if (!put(row))
+      return Status(Code::kInvalid, "--ids: the rows have no ids", "use --format json");
   }
   return out;
 }
@@ -232,7 +243,8 @@ std::string escape_controls(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
     // U+0080..009F, in UTF-8 c2 80..9f, steer terminals too.
-    const bool high = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    const bool high =
+        byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
     if (byte >= 0x20 && byte != 0x7f && !high) {
       out.push_back(text[i]);
       continue;
@@ -252,7 +264,8 @@ std::string cell_text(const json::value& value) {
   return escape_controls(value.get_string());
 }
 
-std::string align(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows) {
+std::string align(const std::vector<std::string>& headings,
+                  const std::vector<std::vector<std::string>>& rows) {
   const std::size_t count = headings.size();
   std::vector<std::size_t> widths(count);
   std::vector<bool> numbers(count, !rows.empty());
@@ -274,7 +287,9 @@ std::string align(const std::vector<std::string>& headings, const std::vector<st
     const std::size_t last = line.find_last_not_of(' ');
     out += (last == std::string::npos ? std::string() : line.substr(0, last + 1)) + "\n";
   };
-  if (std::any_of(headings.begin(), headings.end(), [](const std::string& h) { return !h.empty(); })) put(headings);
+  if (std::any_of(headings.begin(), headings.end(),
+                  [](const std::string& h) { return !h.empty(); }))
+    put(headings);
   for (const auto& row : rows) put(row);
   return out;
 }
@@ -285,12 +300,14 @@ std::string table_text(const json::value& result, const Shape& shape) {
   if (!rows) {
     const json::object* object = result.if_object();
     if (!object) return cell_text(result) + "\n";
-    for (const auto& member : *object) cells.push_back({std::string(member.key()), cell_text(member.value())});
+    for (const auto& member : *object)
+      cells.push_back({std::string(member.key()), cell_text(member.value())});
     // Two columns without headings: names and values.
     std::string out;
     std::size_t widest = 0;
     for (const auto& row : cells) widest = std::max(widest, width(row[0]));
-    for (const auto& row : cells) out += row[0] + std::string(widest - width(row[0]) + 2, ' ') + row[1] + "\n";
+    for (const auto& row : cells)
+      out += row[0] + std::string(widest - width(row[0]) + 2, ' ') + row[1] + "\n";
     return out;
   }
   const std::vector<std::string> columns = columns_of(*rows, shape);
@@ -309,7 +326,8 @@ std::string table_text(const json::value& result, const Shape& shape) {
   return align(headings, cells);
 }
 
-Result<std::string> format_result(const Session& session, const json::value& result, const Shape& shape) {
+Result<std::string> format_result(const Session& session, const json::value& result,
+                                  const Shape& shape) {
   if (session.options.quiet) return std::string();
   Format format = session.options.format;
   if (format == Format::kAuto) {

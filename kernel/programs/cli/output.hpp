@@ -1,7 +1,8 @@
 // How results are printed: JSON, aligned tables, text, YAML, ids. Pure functions. [any]
 //
-// JSON is indented on a terminal and one line into a pipe, members in the order in which the node put them.
-// Control characters that a node sends are shown as \xNN or JSON escapes, so that they cannot steer a terminal.
+// JSON is indented on a terminal and one line into a pipe, members in the order in which the node
+// put them. Control characters that a node sends are shown as \xNN or JSON escapes, so that they
+// cannot steer a terminal.
 #pragma once
 
 #include <string>
@@ -14,15 +15,16 @@ namespace blockd::cli {
 
 // What a verb knows of its result.
 struct Shape {
-  std::string list;                   // member that holds the rows; empty: the result itself if it is a list
-  std::vector<std::string> columns;   // empty: the members of the first row
+  std::string list;  // member that holds the rows; empty: the result itself if it is a list
+  std::vector<std::string> columns;  // empty: the members of the first row
   std::string id_field;
-  bool table = false;                 // the default on a terminal
+  bool table = false;  // the default on a terminal
 };
 
 // The text in the format of the session's options, with a line feed at its end; empty with --quiet.
 // Errors: kInvalid (ids of a result that has none).
-Result<std::string> format_result(const Session& session, const json::value& result, const Shape& shape);
+Result<std::string> format_result(const Session& session, const json::value& result,
+                                  const Shape& shape);
 
 std::string json_text(const json::value& value, bool pretty);
 std::string yaml_text(const json::value& value);
@@ -32,6 +34,7 @@ std::string escape_controls(std::string_view text);
 // One cell: texts bare, structures as JSON, control characters escaped.
 std::string cell_text(const json::value& value);
 // Rows under headings, right-aligned where all cells are numbers; columns are two blanks apart.
-std::string align(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows);
+std::string align(const std::vector<std::string>& headings,
+                  const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace blockd::cli

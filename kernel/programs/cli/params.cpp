@@ -41,9 +41,11 @@ Result<json::value> unsigned_of(const Field& field, const std::string& text) {
 
 Result<json::value> signed_of(const std::string& text) {
   const bool negative = text.starts_with('-');
-  const auto digits = parse_u64(negative ? std::string_view(text).substr(1) : std::string_view(text));
+  const auto digits =
+      parse_u64(negative ? std::string_view(text).substr(1) : std::string_view(text));
   const std::uint64_t limit = (1ull << 63) - (negative ? 0 : 1);
-  if (!digits || *digits > limit || (negative && *digits == 0)) return expected("a whole number", text);
+  if (!digits || *digits > limit || (negative && *digits == 0))
+    return expected("a whole number", text);
   if (*digits > kMaxSafeInteger) return json::value(text);
   const auto value = static_cast<std::int64_t>(*digits);
   return json::value(negative ? -value : value);
@@ -57,7 +59,9 @@ Result<json::value> bool_of(const std::string& text) {
 
 bool same_word(const std::string& a, const std::string& b, bool ignore_case) {
   if (!ignore_case) return a == b;
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
 }
 
 Result<json::value> string_of(const Field& field, const std::string& text) {
@@ -109,7 +113,8 @@ Result<json::value> list_of(World& world, const CliArg& arg, const std::string& 
 }
 
 Result<json::value> structured_of(const Field& field, const std::string& text) {
-  if (auto member = member_of(text)) return json::value(json::object{{member->first, member->second}});
+  if (auto member = member_of(text))
+    return json::value(json::object{{member->first, member->second}});
   Result<json::value> value = parse_json(text);
   if (value.ok()) return value;
   // A field of any type takes plain words as they are; a record has to be JSON.
@@ -142,7 +147,8 @@ class Parser {
 
  private:
   Status wrong(const std::string& message, const std::string& hint = {}) const {
-    return Status(Code::kInvalid, message, (hint.empty() ? "" : hint + "\n") + "usage: " + usage_line(node_));
+    return Status(Code::kInvalid, message,
+                  (hint.empty() ? "" : hint + "\n") + "usage: " + usage_line(node_));
   }
 
   Status put(const CliArg& arg, const std::string& shown, const std::string& text) {
@@ -154,7 +160,8 @@ class Parser {
     } else if (there->is_array() && value->is_array() && arg.field.type == FieldType::kList) {
       for (json::value& item : value->get_array()) there->get_array().push_back(std::move(item));
     } else if (there->is_object() && value->is_object() && member_of(text)) {
-      for (auto& member : value->get_object()) there->get_object()[member.key()] = std::move(member.value());
+      for (auto& member : value->get_object())
+        there->get_object()[member.key()] = std::move(member.value());
     } else {
       return wrong(shown + ": given twice");
     }
@@ -166,7 +173,8 @@ class Parser {
     if (!value.ok()) return wrong(flag + ": " + value.status().message());
     if (!value->is_object()) return wrong(flag + ": expected a JSON object");
     for (auto& member : value->get_object()) {
-      if (params_.contains(member.key())) return wrong(flag + ": '" + std::string(member.key()) + "' is given twice");
+      if (params_.contains(member.key()))
+        return wrong(flag + ": '" + std::string(member.key()) + "' is given twice");
       params_[member.key()] = std::move(member.value());
     }
     return {};
@@ -209,7 +217,8 @@ class Parser {
 
   Status take_global(const FlagWord& flag) {
     const GlobalFlag* global = find_global_flag(flag.name);
-    if (!global || (global->command_only && node_.kind != MethodKind::kCommand)) return unknown(flag.name);
+    if (!global || (global->command_only && node_.kind != MethodKind::kCommand))
+      return unknown(flag.name);
     std::string value;
     if (global->value) {
       Result<std::string> given = value_for(flag);
@@ -228,7 +237,8 @@ class Parser {
       if (!flag.command_only || node_.kind == MethodKind::kCommand) names.emplace_back(flag.name);
     }
     const auto nearest = nearest_name(name, names);
-    return wrong("'" + node_.path + "' has no flag " + name, nearest ? "did you mean " + *nearest + "?" : "");
+    return wrong("'" + node_.path + "' has no flag " + name,
+                 nearest ? "did you mean " + *nearest + "?" : "");
   }
 
   Status take_word(const std::string& word) {
@@ -242,12 +252,14 @@ class Parser {
 
   bool given(const Field& field) const {
     if (params_.contains(field.name)) return true;
-    return std::any_of(field.aliases.begin(), field.aliases.end(), [&](const std::string& name) { return params_.contains(name); });
+    return std::any_of(field.aliases.begin(), field.aliases.end(),
+                       [&](const std::string& name) { return params_.contains(name); });
   }
 
   Status check_missing() const {
     for (const CliArg& arg : node_.positionals) {
-      if (arg.field.required && !given(arg.field)) return wrong("<" + arg.field.name + "> is missing");
+      if (arg.field.required && !given(arg.field))
+        return wrong("<" + arg.field.name + "> is missing");
     }
     for (const CliArg& arg : node_.flags) {
       if (arg.field.required && !given(arg.field)) return wrong(arg.flag + " is missing");
@@ -265,7 +277,8 @@ class Parser {
 
 }  // namespace
 
-Result<json::object> parse_params(Session& session, const CliNode& node, const std::vector<std::string>& words) {
+Result<json::object> parse_params(Session& session, const CliNode& node,
+                                  const std::vector<std::string>& words) {
   return Parser(session, node, words).run();
 }
 

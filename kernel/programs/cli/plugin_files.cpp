@@ -44,7 +44,8 @@ struct Found {
   std::shared_ptr<const Manifest> manifest;
 };
 
-Result<Found> check_file(Session& session, const std::string& path, SignaturePolicy policy, std::vector<PublicKey> signers, bool say) {
+Result<Found> check_file(Session& session, const std::string& path, SignaturePolicy policy,
+                         std::vector<PublicKey> signers, bool say) {
   const ProbeFolder folder;
   if (folder.path().empty()) return errno_status("temporary folder");
   LoadRules rules;
@@ -88,7 +89,8 @@ int check(Session& session, const LocalArgs& args) {
 }
 
 Result<std::vector<PublicKey>> read_signers(Session& session, const LocalArgs& args) {
-  Result<std::string> text = read_text(session.world, args.get("--signers", "config/release_signers.txt"));
+  Result<std::string> text =
+      read_text(session.world, args.get("--signers", "config/release_signers.txt"));
   if (!text.ok()) return text.status().in("--signers");
   return parse_signers(*text);
 }
@@ -96,7 +98,8 @@ Result<std::vector<PublicKey>> read_signers(Session& session, const LocalArgs& a
 int verify(Session& session, const LocalArgs& args) {
   Result<std::vector<PublicKey>> signers = read_signers(session, args);
   if (!signers.ok()) return session.fail(signers.status());
-  Result<Found> found = check_file(session, args.words[0], SignaturePolicy::kEnforce, *signers, false);
+  Result<Found> found =
+      check_file(session, args.words[0], SignaturePolicy::kEnforce, *signers, false);
   if (!found.ok()) return session.fail(found.status());
   json::object out = describe(*found);
   out["signer"] = found->file.signer;
@@ -121,9 +124,12 @@ int sign(Session& session, const LocalArgs& args) {
   statement.manifest = to_hex(found->manifest->hash);
   statement.sm = found->manifest->sm;
   statement.version = found->manifest->version;
-  if (Status written = write_file_atomic(path + ".sig", sign_statement(statement, *key), 0644); !written.ok()) return session.fail(written);
+  if (Status written = write_file_atomic(path + ".sig", sign_statement(statement, *key), 0644);
+      !written.ok())
+    return session.fail(written);
   // The reader's half: what was written must hold for who loads the file.
-  Result<Found> again = check_file(session, path, SignaturePolicy::kEnforce, {key->public_key()}, false);
+  Result<Found> again =
+      check_file(session, path, SignaturePolicy::kEnforce, {key->public_key()}, false);
   if (!again.ok()) return session.fail(again.status());
   json::object out = describe(*again);
   out["signer"] = to_hex(key->public_key());
@@ -134,11 +140,35 @@ int sign(Session& session, const LocalArgs& args) {
 }  // namespace
 
 std::vector<LocalVerb> plugin_verbs() {
-  return {{"plugin check", "<file>", "Check a plugin file: image, probe, manifest, signature", {}, 1, 1, check,
-           {{"contract-cli plugin check plugins/energy.so", "Says what a node would say before it loads the file"}}, {"plugins check"}},
-          {"plugin verify", "<file>", "Check that a listed release signer signed a plugin file",
-           {{"--signers", "FILE", "Keys of release signers (config/release_signers.txt)"}}, 1, 1, verify, {}, {"plugins verify"}},
-          {"plugin sign", "<file>", "Sign a plugin file; writes <file>.sig", {}, 1, 1, sign, {}, {"plugins sign"}, true}};
+  return {{"plugin check",
+           "<file>",
+           "Check a plugin file: image, probe, manifest, signature",
+           {},
+           1,
+           1,
+           check,
+           {{"contract-cli plugin check plugins/energy.so",
+             "Says what a node would say before it loads the file"}},
+           {"plugins check"}},
+          {"plugin verify",
+           "<file>",
+           "Check that a listed release signer signed a plugin file",
+           {{"--signers", "FILE", "Keys of release signers (config/release_signers.txt)"}},
+           1,
+           1,
+           verify,
+           {},
+           {"plugins verify"}},
+          {"plugin sign",
+           "<file>",
+           "Sign a plugin file; writes <file>.sig",
+           {},
+           1,
+           1,
+           sign,
+           {},
+           {"plugins sign"},
+           true}};
 }
 
 }  // namespace blockd::cli

@@ -7,13 +7,18 @@ namespace blockd::cli {
 namespace {
 
 std::uint32_t wait_ms(const Session& session) {
-  return session.options.wait_secs ? static_cast<std::uint32_t>(std::max<std::uint64_t>(*session.options.wait_secs, 1) * 1000) : 0;
+  return session.options.wait_secs
+             ? static_cast<std::uint32_t>(std::max<std::uint64_t>(*session.options.wait_secs, 1) *
+                                          1000)
+             : 0;
 }
 
 Status check_flags(const Options& options) {
-  if (options.wait_secs && options.no_wait) return Status(Code::kInvalid, "--wait and --no-wait exclude each other");
+  if (options.wait_secs && options.no_wait)
+    return Status(Code::kInvalid, "--wait and --no-wait exclude each other");
   if (options.nonce && !options.signs()) {
-    return Status(Code::kInvalid, "--nonce goes with --key-id or --key", "the node chooses the nonce of commands that it signs");
+    return Status(Code::kInvalid, "--nonce goes with --key-id or --key",
+                  "the node chooses the nonce of commands that it signs");
   }
   return {};
 }
@@ -23,7 +28,9 @@ json::object tx_member(const Options& options) {
   json::object tx;
   if (options.no_wait) tx["wait"] = "none";
   if (!options.lane.empty()) tx["lane"] = options.lane;
-  if (options.fee) tx["fee"] = *options.fee > kMaxSafeInteger ? json::value(std::to_string(*options.fee)) : json::value(*options.fee);
+  if (options.fee)
+    tx["fee"] = *options.fee > kMaxSafeInteger ? json::value(std::to_string(*options.fee))
+                                               : json::value(*options.fee);
   if (!options.memo.empty()) tx["memo"] = options.memo;
   if (options.dry_run) tx["dry_run"] = true;
   return tx;
@@ -32,7 +39,8 @@ json::object tx_member(const Options& options) {
 Result<std::uint64_t> number_in(const json::value& answer, const char* member) {
   const json::object* object = answer.if_object();
   const json::value* value = object ? object->if_contains(member) : nullptr;
-  if (value && value->is_int64() && value->get_int64() >= 0) return static_cast<std::uint64_t>(value->get_int64());
+  if (value && value->is_int64() && value->get_int64() >= 0)
+    return static_cast<std::uint64_t>(value->get_int64());
   if (value && value->is_uint64()) return value->get_uint64();
   return Status(Code::kCorrupt, std::string("the node's answer has no number '") + member + "'");
 }
@@ -48,8 +56,8 @@ Result<std::string> chain_id(NodeClient& client) {
 
 }  // namespace
 
-Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const SigningKey& key, const std::string& method,
-                                 const json::value& params) {
+Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const SigningKey& key,
+                                 const std::string& method, const json::value& params) {
   const Options& options = session.options;
   CommandDraft draft;
   Result<std::string> chain = chain_id(client);
@@ -59,11 +67,13 @@ Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const Sig
   draft.params = params;
   draft.memo = options.memo;
   draft.fee = options.fee.value_or(0);
-  if (!options.lane.empty()) draft.lane = options.lane == "consumer" ? Lane::kConsumer : Lane::kIndustrial;
+  if (!options.lane.empty())
+    draft.lane = options.lane == "consumer" ? Lane::kConsumer : Lane::kIndustrial;
   if (options.nonce) {
     draft.nonce = *options.nonce;
   } else {
-    Result<json::value> answer = client.call("account.nonce", json::object{{"account", address_of(key.public_key())}});
+    Result<json::value> answer =
+        client.call("account.nonce", json::object{{"account", address_of(key.public_key())}});
     if (!answer.ok()) return answer.status();
     Result<std::uint64_t> next = number_in(*answer, "next");
     if (!next.ok()) return next.status();
@@ -72,11 +82,12 @@ Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const Sig
   return sign_command(draft, key);
 }
 
-Result<json::value> send_envelope(Session& session, NodeClient& client, const std::string& method, BytesView envelope,
-                                  const std::string& plugin) {
+Result<json::value> send_envelope(Session& session, NodeClient& client, const std::string& method,
+                                  BytesView envelope, const std::string& plugin) {
   // The signature covers bytes: they go into the request as they are, with `_tx` behind them.
   std::string params(envelope.substr(0, envelope.size() - 1));
-  params += session.options.no_wait ? ",\"_tx\":{\"wait\":\"none\"}}" : ",\"_tx\":{\"wait\":\"committed\"}}";
+  params += session.options.no_wait ? ",\"_tx\":{\"wait\":\"none\"}}"
+                                    : ",\"_tx\":{\"wait\":\"committed\"}}";
   return client.call(method, params, plugin, wait_ms(session));
 }
 
@@ -92,7 +103,8 @@ Result<json::value> call_verb(Session& session, const CliNode& node, json::objec
   if (!key.ok()) return key.status();
   Result<CommandPtr> command = sign_for_node(session, client, *key, node.method, params);
   if (!command.ok()) return command.status();
-  if (session.options.dry_run) return client.call("command.check", (*command)->envelope, node.plugin);
+  if (session.options.dry_run)
+    return client.call("command.check", (*command)->envelope, node.plugin);
   return send_envelope(session, client, node.method, (*command)->envelope, node.plugin);
 }
 

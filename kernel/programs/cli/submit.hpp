@@ -1,4 +1,5 @@
-// Sending a verb's request: queries as they are, commands signed by the node or, with --key-id or --key, here.
+// Sending a verb's request: queries as they are, commands signed by the node or, with --key-id or
+// --key, here.
 #pragma once
 
 #include "kernel/base/crypto.hpp"
@@ -8,15 +9,16 @@
 
 namespace blockd::cli {
 
-// The result as the node gave it. Errors: as NodeClient::call, and kInvalid (flags that do not go together, key).
+// The result as the node gave it. Errors: as NodeClient::call, and kInvalid (flags that do not go
+// together, key).
 Result<json::value> call_verb(Session& session, const CliNode& node, json::object params);
 
-// Builds and signs a command with the account's next nonce (or --nonce), --fee, --lane, --memo and the chain id that the node
-// names.
-Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const SigningKey& key, const std::string& method,
-                                 const json::value& params);
+// Builds and signs a command with the account's next nonce (or --nonce), --fee, --lane, --memo and
+// the chain id that the node names.
+Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const SigningKey& key,
+                                 const std::string& method, const json::value& params);
 // Sends the envelope's canonical bytes inside a call of `method`; waits as --wait, --no-wait say.
-Result<json::value> send_envelope(Session& session, NodeClient& client, const std::string& method, BytesView envelope,
-                                  const std::string& plugin);
+Result<json::value> send_envelope(Session& session, NodeClient& client, const std::string& method,
+                                  BytesView envelope, const std::string& plugin);
 
 }  // namespace blockd::cli

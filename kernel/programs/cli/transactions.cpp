@@ -16,7 +16,8 @@ int print(Session& session, const Result<json::value>& value) {
   return kExitOk;
 }
 
-// The canonical bytes of the envelope: blanks and order in the file do not matter, the signature covers these.
+// The canonical bytes of the envelope: blanks and order in the file do not matter, the signature
+// covers these.
 Result<CommandPtr> read_envelope(Session& session, const std::string& file) {
   Result<json::value> value = read_json_argument(session.world, file);
   if (!value.ok()) return value.status();
@@ -24,7 +25,8 @@ Result<CommandPtr> read_envelope(Session& session, const std::string& file) {
   if (!bytes.ok()) return bytes.status().in(file);
   ParsedCommand parsed = parse_envelope(*std::move(bytes));
   if (!parsed.refusal) return parsed.command;
-  return Status(Code::kInvalid, file + ": " + parsed.refusal->message, "expected {\"command\":{…},\"signatures\":[{\"key\",\"sig\"}]}");
+  return Status(Code::kInvalid, file + ": " + parsed.refusal->message,
+                "expected {\"command\":{…},\"signatures\":[{\"key\",\"sig\"}]}");
 }
 
 int submit(Session& session, const LocalArgs& args) {
@@ -42,15 +44,31 @@ int check(Session& session, const LocalArgs& args) {
   const int code = print(session, answer);
   const json::object* object = answer.ok() ? answer->if_object() : nullptr;
   const json::value* admissible = object ? object->if_contains("admissible") : nullptr;
-  return code == kExitOk && admissible && admissible->is_bool() && !admissible->get_bool() ? kExitRefused : code;
+  return code == kExitOk && admissible && admissible->is_bool() && !admissible->get_bool()
+             ? kExitRefused
+             : code;
 }
 
 }  // namespace
 
 std::vector<LocalVerb> transaction_verbs() {
-  return {{"tx submit", "<file>", "Send a signed command from a file", {}, 1, 1, submit,
-           {{"contract-cli tx submit envelope.json", "Waits until it is in a block"}}, {}, true},
-          {"tx check", "<file>", "Ask the node whether it would take a signed command", {}, 1, 1, check}};
+  return {{"tx submit",
+           "<file>",
+           "Send a signed command from a file",
+           {},
+           1,
+           1,
+           submit,
+           {{"contract-cli tx submit envelope.json", "Waits until it is in a block"}},
+           {},
+           true},
+          {"tx check",
+           "<file>",
+           "Ask the node whether it would take a signed command",
+           {},
+           1,
+           1,
+           check}};
 }
 
 }  // namespace blockd::cli

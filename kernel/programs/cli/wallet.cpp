@@ -32,17 +32,19 @@ Result<KeystoreParams> kdf_params(const LocalArgs& args) {
   const auto ops = parse_u64(args.get("--kdf-ops", "3"));
   const auto mib = parse_u64(args.get("--kdf-mem-mib", "256"));
   if (!ops || *ops < 1 || *ops > 10) return Status(Code::kInvalid, "--kdf-ops: expected 1..10");
-  if (!mib || *mib < 8 || *mib > 1024) return Status(Code::kInvalid, "--kdf-mem-mib: expected 8..1024");
+  if (!mib || *mib < 8 || *mib > 1024)
+    return Status(Code::kInvalid, "--kdf-mem-mib: expected 8..1024");
   params.ops = static_cast<std::uint32_t>(*ops);
   params.mem_bytes = *mib << 20;
   return params;
 }
 
 // Seals `key` under a new password and writes it where nothing lies yet.
-Result<json::object> store_key(Session& session, const LocalArgs& args, const SigningKey& key, const std::string& key_id,
-                               const std::string& path, bool bare_json) {
+Result<json::object> store_key(Session& session, const LocalArgs& args, const SigningKey& key,
+                               const std::string& key_id, const std::string& path, bool bare_json) {
   if (file_exists(path) && !args.has("--force")) {
-    return Status(Code::kExists, path + " exists already", "choose another name, or overwrite that key for ever with --force");
+    return Status(Code::kExists, path + " exists already",
+                  "choose another name, or overwrite that key for ever with --force");
   }
   Result<KeystoreParams> params = kdf_params(args);
   if (!params.ok()) return params.status();
@@ -50,28 +52,34 @@ Result<json::object> store_key(Session& session, const LocalArgs& args, const Si
   if (!password.ok()) return password.status();
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) TB_TRY(make_directories(folder.string(), 0700));
-  const std::string text = bare_json ? seal_keystore_json(key, key_id, *password, *params) : seal_keystore(key, key_id, *password, *params);
+  const std::string text = bare_json ? seal_keystore_json(key, key_id, *password, *params)
+                                     : seal_keystore(key, key_id, *password, *params);
   TB_TRY(write_file_atomic(path, text, 0600));
   json::object out = key_object(key_id, key.public_key());
   out["file"] = path;
   return out;
 }
 
-int store_and_print(Session& session, const LocalArgs& args, const SigningKey& key, const std::string& key_id) {
+int store_and_print(Session& session, const LocalArgs& args, const SigningKey& key,
+                    const std::string& key_id) {
   Result<std::string> path = keystore_path(session.world, key_id);
   if (!path.ok()) return session.fail(path.status());
   Result<json::object> stored = store_key(session, args, key, key_id, *path, false);
-  return stored.ok() ? print(session, *stored, {"", {}, "address", true}) : session.fail(stored.status());
+  return stored.ok() ? print(session, *stored, {"", {}, "address", true})
+                     : session.fail(stored.status());
 }
 
 int wallet_new(Session& session, const LocalArgs& args) {
-  return store_and_print(session, args, SigningKey::generate(), args.words.empty() ? "default" : args.words[0]);
+  return store_and_print(session, args, SigningKey::generate(),
+                         args.words.empty() ? "default" : args.words[0]);
 }
 
 int wallet_gen(Session& session, const LocalArgs& args) {
   const std::string path = args.get("--out", "keystore.json");
-  Result<json::object> stored = store_key(session, args, SigningKey::generate(), args.get("--key-id", "default"), path, true);
-  return stored.ok() ? print(session, *stored, {"", {}, "address", true}) : session.fail(stored.status());
+  Result<json::object> stored =
+      store_key(session, args, SigningKey::generate(), args.get("--key-id", "default"), path, true);
+  return stored.ok() ? print(session, *stored, {"", {}, "address", true})
+                     : session.fail(stored.status());
 }
 
 int wallet_import(Session& session, const LocalArgs& args) {
@@ -95,7 +103,8 @@ int wallet_list(Session& session, const LocalArgs&) {
   if (!dir.ok()) return session.fail(dir.status());
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator(*dir, none)) {
-    if (entry.path().extension() == ".pem" && files->size() < kMaxListedKeys) files->push_back(entry.path().string());
+    if (entry.path().extension() == ".pem" && files->size() < kMaxListedKeys)
+      files->push_back(entry.path().string());
   }
   std::sort(files->begin(), files->end());
   json::array rows;
@@ -122,8 +131,10 @@ int wallet_show(Session& session, const LocalArgs& args) {
 
 // Never the bytes of a command: a message cannot be made to look like one (node-and-cli spec 5.11).
 int wallet_sign(Session& session, const LocalArgs& args) {
-  if (args.has("--seed") && session.options.signs()) return session.fail(Status(Code::kInvalid, "--seed and a key exclude each other"));
-  Result<SigningKey> key = args.has("--seed") ? SigningKey::from_hex(args.get("--seed")) : signing_key(session);
+  if (args.has("--seed") && session.options.signs())
+    return session.fail(Status(Code::kInvalid, "--seed and a key exclude each other"));
+  Result<SigningKey> key =
+      args.has("--seed") ? SigningKey::from_hex(args.get("--seed")) : signing_key(session);
   if (!key.ok()) return session.fail(key.status());
   const std::string message = "tb/remote-sign/v1" + std::string(view(blake3(args.words[0])));
   const json::object out = {{"message", args.words[0]},
@@ -148,15 +159,49 @@ std::vector<LocalFlag> with(std::vector<LocalFlag> flags) {
 }  // namespace
 
 std::vector<LocalVerb> wallet_verbs() {
-  return {{"wallet new", "[key_id]", "Make a key and seal it with a password", with({}), 0, 1, wallet_new,
-           {{"contract-cli wallet new alice", "Asks for a password, then prints the address"}}, {"wallet generate"}, true},
-          {"wallet gen", "", "Make a key store as a bare JSON file", with({{"--out", "FILE", "Where to write it (keystore.json)"}, {"--key-id", "ID", "Name inside it (default)"}}),
-           0, 0, wallet_gen, {}, {}, true},
-          {"wallet import", "<file>", "Take a key store, a PKCS#8 file or a hex key into the wallet",
-           with({{"--key-id", "ID", "Its name in the wallet (the file's)"}}), 1, 1, wallet_import, {}, {}, true},
+  return {{"wallet new",
+           "[key_id]",
+           "Make a key and seal it with a password",
+           with({}),
+           0,
+           1,
+           wallet_new,
+           {{"contract-cli wallet new alice", "Asks for a password, then prints the address"}},
+           {"wallet generate"},
+           true},
+          {"wallet gen",
+           "",
+           "Make a key store as a bare JSON file",
+           with({{"--out", "FILE", "Where to write it (keystore.json)"},
+                 {"--key-id", "ID", "Name inside it (default)"}}),
+           0,
+           0,
+           wallet_gen,
+           {},
+           {},
+           true},
+          {"wallet import",
+           "<file>",
+           "Take a key store, a PKCS#8 file or a hex key into the wallet",
+           with({{"--key-id", "ID", "Its name in the wallet (the file's)"}}),
+           1,
+           1,
+           wallet_import,
+           {},
+           {},
+           true},
           {"wallet list", "", "Names and addresses of the wallet's keys", {}, 0, 0, wallet_list},
           {"wallet show", "<key_id>", "Address and public key of a key", {}, 1, 1, wallet_show},
-          {"wallet sign", "<message>", "Sign a message", {{"--seed", "HEX", "Sign with this seed"}}, 1, 1, wallet_sign, {}, {}, true}};
+          {"wallet sign",
+           "<message>",
+           "Sign a message",
+           {{"--seed", "HEX", "Sign with this seed"}},
+           1,
+           1,
+           wallet_sign,
+           {},
+           {},
+           true}};
 }
 
 }  // namespace blockd::cli

@@ -28,7 +28,9 @@ std::uint64_t number(const json::value& answer, const char* member) {
   const json::value* value = object ? object->if_contains(member) : nullptr;
   if (!value) return 0;
   if (value->is_string()) return parse_u64(value->get_string()).value_or(0);
-  return value->is_int64() && value->get_int64() > 0 ? static_cast<std::uint64_t>(value->get_int64()) : 0;
+  return value->is_int64() && value->get_int64() > 0
+             ? static_cast<std::uint64_t>(value->get_int64())
+             : 0;
 }
 
 struct Transfer {
@@ -59,21 +61,29 @@ json::value payload_of(const Command& command) {
 }
 
 Status tell_pool(NodeClient& client, const Transfer& t, const char* event) {
-  return client.call("mempool.qos_event", json::object{{"lane", t.lane}, {"event", event}, {"fee", t.fee}, {"floor", t.floor_fee}}).status();
+  return client
+      .call(
+          "mempool.qos_event",
+          json::object{{"lane", t.lane}, {"event", event}, {"fee", t.fee}, {"floor", t.floor_fee}})
+      .status();
 }
 
-// Compares the fee with what the lane asks of a command of this size. True: send it. The pool's statistics
-// give a price a byte.
-Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& args, std::size_t bytes, Transfer* t) {
+// Compares the fee with what the lane asks of a command of this size. True: send it. The pool's
+// statistics give a price a byte.
+Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& args,
+                        std::size_t bytes, Transfer* t) {
   Result<json::value> stats = client.call("mempool.stats", json::object{{"lane", t->lane}});
   if (!stats.ok()) return stats.status();
   t->floor = number(*stats, "fee_floor");
   const U128 least = U128{t->floor} * bytes;
-  if (least > kMaxFee) return Status(Code::kLimit, "the lane's fee floor is beyond the largest fee");
+  if (least > kMaxFee)
+    return Status(Code::kLimit, "the lane's fee floor is beyond the largest fee");
   t->floor_fee = static_cast<std::uint64_t>(least);
   t->effective_fee = t->fee;
   if (t->fee >= t->floor_fee) return true;
-  t->warnings.emplace_back("fee " + std::to_string(t->fee) + " is below " + std::to_string(t->floor_fee) + ", which the lane asks of a command of this size");
+  t->warnings.emplace_back("fee " + std::to_string(t->fee) + " is below " +
+                           std::to_string(t->floor_fee) +
+                           ", which the lane asks of a command of this size");
   if (args.has("--force")) {
     t->forced = true;
     TB_TRY(tell_pool(client, *t, "override"));
@@ -86,7 +96,8 @@ Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& a
     return true;
   }
   if (session.options.format == Format::kJson || !session.world.in_is_terminal) return false;
-  session.world.err << std::string(t->warnings.back().as_string()) << "\nsend it with " << t->floor_fee << " instead? [y/N] " << std::flush;
+  session.world.err << std::string(t->warnings.back().as_string()) << "\nsend it with "
+                    << t->floor_fee << " instead? [y/N] " << std::flush;
   std::string answer;
   std::getline(session.world.in, answer);
   if (answer != "y" && answer != "Y" && answer != "yes") return false;
@@ -99,12 +110,17 @@ Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& a
 Result<Transfer> read_transfer(const Session& session, const LocalArgs& args) {
   Transfer t;
   const std::string to = args.get("--to");
-  if (!is_address(to) && !is_system_account(to)) return Status(Code::kInvalid, "--to: expected an address tb1…, found '" + to + "'");
+  if (!is_address(to) && !is_system_account(to))
+    return Status(Code::kInvalid, "--to: expected an address tb1…, found '" + to + "'");
   const auto amount = parse_u64(args.get("--amount"));
-  if (!amount || *amount == 0) return Status(Code::kInvalid, "--amount: expected a number above 0, found '" + args.get("--amount") + "'");
-  if (args.has("--force") && args.has("--auto-bump")) return Status(Code::kInvalid, "--force and --auto-bump exclude each other");
+  if (!amount || *amount == 0)
+    return Status(Code::kInvalid,
+                  "--amount: expected a number above 0, found '" + args.get("--amount") + "'");
+  if (args.has("--force") && args.has("--auto-bump"))
+    return Status(Code::kInvalid, "--force and --auto-bump exclude each other");
   t.params["to"] = to;
-  t.params["amount"] = *amount > kMaxSafeInteger ? json::value(std::to_string(*amount)) : json::value(*amount);
+  t.params["amount"] =
+      *amount > kMaxSafeInteger ? json::value(std::to_string(*amount)) : json::value(*amount);
   t.lane = session.options.lane.empty() ? "consumer" : session.options.lane;
   t.fee = session.options.fee.value_or(0);
   return t;
@@ -119,14 +135,18 @@ int wallet_send(Session& session, const LocalArgs& args) {
   Result<SigningKey> key = signing_key(session);
   if (!key.ok()) return session.fail(key.status());
   NodeClient client(session);
-  Result<CommandPtr> command = sign_for_node(session, client, *key, "ledger.transfer", transfer->params);
+  Result<CommandPtr> command =
+      sign_for_node(session, client, *key, "ledger.transfer", transfer->params);
   if (!command.ok()) return session.fail(command.status());
-  // A raised fee has more digits than the one it replaces, so that the measured size is taken with room for them.
+  // A raised fee has more digits than the one it replaces, so that the measured size is taken with
+  // room for them.
   Result<bool> go = settle_fee(session, client, args, (*command)->envelope.size() + 20, &*transfer);
   if (!go.ok()) return session.fail(go.status());
   if (!*go) {
-    print(session, report(*transfer, "needs_confirmation", payload_of(**command)), {"", {}, "", true});
-    session.world.err << "error[fee_too_low]: nothing was sent\n  give --fee, --auto-bump or --force\n";
+    print(session, report(*transfer, "needs_confirmation", payload_of(**command)),
+          {"", {}, "", true});
+    session.world.err
+        << "error[fee_too_low]: nothing was sent\n  give --fee, --auto-bump or --force\n";
     return kExitRefused;
   }
   if (transfer->bumped) {
@@ -136,8 +156,10 @@ int wallet_send(Session& session, const LocalArgs& args) {
     if (!command.ok()) return session.fail(command.status());
   }
   const json::value payload = payload_of(**command);
-  if (session.options.dry_run) return print(session, report(*transfer, "dry_run", payload), {"", {}, "", true});
-  Result<json::value> answer = send_envelope(session, client, "ledger.transfer", (*command)->envelope, {});
+  if (session.options.dry_run)
+    return print(session, report(*transfer, "dry_run", payload), {"", {}, "", true});
+  Result<json::value> answer =
+      send_envelope(session, client, "ledger.transfer", (*command)->envelope, {});
   if (!answer.ok()) return session.fail(answer.status());
   json::object out = report(*transfer, "ok", payload);
   out["result"] = *answer;
@@ -151,14 +173,16 @@ int wallet_balances(Session& session, const LocalArgs&) {
   std::vector<std::string> files;
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator(*dir, none)) {
-    if (entry.path().extension() == ".pem" && files.size() < kMaxKeys) files.push_back(entry.path().string());
+    if (entry.path().extension() == ".pem" && files.size() < kMaxKeys)
+      files.push_back(entry.path().string());
   }
   std::sort(files.begin(), files.end());
   NodeClient client(session);
   json::array rows;
   for (const std::string& file : files) {
     Result<Bytes> text = read_file(file, 64u << 10);
-    Result<KeystoreInfo> info = text.ok() ? inspect_keystore(*text) : Result<KeystoreInfo>(text.status());
+    Result<KeystoreInfo> info =
+        text.ok() ? inspect_keystore(*text) : Result<KeystoreInfo>(text.status());
     if (!info.ok()) return session.fail(info.status().in(file));
     Result<json::value> balance = client.call("balance", json::object{{"address", info->address}});
     if (!balance.ok()) return session.fail(balance.status());
@@ -174,14 +198,21 @@ int wallet_balances(Session& session, const LocalArgs&) {
 }  // namespace
 
 std::vector<LocalVerb> wallet_send_verbs() {
-  return {{"wallet send", "", "Send an amount, signed here",
+  return {{"wallet send",
+           "",
+           "Send an amount, signed here",
            {{"--to", "ADDRESS", "Who receives it"},
             {"--amount", "AMOUNT", "In the smallest unit"},
             {"--from", "KEY_ID", "Key of the wallet that pays (default)"},
             {"--auto-bump", "", "Raise the fee to what the lane asks"},
             {"--force", "", "Send with a fee below what the lane asks"}},
-           0, 0, wallet_send,
-           {{"contract-cli wallet send --from alice --to tb1… --amount 250 --auto-bump", "Pays 250 with the fee that the lane asks"}}, {}, true},
+           0,
+           0,
+           wallet_send,
+           {{"contract-cli wallet send --from alice --to tb1… --amount 250 --auto-bump",
+             "Pays 250 with the fee that the lane asks"}},
+           {},
+           true},
           {"wallet balances", "", "Balances of the wallet's keys", {}, 0, 0, wallet_balances}};
 }
 

@@ -67,13 +67,14 @@ bool Session::wants_json() const {
 int Session::fail(const Status& status) {
   if (refused && status.code() == Code::kAborted) return fail(*refused);
   if (options.format == Format::kJson) {
-    world.out << json::serialize(json::object{{"error",
-                                               json::object{{"code", exit_of(status.code())},
-                                                            {"name", name_of(status.code())},
-                                                            {"message", status.message()}}}})
+    world.out << json::serialize(
+                     json::object{{"error", json::object{{"code", exit_of(status.code())},
+                                                         {"name", name_of(status.code())},
+                                                         {"message", status.message()}}}})
               << '\n';
   }
-  world.err << "error[" << name_of(status.code()) << "]: " << escape_controls(status.message()) << '\n';
+  world.err << "error[" << name_of(status.code()) << "]: " << escape_controls(status.message())
+            << '\n';
   print_lines(world.err, status.hint());
   return exit_of(status.code());
 }
@@ -102,7 +103,8 @@ int Session::fail(const RpcError& error) {
 Result<std::string> read_text(World& world, const std::string& path) {
   if (path == "-") {
     std::string text{std::istreambuf_iterator<char>(world.in), std::istreambuf_iterator<char>()};
-    if (text.size() > kMaxInputBytes) return Status(Code::kInvalid, "standard input is above 64 MiB");
+    if (text.size() > kMaxInputBytes)
+      return Status(Code::kInvalid, "standard input is above 64 MiB");
     return text;
   }
   Result<Bytes> text = read_file(path, kMaxInputBytes);

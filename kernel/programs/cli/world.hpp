@@ -1,10 +1,11 @@
-// World and Session: everything of the surroundings that contract-cli touches, so that tests give it another.
+// World and Session: everything of the surroundings that contract-cli touches, so that tests give
+// it another.
 //
-// A World is made by main() from the process (streams, environment, terminal, clock) and outlives the run. A
-// Session is one run: the global flags and the helpers that every verb uses. One thread.
+// A World is made by main() from the process (streams, environment, terminal, clock) and outlives
+// the run. A Session is one run: the global flags and the helpers that every verb uses. One thread.
 //
-// Exit codes of all verbs: 0 done, 1 refused by the node or a negative check, 2 wrong use, 3 the node cannot be
-// reached or did not answer in time.
+// Exit codes of all verbs: 0 done, 1 refused by the node or a negative check, 2 wrong use, 3 the
+// node cannot be reached or did not answer in time.
 #pragma once
 
 #include <functional>
@@ -53,8 +54,8 @@ struct Session {
   Options options;
   std::optional<RpcError> refused;  // set by the call whose Status is then kAborted
 
-  // Prints `error[<name>]: …` on stderr and, with --format json, {"error":…} on stdout; returns the exit code that
-  // belongs to it.
+  // Prints `error[<name>]: …` on stderr and, with --format json, {"error":…} on stdout; returns the
+  // exit code that belongs to it.
   int fail(const Status& status);
   int fail(const RpcError& error);
   // True if results are to be JSON whatever the verb's own default is.

@@ -25,9 +25,12 @@ struct Settings {
   std::vector<std::string> words;
 };
 
-Status set_number(const std::string& name, const std::string& text, std::uint64_t max, std::uint64_t* out) {
+Status set_number(const std::string& name, const std::string& text, std::uint64_t max,
+                  std::uint64_t* out) {
   const auto value = parse_u64(text);
-  if (!value || *value > max) return Status(Code::kInvalid, name + ": expected a number up to " + std::to_string(max) + ", found '" + text + "'");
+  if (!value || *value > max)
+    return Status(Code::kInvalid, name + ": expected a number up to " + std::to_string(max) +
+                                      ", found '" + text + "'");
   *out = *value;
   return {};
 }
@@ -38,10 +41,11 @@ Status set_flag(const std::string& name, const std::string& value, Settings* s) 
     s->expect.emplace();
     return set_number(name, value, kMaxSafeInteger, &*s->expect);
   }
-  std::string* text = name == "--url" || name == "--rpc" ? &s->url
+  std::string* text = name == "--url" || name == "--rpc"      ? &s->url
                       : name == "--token" || name == "--auth" ? &s->token
-                      : name == "--miner" ? &s->miner
-                      : name == "--addr" ? &s->address : nullptr;
+                      : name == "--miner"                     ? &s->miner
+                      : name == "--addr"                      ? &s->address
+                                                              : nullptr;
   if (!text) return Status(Code::kInvalid, "there is no flag " + name);
   *text = value;
   return {};
@@ -57,8 +61,10 @@ Result<Settings> read_settings(const std::vector<std::string>& args) {
     } else if (args[i].starts_with("--")) {
       const std::size_t equals = args[i].find('=');
       const std::string name = args[i].substr(0, equals);
-      if (equals == std::string::npos && i + 1 == args.size()) return Status(Code::kInvalid, name + ": a value is missing");
-      TB_TRY(set_flag(name, equals == std::string::npos ? args[++i] : args[i].substr(equals + 1), &s));
+      if (equals == std::string::npos && i + 1 == args.size())
+        return Status(Code::kInvalid, name + ": a value is missing");
+      TB_TRY(
+          set_flag(name, equals == std::string::npos ? args[++i] : args[i].substr(equals + 1), &s));
     } else if (s.sub.empty()) {
       s.sub = args[i];
     } else {
@@ -76,7 +82,9 @@ struct Finding {
 
 std::string seconds(std::uint64_t us) {
   char buffer[40];
-  std::snprintf(buffer, sizeof buffer, "%llu.%06llu", static_cast<unsigned long long>(us / 1'000'000), static_cast<unsigned long long>(us % 1'000'000));
+  std::snprintf(buffer, sizeof buffer, "%llu.%06llu",
+                static_cast<unsigned long long>(us / 1'000'000),
+                static_cast<unsigned long long>(us % 1'000'000));
   return buffer;
 }
 
@@ -84,10 +92,12 @@ class Prober {
  public:
   Prober(World& world, const Settings& settings) : world_(world), settings_(settings) {
     url_ = settings.url;
-    if (url_.empty() && settings.sub != "gossip-check" && !settings.words.empty()) url_ = settings.words[0];
+    if (url_.empty() && settings.sub != "gossip-check" && !settings.words.empty())
+      url_ = settings.words[0];
     if (url_.empty()) {
       const auto at = world.environment.find("TB_RPC_ENDPOINT");
-      url_ = at == world.environment.end() || at->second.empty() ? "http://127.0.0.1:8545" : at->second;
+      url_ = at == world.environment.end() || at->second.empty() ? "http://127.0.0.1:8545"
+                                                                 : at->second;
     }
     deadline_us_ = world.clock.monotonic_us() + settings.timeout_secs * 1'000'000;
   }
@@ -97,10 +107,13 @@ class Prober {
     Result<std::uint64_t> height = read_height();
     const std::uint64_t took = world_.clock.monotonic_us() - start;
     if (!height.ok()) return failed(height.status());
-    Finding out{kOk, "node answers, height " + std::to_string(*height) + ", " + seconds(took) + " s", "probe_rpc_ping_seconds " + seconds(took)};
+    Finding out{kOk,
+                "node answers, height " + std::to_string(*height) + ", " + seconds(took) + " s",
+                "probe_rpc_ping_seconds " + seconds(took)};
     if (settings_.expect && took > *settings_.expect * 1000) {
       out.code = kMissed;
-      out.text = "answered after " + std::to_string(took / 1000) + " ms, expected at most " + std::to_string(*settings_.expect) + " ms";
+      out.text = "answered after " + std::to_string(took / 1000) + " ms, expected at most " +
+                 std::to_string(*settings_.expect) + " ms";
     }
     return out;
   }
@@ -111,7 +124,8 @@ class Prober {
     Finding out{kOk, std::to_string(*height), "probe_tip_height " + std::to_string(*height)};
     if (settings_.expect && *height < *settings_.expect) {
       out.code = kMissed;
-      out.text = "height " + std::to_string(*height) + ", expected at least " + std::to_string(*settings_.expect);
+      out.text = "height " + std::to_string(*height) + ", expected at least " +
+                 std::to_string(*settings_.expect);
     }
     return out;
   }
@@ -121,16 +135,20 @@ class Prober {
     if (!start.ok()) return failed(start.status());
     json::object params;
     std::string miner = settings_.miner;
-    if (miner.empty() && settings_.words.size() > (settings_.url.empty() ? 1u : 0u)) miner = settings_.words.back();
+    if (miner.empty() && settings_.words.size() > (settings_.url.empty() ? 1u : 0u))
+      miner = settings_.words.back();
     if (!miner.empty()) params["miner"] = miner;
     // A node that refuses may have another producer: then its blocks are waited for.
     Result<json::value> mining = call("start_mining", params);
     if (!mining.ok() && mining.status().code() != Code::kDenied) return failed(mining.status());
-    if (!mining.ok()) world_.err << "start_mining: " << mining.status().message() << "; waiting for the blocks of others\n";
+    if (!mining.ok())
+      world_.err << "start_mining: " << mining.status().message()
+                 << "; waiting for the blocks of others\n";
     const std::uint64_t wanted = *start + std::max<std::uint64_t>(1, settings_.expect.value_or(1));
     const Finding out = wait_for(wanted);
     if (mining.ok()) {
-      if (Result<json::value> stopped = call("stop_mining", {}); !stopped.ok()) world_.err << "stop_mining: " << stopped.status().message() << '\n';
+      if (Result<json::value> stopped = call("stop_mining", {}); !stopped.ok())
+        world_.err << "stop_mining: " << stopped.status().message() << '\n';
     }
     return out;
   }
@@ -140,7 +158,11 @@ class Prober {
     Result<std::uint64_t> height = read_height();
     while (height.ok() && *height < wanted) {
       if (world_.clock.monotonic_us() >= deadline_us_) {
-        return {kMissed, "height " + std::to_string(*height) + " after " + std::to_string(settings_.timeout_secs) + " s, expected " + std::to_string(wanted), ""};
+        return {kMissed,
+                "height " + std::to_string(*height) + " after " +
+                    std::to_string(settings_.timeout_secs) + " s, expected " +
+                    std::to_string(wanted),
+                ""};
       }
       world_.pause(kPollMs);
       height = read_height();
@@ -158,7 +180,8 @@ class Prober {
     if (!status.ok()) return status.status();
     const json::object* object = status->if_object();
     const json::value* height = object ? object->if_contains("current_block_height") : nullptr;
-    if (!height || !height->is_int64() || height->get_int64() < 0) return Status(Code::kCorrupt, url_ + ": node.status has no current_block_height");
+    if (!height || !height->is_int64() || height->get_int64() < 0)
+      return Status(Code::kCorrupt, url_ + ": node.status has no current_block_height");
     return static_cast<std::uint64_t>(height->get_int64());
   }
 
@@ -170,16 +193,20 @@ class Prober {
 
   Result<json::value> call(const std::string& method, const json::object& params) {
     const std::uint64_t now = world_.clock.monotonic_us();
-    if (now >= deadline_us_) return Status(Code::kTimeout, url_ + ": no answer within " + std::to_string(settings_.timeout_secs) + " s");
+    if (now >= deadline_us_)
+      return Status(Code::kTimeout,
+                    url_ + ": no answer within " + std::to_string(settings_.timeout_secs) + " s");
     HttpClientOptions options;
-    options.timeout_ms = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (deadline_us_ - now) / 1000));
+    options.timeout_ms =
+        static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (deadline_us_ - now) / 1000));
     options.connect_timeout_ms = std::min(options.timeout_ms, options.connect_timeout_ms);
     HttpClient client(options);
     HttpClientRequest request;
     request.method = "POST";
     request.url = url_;
     request.headers.emplace_back("Content-Type", "application/json");
-    if (const std::string bearer = token(); !bearer.empty()) request.headers.emplace_back("Authorization", "Bearer " + bearer);
+    if (const std::string bearer = token(); !bearer.empty())
+      request.headers.emplace_back("Authorization", "Bearer " + bearer);
     request.body = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + method + "\",\"params\":";
     TB_TRY(append_canonical(params, request.body));
     request.body += "}";
@@ -195,9 +222,11 @@ class Prober {
     const json::value* error = object ? object->if_contains("error") : nullptr;
     if (error && error->is_object()) {
       const json::value* text = error->get_object().if_contains("message");
-      return Status(Code::kDenied, text && text->is_string() ? std::string(text->get_string()) : "refused");
+      return Status(Code::kDenied,
+                    text && text->is_string() ? std::string(text->get_string()) : "refused");
     }
-    return Status(Code::kCorrupt, url_ + " answered HTTP " + std::to_string(response.status) + ", which is no JSON-RPC answer");
+    return Status(Code::kCorrupt, url_ + " answered HTTP " + std::to_string(response.status) +
+                                      ", which is no JSON-RPC answer");
   }
 
   World& world_;
@@ -212,7 +241,8 @@ void print(World& world, const Settings& settings, const Finding& finding, std::
     return;
   }
   if (finding.code != kOk) world.err << finding.text << '\n';
-  world.out << "probe_success " << (finding.code == kOk ? 1 : 0) << '\n' << "probe_duration_seconds " << seconds(took_us) << '\n';
+  world.out << "probe_success " << (finding.code == kOk ? 1 : 0) << '\n'
+            << "probe_duration_seconds " << seconds(took_us) << '\n';
   if (!finding.metric.empty()) world.out << finding.metric << '\n';
 }
 

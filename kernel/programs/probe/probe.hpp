@@ -1,9 +1,10 @@
 // probe: looks at a node from outside, for supervisors and schedulers (node-and-cli spec 5.15).
 //
-//   probe [--timeout SECS] [--expect N] [--prom] ping-rpc [url] | tip [url] | mine-one [url] [miner] | gossip-check [addr]
+//   probe [--timeout SECS] [--expect N] [--prom] ping-rpc [url] | tip [url] | mine-one [url]
+//   [miner] | gossip-check [addr]
 //
-// Exit codes: 0 success, 1 failure, 2 timeout, missed expectation or wrong use. With --prom stdout holds metric
-// lines only. One thread.
+// Exit codes: 0 success, 1 failure, 2 timeout, missed expectation or wrong use. With --prom stdout
+// holds metric lines only. One thread.
 #pragma once
 
 #include <functional>

@@ -37,8 +37,10 @@ class ToolCrypto : public Crypto {
     std::copy_n(hash.view().begin(), out.size(), out.begin());
     return out;
   }
-  bool verify(const PublicKey& key, std::string_view message, const Signature& signature) const override {
-    return crypto_sign_verify_detached(signature.data(), reinterpret_cast<const unsigned char*>(message.data()),
+  bool verify(const PublicKey& key, std::string_view message,
+              const Signature& signature) const override {
+    return crypto_sign_verify_detached(signature.data(),
+                                       reinterpret_cast<const unsigned char*>(message.data()),
                                        message.size(), key.data()) == 0;
   }
 };
@@ -51,7 +53,8 @@ struct Key {
 
 using Flags = std::map<std::string, std::string>;
 
-Flags read_flags(const std::vector<std::string>& args, std::size_t first, const std::vector<std::string>& known) {
+Flags read_flags(const std::vector<std::string>& args, std::size_t first,
+                 const std::vector<std::string>& known) {
   Flags out;
   for (std::size_t i = first; i < args.size(); ++i) {
     const std::size_t equals = args[i].find('=');
@@ -59,8 +62,11 @@ Flags read_flags(const std::vector<std::string>& args, std::size_t first, const 
     bool found = false;
     for (const std::string& flag : known) found = found || flag == name;
     if (!found) throw Misuse("there is no flag " + name);
-    if (equals == std::string::npos && i + 1 == args.size()) throw Misuse(name + ": a value is missing");
-    if (!out.emplace(name, equals == std::string::npos ? args[++i] : args[i].substr(equals + 1)).second) throw Misuse(name + ": given twice");
+    if (equals == std::string::npos && i + 1 == args.size())
+      throw Misuse(name + ": a value is missing");
+    if (!out.emplace(name, equals == std::string::npos ? args[++i] : args[i].substr(equals + 1))
+             .second)
+      throw Misuse(name + ": given twice");
   }
   return out;
 }
@@ -74,7 +80,8 @@ const std::string& need(const Flags& flags, const std::string& name) {
 std::uint64_t number(const std::string& name, std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) throw Misuse(name + ": expected a number, found '" + std::string(text) + "'");
+  if (error != std::errc() || end != text.data() + text.size())
+    throw Misuse(name + ": expected a number, found '" + std::string(text) + "'");
   return value;
 }
 
@@ -95,7 +102,9 @@ std::string read_file(const std::string& path) {
 
 std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+  return first == std::string::npos
+             ? ""
+             : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 void read_key(const Flags& flags, Key* key) {
@@ -117,18 +126,23 @@ void read_key(const Flags& flags, Key* key) {
 
 void sign(const Key& key, const Crypto& crypto, Reading* reading) {
   const Hash digest = reading_digest(*reading, crypto);
-  crypto_sign_detached(reading->signature.data(), nullptr, digest.data(), digest.size(), key.secret.data());
+  crypto_sign_detached(reading->signature.data(), nullptr, digest.data(), digest.size(),
+                       key.secret.data());
 }
 
 Reading reading_of_flags(const Flags& flags) {
   Reading out;
   out.provider_id = need(flags, "--provider-id");
-  if (!parse_provider_id(out.provider_id)) throw Misuse("--provider-id: expected energy-0x and 1 to 8 hex digits, found '" + out.provider_id + "'");
+  if (!parse_provider_id(out.provider_id))
+    throw Misuse("--provider-id: expected energy-0x and 1 to 8 hex digits, found '" +
+                 out.provider_id + "'");
   out.meter_address = need(flags, "--meter");
-  if (!is_plain_text(out.meter_address, kMaxNameBytes)) throw Misuse("--meter: expected 1 to 128 bytes of plain text");
+  if (!is_plain_text(out.meter_address, kMaxNameBytes))
+    throw Misuse("--meter: expected 1 to 128 bytes of plain text");
   out.kwh_reading = number("--kwh", need(flags, "--kwh"));
   const auto at = flags.find("--timestamp");
-  out.timestamp = at == flags.end() ? static_cast<std::uint64_t>(std::time(nullptr)) : number("--timestamp", at->second);
+  out.timestamp = at == flags.end() ? static_cast<std::uint64_t>(std::time(nullptr))
+                                    : number("--timestamp", at->second);
   const auto nonce = flags.find("--nonce");
   out.nonce = nonce == flags.end() ? out.timestamp : number("--nonce", nonce->second);
   return out;
@@ -154,7 +168,8 @@ std::string hex_of(std::string_view bytes) {
 }
 
 // What verify-reading and sign-test print of a reading.
-json::object verdict(const Reading& reading, const PublicKey& key, const Crypto& crypto, bool* valid) {
+json::object verdict(const Reading& reading, const PublicKey& key, const Crypto& crypto,
+                     bool* valid) {
   *valid = verify_reading(reading, key, crypto);
   return {{"public_key", format_hex(key)},
           {"preimage", hex_of(reading_preimage(reading))},
@@ -165,13 +180,15 @@ json::object verdict(const Reading& reading, const PublicKey& key, const Crypto&
 
 std::string text_in(const json::object& object, const char* name) {
   const json::value* value = object.if_contains(name);
-  if (!value || !value->is_string()) throw Misuse(std::string("the reading has no text '") + name + "'");
+  if (!value || !value->is_string())
+    throw Misuse(std::string("the reading has no text '") + name + "'");
   return std::string(value->get_string());
 }
 
 std::uint64_t number_in(const json::object& object, const char* name) {
   const json::value* value = object.if_contains(name);
-  if (value && value->is_int64() && value->get_int64() >= 0) return static_cast<std::uint64_t>(value->get_int64());
+  if (value && value->is_int64() && value->get_int64() >= 0)
+    return static_cast<std::uint64_t>(value->get_int64());
   if (value && value->is_uint64()) return value->get_uint64();
   if (value && value->is_string()) return number(name, value->get_string());
   throw Misuse(std::string("the reading has no number '") + name + "'");
@@ -179,10 +196,12 @@ std::uint64_t number_in(const json::object& object, const char* name) {
 
 Reading reading_of_json(const std::string& argument) {
   const bool is_inline = trimmed(argument).starts_with('{');
-  const std::string text = is_inline ? argument : read_file(argument.starts_with('@') ? argument.substr(1) : argument);
+  const std::string text =
+      is_inline ? argument : read_file(argument.starts_with('@') ? argument.substr(1) : argument);
   boost::system::error_code error;
   const json::value value = json::parse(text, error);
-  if (error || !value.is_object()) throw Misuse("--reading-json: expected a JSON object, a file or -");
+  if (error || !value.is_object())
+    throw Misuse("--reading-json: expected a JSON object, a file or -");
   const json::object& object = value.get_object();
   Reading out;
   out.provider_id = text_in(object, "provider_id");
@@ -196,7 +215,8 @@ Reading reading_of_json(const std::string& argument) {
   return out;
 }
 
-const std::vector<std::string> kSignFlags = {"--provider-id", "--meter", "--kwh", "--timestamp", "--nonce", "--key-file"};
+const std::vector<std::string> kSignFlags = {"--provider-id", "--meter", "--kwh",
+                                             "--timestamp",   "--nonce", "--key-file"};
 
 int sign_reading(const std::vector<std::string>& args, std::ostream& out) {
   const Flags flags = read_flags(args, 2, kSignFlags);
@@ -260,12 +280,14 @@ int help(const std::string& path, std::ostream& out) {
 const char* tool_catalogue() {
   return "energy sign-reading\t\tPrint a meter reading signed with an oracle's key"
          "\t--provider-id ID\tProvider, as it is to be sent\t--meter TEXT\tAddress of the meter"
-         "\t--kwh N\tCumulative kWh of the meter\t--timestamp SECS\tUnix time (now)\t--nonce N\tNonce (the timestamp)"
+         "\t--kwh N\tCumulative kWh of the meter\t--timestamp SECS\tUnix time (now)\t--nonce "
+         "N\tNonce (the timestamp)"
          "\t--key-file FILE\t64 hex digits (TB_ORACLE_KEY_HEX)\n"
          "energy verify-reading\t\tSay whether a reading's signature holds"
          "\t--reading-json JSON\tThe reading, a file or -\t--public-key HEX\tKey of the oracle\n"
          "energy oracle sign-test\t\tSign a reading and verify it, to try a key"
-         "\t--key-file FILE\t64 hex digits (TB_ORACLE_KEY_HEX)\t--provider-id ID\tProvider (energy-0x00000000)"
+         "\t--key-file FILE\t64 hex digits (TB_ORACLE_KEY_HEX)\t--provider-id ID\tProvider "
+         "(energy-0x00000000)"
          "\t--meter TEXT\tAddress of the meter (sign-test)\t--kwh N\tCumulative kWh (1)"
          "\t--timestamp SECS\tUnix time (now)\t--nonce N\tNonce (the timestamp)\n";
 }
@@ -278,7 +300,8 @@ int run_energy_tool(const std::vector<std::string>& args, std::ostream& out, std
     const bool known = verb == "sign-reading" || verb == "verify-reading" || test;
     if (!known) throw Misuse("expected sign-reading, verify-reading or oracle sign-test");
     for (const std::string& arg : args) {
-      if (arg == "--help" || arg == "-h") return help(test ? "energy oracle sign-test" : "energy " + verb, out);
+      if (arg == "--help" || arg == "-h")
+        return help(test ? "energy oracle sign-test" : "energy " + verb, out);
     }
     if (test) return sign_test(args, out);
     return verb == "sign-reading" ? sign_reading(args, out) : verify(args, out);

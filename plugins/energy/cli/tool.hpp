@@ -1,7 +1,7 @@
 // The energy market's tools that work without a node: sign a meter reading, verify one, try a key.
 //
-// contract-cli runs them as `energy sign-reading`, `energy verify-reading` and `energy oracle sign-test`; it knows
-// these two functions only. One thread.
+// contract-cli runs them as `energy sign-reading`, `energy verify-reading` and `energy oracle
+// sign-test`; it knows these two functions only. One thread.
 #pragma once
 
 #include <iosfwd>
@@ -13,8 +13,8 @@ namespace energy {
 // One line a verb: path, positionals, summary, then pairs of flag and help, divided by tabs.
 const char* tool_catalogue();
 
-// `args` begins with the words of the verb. Exit codes: 0 done or the signature holds, 1 it does not hold, 2 wrong use.
-// Keys are read from files or from TB_ORACLE_KEY_HEX, never printed.
+// `args` begins with the words of the verb. Exit codes: 0 done or the signature holds, 1 it does
+// not hold, 2 wrong use. Keys are read from files or from TB_ORACLE_KEY_HEX, never printed.
 int run_energy_tool(const std::vector<std::string>& args, std::ostream& out, std::ostream& err);
 
 }  // namespace energy

@@ -62,10 +62,18 @@ class CliTest : public ::testing::Test {
   Answer run(std::vector<std::string> args, const std::string& input = {}) {
     std::ostringstream out, err;
     std::istringstream in(input);
-    World world{out, err, in, environment, terminal, terminal, home.path(), [this](const std::string&) -> Result<std::string> {
+    World world{out,
+                err,
+                in,
+                environment,
+                terminal,
+                terminal,
+                home.path(),
+                [this](const std::string&) -> Result<std::string> {
                   if (password.empty()) return Status(Code::kUnavailable, "no terminal");
                   return password;
-                }, clock};
+                },
+                clock};
     const int code = run_cli(world, args);
     return {code, out.str(), err.str()};
   }

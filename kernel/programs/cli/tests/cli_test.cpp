@@ -10,9 +10,15 @@ namespace {
 
 TEST_F(CliTest, sends_positionals_flags_and_lists_by_their_types) {
   node.on("market.buy", json::object{{"total", 3}});
-  EXPECT_EQ(run({"market", "buy", "apples", "3", "--when=later", "--tags", "red,big", "--tags", "ripe", "--urgent"}).code, 0);
-  EXPECT_EQ(sent("market.buy"), R"({"amount":3,"item":"apples","tags":["red","big","ripe"],"urgent":true,"when":"later"})");
-  // Above 2^53-1 numbers travel as text; a positional may be given by its name; the alias of a verb works.
+  EXPECT_EQ(run({"market", "buy", "apples", "3", "--when=later", "--tags", "red,big", "--tags",
+                 "ripe", "--urgent"})
+                .code,
+            0);
+  EXPECT_EQ(
+      sent("market.buy"),
+      R"({"amount":3,"item":"apples","tags":["red","big","ripe"],"urgent":true,"when":"later"})");
+  // Above 2^53-1 numbers travel as text; a positional may be given by its name; the alias of a verb
+  // works.
   EXPECT_EQ(run({"market", "get", "--item", "pears", "--amount", "9007199254740992"}).code, 0);
   EXPECT_EQ(sent("market.buy"), R"({"amount":"9007199254740992","item":"pears"})");
 }
@@ -23,7 +29,8 @@ TEST_F(CliTest, reads_json_from_files_flags_and_standard_input) {
   ASSERT_TRUE(write_file_atomic(home.file("proof.json"), R"({"a":1})").ok());
   EXPECT_EQ(run({"market", "buy", "x", "1", "--proof", home.file("proof.json")}).code, 0);
   EXPECT_EQ(sent("market.buy"), R"({"amount":1,"item":"x","proof":{"a":1}})");
-  EXPECT_EQ(run({"market", "buy", "x", "1", "--selector", "region=eu", "--selector", "tier=2"}).code, 0);
+  EXPECT_EQ(
+      run({"market", "buy", "x", "1", "--selector", "region=eu", "--selector", "tier=2"}).code, 0);
   EXPECT_EQ(sent("market.buy"), R"({"amount":1,"item":"x","selector":{"region":"eu","tier":2}})");
   EXPECT_EQ(run({"market", "report", "--report-json", "-"}, R"({"meter":"m","kwh":5})").code, 0);
   EXPECT_EQ(sent("market.report"), R"({"kwh":5,"meter":"m"})");
@@ -39,12 +46,15 @@ TEST_F(CliTest, wrong_use_is_code_2_and_names_what_was_meant) {
   const Answer range = run({"market", "list", "--limit", "5000"});
   EXPECT_EQ(range.code, 2);
   EXPECT_NE(range.err.find("--limit: expected a number 1..1000, found '5000'"), std::string::npos);
-  EXPECT_NE(run({"market", "buy", "x", "1", "--when", "lter"}).err.find("did you mean later?"), std::string::npos);
+  EXPECT_NE(run({"market", "buy", "x", "1", "--when", "lter"}).err.find("did you mean later?"),
+            std::string::npos);
   EXPECT_NE(run({"market", "buy", "x"}).err.find("<amount> is missing"), std::string::npos);
   EXPECT_NE(run({"market", "buy", "x", "1", "2"}).err.find("unexpected '2'"), std::string::npos);
-  EXPECT_NE(run({"market", "buy", "x", "1", "--item", "y"}).err.find("given twice"), std::string::npos);
+  EXPECT_NE(run({"market", "buy", "x", "1", "--item", "y"}).err.find("given twice"),
+            std::string::npos);
   EXPECT_NE(run({"market", "list", "--fee", "5"}).err.find("has no flag --fee"), std::string::npos);
-  EXPECT_NE(run({"market", "bye", "x"}).err.find("did you mean `contract-cli market buy`?"), std::string::npos);
+  EXPECT_NE(run({"market", "bye", "x"}).err.find("did you mean `contract-cli market buy`?"),
+            std::string::npos);
   EXPECT_EQ(run({"market"}).code, 2);
   EXPECT_TRUE(node.asked("market.buy").empty());
 }
@@ -53,7 +63,9 @@ TEST_F(CliTest, global_flags_may_stand_before_and_behind_the_verb) {
   node.on("market.show", json::object{{"item", "a"}});
   environment.erase("TB_RPC_ENDPOINT");
   EXPECT_EQ(run({"--url", node.url(), "market", "offer", "show", "a"}).code, 0);
-  EXPECT_EQ(run({"market", "offer", "show", "a", "--rpc=" + node.url(), "--admin-token", "s3cret"}).code, 0);
+  EXPECT_EQ(
+      run({"market", "offer", "show", "a", "--rpc=" + node.url(), "--admin-token", "s3cret"}).code,
+      0);
   EXPECT_EQ(node.asked("market.show").back().authorization, "Bearer s3cret");
   // The verb's own flag of that name is not the credential.
   EXPECT_EQ(run({"market", "offer", "show", "a", "--rpc", node.url(), "--token", "t"}).code, 0);
@@ -72,8 +84,10 @@ TEST_F(CliTest, takes_the_credential_of_the_plugin_from_the_environment) {
 
 TEST_F(CliTest, commands_tell_the_node_how_to_make_them) {
   node.on("market.buy", json::object{});
-  EXPECT_EQ(run({"market", "buy", "x", "1", "--fee", "7", "--lane", "industrial", "--dry-run"}).code, 0);
-  EXPECT_EQ(sent("market.buy"), R"({"_tx":{"dry_run":true,"fee":7,"lane":"industrial"},"amount":1,"item":"x"})");
+  EXPECT_EQ(
+      run({"market", "buy", "x", "1", "--fee", "7", "--lane", "industrial", "--dry-run"}).code, 0);
+  EXPECT_EQ(sent("market.buy"),
+            R"({"_tx":{"dry_run":true,"fee":7,"lane":"industrial"},"amount":1,"item":"x"})");
   EXPECT_EQ(run({"market", "buy", "x", "1", "--no-wait"}).code, 0);
   EXPECT_EQ(sent("market.buy"), R"({"_tx":{"wait":"none"},"amount":1,"item":"x"})");
   EXPECT_EQ(run({"market", "buy", "x", "1", "--no-wait", "--wait", "3"}).code, 2);
@@ -82,7 +96,10 @@ TEST_F(CliTest, commands_tell_the_node_how_to_make_them) {
 
 TEST_F(CliTest, errors_of_the_node_are_code_1_with_name_and_reason) {
   const json::object data = {{"name", "SoldOut"}, {"found", 0}, {"hint", "try pears\x1b[31m"}};
-  node.on("market.buy", json::object{{"!error", {{"code", -40001}, {"message", "SoldOut: nothing is left"}, {"data", data}}}});
+  node.on(
+      "market.buy",
+      json::object{
+          {"!error", {{"code", -40001}, {"message", "SoldOut: nothing is left"}, {"data", data}}}});
   Answer answer = run({"market", "buy", "x", "1"});
   EXPECT_EQ(answer.code, 1);
   EXPECT_EQ(answer.out, "");
@@ -98,7 +115,9 @@ TEST_F(CliTest, a_dead_node_is_code_3) {
   environment["TB_RPC_ENDPOINT"] = "http://127.0.0.1:1";
   const Answer answer = run({"market", "list"});
   EXPECT_EQ(answer.code, 3);
-  EXPECT_NE(answer.err.find("error[unreachable]: cannot reach http://127.0.0.1:1"), std::string::npos) << answer.err;
+  EXPECT_NE(answer.err.find("error[unreachable]: cannot reach http://127.0.0.1:1"),
+            std::string::npos)
+      << answer.err;
   EXPECT_NE(answer.err.find("connection refused"), std::string::npos);
   EXPECT_EQ(run({"market", "list", "--json"}).code, 3);
 }
@@ -133,9 +152,13 @@ TEST_F(CliTest, a_damaged_copy_is_no_copy) {
 }
 
 TEST_F(CliTest, prints_tables_on_a_terminal_and_json_into_pipes) {
-  node.on("market.list", json::object{{"offers", json::array{json::object{{"item", "apples"}, {"price", 12}, {"more", 1}},
-                                                             json::object{{"item", "kiwi\x1b"}, {"price", 5}}}}});
-  EXPECT_EQ(run({"market", "list"}).out, "{\"offers\":[{\"item\":\"apples\",\"price\":12,\"more\":1},{\"item\":\"kiwi\\u001b\",\"price\":5}]}\n");
+  node.on("market.list",
+          json::object{
+              {"offers", json::array{json::object{{"item", "apples"}, {"price", 12}, {"more", 1}},
+                                     json::object{{"item", "kiwi\x1b"}, {"price", 5}}}}});
+  EXPECT_EQ(run({"market", "list"}).out,
+            "{\"offers\":[{\"item\":\"apples\",\"price\":12,\"more\":1},{\"item\":\"kiwi\\u001b\","
+            "\"price\":5}]}\n");
   EXPECT_EQ(run({"market", "list", "--ids"}).out, "apples\nkiwi\\x1b\n");
   EXPECT_EQ(run({"market", "list", "--quiet"}).out, "");
   terminal = true;
@@ -144,10 +167,14 @@ TEST_F(CliTest, prints_tables_on_a_terminal_and_json_into_pipes) {
 
 TEST_F(CliTest, every_verb_explains_itself) {
   EXPECT_EQ(run({"market", "buy", "--help"}).out.substr(0, 200),
-            std::string("Buy something\n\nUsage: contract-cli market buy <item> <amount> [--when TEXT] [--tags LIST] [--urgent] "
-                        "[--proof FILE] [--selector JSON]\n\nArguments:\n  <item>    What to buy\n  <amount>  How many; 1..18446744073709551615; pieces\n").substr(0, 200));
+            std::string("Buy something\n\nUsage: contract-cli market buy <item> <amount> [--when "
+                        "TEXT] [--tags LIST] [--urgent] "
+                        "[--proof FILE] [--selector JSON]\n\nArguments:\n  <item>    What to buy\n "
+                        " <amount>  How many; 1..18446744073709551615; pieces\n")
+                .substr(0, 200));
   const std::string help = run({"help", "market", "buy"}).out;
-  for (const char* text : {"--when TEXT", "one of now, later; default now", "--key-id ID", "contract-cli market buy apples 3  Buys three apples", "Errors: SoldOut",
+  for (const char* text : {"--when TEXT", "one of now, later; default now", "--key-id ID",
+                           "contract-cli market buy apples 3  Buys three apples", "Errors: SoldOut",
                            "Method market.buy of plugin market, a command; role operator"}) {
     EXPECT_NE(help.find(text), std::string::npos) << text;
   }
@@ -155,13 +182,15 @@ TEST_F(CliTest, every_verb_explains_itself) {
   EXPECT_NE(group.find("list    All offers"), std::string::npos) << group;
   EXPECT_NE(run({}).out.find("market  "), std::string::npos);
   EXPECT_EQ(run({"help", "nothing"}).code, 2);
-  for (const char* verb : {"wallet send", "config check", "node start", "plugin check", "energy sign-reading", "completions", "version"}) {
+  for (const char* verb : {"wallet send", "config check", "node start", "plugin check",
+                           "energy sign-reading", "completions", "version"}) {
     std::vector<std::string> words{"help"};
     std::istringstream in(verb);
     for (std::string word; in >> word;) words.push_back(word);
     const Answer answer = run(words);
     EXPECT_EQ(answer.code, 0) << verb;
-    EXPECT_NE(answer.out.find(std::string("contract-cli ") + verb), std::string::npos) << answer.out;
+    EXPECT_NE(answer.out.find(std::string("contract-cli ") + verb), std::string::npos)
+        << answer.out;
   }
 }
 
@@ -171,7 +200,8 @@ TEST_F(CliTest, lists_every_verb_for_programs) {
   std::map<std::string, std::string> flags;
   for (const json::value& command : all.at("commands").as_array()) {
     std::string& text = flags[std::string(command.at("path").as_string())];
-    for (const json::value& flag : command.at("flags").as_array()) text += std::string(flag.at("flag").as_string()) + " ";
+    for (const json::value& flag : command.at("flags").as_array())
+      text += std::string(flag.at("flag").as_string()) + " ";
   }
   EXPECT_TRUE(flags["market list"].starts_with("--limit --status --url ")) << flags["market list"];
   EXPECT_NE(flags["market buy"].find("--key-id"), std::string::npos);
@@ -188,26 +218,32 @@ TEST_F(CliTest, names_the_plugin_that_is_missing) {
 }
 
 TEST_F(CliTest, completion_scripts_hold_the_tree_and_are_valid_shell) {
-  auto evil = Manifest::parse(R"({"id": "evil", "version": "1.0.0", "summary": "x", "sm": 1, "methods": [
+  auto evil =
+      Manifest::parse(R"({"id": "evil", "version": "1.0.0", "summary": "x", "sm": 1, "methods": [
       {"name": "evil.x", "kind": "query", "summary": "x", "params": [], "cli": {"path": "evil run"}}]})");
   ASSERT_TRUE(evil.ok()) << evil.status().to_string();
   auto market = Manifest::parse(kMarketManifest);
   json::value document = openrpc_document({*market, *evil}, {});
   for (json::value& method : document.at("methods").as_array()) {
-    if (method.at("name") == "evil.x") method.at("x-tb").at("cli").as_object()["path"] = "evil $(touch\t/tmp/x)\"";
+    if (method.at("name") == "evil.x")
+      method.at("x-tb").at("cli").as_object()["path"] = "evil $(touch\t/tmp/x)\"";
   }
   node.on("rpc.discover", document);
   const std::string script = run({"completions", "--shell", "bash"}).out;
-  EXPECT_NE(script.find("\"market\") echo \"buy get list offer report\" ;;"), std::string::npos) << script;
+  EXPECT_NE(script.find("\"market\") echo \"buy get list offer report\" ;;"), std::string::npos)
+      << script;
   EXPECT_EQ(script.find("touch"), std::string::npos);
   ASSERT_TRUE(write_file_atomic(home.file("completion.bash"), script).ok());
   EXPECT_EQ(std::system(("bash -n " + home.file("completion.bash")).c_str()), 0);
   const std::string check = "bash -c 'source " + home.file("completion.bash") +
-                            "; COMP_WORDS=(contract-cli market of); COMP_CWORD=2; _contract_cli; [[ ${COMPREPLY[*]} == offer ]] || exit 3;"
-                            " COMP_WORDS=(contract-cli market list --li); COMP_CWORD=3; _contract_cli; [[ ${COMPREPLY[*]} == --limit ]] || exit 4'";
+                            "; COMP_WORDS=(contract-cli market of); COMP_CWORD=2; _contract_cli; "
+                            "[[ ${COMPREPLY[*]} == offer ]] || exit 3;"
+                            " COMP_WORDS=(contract-cli market list --li); COMP_CWORD=3; "
+                            "_contract_cli; [[ ${COMPREPLY[*]} == --limit ]] || exit 4'";
   EXPECT_EQ(WEXITSTATUS(std::system(check.c_str())), 0);
   EXPECT_TRUE(run({"completions", "--shell", "zsh"}).out.starts_with("#compdef contract-cli"));
-  EXPECT_NE(run({"completions", "--shell", "fish"}).out.find("= \"market list\"' -l limit"), std::string::npos);
+  EXPECT_NE(run({"completions", "--shell", "fish"}).out.find("= \"market list\"' -l limit"),
+            std::string::npos);
   EXPECT_EQ(run({"completions", "--shell", "tcsh"}).code, 2);
 }
 
@@ -219,7 +255,8 @@ TEST_F(CliTest, checks_a_configuration_without_a_node) {
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(answer.out, file + ": ok\n");
   answer = run({"config", "show", "--file", file, "--key", "rpc.max_body_bytes"});
-  EXPECT_EQ(parse_json(answer.out)->at("rpc.max_body_bytes").at("value").as_int64(), 2048) << answer.err;
+  EXPECT_EQ(parse_json(answer.out)->at("rpc.max_body_bytes").at("value").as_int64(), 2048)
+      << answer.err;
   ASSERT_TRUE(write_file_atomic(file, "rpc:\n  max_body_byte: 2048\n").ok());
   answer = run({"config", "check", file});
   EXPECT_EQ(answer.code, 2);

@@ -1,4 +1,5 @@
-// A node for tests: an HTTP server on a free port that answers JSON-RPC from a table and keeps what it was asked.
+// A node for tests: an HTTP server on a free port that answers JSON-RPC from a table and keeps what
+// it was asked.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -49,6 +50,7 @@ class FakeNode {
   }
   ~FakeNode() { [[maybe_unused]] const Status stopped = server_.stop(1000); }
 
+  std::uint16_t port() const { return server_.port("rpc"); }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(server_.port("rpc")); }
   // The answer is a result, or an error when it is an object with the member "!error".
   void on(const std::string& method, Answer answer) {
@@ -70,16 +72,22 @@ class FakeNode {
  private:
   struct Handler : HttpHandler {
     void handle(std::shared_ptr<const HttpRequest> request, HttpReply reply) override {
+      // Probes of a supervisor: always ready.
+      if (request->method == "GET") return reply(text_response(200, "ready"));
       const json::value body = *parse_json(request->body);
       Asked asked_now;
       asked_now.method = std::string(body.at("method").as_string());
       asked_now.body = request->body;
       asked_now.authorization = std::string(request->headers.get("Authorization"));
       asked_now.params = body.at("params").as_object();
-      json::value result = {{"!error", {{"code", -32601}, {"message", "method_not_found: " + asked_now.method}, {"data", {{"name", "method_not_found"}}}}}};
+      json::value result = {{"!error",
+                             {{"code", -32601},
+                              {"message", "method_not_found: " + asked_now.method},
+                              {"data", {{"name", "method_not_found"}}}}}};
       {
         std::lock_guard lock(mutex);
-        if (auto at = answers.find(asked_now.method); at != answers.end()) result = at->second(asked_now.params);
+        if (auto at = answers.find(asked_now.method); at != answers.end())
+          result = at->second(asked_now.params);
         asked.push_back(std::move(asked_now));
       }
       json::object out = {{"jsonrpc", "2.0"}, {"id", 1}};

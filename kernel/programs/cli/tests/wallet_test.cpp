@@ -25,7 +25,10 @@ class WalletTest : public CliTest {
     node.on("node.status", json::object{{"chain_id", "dev"}});
     node.on("account.nonce", json::object{{"account", kAlice}, {"nonce", 4}, {"next", 5}});
   }
-  Answer import_alice() { return run({"wallet", "import", home.file("alice.hex"), "--key-id", "alice", "--kdf-mem-mib", "8", "--kdf-ops", "1"}); }
+  Answer import_alice() {
+    return run({"wallet", "import", home.file("alice.hex"), "--key-id", "alice", "--kdf-mem-mib",
+                "8", "--kdf-ops", "1"});
+  }
   // The command inside a sent envelope; its signatures hold.
   CommandPtr sent_command(const std::string& method) {
     const auto asked = node.asked(method);
@@ -50,8 +53,10 @@ TEST_F(WalletTest, imports_lists_and_shows_sealed_keys) {
   ASSERT_EQ(::stat(file.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_EQ(read_file(file)->find(kAliceSeed), std::string::npos);
-  EXPECT_EQ(run({"wallet", "list", "--format", "table"}).out, "KEY ID  ADDRESS\nalice   " + kAlice + "\n");
-  EXPECT_EQ(parse_json(run({"wallet", "show", "alice"}).out)->at("public_key").as_string(), "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c");
+  EXPECT_EQ(run({"wallet", "list", "--format", "table"}).out,
+            "KEY ID  ADDRESS\nalice   " + kAlice + "\n");
+  EXPECT_EQ(parse_json(run({"wallet", "show", "alice"}).out)->at("public_key").as_string(),
+            "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c");
   EXPECT_EQ(import_alice().code, 1) << "a second key of that name must not overwrite the first";
   EXPECT_EQ(run({"wallet", "show", "../alice"}).code, 2);
 }
@@ -59,7 +64,8 @@ TEST_F(WalletTest, imports_lists_and_shows_sealed_keys) {
 TEST_F(WalletTest, makes_keys_that_open_again) {
   ASSERT_TRUE(write_file_atomic(home.file("pw"), "s3cret\n", 0600).ok());
   password.clear();
-  const Answer made = run({"wallet", "new", "bob", "--password-file", home.file("pw"), "--kdf-mem-mib", "8", "--kdf-ops", "1"});
+  const Answer made = run({"wallet", "new", "bob", "--password-file", home.file("pw"),
+                           "--kdf-mem-mib", "8", "--kdf-ops", "1"});
   ASSERT_EQ(made.code, 0) << made.err;
   const std::string address(parse_json(made.out)->at("address").as_string());
   environment["TB_WALLET_PASSWORD_FILE"] = home.file("pw");
@@ -67,7 +73,8 @@ TEST_F(WalletTest, makes_keys_that_open_again) {
   ASSERT_EQ(signed_text.code, 0) << signed_text.err;
   const json::value body = *parse_json(signed_text.out);
   EXPECT_EQ(body.at("address").as_string(), address);
-  EXPECT_TRUE(ed25519_verify(*array_from_hex<32>(body.at("public_key").as_string()), *from_hex(body.at("signed").as_string()),
+  EXPECT_TRUE(ed25519_verify(*array_from_hex<32>(body.at("public_key").as_string()),
+                             *from_hex(body.at("signed").as_string()),
                              *array_from_hex<64>(body.at("signature").as_string())));
   ASSERT_TRUE(write_file_atomic(home.file("pw"), "wrong\n", 0600).ok());
   const Answer wrong = run({"wallet", "sign", "hello", "--key-id", "bob"});
@@ -84,7 +91,8 @@ TEST_F(WalletTest, without_a_terminal_a_password_file_is_asked_for) {
 
 TEST_F(WalletTest, signs_commands_of_any_plugin_byte_for_byte) {
   node.on("market.buy", json::object{{"ok", true}});
-  const Answer answer = run({"market", "buy", "apples", "250", "--key", home.file("alice.hex"), "--memo", "first"});
+  const Answer answer =
+      run({"market", "buy", "apples", "250", "--key", home.file("alice.hex"), "--memo", "first"});
   ASSERT_EQ(answer.code, 0) << answer.err;
   const CommandPtr command = sent_command("market.buy");
   ASSERT_TRUE(command);
@@ -93,9 +101,13 @@ TEST_F(WalletTest, signs_commands_of_any_plugin_byte_for_byte) {
   EXPECT_EQ(command->chain, "dev");
   EXPECT_EQ(command->memo, "first");
   EXPECT_EQ(*canonical_json(command->params), R"({"amount":250,"item":"apples"})");
-  EXPECT_EQ(*canonical_json(node.asked("market.buy").back().params.at("_tx")), R"({"wait":"committed"})");
+  EXPECT_EQ(*canonical_json(node.asked("market.buy").back().params.at("_tx")),
+            R"({"wait":"committed"})");
   node.on("command.check", json::object{{"admissible", true}});
-  EXPECT_EQ(run({"market", "buy", "apples", "1", "--key", home.file("alice.hex"), "--dry-run", "--nonce", "9"}).code, 0);
+  EXPECT_EQ(run({"market", "buy", "apples", "1", "--key", home.file("alice.hex"), "--dry-run",
+                 "--nonce", "9"})
+                .code,
+            0);
   EXPECT_EQ(node.asked("market.buy").size(), 1u);
   EXPECT_EQ(sent_command("command.check")->nonce, 9u);
 }
@@ -105,7 +117,8 @@ TEST_F(WalletTest, fees_below_the_floor_have_four_outcomes) {
   node.on("mempool.stats", json::object{{"size", 1}, {"fee_floor", 2}});
   node.on("mempool.qos_event", json::object{{"status", "ok"}});
   node.on("ledger.transfer", json::object{{"height", 7}});
-  const std::vector<std::string> send = {"wallet", "send", "--from", "alice", "--to", kBob, "--amount", "250", "--json"};
+  const std::vector<std::string> send = {"wallet", "send",     "--from", "alice", "--to",
+                                         kBob,     "--amount", "250",    "--json"};
   const auto with = [&](std::vector<std::string> more) {
     std::vector<std::string> all(send);
     all.insert(all.end(), more.begin(), more.end());
@@ -126,7 +139,8 @@ TEST_F(WalletTest, fees_below_the_floor_have_four_outcomes) {
   EXPECT_EQ(answer.code, 0) << answer.err;
   const CommandPtr bumped = sent_command("ledger.transfer");
   EXPECT_GE(bumped->fee, 2 * bumped->envelope.size());
-  EXPECT_EQ(parse_json(answer.out)->at("effective_fee").as_int64(), static_cast<std::int64_t>(bumped->fee));
+  EXPECT_EQ(parse_json(answer.out)->at("effective_fee").as_int64(),
+            static_cast<std::int64_t>(bumped->fee));
   EXPECT_EQ(node.asked("mempool.qos_event").back().params.at("event").as_string(), "warning");
 
   answer = with({"--fee", "100000"});
@@ -138,7 +152,9 @@ TEST_F(WalletTest, fees_below_the_floor_have_four_outcomes) {
 TEST_F(WalletTest, shows_the_balances_of_all_keys) {
   ASSERT_EQ(import_alice().code, 0);
   node.on("balance", json::object{{"amount", 1000}});
-  EXPECT_EQ(run({"wallet", "balances", "--format", "table"}).out, "KEY ID  ADDRESS" + std::string(kAlice.size() - 7, ' ') + "  AMOUNT\nalice   " + kAlice + "    1000\n");
+  EXPECT_EQ(run({"wallet", "balances", "--format", "table"}).out,
+            "KEY ID  ADDRESS" + std::string(kAlice.size() - 7, ' ') + "  AMOUNT\nalice   " +
+                kAlice + "    1000\n");
   EXPECT_EQ(sent("balance"), "{\"address\":\"" + kAlice + "\"}");
 }
 
@@ -151,7 +167,8 @@ TEST_F(WalletTest, submits_envelopes_whose_file_has_any_layout) {
   const SigningKey key = *SigningKey::from_hex(kAliceSeed);
   const CommandPtr command = *sign_command(draft, key);
   const json::value envelope = *parse_json(command->envelope);
-  const std::string loose = "{\n \"signatures\": " + json::serialize(envelope.at("signatures")) + ",\n \"command\": " + json::serialize(envelope.at("command")) + "\n}";
+  const std::string loose = "{\n \"signatures\": " + json::serialize(envelope.at("signatures")) +
+                            ",\n \"command\": " + json::serialize(envelope.at("command")) + "\n}";
   ASSERT_TRUE(write_file_atomic(home.file("tx.json"), loose).ok());
   node.on("command.submit", json::object{{"status", "ok"}});
   const Answer answer = run({"tx", "submit", home.file("tx.json")});
@@ -164,12 +181,16 @@ TEST_F(WalletTest, submits_envelopes_whose_file_has_any_layout) {
 
 // The worked example of the guide.
 TEST_F(WalletTest, signs_the_token_of_the_guide) {
-  const Answer answer = run({"token", "sign", "--role", "operator", "--ttl", "3600", "--sub", "ci", "--chain-id", "dev", "--issued-at", "1700000000",
-                             "--id", "00112233445566aa", "--key", home.file("alice.hex")});
+  const Answer answer = run({"token", "sign", "--role", "operator", "--ttl", "3600", "--sub", "ci",
+                             "--chain-id", "dev", "--issued-at", "1700000000", "--id",
+                             "00112233445566aa", "--key", home.file("alice.hex")});
   ASSERT_EQ(answer.code, 0) << answer.err;
-  EXPECT_EQ(answer.out,
-            "tbt1.eyJhdWQiOiJkZXYiLCJleHAiOjE3MDAwMDM2MDAsImlhdCI6MTcwMDAwMDAwMCwiaWQiOiIwMDExMjIzMzQ0NTU2NmFhIiwicm9sZSI6Im9wZXJhdG9yIiwic3ViIjoiY2kifQ."
-            "Xft7P8v2oaW536xU-eAuFefEj36F2GDo0EDQ9lMQBZR0tKy1M7-DzEDpdA1r7U0iT5rQqZFe7IeMAF2Sz4S6Ag\n");
+  EXPECT_EQ(
+      answer.out,
+      "tbt1."
+      "eyJhdWQiOiJkZXYiLCJleHAiOjE3MDAwMDM2MDAsImlhdCI6MTcwMDAwMDAwMCwiaWQiOiIwMDExMjIzMzQ0NTU2NmFh"
+      "Iiwicm9sZSI6Im9wZXJhdG9yIiwic3ViIjoiY2kifQ."
+      "Xft7P8v2oaW536xU-eAuFefEj36F2GDo0EDQ9lMQBZR0tKy1M7-DzEDpdA1r7U0iT5rQqZFe7IeMAF2Sz4S6Ag\n");
 }
 
 TEST_F(WalletTest, keygen_writes_a_pair_once) {

@@ -22,7 +22,9 @@ class Probe : public ::testing::Test {
  protected:
   Answer run(std::vector<std::string> args) {
     std::ostringstream out, err;
-    World world{out, err, {{"TB_RPC_ENDPOINT", node.url()}}, clock, [this](std::uint32_t ms) { clock.now += ms * 1000ull; }};
+    World world{out, err, {{"TB_RPC_ENDPOINT", node.url()}}, clock, [this](std::uint32_t ms) {
+                  clock.now += ms * 1000ull;
+                }};
     const int code = run_probe(world, args);
     return {code, out.str(), err.str()};
   }
@@ -33,7 +35,9 @@ class Probe : public ::testing::Test {
     std::uint64_t monotonic_us() const override { return now += 1000; }
     mutable std::uint64_t now = 0;
   };
-  void at_height(std::uint64_t height) { node.on("node.status", json::object{{"current_block_height", height}}); }
+  void at_height(std::uint64_t height) {
+    node.on("node.status", json::object{{"current_block_height", height}});
+  }
 
   FakeNode node;
   FakeClock clock;
@@ -49,12 +53,20 @@ TEST_F(Probe, ping_needs_a_valid_answer) {
 TEST_F(Probe, prom_lines_are_exact) {
   at_height(7);
   const Answer ping = run({"--prom", "ping-rpc"});
-  EXPECT_TRUE(std::regex_match(ping.out, std::regex("probe_success 1\nprobe_duration_seconds 0\\.[0-9]{6}\nprobe_rpc_ping_seconds 0\\.[0-9]{6}\n"))) << ping.out;
+  EXPECT_TRUE(
+      std::regex_match(ping.out, std::regex("probe_success 1\nprobe_duration_seconds "
+                                            "0\\.[0-9]{6}\nprobe_rpc_ping_seconds 0\\.[0-9]{6}\n")))
+      << ping.out;
   const Answer tip = run({"tip", "--prom"});
-  EXPECT_TRUE(std::regex_match(tip.out, std::regex("probe_success 1\nprobe_duration_seconds 0\\.[0-9]{6}\nprobe_tip_height 7\n"))) << tip.out;
+  EXPECT_TRUE(std::regex_match(
+      tip.out,
+      std::regex("probe_success 1\nprobe_duration_seconds 0\\.[0-9]{6}\nprobe_tip_height 7\n")))
+      << tip.out;
   const Answer dead = run({"--prom", "tip", "http://127.0.0.1:1"});
   EXPECT_EQ(dead.code, 1);
-  EXPECT_TRUE(std::regex_match(dead.out, std::regex("probe_success 0\nprobe_duration_seconds 0\\.[0-9]{6}\n"))) << dead.out;
+  EXPECT_TRUE(std::regex_match(
+      dead.out, std::regex("probe_success 0\nprobe_duration_seconds 0\\.[0-9]{6}\n")))
+      << dead.out;
   EXPECT_NE(dead.err.find("connection refused"), std::string::npos);
 }
 
@@ -69,7 +81,9 @@ TEST_F(Probe, missed_expectations_are_code_2) {
 
 TEST_F(Probe, mine_one_starts_waits_and_stops) {
   std::atomic<std::uint64_t> height{10};
-  node.on("node.status", [&](const json::object&) { return json::value(json::object{{"current_block_height", height.load()}}); });
+  node.on("node.status", [&](const json::object&) {
+    return json::value(json::object{{"current_block_height", height.load()}});
+  });
   node.on("start_mining", [&](const json::object&) {
     height += 2;
     return json::value(json::object{{"status", "ok"}});
@@ -82,7 +96,9 @@ TEST_F(Probe, mine_one_starts_waits_and_stops) {
 
 TEST_F(Probe, mine_one_without_the_role_only_waits) {
   std::atomic<std::uint64_t> height{10};
-  node.on("node.status", [&](const json::object&) { return json::value(json::object{{"current_block_height", height++}}); });
+  node.on("node.status", [&](const json::object&) {
+    return json::value(json::object{{"current_block_height", height++}});
+  });
   EXPECT_EQ(run({"mine-one"}).code, 0);
   EXPECT_TRUE(node.asked("stop_mining").empty());
   at_height(3);
