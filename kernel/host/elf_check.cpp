@@ -86,7 +86,7 @@ class Checker {
       return refuse("bad program header table");
     }
     if (!image_.contains(header_.e_phoff, std::uint64_t{header_.e_phnum} * sizeof(Elf64_Phdr))) {
-      return refuse("program headers outside the file");
+      return refuse("program headers outside the file (is it truncated?)");
     }
     // Not needed for loading, but they stand at the end of the file.
     if (header_.e_shoff != 0 && !image_.contains(header_.e_shoff, std::uint64_t{header_.e_shnum} * header_.e_shentsize)) {

@@ -308,6 +308,10 @@ void HostImpl::log(const Manifest& plugin, std::uint32_t level, std::string_view
 }
 
 void HostImpl::committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr& view) {
+  {
+    std::lock_guard lock(switch_mutex_);
+    missing_.clear();  // nothing is: the block was executed
+  }
   std::lock_guard publishing(publish_mutex_);
   if (!running_) return;
   adopt(*view->machines);
@@ -370,7 +374,6 @@ HostImpl::PluginMap HostImpl::not_yet_running(const MachineSet& machines) {
   PluginMap out;
   {
     std::lock_guard lock(switch_mutex_);
-    missing_.clear();  // nothing is: the set was put together
     if (staged_.empty() && provided_.empty()) return out;
     given_before = provided_;
     provided_.clear();

@@ -132,6 +132,7 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
   }
   // A chain that waits for this library goes on at once.
   producer_->run_between_blocks([] {});
+  if (!chain_.load()->stalled().ok()) producer_->cut_now();
   return plan;
 }
 

@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <stdexcept>
+#include <thread>
 
 #include "kernel/base/address.hpp"
 #include "kernel/bus/bus.hpp"
@@ -128,7 +130,7 @@ class HostTest : public LoaderTest {
   }
   void must_run() {
     const Status status = run();
-    ASSERT_TRUE(status.ok()) << status.to_string();
+    if (!status.ok()) throw std::runtime_error(status.to_string());  // ends the test: nothing else would make sense
   }
   void stop() {
     if (host_) host_->stop();
@@ -190,6 +192,13 @@ class HostTest : public LoaderTest {
       if (status.id == id) return status;
     }
     return {};
+  }
+  // Returns when the executor has ended what it is at.
+  void turn() {
+    auto done = std::make_shared<std::promise<void>>();
+    std::future<void> ended = done->get_future();
+    producer_->run_between_blocks([done] { done->set_value(); });
+    ended.wait();
   }
   // Waits until the logger's thread has written a line with these words.
   void await_log(const std::string& words) {

@@ -138,6 +138,7 @@ TEST_F(HostTest, a_missing_machine_is_named_and_the_chain_goes_on_when_it_is_sta
   auto plan = host_->stage(built("good"), false);
   ASSERT_TRUE(plan.ok()) << plan.status().to_string();
   await_log("plugin switched");
+  turn();
   set(6);
   EXPECT_EQ(row("good").state, "running");
   EXPECT_EQ(ask("good.get"), R"({"value":"6"})");

@@ -34,7 +34,7 @@ constexpr char kManifest[] =
     R"("events":[{"topic":"local.tick","durable":false,"fields":[{"name":"n","type":"u64"}]}],)"
     R"("metrics":[{"name":"local_ticks_total","type":"counter","help":"Timer calls"}],)"
     R"("config":[{"key":"limit","type":"u64","default":7,"help":"a number"}],)"
-    R"("timers":[{"name":"tick","interval_ms":5}],)"
+    R"("timers":[{"name":"tick","interval_ms":10}],)"
     R"("http":[{"method":"GET","path":"/local/:name","summary":"Greets"},{"method":"GET","path":"/broken","summary":"Fails"}]})";
 #else
     R"({"id":"good","version":")" GOOD_VERSION R"(","sm":)" NUMBER(GOOD_SM) R"(,"sm_min":1,"schema":1,"summary":"Keeps a number.","methods":[)"
