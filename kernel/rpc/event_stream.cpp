@@ -17,12 +17,13 @@ bool wanted(const std::vector<std::string>& topics, std::string_view topic) {
 
 Result<EventPosition> behind_cursor(std::string_view cursor) {
   const std::size_t dash = cursor.find('-');
-  const auto height = parse_u64(cursor.substr(0, dash));
-  const auto index = dash == std::string_view::npos ? std::nullopt : parse_u64(cursor.substr(dash + 1));
-  if (!height || !index || *index >= UINT32_MAX) {
+  const std::optional<std::uint64_t> height = parse_u64(cursor.substr(0, dash));
+  // Without a dash the index reads as too large, and is refused below.
+  const std::uint64_t index = dash == std::string_view::npos ? UINT64_MAX : parse_u64(cursor.substr(dash + 1)).value_or(UINT64_MAX);
+  if (!height || index >= UINT32_MAX) {
     return Status(Code::kInvalid, "'" + std::string(cursor.substr(0, 64)) + "' is no cursor", "expected \"<height>-<index>\" of an event, \"head\" or \"start\"");
   }
-  return EventPosition{*height, static_cast<std::uint32_t>(*index) + 1};
+  return EventPosition{*height, static_cast<std::uint32_t>(index) + 1};
 }
 
 std::string cursor_text(std::uint64_t height, std::uint32_t index) { return std::to_string(height) + "-" + std::to_string(index); }
