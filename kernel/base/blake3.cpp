@@ -215,4 +215,19 @@ Hash blake3(std::initializer_list<BytesView> parts) {
   return blake3(BytesView(joined, total));
 }
 
+void blake3_many(std::span<const BytesView> inputs, Hash* out) {
+  constexpr std::size_t kFew = 3;  // fewer are as fast one by one
+  while (!inputs.empty()) {
+    std::size_t n = 0;
+    while (n < internal::kMaxWideChunks && n < inputs.size() && inputs[n].size() <= kChunkBytes)
+      ++n;
+    if (n < kFew || !internal::hash_short_inputs(inputs.first(n), out)) {
+      n = std::max<std::size_t>(n, 1);
+      for (std::size_t i = 0; i < n; ++i) out[i] = blake3(inputs[i]);
+    }
+    inputs = inputs.subspan(n);
+    out += n;
+  }
+}
+
 }  // namespace blockd

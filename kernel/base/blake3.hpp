@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 
 #include "kernel/base/bytes.hpp"
 
@@ -33,5 +34,9 @@ class Blake3 {
 Hash blake3(BytesView data);
 // Hash of the concatenation, without building it.
 Hash blake3(std::initializer_list<BytesView> parts);
+
+// out[i] = blake3(inputs[i]). Inputs of like lengths up to 1 KiB are hashed eight at once where the
+// processor can: a quarter of the cost. REQUIRES: `out` has room for them.
+void blake3_many(std::span<const BytesView> inputs, Hash* out);
 
 }  // namespace blockd

@@ -1,9 +1,11 @@
-// The part of BLAKE3 that uses wide registers: several whole chunks of a long input at once. Only
-// blake3.cpp includes this. Correct on every processor; on one without AVX2 it just does nothing.
+// The part of BLAKE3 that uses wide registers: several whole chunks of a long input, or several
+// short inputs, at once. Only blake3.cpp and its test include this. Correct on every processor; on
+// one without AVX2 it just does nothing.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernel/base/bytes.hpp"
 
@@ -43,5 +45,10 @@ inline constexpr Blake3Schedule kBlake3Schedule = make_blake3_schedule();
 // the root, and returns n: 8 when the processor can and that many are there, else 0.
 std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
                              std::uint32_t (&cvs)[kMaxWideChunks][8]);
+
+// Hashes up to eight inputs of at most kChunkBytes each, all at once, and says true; false, and
+// nothing is done, where the processor cannot. Costs as much as two inputs of the longest one's
+// length.
+bool hash_short_inputs(std::span<const BytesView> inputs, Hash* out);
 
 }  // namespace blockd::internal

@@ -34,6 +34,63 @@ Hash MerkleBuilder::root() const {
   return merged;
 }
 
+void MerkleBatch::add(BytesView data) {
+  constexpr std::size_t kWaiting = 8;
+  waiting_.push_back('\0');
+  waiting_.append(data);
+  ends_.push_back(waiting_.size());
+  if (ends_.size() == kWaiting) hash_waiting();
+}
+
+void MerkleBatch::add_leaf(const Hash& leaf) {
+  hash_waiting();
+  leaves_.push_back(leaf);
+}
+
+void MerkleBatch::hash_waiting() {
+  BytesView inputs[8];
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    inputs[i] = BytesView(waiting_).substr(begin, ends_[i] - begin);
+    begin = ends_[i];
+  }
+  leaves_.resize(leaves_.size() + ends_.size());
+  blake3_many(std::span(inputs, ends_.size()), leaves_.data() + leaves_.size() - ends_.size());
+  waiting_.clear();
+  ends_.clear();
+}
+
+void MerkleBatch::clear() {
+  leaves_.clear();
+  waiting_.clear();
+  ends_.clear();
+}
+
+// Level by level: a node takes the place of the left one of its two.
+Hash MerkleBatch::root() {
+  constexpr std::size_t kNode = 1 + 2 * sizeof(Hash);
+  hash_waiting();
+  if (leaves_.empty()) return kZeroHash;
+  for (std::size_t n = leaves_.size(); n > 1; n = n / 2 + n % 2) {
+    for (std::size_t done = 0; done < n / 2;) {
+      char nodes[8][kNode];
+      BytesView inputs[8];
+      std::size_t count = 0;
+      for (; count < 8 && done + count < n / 2; ++count) {
+        nodes[count][0] = '\1';
+        std::memcpy(nodes[count] + 1, &leaves_[2 * (done + count)], 2 * sizeof(Hash));
+        inputs[count] = BytesView(nodes[count], kNode);
+      }
+      blake3_many(std::span(inputs, count), leaves_.data() + done);
+      done += count;
+    }
+    if (n % 2 != 0) leaves_[n / 2] = leaves_[n - 1];
+  }
+  const Hash root = leaves_[0];
+  leaves_.clear();
+  return root;
+}
+
 Hash merkle_root(std::span<const Hash> leaves) {
   MerkleBuilder builder;
   for (const Hash& leaf : leaves) builder.add_leaf(leaf);

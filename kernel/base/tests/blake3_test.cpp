@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "kernel/base/blake3_wide.hpp"
 #include "kernel/base/hex.hpp"
 
@@ -96,6 +98,32 @@ TEST(Blake3, wide_and_narrow_chunks_agree) {
     for (std::size_t i = 0; i < size; i += 700) narrow.update(data.substr(i, 700));
     EXPECT_EQ(narrow.finish(), blake3(data)) << size;
   }
+}
+
+TEST(Blake3, many_inputs_hash_as_one_by_one) {
+  const Bytes bytes = pattern(5000);
+  std::vector<BytesView> inputs;
+  for (std::size_t size : {0, 1, 63, 64, 65, 65, 128, 1023, 1024, 1025, 2048, 3, 700, 700, 640, 5})
+    inputs.push_back(BytesView(bytes).substr(size % 7, size));
+  for (std::size_t size = 0; size < 300; ++size)
+    inputs.push_back(BytesView(bytes).substr(size, size * 5 % 1025));
+  for (std::size_t n = 0; n <= inputs.size(); n += n < 20 ? 1 : 37) {
+    std::vector<Hash> out(n + 1, kZeroHash);
+    blake3_many(std::span(inputs).first(n), out.data());
+    for (std::size_t i = 0; i < n; ++i)
+      ASSERT_EQ(out[i], Blake3().update(inputs[i]).finish()) << i << " of " << n;
+    EXPECT_EQ(out[n], kZeroHash);
+  }
+}
+
+TEST(Blake3, short_inputs_of_one_group_do_not_touch_each_other) {
+  const Bytes bytes = pattern(1024);
+  const std::vector<BytesView> inputs = {BytesView(bytes), {}, BytesView(bytes).substr(0, 64)};
+  std::vector<Hash> out(3);
+  const bool wide = internal::hash_short_inputs(inputs, out.data());  // false without AVX2
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(out[i], wide ? blake3(inputs[i]) : Hash());
+  const std::vector<BytesView> nine(9);
+  EXPECT_FALSE(internal::hash_short_inputs(nine, out.data()));
 }
 
 }  // namespace

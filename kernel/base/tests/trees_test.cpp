@@ -39,6 +39,27 @@ std::string write_op(bool put, std::string_view key, std::string_view value) {
 }
 
 // Expected texts: moloch spec 6.16.
+TEST(MerkleBatch, has_the_root_of_the_builder) {
+  MerkleBatch batch;
+  for (std::size_t n = 0; n < 70; ++n) {
+    MerkleBuilder builder;
+    for (std::size_t i = 0; i < n; ++i) {
+      const Bytes data(i * 37 % 1500, static_cast<char>(i));
+      builder.add(data);
+      if (i % 11 == 3) {
+        batch.add_leaf(i % 2 == 0 ? kZeroHash : merkle_leaf(data));
+        if (i % 2 == 0) batch.set_leaf(i, merkle_leaf(data));
+      } else {
+        batch.add(data);
+      }
+    }
+    ASSERT_EQ(batch.count(), n);
+    ASSERT_EQ(batch.root(), builder.root()) << n;
+    ASSERT_EQ(batch.count(), 0u);
+  }
+  EXPECT_EQ(batch.root(), kZeroHash);
+}
+
 TEST(Merkle, examples_of_the_spec) {
   MerkleBuilder tree;
   EXPECT_EQ(tree.root(), kZeroHash);
