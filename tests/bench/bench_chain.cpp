@@ -1,0 +1,202 @@
+// bench_chain: what durable commands, restarts and replays cost, in CPU time of this process.
+//
+//   bench_chain commands|flat|log [--commands N] [--dir DIR]
+//
+// Prints a line of JSON per result; run.py adds the goals. The directory (default: a fresh one below /var/tmp, so that fsync
+// is one of a real disk) is removed at the end.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "kernel/base/json.hpp"
+#include "kernel/chain/producer.hpp"
+#include "tests/bench/bench_world.hpp"
+
+namespace blockd::bench {
+namespace {
+
+constexpr int kSubmitters = 2;
+constexpr std::uint64_t kOutstanding = 2000;  // commands of a submitter that wait for their block: well below every pool limit
+constexpr std::uint64_t kLogBlock = 1000;     // commands in a block of the log that restart and replay are measured on
+constexpr double kSignatures = 2;             // of a submit_reading: the sender's and the meter's
+
+// Counts ends of commands, and lets a submitter wait until few enough are outstanding.
+class Ends {
+ public:
+  void add(const CommandResult& result) {
+    std::lock_guard lock(mutex_);
+    if (result.refusal || result.outcome != Outcome::kApplied) {
+      trouble_ = result.refusal ? result.refusal->message : result.name + ": " + result.text;
+    }
+    ++ended_;
+    changed_.notify_all();
+  }
+  void wait(std::uint64_t until) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ >= until || !trouble_.empty(); });
+    if (!trouble_.empty()) die(Status(Code::kInternal, "a command ended badly: " + trouble_));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t ended_ = 0;
+  std::string trouble_;
+};
+
+// Envelopes as they came from clients; submitter i has those of every kSubmitters-th sender, in order.
+using Envelopes = std::vector<std::vector<Bytes>>;
+
+Envelopes envelopes(BenchWorld& world, std::uint64_t count) {
+  Envelopes out(kSubmitters);
+  const std::vector<CommandPtr> commands = world.readings(count);
+  for (std::size_t i = 0; i < commands.size(); ++i) out[i % world.senders() % kSubmitters].push_back(commands[i]->envelope);
+  return out;
+}
+
+void submit_all(Producer& producer, std::vector<Bytes> envelopes) {
+  Ends ends;
+  std::uint64_t sent = 0;
+  for (Bytes& envelope : envelopes) {
+    if (sent > kOutstanding) ends.wait(sent - kOutstanding);
+    ParsedCommand parsed = parse_envelope(std::move(envelope));
+    if (parsed.refusal) die(Status(Code::kInternal, parsed.refusal->message));
+    auto refusal = producer.submit(parsed.command, false, [&ends](const CommandResult& result) { ends.add(result); });
+    if (refusal) die(Status(Code::kInternal, refusal->message));
+    ++sent;
+  }
+  ends.wait(sent);
+}
+
+struct Cost {
+  double cpu_s = 0, wall_s = 0;  // per command; and of all
+  double cores = 0;
+};
+
+Cost measure_commands(BenchWorld& world, std::uint64_t count) {
+  Envelopes work = envelopes(world, count);
+  auto producer = must(Producer::start(world.chain(), system_clock(), {}, {}));
+  const double cpu = process_cpu_s(), wall = wall_s();
+  std::vector<std::thread> threads;
+  for (auto& mine : work) threads.emplace_back([&producer, &mine] { submit_all(*producer, std::move(mine)); });
+  for (std::thread& thread : threads) thread.join();
+  Cost cost;
+  cost.wall_s = wall_s() - wall;
+  const double used = process_cpu_s() - cpu;
+  cost.cpu_s = used / static_cast<double>(count);
+  cost.cores = used / cost.wall_s;
+  return cost;
+}
+
+Cost market_cost(const std::string& dir, std::uint64_t providers, std::uint64_t count) {
+  std::filesystem::remove_all(dir);
+  WorldSize size;
+  size.providers = providers;
+  BenchWorld world(dir, size);
+  world.open();
+  world.populate();
+  measure_commands(world, count / 10);  // warms caches and allocator
+  return measure_commands(world, count);
+}
+
+void commands(const std::string& dir, std::uint64_t count) {
+  const double before = verify_cost_s();
+  const Cost cost = market_cost(dir, 1000, count);
+  const double verify = (before + verify_cost_s()) / 2;
+  report("verify_us", verify * 1e6, "us");
+  report("command_cpu_us", cost.cpu_s * 1e6, "us");
+  report("command_cost_ratio", cost.cpu_s / (kSignatures * verify), "x");
+  report("command_cores", cost.cores, "cores");
+  report("command_rate", static_cast<double>(count) / cost.wall_s, "1/s");
+}
+
+void flat(const std::string& dir, std::uint64_t count) {
+  const Cost few = market_cost(dir, 10, count);
+  const Cost many = market_cost(dir, 100'000, count);
+  report("command_cpu_10_us", few.cpu_s * 1e6, "us");
+  report("command_cpu_100k_us", many.cpu_s * 1e6, "us");
+  report("flat_ratio", many.cpu_s / few.cpu_s, "x");
+}
+
+// Makes the log in a child that ends as a killed node does: nothing is closed.
+void make_log(const std::string& dir, std::uint64_t count) {
+  const pid_t child = fork();
+  if (child < 0) die(Status(Code::kInternal, "fork failed"));
+  if (child == 0) {
+    WorldSize size;
+    size.providers = 1000;
+    BenchWorld world(dir, size);
+    world.open();
+    world.populate();
+    for (std::uint64_t done = 0; done < count; done += kLogBlock) world.commit(world.readings(kLogBlock));
+    std::_Exit(0);
+  }
+  int ended = 0;
+  if (waitpid(child, &ended, 0) != child || !WIFEXITED(ended) || WEXITSTATUS(ended) != 0) {
+    die(Status(Code::kInternal, "the log could not be made"));
+  }
+}
+
+double restart(BenchWorld& world) {
+  const double begin = process_cpu_s();
+  world.open();
+  return process_cpu_s() - begin;
+}
+
+void log(const std::string& dir, std::uint64_t count) {
+  std::filesystem::remove_all(dir);
+  make_log(dir, count);
+  BenchWorld world(dir, WorldSize{1000, 8, 10'000});
+  report("restart_after_kill_cpu_s", restart(world), "s");
+  world.close();
+  report("restart_cpu_s", restart(world), "s");
+  report("restart_commands", static_cast<double>(count), "commands");
+
+  const Hash live = must(world.chain().state_root(world.chain().view()));
+  const double begin = process_cpu_s();
+  const ReplayReport replayed = world.chain().replay(false, nullptr);
+  const double used = process_cpu_s() - begin;
+  if (!replayed.ok) die(Status(Code::kInternal, "replay differs: " + replayed.difference));
+  if (replayed.state_root != live) die(Status(Code::kInternal, "replay ends in another state root"));
+  report("replay_rate", static_cast<double>(replayed.commands) / used, "commands/s");
+}
+
+int run(int argc, char** argv) {
+  crypto_init();
+  std::string what = argc > 1 ? argv[1] : "", dir;
+  std::uint64_t count = 0;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    const std::string_view flag = argv[i];
+    if (flag == "--commands") count = parse_u64(argv[i + 1]).value_or(0);
+    if (flag == "--dir") dir = argv[i + 1];
+  }
+  if (dir.empty()) dir = "/var/tmp/bench-chain-" + std::to_string(getpid());
+  std::filesystem::create_directories(dir);
+  const std::string data = dir + "/data";
+  if (what == "commands") {
+    commands(data, count != 0 ? count : 40'000);
+  } else if (what == "flat") {
+    flat(data, count != 0 ? count : 20'000);
+  } else if (what == "log") {
+    log(data, count != 0 ? count : 1'000'000);
+  } else {
+    std::fprintf(stderr, "usage: bench_chain commands|flat|log [--commands N] [--dir DIR]\n");
+    return 2;
+  }
+  std::filesystem::remove_all(data);
+  std::error_code not_empty;
+  std::filesystem::remove(dir, not_empty);
+  return 0;
+}
+
+}  // namespace
+}  // namespace blockd::bench
+
+int main(int argc, char** argv) { return blockd::bench::run(argc, argv); }

@@ -1,0 +1,165 @@
+#include "tests/bench/bench_world.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <thread>
+
+#include "kernel/base/file.hpp"
+#include "kernel/storage/disk.hpp"
+
+namespace blockd::bench {
+namespace {
+
+constexpr std::uint64_t kSetupBlock = 1000;  // commands
+constexpr std::uint64_t kStake = 1000;
+
+double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; }
+
+std::vector<std::string> plugin_names() {
+  std::vector<std::string> out;
+  std::istringstream in(TB_MARKET_PLUGINS);
+  for (std::string name; std::getline(in, name, ',');) out.push_back(name);
+  return out;
+}
+
+}  // namespace
+
+double process_cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double wall_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double verify_cost_s() {
+  constexpr int kRounds = 3000;
+  const SigningKey key = support::key_of("bench", 1);
+  const Bytes message(450, 'm');
+  const Signature signature = key.sign(message);
+  const double begin = process_cpu_s();
+  for (int i = 0; i < kRounds; ++i) {
+    if (!ed25519_verify(key.public_key(), message, signature)) std::abort();
+  }
+  return (process_cpu_s() - begin) / kRounds;
+}
+
+void report(std::string_view name, double value, std::string_view unit) {
+  std::printf("{\"name\":\"%.*s\",\"value\":%.6g,\"unit\":\"%.*s\"}\n", static_cast<int>(name.size()), name.data(), value,
+              static_cast<int>(unit.size()), unit.data());
+  std::fflush(stdout);
+}
+
+void die(const Status& status) {
+  std::fprintf(stderr, "bench: %s\n", status.to_string().c_str());
+  std::_Exit(1);
+}
+
+BenchWorld::BenchWorld(std::string dir, const WorldSize& size)
+    : dir_(std::move(dir)), size_(size), validator_(support::key_of("validator", 0)), admin_(1'000'000) {
+  plugins_ = must(support::PluginImages::load(TB_BINARY_DIR "/plugins", plugin_names()));
+  const std::uint64_t now = system_clock().unix_ms();
+  first_timestamp_ = now / 1000;
+  for (std::uint64_t i = 0; i < size.senders; ++i) accounts_.emplace_back(i);
+  genesis_.chain_id = support::kChainId;
+  genesis_.timestamp_ms = now;
+  genesis_.validators.push_back({"v1", 1, validator_.public_key()});
+  genesis_.alloc = {{admin_.address(), size.providers * kStake + 1'000'000}};
+  genesis_.roles = {{admin_.address(), "admin"}};
+  for (const auto& account : accounts_) genesis_.roles.emplace_back(account.address(), "operator");
+  std::sort(genesis_.roles.begin(), genesis_.roles.end());
+  // Readings run ahead of the clock, a second each a meter: wide tolerance, and nobody is deactivated for it.
+  genesis_.params = {{"energy_max_clock_skew_secs", 86'400}, {"energy_min_reputation_ppm", 0}};
+  genesis_.plugins = plugins_->roster();
+  // A directory that has a chain keeps its genesis: time is part of it.
+  const std::string file = dir_ + "/genesis.json";
+  if (file_exists(file)) {
+    genesis_ = must(Genesis::parse(must(read_file(file))));
+  } else {
+    must(make_directories(dir_));
+    must(write_file_atomic(file, genesis_.to_json()));
+  }
+}
+
+BenchWorld::~BenchWorld() = default;
+
+void BenchWorld::open() {
+  chain_.reset();
+  LevelDbOptions leveldb;
+  leveldb.create_if_missing = true;
+  ChainOptions options;
+  options.log_dir = dir_ + "/chain";
+  options.disk = &system_disk();
+  options.clock = &system_clock();
+  options.state = must(open_leveldb(dir_ + "/state", leveldb));
+  options.genesis = genesis_;
+  options.machines = plugins_.get();
+  options.validator_key = &validator_;
+  chain_ = must(Chain::open(std::move(options), nullptr));
+  must(chain_->stalled());
+}
+
+void BenchWorld::commit(const std::vector<CommandPtr>& commands) {
+  const Chain::Produced made = must(chain_->produce(commands));
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    if (made.step_of[i] == SIZE_MAX) die(Status(Code::kInternal, commands[i]->method + " is in no block"));
+    const Step& step = made.block->steps[made.step_of[i]];
+    if (step.outcome == Outcome::kApplied) continue;
+    die(Status(Code::kInternal, commands[i]->method + ": " + step.name + ": " + step.text));
+  }
+}
+
+void BenchWorld::populate() {
+  std::vector<CommandPtr> block;
+  for (std::uint64_t i = 0; i < size_.providers; ++i) {
+    block.push_back(admin_.sign("energy.register_provider", support::register_params(i, admin_.address(), kStake)));
+    if (block.size() < kSetupBlock && i + 1 < size_.providers) continue;
+    commit(block);
+    block.clear();
+  }
+  const std::uint64_t keyed = std::min(size_.providers, size_.max_keyed), stride = size_.providers / keyed;
+  json::array keys;
+  for (std::uint64_t i = 0; i < keyed; ++i) {
+    meters_.push_back({support::Meter(i * stride)});
+    keys.push_back(json::object{{"provider_id", meters_.back().meter.provider_id()},
+                                {"public_key_hex", meters_.back().meter.public_key_hex()}});
+  }
+  commit({admin_.sign("energy.set_provider_keys", json::object{{"keys", std::move(keys)}})});
+}
+
+std::vector<CommandPtr> BenchWorld::readings(std::uint64_t count) {
+  struct Job {
+    const support::Meter* meter;
+    std::uint64_t kwh, count;
+  };
+  std::vector<std::vector<Job>> jobs(accounts_.size());  // by sender: its nonces follow each other
+  for (std::uint64_t i = 0; i < count; ++i, ++turn_) {
+    MeterState& state = meters_[turn_ % meters_.size()];
+    ++state.count;
+    state.kwh += 1 + state.count % 7;
+    jobs[i % accounts_.size()].push_back({&state.meter, state.kwh, state.count});
+  }
+  std::vector<CommandPtr> out(count);
+  auto sign = [&](std::size_t first) {
+    for (std::size_t sender = first; sender < accounts_.size(); sender += 2) {
+      for (std::size_t n = 0; n < jobs[sender].size(); ++n) {
+        const Job& job = jobs[sender][n];
+        out[n * accounts_.size() + sender] = accounts_[sender].sign(
+            "energy.submit_reading", job.meter->reading(job.kwh, first_timestamp_ + job.count, job.count));
+      }
+    }
+  };
+  std::thread other(sign, 1);
+  sign(0);
+  other.join();
+  return out;
+}
+
+}  // namespace blockd::bench
