@@ -1,0 +1,263 @@
+#include "tests/simulation/simulation.hpp"
+
+namespace blockd::sim {
+namespace {
+
+constexpr std::string_view kLogDir = "chain";
+constexpr std::uint64_t kMaxBatch = 10;         // commands
+constexpr std::uint64_t kMaxCrashDelay = 24;    // durable operations; a block takes about four
+constexpr int kMaxRecoveries = 8;               // crashes while recovering from a crash
+
+Status broken(const std::string& what) { return Status(Code::kInternal, what); }
+
+}  // namespace
+
+Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins)
+    : random_(seed), plugins_(plugins), validator_(support::key_of("validator", 0)), disk_(seed, fate_), state_(fate_), actors_(seed) {
+  make_genesis();
+  for (std::string_view id : {"ledger", "energy"}) {
+    const auto* image = plugins_.image(id);
+    if (image == nullptr) continue;
+    FaceHost::Services services;
+    services.view = [this] { return chain_->view(); };
+    services.unix_ms = [this] { return clock_.unix_ms(); };
+    services.call = [](const std::string&, const std::string&) { return FaceHost::Answer{}; };
+    services.metric = [](const std::string&, const std::string&, double, bool) {};
+    services.log = [](const std::string&) {};
+    faces_.emplace(id, std::make_unique<FaceHost>(image->manifest, image->plugin->face, std::move(services)));
+  }
+}
+
+Simulation::~Simulation() {
+  faces_.clear();
+  fate_.kill();  // the end of a simulation is a death as well: nothing is written any more
+  chain_.reset();
+}
+
+void Simulation::make_genesis() {
+  genesis_.chain_id = support::kChainId;
+  genesis_.timestamp_ms = clock_.now_ms;
+  genesis_.epoch_length = 4 + below(12);
+  genesis_.max_commands_per_block = static_cast<std::uint32_t>(4 + below(12));  // some do not fit
+  genesis_.validators.push_back({"v1", 1, validator_.public_key()});
+  actors_.fill(genesis_);
+  genesis_.params = {{"energy_capacity_period_blocks", below(2) * 25},
+                     {"energy_expired_retention_blocks", below(20)},
+                     {"energy_oracle_timeout_blocks", 3 + below(20)},
+                     {"energy_settlement_mode", below(2)},
+                     {"energy_settlement_quorum_ppm", below(2) * 20'000},
+                     {"energy_slashing_rate_bps", below(2) * 2500}};
+  genesis_.plugins = plugins_.roster();
+}
+
+Status Simulation::open() {
+  chain_.reset();
+  ChainOptions options;
+  options.log_dir = kLogDir;
+  options.disk = &disk_;
+  options.clock = &clock_;
+  options.state = state_.open();
+  options.recreate_state = [this]() -> Result<std::unique_ptr<KvStore>> {
+    state_.lose_all();
+    return state_.open();
+  };
+  options.genesis = genesis_;
+  options.machines = &plugins_;
+  options.validator_key = &validator_;
+  options.checkpoint_bytes = 16u << 10;
+  options.cache_rows = 64;  // so that rows leave it
+  options.log.segment_bytes = 96u << 10;
+  options.log.preallocate_bytes = 8u << 10;
+  auto chain = Chain::open(std::move(options), nullptr);
+  if (!chain.ok()) return chain.status();
+  chain_ = *std::move(chain);
+  return chain_->stalled();
+}
+
+std::string Simulation::run(std::uint64_t steps) {
+  Status status = open();
+  if (status.ok()) status = check_acknowledged();
+  std::uint64_t at = 0;
+  for (; status.ok() && at < steps; ++at) status = step();
+  if (status.ok()) status = check_replay();
+  return status.ok() ? std::string() : "step " + std::to_string(at) + ": " + status.to_string();
+}
+
+Status Simulation::step() {
+  clock_.now_ms += below(4000);
+  if (one_in(60)) clock_.now_ms -= 5000;  // a clock that was set back
+  switch (below(40)) {
+    case 0: case 1: case 2: case 3: return crash_somewhere();
+    case 4: return failed_sync();
+    case 5: return full_disk();
+    case 6:  // a clean stop
+      ++counts_.restarts;
+      TB_TRY(open());
+      return check_acknowledged();
+    case 7:
+      TB_TRY(chain_->swap_machines());
+      return block();
+    case 8: return one_in(4) ? check_replay() : block();
+    default: return block();
+  }
+}
+
+Status Simulation::block() {
+  TB_TRY(actors_.catch_up(*chain_));
+  auto produced = chain_->produce(actors_.batch(below(kMaxBatch + 1), clock_.now_ms));
+  if (!produced.ok()) return produced.status();
+  if (!produced->poisoned.empty()) return broken("a command made its plugin fail");
+  return learn(*produced->block);
+}
+
+Status Simulation::learn(const BlockRecord& block) {
+  ++counts_.blocks;
+  counts_.commands += block.commands.size();
+  actors_.learn(block);
+  const std::uint64_t height = block.header.height;
+  if (height != acknowledged_.size()) return broken("height " + std::to_string(height) + " came out of turn");
+  acknowledged_.push_back({block.header.hash(), std::nullopt});
+  if (chain_->view()->height != height) {
+    return fate_.dead() ? Status() : broken("height " + std::to_string(height) + " is committed, and views do not show it");
+  }
+  auto root = chain_->state_root(chain_->view());
+  if (!root.ok()) return root.status();
+  acknowledged_.back().state_root = *root;
+  return check_market();
+}
+
+// ---- trouble
+
+// No room for the next blocks; then room again. Nothing may have changed in between.
+Status Simulation::full_disk() {
+  ++counts_.full_disks;
+  disk_.inner().set_capacity(disk_.used(std::string(kLogDir)) + below(6000));
+  const std::uint64_t until = acknowledged_.size() + 20;
+  while (acknowledged_.size() < until) {
+    const Status status = block();
+    if (status.ok()) continue;
+    if (status.code() != Code::kNoSpace) return status.in("on a full disk");
+    break;
+  }
+  disk_.inner().set_capacity(std::nullopt);
+  TB_TRY(check_acknowledged());
+  return block();
+}
+
+// An fsync that fails ends the process; what it was to make durable may be there or not.
+Status Simulation::failed_sync() {
+  ++counts_.failed_syncs;
+  disk_.inner().fail_sync(1 + below(3));
+  for (int i = 0; i < 6; ++i) {
+    const Status status = block();
+    if (status.ok()) continue;
+    if (status.code() != Code::kIo) return status.in("after a failed fsync");
+    return recover(true);
+  }
+  return broken("an fsync failed, and nobody noticed");
+}
+
+Status Simulation::crash_somewhere() {
+  ++counts_.crashes;
+  fate_.crash_in(1 + below(kMaxCrashDelay));
+  while (!fate_.dead()) {
+    const Status status = block();
+    if (!status.ok() && !fate_.dead()) return status.in("before a crash");
+  }
+  return recover(!one_in(4));
+}
+
+Status Simulation::recover(bool power_cut) {
+  for (int i = 0;; ++i) {
+    fate_.kill();
+    chain_.reset();  // its destructor finds every operation refused
+    if (power_cut) {
+      disk_.inner().crash();
+      state_.crash(random_);
+    }
+    if (one_in(6)) {
+      ++counts_.lost_states;
+      state_.lose_all();
+    }
+    fate_.revive();
+    if (i < kMaxRecoveries && one_in(3)) fate_.crash_in(1 + below(kMaxCrashDelay));  // and again, while it recovers
+    const Status status = open();
+    if (!fate_.dead()) {
+      fate_.revive();
+      if (!status.ok()) return status.in("recovery");
+      break;
+    }
+  }
+  return check_acknowledged();
+}
+
+// ---- invariants
+
+// All that was acknowledged is in the log under its hash; one block more may be there, whose acknowledgement was lost.
+Status Simulation::check_acknowledged() {
+  const StateViewPtr view = chain_->view();
+  const std::uint64_t head = view->height;
+  if (head + 1 < acknowledged_.size()) {
+    return broken("acknowledged height " + std::to_string(acknowledged_.size() - 1) + " is lost, the head is " + std::to_string(head));
+  }
+  if (head > acknowledged_.size()) return broken("the log has blocks that were never made");
+  for (std::uint64_t height = 0; height < acknowledged_.size(); ++height) {
+    auto header = chain_->header(height);
+    if (!header.ok()) return header.status();
+    if (header->hash() != acknowledged_[height].hash) return broken("height " + std::to_string(height) + " is another block than acknowledged");
+  }
+  if (head == acknowledged_.size()) {
+    auto block = chain_->block(head);
+    if (!block.ok()) return block.status();
+    if (head > 0) ++counts_.recovered_blocks;
+    return learn(**block);
+  }
+  auto root = chain_->state_root(view);
+  if (!root.ok()) return root.status();
+  std::optional<Hash>& known = acknowledged_.back().state_root;
+  if (known && *root != *known) return broken("recovered another state at height " + std::to_string(head));
+  if (!known) {
+    known = *root;
+    return check_replay();
+  }
+  return {};
+}
+
+Status Simulation::check_market() {
+  auto ledger = query("ledger", "ledger.check");
+  if (!ledger.ok()) return ledger.status();
+  auto value = parse_json(*ledger);
+  if (!value.ok()) return value.status();
+  const json::object& sums = value->get_object();
+  if (sums.at("ok") != true || sums.at("sum").to_number<std::uint64_t>() != actors_.supply()) {
+    return broken("money is not conserved at height " + std::to_string(acknowledged_.size() - 1) + ": " + *ledger);
+  }
+  auto energy = query("energy", "energy.check");
+  return energy.ok() ? Status() : energy.status();
+}
+
+Status Simulation::check_replay() {
+  ++counts_.replays;
+  const ReplayReport report = chain_->replay(one_in(2), nullptr);
+  if (!report.ok) return broken("replay differs: " + report.difference);
+  if (report.state_root != *acknowledged_.back().state_root) return broken("replay ends in another state");
+  return {};
+}
+
+Result<std::string> Simulation::query(std::string_view plugin, std::string_view method) {
+  const auto at = faces_.find(plugin);
+  if (at == faces_.end()) return broken("plugin " + std::string(plugin) + " is not in this build");
+  FaceHost& face = *at->second;
+  if (face.instance() == nullptr && face.create() != TB_OK) return broken(std::string(plugin) + ": its face refuses to start");
+  const auto& image = *plugins_.image(plugin);
+  std::uint32_t index = 0;
+  while (index < image.manifest->methods.size() && image.manifest->methods[index].name != method) ++index;
+  if (index == image.manifest->methods.size()) return broken("no method " + std::string(method));
+  ViewContext context(chain_->view(), image.manifest);
+  JsonOut result, error;
+  const tb_status status = face.face()->query(face.instance(), context.view(), index, nullptr, 0, result.out(), error.out());
+  if (status != TB_OK) return broken(std::string(method) + " at height " + std::to_string(acknowledged_.size() - 1) + ": " + error.finish());
+  return result.finish();
+}
+
+}  // namespace blockd::sim

@@ -1,0 +1,85 @@
+// Simulation: one node's chain on a disk, a state store and a clock that a seed drives, with the real plugins in it.
+//
+// A step is a block, a crash, a restart, a full disk or a failed fsync. After every block, and after every recovery, these hold or run()
+// says which does not, and at which step:
+//   - what was acknowledged is there: every height with the hash it was acknowledged under, and the state root of the newest;
+//   - money is conserved: the ledger's accounts add up to what genesis gave out, and the energy market's invariants hold;
+//   - replay equals live: at the end, and now and then before it, the whole log executes again to the same roots.
+// The same seed gives the same run. [one thread]
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernel/testkit/face_host.hpp"
+#include "tests/simulation/actors.hpp"
+#include "tests/simulation/faulty_media.hpp"
+#include "tests/support/plugin_images.hpp"
+
+namespace blockd::sim {
+
+class Simulation {
+ public:
+  struct Counts {
+    std::uint64_t blocks = 0, commands = 0, crashes = 0, recovered_blocks = 0, full_disks = 0, failed_syncs = 0, lost_states = 0,
+                  restarts = 0, replays = 0;
+  };
+
+  Simulation(std::uint64_t seed, support::PluginImages& plugins);
+  ~Simulation();
+
+  // Empty: all invariants held. Else what broke, and at which step.
+  std::string run(std::uint64_t steps);
+  const Counts& counts() const { return counts_; }
+  const std::map<std::string, std::uint64_t>& outcomes() const { return actors_.outcomes(); }
+
+ private:
+  struct VirtualClock final : Clock {
+    std::uint64_t now_ms = 1'700'000'000'000;
+    std::uint64_t unix_ms() const override { return now_ms; }
+    std::uint64_t monotonic_us() const override { return now_ms * 1000; }
+  };
+  struct Acknowledged {
+    Hash hash{};
+    std::optional<Hash> state_root;  // absent where the process died between the log and the state
+  };
+
+  std::uint64_t below(std::uint64_t n) { return random_() % n; }
+  bool one_in(std::uint64_t n) { return below(n) == 0; }
+
+  void make_genesis();
+  Status open();
+  Status step();
+  Status block();
+  Status full_disk();
+  Status failed_sync();
+  Status crash_somewhere();
+  // The process is dead: what the media kept, and the next process.
+  Status recover(bool power_cut);
+  Status learn(const BlockRecord& block);
+  Status check_acknowledged();
+  Status check_market();
+  Status check_replay();
+  Result<std::string> query(std::string_view plugin, std::string_view method);
+
+  std::mt19937_64 random_;
+  support::PluginImages& plugins_;
+  SigningKey validator_;
+  VirtualClock clock_;
+  Fate fate_;
+  MortalDisk disk_;
+  MortalState state_;
+  Actors actors_;
+  Genesis genesis_;
+  std::vector<Acknowledged> acknowledged_;  // by height
+  std::map<std::string, std::unique_ptr<FaceHost>, std::less<>> faces_;
+  Counts counts_;
+  std::unique_ptr<Chain> chain_;
+};
+
+}  // namespace blockd::sim
