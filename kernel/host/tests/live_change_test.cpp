@@ -168,6 +168,7 @@ TEST_F(HostTest, prune_keeps_what_a_replay_needs) {
   must_run();
   set(1);
   ASSERT_TRUE(host_->reload("good", built("good-build2")).ok());
+  drain_faces();
   EXPECT_EQ(stored_files(), 3u);  // both builds, and the local plugin while it is mapped
   auto pruned = host_->prune(std::nullopt);
   ASSERT_TRUE(pruned.ok());
@@ -179,9 +180,7 @@ TEST_F(HostTest, prune_keeps_what_a_replay_needs) {
   pruned = host_->prune(std::nullopt);
   ASSERT_TRUE(pruned.ok());
   EXPECT_TRUE(pruned->empty());  // blocks of sm 1 are in the log
-  // The old face ends on the face thread; timers take turns with its tasks, of which there are fewer than four.
-  await_messages("local.tick", 4);
-  EXPECT_EQ(row("good").held_by, "");
+  drain_faces();
   pruned = host_->prune(0);
   ASSERT_TRUE(pruned.ok());
   EXPECT_EQ(pruned->size(), 1u);
