@@ -65,7 +65,7 @@ class BadInputTest(unittest.TestCase):
                 s.shutdown(socket.SHUT_WR)
                 while s.recv(4096):
                     pass
-        self.assertEqual(self.node.rpc("whoami")["level"], "admin")
+        self.assertEqual(self.node.rpc("whoami")["role"], "admin")
 
     def test_wrong_chain_bad_signature_and_not_canonical(self):
         envelope = {"command": {"chain": "other", "from": "tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z0", "method": "ledger.transfer",

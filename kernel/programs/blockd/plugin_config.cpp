@@ -1,5 +1,7 @@
 #include "kernel/programs/blockd/plugin_config.hpp"
 
+#include <cctype>
+
 #include "kernel/config/kernel_keys.hpp"
 
 namespace blockd {
@@ -24,6 +26,36 @@ ConfigType type_of(const Field& field) {
 std::optional<json::value> bound(const std::optional<U128>& limit) {
   if (!limit || *limit > UINT64_MAX) return std::nullopt;
   return json::value(static_cast<std::uint64_t>(*limit));
+}
+
+}  // namespace
+
+namespace {
+
+// The variables that hold tokens of a role are secret keys of the plugin's section: TB_ENERGY_ORACLE_TOKEN is energy.oracle_token.
+Status add_token_keys(const Manifest& manifest, ConfigSchema* schema) {
+  const std::string section = plugin_config_key(manifest, "");
+  const std::string prefix = derived_variable(section.substr(0, section.size() - 1)) + "_";
+  for (const RoleSpec& role : manifest.roles) {
+    for (std::string_view rest = role.token_env; !rest.empty();) {
+      const std::size_t comma = rest.find(',');
+      const std::string variable(rest.substr(0, comma));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+      if (schema->find_variable(variable)) continue;
+      std::string name = variable.starts_with(prefix) ? variable.substr(prefix.size()) : variable;
+      for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      ConfigKey key;
+      key.name = section + name;
+      key.type = ConfigType::kString;
+      key.help = "Token that grants the role " + role.name;
+      key.reload = ReloadKind::kYes;
+      key.env = {variable};
+      key.secret = true;
+      key.owner = manifest.id;
+      TB_TRY(schema->add(std::move(key)));
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -56,6 +88,7 @@ Result<std::shared_ptr<const ConfigSchema>> make_schema(const std::vector<std::s
       key.owner = manifest->id;
       TB_TRY(schema->add(std::move(key)).in("plugin " + manifest->id));
     }
+    TB_TRY(add_token_keys(*manifest, schema.get()).in("plugin " + manifest->id));
   }
   return std::shared_ptr<const ConfigSchema>(schema);
 }
