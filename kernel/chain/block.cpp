@@ -214,18 +214,17 @@ Result<Batch> decode_batch(BytesView bytes) {
   batch.time_ms = in.u64();
   std::uint32_t count = in.u32();
   if (!fits(in, count, kMaxSteps) && count != 0) return corrupt("batch with an impossible count");
-  batch.commands.reserve(count);
+  std::vector<Bytes> envelopes;
+  envelopes.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     BytesView envelope = in.take(in.u32());
     if (!in.ok()) return corrupt("batch ends in command " + std::to_string(i));
-    ParsedCommand parsed = parse_envelope(Bytes(envelope));
-    if (parsed.command == nullptr) {
-      return corrupt("command " + std::to_string(i) + ": " +
-                     (parsed.refusal ? parsed.refusal->message : std::string("not an envelope")));
-    }
-    batch.commands.push_back(std::move(parsed.command));
+    envelopes.emplace_back(envelope);
   }
   if (!in.done()) return corrupt("batch with bytes behind its end");
+  if (auto refusal = parse_envelopes(std::move(envelopes), &batch.commands)) {
+    return corrupt("command " + std::to_string(batch.commands.size()) + ": " + refusal->message);
+  }
   return batch;
 }
 
@@ -354,42 +353,36 @@ Status visit_deltas(BytesView bytes,
 }
 
 Hash command_root(const std::vector<CommandPtr>& commands) {
-  MerkleBuilder tree;
+  MerkleBatch tree;
   for (const CommandPtr& command : commands) tree.add(command->envelope);
   return tree.root();
 }
 
-void add_receipts(std::vector<Hash>& leaves, const Step& step, const Hash* command_id,
+void add_receipts(MerkleBatch& leaves, const Step& step, const Hash* command_id,
                   std::string& scratch) {
   const bool silent =
       step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty();
   if (command_id == nullptr && silent) return;
   scratch.clear();
   append_result_record(scratch, step, command_id);
-  leaves.push_back(merkle_leaf(scratch));
+  leaves.add(scratch);
   for (const Record& record : step.records) {
     scratch.assign("{\"data\":").append(record.data).append(",\"kind\":");
     append_json_string(scratch, record.kind);
     scratch.push_back('}');
-    leaves.push_back(merkle_leaf(scratch));
+    leaves.add(scratch);
   }
 }
 
-Hash receipt_root(const Hash& receipts_commitment, const std::vector<Hash>& leaves) {
-  MerkleBuilder tree;
-  tree.add(view(receipts_commitment));
-  for (const Hash& leaf : leaves) tree.add_leaf(leaf);
-  return tree.root();
-}
-
 Hash receipt_root(const BlockRecord& block) {
-  std::vector<Hash> leaves;
+  MerkleBatch leaves;
   std::string scratch;
+  leaves.add(view(block.receipts_commitment));
   for (const Step& step : block.steps) {
     bool command = step.kind == StepKind::kCommand;
     add_receipts(leaves, step, command ? &block.commands[step.command]->id : nullptr, scratch);
   }
-  return receipt_root(block.receipts_commitment, leaves);
+  return leaves.root();
 }
 
 Result<std::vector<FalseChecks>> decode_false_checks(BytesView block_bytes) {
@@ -453,7 +446,6 @@ void WriteSetRoot::close_space() {
   put_u8(scratch_, static_cast<std::uint8_t>(space_.size()));
   scratch_.append(space_).append(view(inner_.root()));
   outer_.add(scratch_);
-  inner_ = MerkleBuilder();
   open_ = false;
 }
 

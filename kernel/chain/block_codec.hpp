@@ -33,9 +33,8 @@ Status visit_deltas(BytesView block_bytes,
                     const std::function<void(std::uint32_t step, const DeltaView&)>& visit);
 
 // The leaves of one step under the receipt root; `command_id` is null for hooks.
-void add_receipts(std::vector<Hash>& leaves, const Step& step, const Hash* command_id,
+void add_receipts(MerkleBatch& leaves, const Step& step, const Hash* command_id,
                   std::string& scratch);
-Hash receipt_root(const Hash& receipts_commitment, const std::vector<Hash>& leaves);
 
 // Which signature checks of a step were false; steps without one are not listed.
 struct FalseChecks {
@@ -56,7 +55,8 @@ class WriteSetRoot {
 
  private:
   void close_space();
-  MerkleBuilder outer_, inner_;
+  MerkleBuilder outer_;
+  MerkleBatch inner_;
   std::string space_;
   Bytes scratch_;
   bool open_ = false;

@@ -97,6 +97,10 @@ struct ParsedCommand {
 };
 ParsedCommand parse_envelope(Bytes envelope_bytes);
 
+// Parses the envelopes of a batch in order into `*out`; their ids are hashed several at once. At
+// the first refusal `*out` holds the commands before it.
+std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector<CommandPtr>* out);
+
 // Parses a request's envelope value. `body` is the text of the request as it was received: a
 // command whose canonical bytes do not stand in it is refused "not_canonical".
 ParsedCommand parse_envelope(const json::value& envelope, BytesView body);

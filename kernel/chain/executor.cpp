@@ -85,7 +85,8 @@ Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput&
   }
   out_->write_set_root = writes.finish();
   out_->command_root = command_tree_.root();
-  out_->receipt_root = receipt_root(out_->receipts_commitment, receipts_);
+  receipt_tree_.set_leaf(0, merkle_leaf(view(out_->receipts_commitment)));
+  out_->receipt_root = receipt_tree_.root();
   return {};
 }
 
@@ -96,8 +97,9 @@ Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockIn
   *out_ = BlockOutput();
   changes_.clear();
   overlay_.reset(&base, rows);
-  receipts_.clear();
-  command_tree_ = MerkleBuilder();
+  receipt_tree_.clear();
+  receipt_tree_.add_leaf(kZeroHash);
+  command_tree_.clear();
   envelope_bytes_ = write_bytes_ = 0;
   seed_ = block_seed(input.previous, input.height);
   BlockScope scope;  // counters of the block start at zero here, once
@@ -135,7 +137,7 @@ const std::vector<std::uint32_t>* Executor::trusted(StepKind kind, std::string_v
 // Notes a finished step: its leaves under the receipt root, and, for the log, the step with its
 // delta.
 void Executor::keep_step(Step&& step, const Hash* command_id) {
-  add_receipts(receipts_, step, command_id, scratch_);
+  add_receipts(receipt_tree_, step, command_id, scratch_);
   if (!in_->collect) return;
   overlay_.step_changes(&step_changes_);
   const bool silent = step.outcome == Outcome::kApplied && step.events.empty() &&

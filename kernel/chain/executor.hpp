@@ -117,8 +117,7 @@ class Executor {
   ValueArena arena_;
   std::vector<tb_value> values_;
   std::vector<Overlay::Change> changes_, step_changes_;
-  std::vector<Hash> receipts_;
-  MerkleBuilder command_tree_;
+  MerkleBatch command_tree_, receipt_tree_;  // leaf 0 of the latter is the commitment, set last
   std::string scratch_;
   const BlockInput* in_ = nullptr;
   BlockOutput* out_ = nullptr;

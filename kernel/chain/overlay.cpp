@@ -212,6 +212,53 @@ void Overlay::step_changes(std::vector<Change>* out) const {
   }
 }
 
+namespace {
+
+// A change with what mostly decides its place: the rank of its namespace and the first bytes of its
+// key.
+struct Place {
+  std::size_t space;
+  std::uint64_t begin;
+  BytesView key;
+  std::size_t index;
+};
+
+std::uint64_t first_bytes(BytesView key) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
+  return __builtin_bswap64(word);
+}
+
+// By (namespace, key): not the order of the full keys, where "a-b/" sorts before "a/".
+void sort_by_space(std::vector<Overlay::Change>* changes) {
+  std::vector<BytesView> spaces;
+  std::vector<Place> places;
+  places.reserve(changes->size());
+  for (const Overlay::Change& change : *changes) {
+    auto [space, key] = split_key(change.key);
+    std::size_t rank = 0;
+    while (rank < spaces.size() && spaces[rank] != space) ++rank;
+    if (rank == spaces.size()) spaces.push_back(space);
+    places.push_back({rank, first_bytes(key), key, places.size()});
+  }
+  std::vector<std::size_t> order(spaces.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    order[i] = static_cast<std::size_t>(
+        std::count_if(spaces.begin(), spaces.end(), [&](BytesView s) { return s < spaces[i]; }));
+  }
+  for (Place& place : places) place.space = order[place.space];
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    if (a.space != b.space) return a.space < b.space;
+    return a.begin != b.begin ? a.begin < b.begin : a.key < b.key;
+  });
+  std::vector<Overlay::Change> sorted;
+  sorted.reserve(places.size());
+  for (const Place& place : places) sorted.push_back((*changes)[place.index]);
+  changes->swap(sorted);
+}
+
+}  // namespace
+
 void Overlay::net_changes(std::vector<Change>* out) const {
   out->clear();
   for (const Entry* entry : table_) {
@@ -219,9 +266,7 @@ void Overlay::net_changes(std::vector<Change>* out) const {
     Change change{entry->key, entry->base.view(), entry->now.view()};
     if (change.before != change.after) out->push_back(change);
   }
-  // By (namespace, key): not the order of the full keys, where "a-b/" sorts before "a/".
-  std::sort(out->begin(), out->end(),
-            [](const Change& a, const Change& b) { return split_key(a.key) < split_key(b.key); });
+  sort_by_space(out);
 }
 
 Status Overlay::get(BytesView key, std::optional<Bytes>* value) const {

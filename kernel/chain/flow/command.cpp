@@ -127,38 +127,70 @@ Refusal admission_refusal(int admission_code, std::string name, std::string_view
   return out;
 }
 
-ParsedCommand parse_envelope(Bytes envelope_bytes) {
+namespace {
+
+// Everything but the id.
+std::optional<Refusal> parse_form(Bytes envelope_bytes, std::shared_ptr<Command>* parsed_command) {
   if (envelope_bytes.size() > kMaxEnvelopeBytes) {
-    return refused(bad_field("", "the envelope has " + std::to_string(envelope_bytes.size()) +
-                                     " bytes, at most " + std::to_string(kMaxEnvelopeBytes) +
-                                     " are taken"));
+    return bad_field("", "the envelope has " + std::to_string(envelope_bytes.size()) +
+                             " bytes, at most " + std::to_string(kMaxEnvelopeBytes) + " are taken");
   }
   // The tree lives as long as the command's params, which stay in this memory.
   json::storage_ptr memory =
       json::make_shared_resource<json::monotonic_resource>(3 * envelope_bytes.size() + 512);
   Result<json::value> parsed = parse_json(envelope_bytes, kMaxJsonDepth, memory);
-  if (!parsed.ok())
-    return refused(make_refusal(kRpcParseError, "parse_error", parsed.status().message()));
+  if (!parsed.ok()) return make_refusal(kRpcParseError, "parse_error", parsed.status().message());
 
   const json::value *command = nullptr, *signatures = nullptr;
-  if (auto refusal = envelope_members(*parsed, false, &command, &signatures))
-    return refused(std::move(*refusal));
+  if (auto refusal = envelope_members(*parsed, false, &command, &signatures)) return refusal;
   std::size_t signed_size = 0;
   if (auto refusal =
           check_canonical(*parsed, *command, *signatures, envelope_bytes, &signed_size)) {
-    return refused(std::move(*refusal));
+    return refusal;
   }
   auto out = std::make_shared<Command>(json::value(memory));
-  if (auto refusal = internal::read_command_members(command->get_object(), *out))
-    return refused(std::move(*refusal));
-  if (auto refusal = internal::read_signatures(*signatures, *out))
-    return refused(std::move(*refusal));
+  if (auto refusal = internal::read_command_members(command->get_object(), *out)) return refusal;
+  if (auto refusal = internal::read_signatures(*signatures, *out)) return refusal;
   out->params = std::move(parsed->get_object().at("command").get_object().at("params"));
   out->envelope = std::move(envelope_bytes);
   out->signed_bytes = BytesView(out->envelope).substr(kEnvelopeBegin.size(), signed_size);
-  out->id = command_id(out->signed_bytes);
   find_cosigners(*out);
-  return {std::move(out), std::nullopt};
+  *parsed_command = std::move(out);
+  return std::nullopt;
+}
+
+}  // namespace
+
+ParsedCommand parse_envelope(Bytes envelope_bytes) {
+  std::shared_ptr<Command> command;
+  if (auto refusal = parse_form(std::move(envelope_bytes), &command))
+    return refused(std::move(*refusal));
+  command->id = command_id(command->signed_bytes);
+  return {std::move(command), std::nullopt};
+}
+
+std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector<CommandPtr>* out) {
+  constexpr std::size_t kGroup = 8;
+  std::shared_ptr<Command> group[kGroup];
+  Bytes hashed[kGroup];
+  std::optional<Refusal> refusal;
+  for (std::size_t i = 0; i < envelopes.size() && !refusal;) {
+    BytesView inputs[kGroup];
+    Hash ids[kGroup];
+    std::size_t n = 0;
+    for (; n < kGroup && i < envelopes.size(); ++n, ++i) {
+      refusal = parse_form(std::move(envelopes[i]), &group[n]);
+      if (refusal) break;
+      hashed[n].assign(kCommandDomain).append(group[n]->signed_bytes);
+      inputs[n] = hashed[n];
+    }
+    blake3_many(std::span(inputs, n), ids);
+    for (std::size_t k = 0; k < n; ++k) {
+      group[k]->id = ids[k];
+      out->push_back(std::move(group[k]));
+    }
+  }
+  return refusal;
 }
 
 ParsedCommand parse_envelope(const json::value& envelope, BytesView body) {
