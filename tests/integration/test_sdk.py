@@ -34,7 +34,7 @@ class SdkTest(unittest.TestCase):
             self.assertEqual(node.metric('greeter_greetings_total{language="en"}'), 2)
             names = {m["name"] for m in node.rpc("rpc.discover")["methods"]}
             self.assertTrue({"greeter.greet", "greeter.greetings", "counter.add", "counter.value"} <= names)
-            self.assertIn("greeter greet", node.cli("greeter", "--help").stdout)
+            self.assertIn("Greet someone", node.cli("greeter", "--help").stdout)
             self.assertTrue(node.rpc("maintenance.verify", {}, timeout=120)["ok"])
 
     def test_plugin_from_the_template(self):
