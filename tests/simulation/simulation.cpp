@@ -6,6 +6,7 @@ namespace {
 constexpr std::string_view kLogDir = "chain";
 constexpr std::uint64_t kMaxBatch = 10;         // commands
 constexpr std::uint64_t kMaxCrashDelay = 24;    // durable operations; a block takes about four
+constexpr std::size_t kMaxTrace = 24;
 constexpr int kMaxRecoveries = 8;               // crashes while recovering from a crash
 
 Status broken(const std::string& what) { return Status(Code::kInternal, what); }
@@ -50,6 +51,11 @@ void Simulation::make_genesis() {
   genesis_.plugins = plugins_.roster();
 }
 
+void Simulation::note(std::string what) {
+  trace_.push_back("height " + std::to_string(acknowledged_.size()) + ": " + std::move(what));
+  if (trace_.size() > kMaxTrace) trace_.pop_front();
+}
+
 Status Simulation::open() {
   chain_.reset();
   ChainOptions options;
@@ -68,7 +74,10 @@ Status Simulation::open() {
   options.cache_rows = 64;  // so that rows leave it
   options.log.segment_bytes = 96u << 10;
   options.log.preallocate_bytes = 8u << 10;
-  auto chain = Chain::open(std::move(options), nullptr);
+  std::vector<std::string> notes;
+  auto chain = Chain::open(std::move(options), &notes);
+  for (std::string& line : notes) note("open: " + std::move(line));
+  if (!chain.ok()) note("open: " + chain.status().to_string());
   if (!chain.ok()) return chain.status();
   chain_ = *std::move(chain);
   return chain_->stalled();
@@ -80,7 +89,10 @@ std::string Simulation::run(std::uint64_t steps) {
   std::uint64_t at = 0;
   for (; status.ok() && at < steps; ++at) status = step();
   if (status.ok()) status = check_replay();
-  return status.ok() ? std::string() : "step " + std::to_string(at) + ": " + status.to_string();
+  if (status.ok()) return {};
+  std::string out = "step " + std::to_string(at) + ": " + status.to_string() + "\nbefore it:";
+  for (const std::string& line : trace_) out += "\n  " + line;
+  return out;
 }
 
 Status Simulation::step() {
@@ -92,6 +104,7 @@ Status Simulation::step() {
     case 5: return full_disk();
     case 6:  // a clean stop
       ++counts_.restarts;
+      note("clean restart");
       TB_TRY(open());
       return check_acknowledged();
     case 7:
@@ -131,6 +144,7 @@ Status Simulation::learn(const BlockRecord& block) {
 // No room for the next blocks; then room again. Nothing may have changed in between.
 Status Simulation::full_disk() {
   ++counts_.full_disks;
+  note("the disk is full");
   disk_.inner().set_capacity(disk_.used(std::string(kLogDir)) + below(6000));
   const std::uint64_t until = acknowledged_.size() + 20;
   while (acknowledged_.size() < until) {
@@ -147,6 +161,7 @@ Status Simulation::full_disk() {
 // An fsync that fails ends the process; what it was to make durable may be there or not.
 Status Simulation::failed_sync() {
   ++counts_.failed_syncs;
+  note("an fsync will fail");
   disk_.inner().fail_sync(1 + below(3));
   for (int i = 0; i < 6; ++i) {
     const Status status = block();
@@ -171,12 +186,14 @@ Status Simulation::recover(bool power_cut) {
   for (int i = 0;; ++i) {
     fate_.kill();
     chain_.reset();  // its destructor finds every operation refused
+    note(power_cut ? "power cut" : "killed");
     if (power_cut) {
       disk_.inner().crash();
       state_.crash(random_);
     }
     if (one_in(6)) {
       ++counts_.lost_states;
+      note("the state store is lost");
       state_.lose_all();
     }
     fate_.revive();

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,6 +54,7 @@ class Simulation {
   bool one_in(std::uint64_t n) { return below(n) == 0; }
 
   void make_genesis();
+  void note(std::string what);
   Status open();
   Status step();
   Status block();
@@ -79,6 +81,7 @@ class Simulation {
   std::vector<Acknowledged> acknowledged_;  // by height
   std::map<std::string, std::unique_ptr<FaceHost>, std::less<>> faces_;
   Counts counts_;
+  std::deque<std::string> trace_;  // what happened last, for the report of a failure
   std::unique_ptr<Chain> chain_;
 };
 
