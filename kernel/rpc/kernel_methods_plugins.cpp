@@ -9,9 +9,11 @@ namespace {
 using Answer = std::optional<RpcError>;
 
 // A refusal of a library is its own error: what was expected and found is in the text.
+// Everything that is wrong with a library, a missing file and a probe that hangs included, is plugin_refused; what is wrong with the
+// node itself keeps its own word.
 RpcError refused(const Status& status) {
-  if (status.code() != Code::kInvalid && status.code() != Code::kDenied && status.code() != Code::kCorrupt && status.code() != Code::kExists &&
-      status.code() != Code::kLimit) {
+  if (status.code() == Code::kBusy || status.code() == Code::kUnavailable || status.code() == Code::kNoSpace || status.code() == Code::kIo ||
+      status.code() == Code::kInternal || status.code() == Code::kAborted) {
     return from_status(status);
   }
   RpcError error = rpc_error(-34008, "plugin_refused", status.message());
