@@ -289,7 +289,7 @@ struct World {
     chain.reset();
     ChainOptions o;
     o.log_dir = "chain";
-    o.disk = &disk;
+    o.disk = log_disk;
     o.clock = &clock;
     o.state = std::make_unique<SharedStore>(state);
     o.recreate_state = [this]() -> Result<std::unique_ptr<KvStore>> {
@@ -339,6 +339,7 @@ struct World {
   }
 
   FaultDisk disk{1};
+  Disk* log_disk = &disk;
   FixedClock clock;
   Provider provider;
   MachineProvider* machines = &provider;
