@@ -103,6 +103,20 @@ struct DryRun {
   Outcome outcome = Outcome::kApplied;
   std::int32_t code = 0;
   std::string name, text, error_data, result;  // as in Step
+  // What the plugin reported after its fail(): counters and log lines of the refusal, for report_refusal().
+  struct Metric {
+    std::shared_ptr<const Manifest> plugin;
+    std::uint32_t metric = 0;
+    std::vector<std::string> labels;
+    std::int64_t value = 0;
+  };
+  struct Line {
+    std::shared_ptr<const Manifest> plugin;
+    std::uint32_t level = 0;
+    std::string text;
+  };
+  std::vector<Metric> metrics;
+  std::vector<Line> lines;
 };
 
 struct ReplayReport {
@@ -153,6 +167,8 @@ class Chain {
   // Applies `command` on an overlay over `view` that is thrown away. Signature checks made here are
   // remembered for apply. [any]
   virtual DryRun dry_run(const StateViewPtr& view, const Command& command) const = 0;
+  // Publishes the metrics and log lines of a dry run that kept a command out of the log. [any]
+  virtual void report_refusal(const DryRun& refused) const { (void)refused; }
   // Nonce of `account` in `view`. [any]
   virtual Result<std::uint64_t> nonce(const StateViewPtr& view, std::string_view account) const = 0;
 

@@ -28,6 +28,7 @@ class ChainImpl final : public Chain {
   StateViewPtr view() const override;
   Status stalled() const override;
   DryRun dry_run(const StateViewPtr& view, const Command& command) const override;
+  void report_refusal(const DryRun& refused) const override;
   Result<std::uint64_t> nonce(const StateViewPtr& view, std::string_view account) const override;
   const Genesis& genesis() const override { return options_.genesis; }
   std::uint64_t first_height() const override { return log_->first().value_or(0); }

@@ -58,6 +58,9 @@ void StepRun::start(StepKind kind, const BoundMachine* owner, const tb_caller* c
   charged_ = step_pending_ = false;
   error_.set = charge_error_.set = forced_.set = false;
   poison_.clear();
+  refused_.metrics.clear();
+  refused_.lines.clear();
+  refusing_ = false;
   result_.clear();
   events_.clear();
   records_.clear();
@@ -282,6 +285,13 @@ void StepRun::finish(tb_status returned, Step* step) {
                   : charged_       ? Outcome::kCharged
                                    : Outcome::kRejected;
   if (step->outcome == Outcome::kRejected) back_to(start_);
+  if (step->outcome == Outcome::kApplied) {
+    refused_.metrics.clear();
+    refused_.lines.clear();
+  } else if (effects_ != nullptr) {
+    effects_->metrics.insert(effects_->metrics.end(), refused_.metrics.begin(), refused_.metrics.end());
+    effects_->lines.insert(effects_->lines.end(), refused_.lines.begin(), refused_.lines.end());
+  }
   if (error != nullptr) {
     step->code = error->code;
     step->name = std::move(error->name);

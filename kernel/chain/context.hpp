@@ -73,6 +73,8 @@ struct BlockScope {
 
 class StepRun {
  public:
+  // Of the last step, when it was refused: what its plugin reported after fail().
+  const Effects& refusal_effects() const { return refused_; }
   explicit StepRun(Overlay& overlay);
   ~StepRun();
   StepRun(const StepRun&) = delete;
@@ -166,6 +168,9 @@ class StepRun {
   BlockScope scope_;
   VerifyCache* cache_ = nullptr;
   Effects* effects_ = nullptr;
+  // What the owner of a command reports after fail(): counters of refusals. Kept although the rest is taken back.
+  Effects refused_;
+  bool refusing_ = false;
   bool with_texts_ = true;
   std::shared_ptr<const ParamValues> params_;
 

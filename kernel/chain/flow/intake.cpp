@@ -123,7 +123,10 @@ std::optional<Refusal> Intake::dry_run_if_first(const PoolEntry& entry) {
   Result<std::uint64_t> nonce = chain_.nonce(view, command.from);
   if (!nonce.ok()) return internal_refusal(nonce.status());
   if (command.nonce != *nonce + 1) return std::nullopt;
-  return admission_.dry_run(view, command, nullptr);
+  DryRun dry;
+  auto refusal = admission_.dry_run(view, command, &dry);
+  if (refusal) chain_.report_refusal(dry);
+  return refusal;
 }
 
 std::optional<Refusal> Intake::enter(const PoolEntry& entry, CommandDone done) {
