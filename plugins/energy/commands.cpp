@@ -54,10 +54,12 @@ void count(tb::Ctx&, const P&, const Refusal&) {}
 
 template <class P>
 tb::Status refuse_command(tb::Ctx& ctx, const Params& params, const P& in, const Refusal& refusal) {
-  if (!refusal.charges()) count(ctx, in, refusal);
   const tb::Status failed = ctx.fail({refusal.error.code, refusal.name()}, refusal.text,
                                      [&](tb::Out& data) { put_details(refusal, data); });
-  if (!refusal.charges()) return failed;
+  if (!refusal.charges()) {
+    count(ctx, in, refusal);  // reported after fail(), so it stays
+    return failed;
+  }
   if (auto status = ctx.charge(); !status) return status;
   Market market(ctx, Space::kReal, params);
   refusal.penalty(market);

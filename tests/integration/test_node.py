@@ -62,6 +62,21 @@ class NodeTest(unittest.TestCase):
             # 1: the text cannot be parsed. 3: advice on names, and some names are given by the operations guides.
             self.assertIn(check.returncode, (0, 3), check.stdout + check.stderr)
 
+    def test_refused_readings_are_counted_by_reason(self):
+        with Node() as node:
+            meter, _ = open_market(node)
+            reading = meter.sign(10)
+            node.rpc("energy.submit_reading", reading)
+            forged = meter.sign(10)
+            forged["signature"] = ("00" if forged["signature"][:2] != "00" else "01") + forged["signature"][2:]
+            for params, name in ((reading, "NonceReplay"), (forged, "SignatureVerificationFailed")):
+                with self.assertRaises(RpcError) as refused:
+                    node.rpc("energy.submit_reading", params)
+                self.assertEqual(refused.exception.name, name)
+            self.assertEqual(node.metric('energy_reading_reject_total{reason="invalid_reading"}'), 1)
+            self.assertEqual(node.metric('energy_signature_verification_failures_total{reason="verification_failed"}'), 1)
+            self.assertEqual(node.rpc("energy.provider", {"provider_id": meter.provider})["last_meter_value"], 10)
+
     def test_dispute_from_opening_to_slash(self):
         with Node(config="") as node:
             meter, operator = open_market(node)

@@ -108,7 +108,8 @@ typedef struct tb_ctx_api {
   /* Opens a savepoint around `body`: an answer other than TB_OK takes back what it wrote, and is returned. [machine] */
   tb_status (*attempt)(tb_ctx *ctx, tb_status (*body)(void *user, tb_ctx *ctx), void *user);
   /* The error of this step: `code` and `name` as the manifest declares them, `text` for people, `data` (may be NULL) writes
-   * members of the error object's `data`. Always returns TB_FAILED: `return ctx->api->fail(...)`. [machine] */
+   * members of the error object's `data`. Always returns TB_FAILED: `return ctx->api->fail(...)`. Metrics and log lines that the plugin
+   * of the command reports after this call are kept although the rest is taken back: refusals can be counted. [machine] */
   tb_status (*fail)(tb_ctx *ctx, int32_t code, tb_str name, tb_str text, tb_fill data, void *user);
   /* After fail(): rolls the command back in all namespaces and keeps what is written from here on; the command ends
    * "charged" with that error. Only the plugin that owns the command, once. [machine] */
