@@ -144,6 +144,13 @@ class BlockDrain {
     block_.available_until = until;
     block_.scheme = header.scheme;
     block_.aggregate = header.aggregate;
+    block_.rules = {has_header,
+                    shard_count_,
+                    ctx_.param(kDaWindowSecs),
+                    ctx_.param(kShardBudgetPpm),
+                    ctx_.param(kMaxPerProvider),
+                    ctx_.param(kMinRegions),
+                    ctx_.param(kMinAsns)};
     block_.commitment = commitment(has_header ? &header : nullptr, encode_list(items_));
     store_bodies();
     ctx_.store(block_key(ctx_.height()), block_);

@@ -71,19 +71,23 @@ void describe_gauges(tb::Plugin& p) {
       .help("Verify units of a shard in the last block");
 }
 
-void describe_panels(tb::Plugin& p) {
-  p.panel("Receipts", "Receipts per block by market",
-          "sum by (market) (rate(receipt_emitted_total[5m]))");
-  p.panel("Receipts", "Bytes per block", "receipt_bytes_per_block").unit("bytes");
-  p.panel("Receipts", "Encoding, validation, decoding failures",
-          "rate({__name__=~\"receipt_(encoding|validation|decoding)_failures_total\"}[5m])");
-  p.panel("Receipts", "Errors by reason", "rate(receipt_validation_errors_total[5m])");
-  p.panel("Receipts", "Drain depth", "receipt_drain_depth");
-  p.panel("Receipts", "Drain operations", "rate(receipt_drain_operations_total[5m])");
-  p.panel("Receipts", "Pending by market", "{__name__=~\"pending_receipts_.*\"}");
-  p.panel("Receipts", "Settlement volume", "{__name__=~\"receipt_settlement_.*\"}");
-  p.panel("Receipts", "Slashes per block", "{__name__=~\"receipts_.*_slash_per_block\"}");
-  p.panel("Receipts", "Shard usage", "receipt_shard_bytes_per_block").type("heatmap");
+void describe_node_metrics(tb::Plugin& p) {
+  p.histogram(kQueryDuration, "receipt_query_duration_seconds")
+      .labels({"method"})
+      .buckets({0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 5, 30})
+      .scale(1'000'000)
+      .help("How long queries and validations took");
+  p.gauge(kProviderKeys, "receipt_provider_keys")
+      .labels({"source"})
+      .preset({"config"})
+      .preset({"signed_announcement"})
+      .preset({"governance"})
+      .preset({"stake_linked"})
+      .help("Providers with an active key");
+  p.counter(kSampleSuccesses, "receipt_da_sample_success_total")
+      .help("Sampled shards of stored receipts that matched their commitment");
+  p.counter(kSampleFailures, "receipt_da_sample_failure_total")
+      .help("Sampled shards of stored receipts that did not");
 }
 
 }  // namespace
@@ -99,7 +103,7 @@ void describe_metrics(tb::Plugin& p) {
       .help("Receipts placed in blocks, slashes included");
   describe_errors(p);
   describe_gauges(p);
-  describe_panels(p);
+  describe_node_metrics(p);
 }
 
 }  // namespace receipts

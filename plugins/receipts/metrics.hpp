@@ -6,5 +6,6 @@
 namespace receipts {
 
 void describe_metrics(tb::Plugin& p);
+void describe_monitoring(tb::Plugin& p);
 
 }  // namespace receipts

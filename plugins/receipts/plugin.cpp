@@ -1,6 +1,7 @@
 // receipts: market receipts in blocks. describe() is the table of contents.
 #include "plugins/receipts/block.hpp"
 #include "plugins/receipts/emission.hpp"
+#include "plugins/receipts/face.hpp"
 #include "plugins/receipts/http.hpp"
 #include "plugins/receipts/metrics.hpp"
 #include "plugins/receipts/providers.hpp"
@@ -58,10 +59,12 @@ void describe(tb::Plugin& p) {
   describe_submit(p);
   describe_providers(p);
   describe_queries(p);
+  describe_validation(p);
   describe_http(p);
   describe_service(p);
   describe_params(p);
   describe_metrics(p);
+  describe_monitoring(p);
   p.event(kSealedEvent, "receipts.sealed").help("A block with receipts was sealed");
   p.record(kSampleRecord, "receipts.market_sample")
       .help("Capacity, use, payout and cost of a market in an epoch");

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "plugins/receipts/face.hpp"
 #include "plugins/receipts/rules/draft.hpp"
+#include "plugins/receipts/verify.hpp"
 
 namespace receipts {
 namespace {
@@ -192,12 +194,6 @@ tb::Status get_header(tb::View& view, const HeaderParams& in, tb::Out& out) {
 
 namespace {
 
-struct StatsParams {
-  std::optional<std::string_view> market;
-  std::uint32_t window = 120;
-};
-BOOST_DESCRIBE_STRUCT(StatsParams, (), (market, window))
-
 // The uses of all markets in the last `window` blocks, and in the last one.
 struct Window {
   std::vector<MarketUse> sum = std::vector<MarketUse>(kMarkets);
@@ -228,8 +224,8 @@ Window read_window(tb::View& view, std::uint64_t window) {
   return out;
 }
 
-void put_stats(tb::View& view, const StatsParams& in, const Window& window, Market market,
-               tb::Out& out) {
+void put_stats(tb::View& view, const StatsParams& in, const Window& window,
+               const Tallies& tallies, Market market, tb::Out& out) {
   const auto i = static_cast<std::size_t>(market);
   const MarketTotal total = view.load<MarketTotal>(total_key(market)).value_or(MarketTotal{});
   const Queue queue = view.load<Queue>(kQueueKey).value_or(Queue{});
@@ -253,22 +249,35 @@ void put_stats(tb::View& view, const StatsParams& in, const Window& window, Mark
   out.put("settled_window", window.sum[i].settled);
   out.put("bytes_window", window.sum[i].bytes);
   out.put("encoded_bytes_total", total.encoded_bytes);
+  out.record("validation_errors", [&](tb::Out& errors) {
+    for (Reason reason : {Reason::kSchemaMismatch, Reason::kDuplicate, Reason::kSignatureInvalid,
+                          Reason::kUnknownProvider, Reason::kReplayedNonce}) {
+      errors.put(name_of(reason), tallies.of(market, reason));
+    }
+  });
 }
 
-tb::Status stats(tb::View& view, const StatsParams& in, tb::Out& out) {
+}  // namespace
+
+tb::Status Face::stats(tb::View& view, const StatsParams& in, tb::Out& out) {
+  const Stopwatch watch(host_, Query::kStats);
   const Window window = read_window(view, in.window);
+  const Tallies tallies = load_tallies(host_);
   if (in.market) {
-    put_stats(view, in, window, *market_named(*in.market), out);
+    put_stats(view, in, window, tallies, *market_named(*in.market), out);
     return tb::ok();
   }
   out.list("markets", [&](tb::Out& list) {
     for (std::size_t i = 0; i < kMarkets; ++i) {
-      list.record(
-          {}, [&](tb::Out& item) { put_stats(view, in, window, static_cast<Market>(i), item); });
+      list.record({}, [&](tb::Out& item) {
+        put_stats(view, in, window, tallies, static_cast<Market>(i), item);
+      });
     }
   });
   return tb::ok();
 }
+
+namespace {
 
 struct PendingParams {
   std::optional<std::string_view> market;
@@ -361,8 +370,66 @@ tb::Status providers(tb::View& view, const ProvidersParams& in, tb::Out& out) {
   return tb::ok();
 }
 
+struct CheckParams {
+  tb::Value receipt;
+};
+BOOST_DESCRIBE_STRUCT(CheckParams, (), (receipt))
+
+// What submitting the receipt would meet at the head; nothing is recorded or counted.
+Checked check_at_head(tb::View& view, const Receipt& receipt) {
+  if (Checked refused = check_fields(receipt)) return refused;
+  if (!receipt.slash() && receipt.type() != Type::kRelay) {
+    Questions ask;
+    ask.key_of = [&](std::string_view provider) { return key_at(view, provider, view.height()); };
+    ask.nonce_fresh = [&](std::string_view provider, std::uint64_t nonce) {
+      return nonce_fresh(view, provider, nonce);
+    };
+    ask.verify = &verify_signature;
+    if (Checked refused = check_signature(receipt, ask)) return refused;
+  }
+  Receipt queued = receipt;
+  queued.set_number("block_height", 0);
+  const tb::Hash id = receipt_id(queued);
+  if (view.has(queued_key(id)))
+    return Refused{Reason::kDuplicate, tb::cat("receipt ", id.hex(), " is pending already")};
+  return {};
+}
+
+tb::Status check(tb::View& view, const CheckParams& in, tb::Out& out) {
+  std::string problem;
+  std::optional<Receipt> receipt = read_receipt(in.receipt, &problem);
+  if (!receipt) return view.fail(error_of(Reason::kSchemaMismatch), problem);
+  if (!receipt->find("block_height")->present) receipt->set_number("block_height", 0);
+  if (const Checked refused = check_at_head(view, *receipt))
+    return view.fail(error_of(refused->reason), refused->text);
+  const auto shards = static_cast<std::uint32_t>(view.param(kShardCount));
+  const Item item = make_item(*receipt, shards);
+  out.put("ok", true);
+  const auto claim = claim_digest(item.receipt);
+  claim ? out.put("claim_digest", *claim) : out.null("claim_digest");
+  out.put("receipt_id", receipt_id(item.receipt));
+  out.put("leaf", item.leaf);
+  out.put("shard", item.shard);
+  out.put("encoded_len", encoded_length(item.encoding));
+  out.put("verify_units", item.units);
+  return tb::ok();
+}
+
+void describe_check(tb::Plugin& p) {
+  auto& method = p.query("receipts.check", &Face::timed<Query::kCheck, CheckParams, &check>)
+                     .role("open")
+                     .summary("Whether a receipt would be taken, without recording anything");
+  for (Reason reason : {Reason::kSchemaMismatch, Reason::kSignatureInvalid,
+                        Reason::kUnknownProvider, Reason::kReplayedNonce, Reason::kDuplicate,
+                        Reason::kBlockTorch}) {
+    method.error(error_of(reason));
+  }
+  method.field("receipt").help("JSON of the receipt with its signature");
+  method.cli("receipts check").flag("receipt", "--file").file_field("receipt");
+}
+
 void describe_lists(tb::Plugin& p) {
-  p.query("receipts.list", &list_receipts)
+  p.query("receipts.list", &Face::timed<Query::kList, ListParams, &list_receipts>)
       .role("open")
       .summary("Receipts of a range of blocks, oldest first")
       .error(kReasonErrors[0])
@@ -383,13 +450,13 @@ void describe_lists(tb::Plugin& p) {
       .list("receipts")
       .columns({"height", "index", "market", "id"})
       .id_field("id");
-  p.query("receipts.get", &get_receipt)
+  p.query("receipts.get", &Face::timed<Query::kGet, GetParams, &get_receipt>)
       .role("open")
       .summary("One receipt, by id or by height and index")
       .error(kNotFound)
       .error(kReasonErrors[0])
       .cli("receipts show");
-  p.query("receipts.header", &get_header)
+  p.query("receipts.header", &Face::timed<Query::kHeader, HeaderParams, &get_header>)
       .role("open")
       .summary("Header, use of shards and commitment of a block's receipts")
       .error(kNotFound)
@@ -399,7 +466,7 @@ void describe_lists(tb::Plugin& p) {
 }  // namespace
 
 void describe_queries(tb::Plugin& p) {
-  p.query("receipts.stats", &stats)
+  p.query("receipts.stats", &Face::stats)
       .role("open")
       .summary("Emission statistics of the markets")
       .field("market")
@@ -412,19 +479,20 @@ void describe_queries(tb::Plugin& p) {
       .cli("receipts stats")
       .example("contract-cli receipts stats --market energy", "what the energy market emitted");
   describe_lists(p);
-  p.query("receipts.pending", &pending)
+  describe_check(p);
+  p.query("receipts.pending", &Face::timed<Query::kPending, PendingParams, &pending>)
       .role("open")
       .summary("Receipts that wait for a block")
       .field("market")
       .choices({"storage", "compute", "energy", "ad", "relay"})
       .cli("receipts pending");
-  p.query("receipts.provider", &provider)
+  p.query("receipts.provider", &Face::timed<Query::kProvider, ProviderParams, &provider>)
       .role("open")
       .summary("A provider, its keys, and the key in force at a block")
       .error(kNotFound)
       .cli("receipts provider show")
       .positional("provider_id");
-  p.query("receipts.providers", &providers)
+  p.query("receipts.providers", &Face::timed<Query::kProviders, ProvidersParams, &providers>)
       .role("open")
       .summary("All providers")
       .field("cursor")

@@ -76,6 +76,17 @@ struct MarketUse {
 };
 BOOST_DESCRIBE_STRUCT(MarketUse, (), (count, slashes, settled, slashed, bytes))
 
+// The parameters in force when a block was made: later changes must not condemn it.
+struct BlockRules {
+  bool header = true;  // the height is at or above the activation height
+  std::uint32_t shard_count = 0;
+  std::uint64_t da_window_secs = 0;
+  std::uint64_t shard_budget_ppm = 0, max_per_provider = 0, min_regions = 0, min_asns = 0;
+};
+BOOST_DESCRIBE_STRUCT(BlockRules, (),
+                      (header, shard_count, da_window_secs, shard_budget_ppm, max_per_provider,
+                       min_regions, min_asns))
+
 struct Block {
   static constexpr std::uint8_t kLayout = 1;
   std::uint64_t time_ms = 0;
@@ -88,10 +99,11 @@ struct Block {
   tb::Hash aggregate;
   tb::Hash commitment;
   std::vector<MarketUse> markets = std::vector<MarketUse>(kMarkets);
+  BlockRules rules;
 };
 BOOST_DESCRIBE_STRUCT(Block, (),
                       (time_ms, count, chunks, shard_count, shards, available_until, scheme,
-                       aggregate, commitment, markets))
+                       aggregate, commitment, markets, rules))
 
 struct Body {
   static constexpr std::uint8_t kLayout = 1;
@@ -263,6 +275,10 @@ inline constexpr tb::Gauge kSettlementSlash[3] = {tb::Gauge{35}, tb::Gauge{36}, 
 inline constexpr tb::Gauge kShardReceipts{38};
 inline constexpr tb::Gauge kShardBytes{39};
 inline constexpr tb::Gauge kShardUnits{40};
+inline constexpr tb::Histogram kQueryDuration{41};
+inline constexpr tb::Gauge kProviderKeys{42};
+inline constexpr tb::Counter kSampleSuccesses{43};
+inline constexpr tb::Counter kSampleFailures{44};
 
 struct Sealed {
   std::uint64_t height = 0;

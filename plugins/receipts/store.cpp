@@ -101,6 +101,41 @@ Header header_of(const Block& block) {
   return header;
 }
 
+SealedBlock sealed_of(std::uint64_t height, const Block& block) {
+  SealedBlock out;
+  out.height = height;
+  out.time_ms = block.time_ms;
+  out.count = block.count;
+  out.shard_count = block.rules.shard_count;
+  out.da_window_ms = 1000 * block.rules.da_window_secs;
+  out.header_wanted = block.rules.header;
+  if (block.shard_count > 0) out.header = header_of(block);
+  out.commitment = block.commitment;
+  out.limits.shard_budget_ppm = block.rules.shard_budget_ppm;
+  out.limits.max_per_provider = block.rules.max_per_provider;
+  out.limits.min_regions = block.rules.min_regions;
+  out.limits.min_asns = block.rules.min_asns;
+  return out;
+}
+
+bool read_encodings(tb::View& view, std::uint64_t height, const Block& block,
+                    std::vector<std::string>& out) {
+  for (std::uint32_t chunk = 0; chunk < block.chunks; ++chunk) {
+    const auto row = view.get(body_key(height, chunk));
+    Body body;
+    if (!row || !tb::decode_row(*row, body) || body.first != out.size()) return false;
+    for (std::string_view rest = body.encodings.data; !rest.empty();) {
+      const std::string_view start = rest;
+      if (!decode_next(rest)) {
+        out.emplace_back(start);
+        return true;
+      }
+      out.emplace_back(start.substr(0, start.size() - rest.size()));
+    }
+  }
+  return true;
+}
+
 bool each_receipt(tb::View& view, std::uint64_t height, const Block& block, std::uint32_t from,
                   const std::function<bool(std::uint32_t, std::string_view)>& fn) {
   for (std::uint32_t chunk = 0; chunk < block.chunks; ++chunk) {

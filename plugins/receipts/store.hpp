@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "plugins/receipts/rules/drain.hpp"
+#include "plugins/receipts/rules/recheck.hpp"
 #include "plugins/receipts/state.hpp"
 
 namespace receipts {
@@ -33,6 +33,12 @@ std::string key_at(tb::View& view, std::string_view provider, std::uint64_t heig
 Origin origin_of(tb::View& view, std::string_view provider);
 
 Header header_of(const Block& block);
+// The block as validation looks at it.
+SealedBlock sealed_of(std::uint64_t height, const Block& block);
+// All receipts of a block in order, not decoded where they cannot be: the last one is then what is
+// left of its chunk. False if a body is missing or damaged.
+bool read_encodings(tb::View& view, std::uint64_t height, const Block& block,
+                    std::vector<std::string>& out);
 
 // Calls fn(index, encoding) for the receipts of a block from index `from` on, until it returns
 // false. False if a stored body does not decode.

@@ -47,9 +47,30 @@ tb::Status settle(tb::Ctx& ctx, const SettleParams& in, tb::Out&) {
   return tb::ok();
 }
 
+struct StorageDraft {
+  std::string_view type = "storage", contract_id = "c1", provider = "nobody";
+  std::uint64_t bytes = 10, price = 10, provider_escrow = 10, signature_nonce = 1;
+  tb::Blob provider_signature{std::string(64, 's')};
+};
+BOOST_DESCRIBE_STRUCT(StorageDraft, (),
+                      (type, contract_id, provider, bytes, price, provider_escrow, signature_nonce,
+                       provider_signature))
+struct ForgeArgs {
+  StorageDraft receipt;
+  std::string_view auth;
+};
+BOOST_DESCRIBE_STRUCT(ForgeArgs, (), (receipt, auth))
+constexpr tb::Function<ForgeArgs> kForge{tb::Service{0}, 0};
+
+tb::Status forge(tb::Ctx& ctx, tb::Out&) {
+  const auto done = ctx.call(kForge, {StorageDraft{}, "plugin"});
+  return done ? tb::ok() : ctx.fail(done);
+}
+
 void describe_market(tb::Plugin& p) {
   p.id("market").version("1.0.0").sm(1).schema(1);
   p.requires_service(tb::Service{0}, "receipts/1").function(kEmit, "emit_receipt");
+  p.command("market.forge", &forge).role("open");
   p.command("market.settle", &settle)
       .role("open")
       .error(-34100, "schema_mismatch")
@@ -78,7 +99,8 @@ class Receipts : public ::testing::Test {
     last_ = chain_.query(method, params).json;
     return last_.find(part) != std::string::npos;
   }
-  tb::Ran submit(std::uint64_t nonce, std::string_view signer) {
+  // Params with a storage receipt that `signer` signed.
+  std::string storage_claim(std::uint64_t nonce, std::string_view signer) {
     receipts::Receipt receipt(receipts::Type::kStorage);
     receipt.set_bytes("contract_id", "c1");
     receipt.set_bytes("provider", "prov");
@@ -87,11 +109,13 @@ class Receipts : public ::testing::Test {
     receipt.set_number("signature_nonce", nonce);
     receipt.set_bytes("provider_signature", "");
     const std::string claim(receipts::claim_digest(receipt)->view());
-    return chain_.run("receipts.submit",
-                      tb::cat(R"({"receipt":{"type":"storage","contract_id":"c1",)",
-                              R"("provider":"prov","bytes":10,"price":10,"provider_escrow":10,)",
-                              R"("signature_nonce":)", nonce, R"(,"provider_signature":")",
-                              hex(chain_.sign(signer, claim)), R"("}})"),
+    return tb::cat(R"({"receipt":{"type":"storage","contract_id":"c1",)",
+                   R"("provider":"prov","bytes":10,"price":10,"provider_escrow":10,)",
+                   R"("signature_nonce":)", nonce, R"(,"provider_signature":")",
+                   hex(chain_.sign(signer, claim)), R"("}})");
+  }
+  tb::Ran submit(std::uint64_t nonce, std::string_view signer) {
+    return chain_.run("receipts.submit", storage_claim(nonce, signer),
                       {.from = "boss", .admin = true});
   }
   tb::Ran register_provider() {
@@ -211,6 +235,86 @@ TEST_F(Receipts, the_routes_answer_as_the_queries) {
   EXPECT_EQ(chain_.http("GET", "/receipts/" + std::string(64, 'a')).first, 404u);
   EXPECT_EQ(chain_.http("GET", "/receipts?limit=501").first, 400u);
   EXPECT_EQ(chain_.http("GET", "/receipts/header/1").first, 200u);
+}
+
+TEST_F(Receipts, validation_passes_over_all_that_was_sealed) {
+  ASSERT_TRUE(register_provider().ok());
+  ASSERT_TRUE(submit(1, "prov").ok());
+  ASSERT_TRUE(settle("p1", 0, 200).ok());
+  chain_.advance(5);
+  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":-57})",
+                      R"("from":0,"to":8,"blocks":9,"receipts":201,"ok":true,"success_ppm":1000000)"))
+      << last_;
+  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":2,"to_block":2})", R"("receipts":1,)"));
+  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":0,"market":"energy"})",
+                      R"("receipts":200,)"));
+  EXPECT_EQ(chain_.query("receipts.validate", R"({"from_block":9})").error_name, "invalid_params");
+  EXPECT_EQ(chain_.metric("receipt_validation_errors_total", {"header_mismatch"}), 0);
+}
+
+TEST_F(Receipts, validation_judges_a_block_by_the_parameters_of_its_time) {
+  ASSERT_TRUE(settle("p1", 0, 64).ok());
+  ASSERT_TRUE(chain_.set_param("receipt_max_per_provider_per_shard", 1));
+  ASSERT_TRUE(chain_.set_param("receipt_blob_da_window_secs", 5));
+  chain_.advance(2);
+  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":0})", R"("ok":true)")) << last_;
+}
+
+TEST_F(Receipts, an_audit_adds_findings_and_stays_ok) {
+  ASSERT_TRUE(settle("p1", 1, 2).ok());
+  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":0,"audit":true})",
+                      R"("by_finding":{"stake_linked_identity":2})"))
+      << last_;
+  EXPECT_NE(last_.find(R"("ok":true)"), std::string::npos);
+  EXPECT_NE(last_.find(R"("severity":"critical")"), std::string::npos);
+}
+
+// A receipt of auth `plugin` with a signature that nobody made: what only validation can find.
+TEST_F(Receipts, a_flaw_is_counted_once_until_the_state_is_reset) {
+  ASSERT_TRUE(chain_.run("market.forge", "{}").ok());
+  const auto counted = [&](std::string_view reason) {
+    return chain_.metric("receipt_validation_errors_total", {reason});
+  };
+  const std::string_view error =
+      R"("by_reason":{"unknown_provider":1},"errors":[{"height":1,"index":0,)";
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_TRUE(answers("receipts.validate", R"({"from_block":0})", error)) << last_;
+    EXPECT_NE(last_.find(R"("ok":false,"success_ppm":0)"), std::string::npos) << last_;
+    EXPECT_EQ(counted("unknown_provider"), 1);
+  }
+  EXPECT_TRUE(answers("receipts.stats", R"({"market":"storage"})", R"("unknown_provider":1)"));
+  EXPECT_TRUE(answers("receipts.stats", R"({"market":"energy"})", R"("unknown_provider":0)"));
+  EXPECT_TRUE(answers("receipts.reset_validation_state", "{}",
+                      R"({"status":"reset","cleared_entries":1})"))
+      << last_;
+  EXPECT_TRUE(answers("receipts.stats", R"({"market":"storage"})", R"("unknown_provider":0)"));
+  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":0})", error));
+  EXPECT_EQ(counted("unknown_provider"), 2);
+}
+
+TEST_F(Receipts, a_check_answers_as_submission_would_and_records_nothing) {
+  const std::string unsigned_claim =
+      R"({"receipt":{"type":"storage","contract_id":"c1","provider":"prov","bytes":10,"price":10,)"
+      R"("provider_escrow":10,"signature_nonce":1,"provider_signature":""}})";
+  EXPECT_EQ(chain_.query("receipts.check", unsigned_claim).error_name, "signature_invalid");
+  ASSERT_TRUE(register_provider().ok());
+  EXPECT_EQ(chain_.query("receipts.check", storage_claim(1, "stranger")).error_name,
+            "signature_invalid");
+  EXPECT_TRUE(answers("receipts.check", storage_claim(1, "prov"), R"("ok":true)")) << last_;
+  EXPECT_NE(last_.find(R"("verify_units":10)"), std::string::npos) << last_;
+  ASSERT_TRUE(submit(1, "prov").ok());
+  EXPECT_EQ(chain_.query("receipts.check", storage_claim(1, "prov")).error_name, "replayed_nonce");
+  EXPECT_EQ(chain_.metric("receipt_validation_errors_total", {"signature_invalid"}), 0);
+  EXPECT_EQ(chain_.metric("receipt_validation_errors_total", {"replayed_nonce"}), 0);
+}
+
+TEST_F(Receipts, the_timer_samples_what_is_stored_and_counts_keys) {
+  ASSERT_TRUE(register_provider().ok());
+  ASSERT_TRUE(settle("p1", 0, 64).ok());
+  chain_.run_timer("receipts", "receipts.refresh");
+  EXPECT_EQ(chain_.metric("receipt_da_sample_success_total"), 4);
+  EXPECT_EQ(chain_.metric("receipt_provider_keys", {"governance"}), 1);
+  EXPECT_EQ(chain_.metric("receipt_da_sample_failure_total"), 0);
 }
 
 TEST_F(Receipts, only_an_admin_submits) {
