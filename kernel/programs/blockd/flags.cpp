@@ -90,14 +90,13 @@ Result<NodeFlags> parse_node_flags(const ConfigSchema& schema, const std::vector
     const std::string yaml = out.config_file.substr(0, out.config_file.size() - 5) + ".yaml";
     if (file_exists(yaml)) out.config_file = yaml;
   }
-  if (out.config_file.empty()) out.config_file = "config/node.yaml";
   return out;
 }
 
 std::string node_flags_help(const ConfigSchema& schema) {
   std::string out =
       "usage: blockd run [FLAGS]\n\n"
-      "  --config FILE          configuration (default config/node.yaml)\n"
+      "  --config FILE          configuration (default config/node.yaml, else the installed one)\n"
       "  --foreground           stay in the foreground and log to the terminal\n"
       "  --plugins A,B          load only these of plugins.load\n"
       "  --no-plugin X          leave this one out\n"

@@ -11,7 +11,7 @@
 namespace blockd {
 
 struct NodeFlags {
-  std::string config_file;  // empty: config/node.yaml if it is there
+  std::string config_file;  // empty: default_config_file()
   bool config_given = false;
   bool foreground = false;
   bool help = false;

@@ -12,12 +12,14 @@
 #include "kernel/host/library.hpp"
 #include "kernel/programs/blockd/node.hpp"
 #include "kernel/programs/blockd/openrpc_dump.hpp"
+#include "kernel/programs/blockd/reference_dump.hpp"
 
 namespace {
 
 constexpr const char* kUsage =
     "usage: blockd run [FLAGS]           start the node (`blockd run --help` lists the flags)\n"
-    "       blockd --print-openrpc FILE…  the OpenRPC document of the kernel and these plugins\n"
+    "       blockd --print-openrpc [--out FILE] LIBRARY…   the OpenRPC document of the kernel and these plugins\n"
+    "       blockd --print-reference [--dir DIR] LIBRARY…  their reference pages in Markdown\n"
     "       blockd --version\n";
 
 int refuse(const blockd::Status& status, int code) {
@@ -67,6 +69,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (words[0] == "--print-openrpc") return blockd::print_openrpc(program, {words.begin() + 1, words.end()});
+  if (words[0] == "--print-reference") return blockd::print_reference(program, {words.begin() + 1, words.end()});
   if (words[0] == "run") return run(program, {words.begin() + 1, words.end()});
   // `blockd --config FILE` means run.
   if (words[0].starts_with("--")) return run(program, words);

@@ -11,6 +11,7 @@
 #include "kernel/base/crypto.hpp"
 #include "kernel/programs/blockd/genesis_maker.hpp"
 #include "kernel/programs/blockd/node_impl.hpp"
+#include "kernel/programs/blockd/places.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
 
 namespace blockd {
@@ -54,14 +55,12 @@ Status NodeImpl::start(int* exit_code) {
 Status NodeImpl::load_first_config(int* exit_code) {
   Result<std::shared_ptr<const ConfigSchema>> schema = make_schema({});
   TB_ASSERT(schema.ok());
-  inputs_.file = flags_.config_file;
-  inputs_.file_required = flags_.config_given;
-  inputs_.environment = environment_variables();
-  inputs_.flags = flags_.keys;
   const std::string program_dir = std::filesystem::path(program_).parent_path().string();
-  const std::string config_dir = std::filesystem::path(flags_.config_file).parent_path().string();
-  inputs_.profile_dirs = {(config_dir.empty() ? std::string(".") : config_dir) + "/profiles", "config/profiles",
-                          program_dir + "/../share/the-block/config/profiles", program_dir + "/../../../config/profiles"};
+  inputs_.environment = environment_variables();
+  inputs_.file = flags_.config_given ? flags_.config_file : default_config_file(inputs_.environment, program_dir);
+  inputs_.file_required = flags_.config_given || inputs_.environment.contains("TB_CONFIG");
+  inputs_.flags = flags_.keys;
+  inputs_.profile_dirs = profile_dirs_of(inputs_.file, program_dir);
   first_load_ = load_config(*schema, inputs_);
   if (!first_load_.ok()) {
     *exit_code = 2;

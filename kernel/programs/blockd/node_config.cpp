@@ -6,6 +6,7 @@
 #include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/programs/blockd/node_impl.hpp"
+#include "kernel/programs/blockd/places.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
 
 namespace blockd {
@@ -32,26 +33,14 @@ LoadRules NodeImpl::load_rules(const Config& c) const {
   return rules;
 }
 
-// Ids of the configuration, with the file of each found in plugins.dir, "../plugins" beside the program first.
+// Ids of the configuration, with the file of each as places.hpp finds it.
 std::vector<PluginRequest> NodeImpl::plugin_requests(const Config& c) const {
-  std::vector<std::string> dirs = {std::filesystem::path(program_).parent_path().string() + "/../plugins",
-                                   std::filesystem::path(program_).parent_path().string() + "/../lib/the-block/plugins"};
-  for (const std::string& dir : c.list("plugins.dir")) dirs.push_back(dir);
+  const std::string program_dir = std::filesystem::path(program_).parent_path().string();
   std::vector<PluginRequest> out;
   for (const PluginLoad& wanted : plugins_to_load(c)) {
     if (!flags_.plugins.empty() && std::find(flags_.plugins.begin(), flags_.plugins.end(), wanted.id) == flags_.plugins.end()) continue;
     if (std::find(flags_.no_plugins.begin(), flags_.no_plugins.end(), wanted.id) != flags_.no_plugins.end()) continue;
-    PluginRequest request{wanted.id, wanted.file, wanted.required, wanted.enabled};
-    if (!wanted.file.starts_with('/')) {
-      for (const std::string& dir : dirs) {
-        if (file_exists(dir + "/" + wanted.file)) {
-          request.file = std::filesystem::weakly_canonical(dir + "/" + wanted.file).string();
-          break;
-        }
-      }
-      if (!request.file.starts_with('/')) request.file = dirs.back() + "/" + wanted.file;
-    }
-    out.push_back(std::move(request));
+    out.push_back({wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled});
   }
   return out;
 }

@@ -85,5 +85,6 @@ std::vector<LocalVerb> config_verbs();
 std::vector<LocalVerb> plugin_verbs();
 std::vector<LocalVerb> transaction_verbs();
 std::vector<LocalVerb> misc_verbs();
+std::vector<LocalVerb> storage_verbs();
 
 }  // namespace blockd::cli

@@ -4,29 +4,62 @@
 #include "kernel/config/config_loader.hpp"
 #include "kernel/config/config_show.hpp"
 #include "kernel/config/kernel_keys.hpp"
+#include "kernel/programs/blockd/library_manifest.hpp"
+#include "kernel/programs/blockd/places.hpp"
+#include "kernel/programs/blockd/plugin_config.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/output.hpp"
 
 namespace blockd::cli {
 namespace {
 
-ConfigLoad load(Session& session, const std::string& file) {
-  auto schema = std::make_shared<ConfigSchema>();
-  add_kernel_keys(*schema);
+struct Loaded {
+  ConfigLoad load;
+  std::vector<std::string> unchecked;  // why the keys of a plugin are not known
+};
+
+// As a start reads the file: first with the kernel's keys, which say what plugins there are, then
+// with those of the plugins too. A library that is not here or not right is no fault of the file.
+Loaded load(Session& session, const std::string& named) {
+  const std::string& program_dir = session.world.program_dir;
   ConfigInputs inputs;
-  inputs.file = file;
+  inputs.file = named.empty() ? default_config_file(session.world.environment, program_dir) : named;
   inputs.file_required = true;
+  inputs.profile_dirs = profile_dirs_of(inputs.file, program_dir);
   for (const auto& [name, value] : session.world.environment) {
     if (name.starts_with("TB_")) inputs.environment.emplace(name, value);
   }
-  return load_config(std::move(schema), inputs);
+  auto kernel = std::make_shared<ConfigSchema>();
+  add_kernel_keys(*kernel);
+  Loaded out{load_config(std::move(kernel), inputs), {}};
+  if (!out.load.ok()) return out;
+  std::vector<std::shared_ptr<const Manifest>> manifests;
+  for (const PluginLoad& wanted : plugins_to_load(*out.load.config)) {
+    const std::string file = plugin_file(*out.load.config, program_dir, wanted);
+    auto manifest = manifest_of_library(program_dir + "/blockd", file);
+    if (manifest.ok()) {
+      manifests.push_back(*manifest);
+    } else {
+      out.unchecked.push_back("keys of plugin " + wanted.id +
+                              " are not checked: " + manifest.status().message());
+    }
+  }
+  auto schema = make_schema(manifests);
+  if (!schema.ok()) {
+    out.unchecked.push_back("keys of plugins are not checked: " + schema.status().message());
+    return out;
+  }
+  out.load = load_config(*schema, inputs);
+  return out;
 }
 
 // 0 without errors; 2 with one, like a node that refuses to start.
 int check(Session& session, const LocalArgs& args) {
-  const std::string file =
-      args.words.empty() ? args.get("--file", "config/node.yaml") : args.words[0];
-  const ConfigLoad loaded = load(session, file);
+  std::string file = args.words.empty() ? args.get("--file") : args.words[0];
+  if (file.empty()) file = default_config_file(session.world.environment, session.world.program_dir);
+  const auto [loaded, unchecked] = load(session, file);
+  std::vector<std::string> all_warnings = loaded.warnings();
+  all_warnings.insert(all_warnings.end(), unchecked.begin(), unchecked.end());
   if (session.options.format == Format::kJson) {
     const json::array errors = [&] {
       json::array out;
@@ -34,7 +67,7 @@ int check(Session& session, const LocalArgs& args) {
       return out;
     }();
     json::array warnings;
-    for (const std::string& text : loaded.warnings()) warnings.emplace_back(text);
+    for (const std::string& text : all_warnings) warnings.emplace_back(text);
     session.world.out << json_text(json::object{{"ok", loaded.ok()},
                                                 {"file", file},
                                                 {"errors", errors},
@@ -43,7 +76,7 @@ int check(Session& session, const LocalArgs& args) {
                       << '\n';
     return loaded.ok() ? kExitOk : kExitUsage;
   }
-  for (const std::string& text : loaded.warnings())
+  for (const std::string& text : all_warnings)
     session.world.err << "warning: " << text << '\n';
   for (const std::string& text : loaded.errors())
     session.world.err << "error[config_invalid]: " << text << '\n';
@@ -52,7 +85,7 @@ int check(Session& session, const LocalArgs& args) {
 }
 
 int show(Session& session, const LocalArgs& args) {
-  const ConfigLoad loaded = load(session, args.get("--file"));
+  const ConfigLoad loaded = load(session, args.get("--file")).load;
   if (!loaded.ok()) return session.fail(loaded.status());
   const std::string key = args.get("--key");
   if (!key.empty() && !loaded.config->schema().find(key) &&
@@ -80,8 +113,8 @@ std::vector<LocalVerb> config_verbs() {
   return {
       {"config check",
        "[file]",
-       "Check a configuration file; keys of plugins are checked by the node",
-       {{"--file", "FILE", "The same as <file> (config/node.yaml)"}},
+       "Check a configuration file, with the keys of the plugins that it names",
+       {{"--file", "FILE", "The same as <file> (config/node.yaml, else the installed one)"}},
        0,
        1,
        check,

@@ -16,6 +16,7 @@
 #include "kernel/config/config_loader.hpp"
 #include "kernel/config/kernel_keys.hpp"
 #include "kernel/net/http_client.hpp"
+#include "kernel/programs/blockd/places.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 
 namespace blockd::cli {
@@ -41,8 +42,8 @@ Result<Place> read_place(Session& session, const std::vector<std::string>& words
   auto schema = std::make_shared<ConfigSchema>();
   add_kernel_keys(*schema);
   ConfigInputs inputs;
-  if (const std::string file = session.world.variable("TB_CONFIG"); !file.empty())
-    inputs.file = file;
+  inputs.file = default_config_file(session.world.environment, session.world.program_dir);
+  inputs.file_required = session.world.environment.contains("TB_CONFIG");
   for (const auto& [name, value] : session.world.environment) {
     if (name.starts_with("TB_")) inputs.environment.emplace(name, value);
   }
@@ -60,6 +61,7 @@ Result<Place> read_place(Session& session, const std::vector<std::string>& words
       inputs.flags.emplace_back(key, bare ? "true" : value);
     }
   }
+  inputs.profile_dirs = profile_dirs_of(inputs.file, session.world.program_dir);
   const ConfigLoad loaded = load_config(std::move(schema), inputs);
   if (!loaded.ok()) return loaded.status();
   const Config& config = *loaded.config;

@@ -1,0 +1,137 @@
+// storage repair --data: the data directory of a node that does not run. What is damaged is named
+// and set aside, never thrown away; the next start makes the state again from the log.
+#include <filesystem>
+#include <ostream>
+
+#include "kernel/base/file.hpp"
+#include "kernel/base/hex.hpp"
+#include "kernel/chain/repair.hpp"
+#include "kernel/programs/cli/catalogue.hpp"
+#include "kernel/programs/cli/output.hpp"
+
+namespace blockd::cli {
+namespace {
+
+struct StateDir {
+  std::unique_ptr<KvStore> store;  // null: not there, or not to be opened
+  std::string damage;              // why it cannot be opened
+};
+
+StateDir open_state(const std::string& dir) {
+  StateDir out;
+  if (!std::filesystem::exists(dir)) return out;
+  LevelDbOptions options;
+  options.create_if_missing = false;
+  Result<std::unique_ptr<KvStore>> store = open_leveldb(dir, options);
+  if (store.ok()) {
+    out.store = *std::move(store);
+  } else {
+    out.damage = store.status().message();
+  }
+  return out;
+}
+
+// `<dir>.before-<n>`, the first number that is free.
+Status set_aside(const std::string& dir, std::vector<std::string>* done) {
+  std::error_code error;
+  for (unsigned n = 1; n < 10'000; ++n) {
+    const std::string to = dir + ".before-" + std::to_string(n);
+    if (std::filesystem::exists(to)) continue;
+    std::filesystem::rename(dir, to, error);
+    if (error) return Status(Code::kIo, dir + ": cannot be set aside: " + error.message());
+    done->push_back("set aside " + dir + " as " + to + "; the next start makes it from the log");
+    return {};
+  }
+  return Status(Code::kLimit, dir + ": 9,999 earlier ones stand beside it", "remove some of them");
+}
+
+json::value height_or_null(const std::optional<std::uint64_t>& height) {
+  return height ? json::value(*height) : json::value(nullptr);
+}
+
+json::object to_json(const RepairReport& report, bool dry_run) {
+  json::array done;
+  for (const std::string& line : report.done) done.emplace_back(line);
+  json::value damage = nullptr;
+  if (report.damage) {
+    damage = json::object{{"file", report.damage->file},
+                          {"offset", report.damage->offset},
+                          {"height", height_or_null(report.damage->height)},
+                          {"what", report.damage->what},
+                          {"tail", report.damage->tail}};
+  }
+  return {{"ok", report.ok()},
+          {"dry_run", dry_run},
+          {"segments", report.segments},
+          {"records", report.records},
+          {"blocks", report.blocks},
+          {"bytes", report.bytes},
+          {"first", height_or_null(report.first)},
+          {"head", height_or_null(report.head)},
+          {"head_hash", report.head ? to_hex(report.head_hash) : ""},
+          {"damage", std::move(damage)},
+          {"state", report.state},
+          {"done", std::move(done)}};
+}
+
+Result<RepairReport> check(const std::string& log_dir, const std::string& state_dir) {
+  StateDir state = open_state(state_dir);
+  Result<RepairReport> report = check_log(system_disk(), log_dir, state.store.get());
+  if (report.ok() && !state.damage.empty()) report->state = state.damage;
+  return report;
+}
+
+// The log first, then what the state says to the log that is left.
+Result<RepairReport> repair(const std::string& log_dir, const std::string& state_dir) {
+  Result<RepairReport> cut = repair_log(system_disk(), log_dir, nullptr);
+  if (!cut.ok()) return cut.status();
+  Result<RepairReport> report = check(log_dir, state_dir);
+  if (!report.ok()) return report.status();
+  report->done = cut->done;
+  if (!report->state.empty()) {
+    TB_TRY(set_aside(state_dir, &report->done));
+    report->state.clear();
+  }
+  return report;
+}
+
+int run_repair(Session& session, const LocalArgs& args) {
+  const std::string data = args.get("--data");
+  const std::string state_dir = args.get("--state", data + "/state");
+  Result<DirectoryLock> lock = DirectoryLock::acquire(data);
+  if (!lock.ok()) {
+    const bool busy = lock.status().code() == Code::kBusy;
+    return session.fail(Status(busy ? Code::kDenied : Code::kNotFound, lock.status().message(),
+                               busy ? "stop the node first" : "--data names the directory of a node"));
+  }
+  const bool dry_run = args.has("--dry-run");
+  Result<RepairReport> report =
+      dry_run ? check(data + "/chain", state_dir) : repair(data + "/chain", state_dir);
+  if (!report.ok()) return session.fail(report.status());
+  Result<std::string> text = format_result(session, to_json(*report, dry_run), {"", {}, "", true});
+  if (!text.ok()) return session.fail(text.status());
+  session.world.out << *text;
+  return report->ok() ? kExitOk : kExitRefused;
+}
+
+}  // namespace
+
+std::vector<LocalVerb> storage_verbs() {
+  return {{"storage repair",
+           "",
+           "Check the log and the state of a node that does not run; set damage aside",
+           {{"--data", "DIR", "Data directory of the node"},
+            {"--state", "DIR", "Its state, where storage.state_dir says another place"},
+            {"--dry-run", "", "Name the damage and change nothing; exit code 1 if there is some"}},
+           0,
+           0,
+           run_repair,
+           {{"contract-cli storage repair --data node-data --dry-run",
+             "Says up to which block the log is whole"}},
+           {},
+           false,
+           false,
+           "--data"}};
+}
+
+}  // namespace blockd::cli
