@@ -1,5 +1,6 @@
 #include "kernel/base/json.hpp"
 
+#include <cstring>
 #include <algorithm>
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
@@ -291,11 +292,27 @@ Result<std::string> canonical_json(const json::value& value) {
   return out;
 }
 
+namespace {
+
+// True if one of the eight bytes at `at` needs an escape: below a blank, a quote, a backslash.
+bool eight_need_escape(const char* at) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = kOnes * 0x80;
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  auto zero_bytes = [](std::uint64_t w) { return (w - kOnes) & ~w; };
+  const std::uint64_t below_blank = (word - kOnes * 0x20) & ~word;
+  const std::uint64_t special = zero_bytes(word ^ kOnes * '"') | zero_bytes(word ^ kOnes * '\\');
+  return ((below_blank | special) & kHighs) != 0;
+}
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   constexpr char kHex[] = "0123456789abcdef";
   out.push_back('"');
   std::size_t plain = 0;  // begin of the run that needs no escape
   for (std::size_t i = 0; i < text.size(); ++i) {
+    while (i + 8 < text.size() && !eight_need_escape(text.data() + i)) i += 8;
     auto c = static_cast<unsigned char>(text[i]);
     char escape = kEscapes[c];
     if (escape == 0) continue;

@@ -129,8 +129,15 @@ Refusal admission_refusal(int admission_code, std::string name, std::string_view
 
 namespace {
 
-// Everything but the id.
-std::optional<Refusal> parse_form(Bytes envelope_bytes, std::shared_ptr<Command>* parsed_command) {
+// Length of the command inside the bytes of an envelope that is known to be canonical: behind it there is hex only.
+std::optional<std::size_t> signed_size_of(BytesView envelope) {
+  const std::size_t middle = envelope.rfind(kEnvelopeMiddle);
+  if (!envelope.starts_with(kEnvelopeBegin) || middle == BytesView::npos || middle < kEnvelopeBegin.size()) return std::nullopt;
+  return middle - kEnvelopeBegin.size();
+}
+
+// Everything but the id. `from_log`: the bytes were found canonical before they were written, and have a checksum.
+std::optional<Refusal> parse_form(Bytes envelope_bytes, bool from_log, std::shared_ptr<Command>* parsed_command) {
   if (envelope_bytes.size() > kMaxEnvelopeBytes) {
     return bad_field("", "the envelope has " + std::to_string(envelope_bytes.size()) +
                              " bytes, at most " + std::to_string(kMaxEnvelopeBytes) + " are taken");
@@ -144,8 +151,11 @@ std::optional<Refusal> parse_form(Bytes envelope_bytes, std::shared_ptr<Command>
   const json::value *command = nullptr, *signatures = nullptr;
   if (auto refusal = envelope_members(*parsed, false, &command, &signatures)) return refusal;
   std::size_t signed_size = 0;
-  if (auto refusal =
-          check_canonical(*parsed, *command, *signatures, envelope_bytes, &signed_size)) {
+  if (from_log) {
+    const std::optional<std::size_t> size = signed_size_of(envelope_bytes);
+    if (!size) return not_canonical("the envelope's bytes are not its canonical form");
+    signed_size = *size;
+  } else if (auto refusal = check_canonical(*parsed, *command, *signatures, envelope_bytes, &signed_size)) {
     return refusal;
   }
   auto out = std::make_shared<Command>(json::value(memory));
@@ -163,7 +173,7 @@ std::optional<Refusal> parse_form(Bytes envelope_bytes, std::shared_ptr<Command>
 
 ParsedCommand parse_envelope(Bytes envelope_bytes) {
   std::shared_ptr<Command> command;
-  if (auto refusal = parse_form(std::move(envelope_bytes), &command))
+  if (auto refusal = parse_form(std::move(envelope_bytes), false, &command))
     return refused(std::move(*refusal));
   command->id = command_id(command->signed_bytes);
   return {std::move(command), std::nullopt};
@@ -179,7 +189,7 @@ std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector
     Hash ids[kGroup];
     std::size_t n = 0;
     for (; n < kGroup && i < envelopes.size(); ++n, ++i) {
-      refusal = parse_form(std::move(envelopes[i]), &group[n]);
+      refusal = parse_form(std::move(envelopes[i]), true, &group[n]);
       if (refusal) break;
       hashed[n].assign(kCommandDomain).append(group[n]->signed_bytes);
       inputs[n] = hashed[n];
