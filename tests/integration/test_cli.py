@@ -3,6 +3,7 @@ import json
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -74,7 +75,7 @@ class CliTest(unittest.TestCase):
             address[name] = self.node.cli_json("wallet", "show", name)["address"]
         self.assertNotEqual(address["payer"], address["payee"])
         self.node.rpc("ledger.transfer", {"to": address["payer"], "amount": 100_000})
-        sent = self.node.cli_json("wallet", "send", address["payee"], "250", "--key-id", "payer", "--password-file", password)
+        sent = self.node.cli_json("wallet", "send", "--from", "payer", "--to", address["payee"], "--amount", "250", "--auto-bump", "--password-file", password)
         self.assertEqual(int(self.node.rpc("balance", {"address": address["payee"]})["amount"]), 250)
         self.assertEqual(self.node.cli_json("tx", "status", sent["command_id"])["state"], "committed")
 
@@ -118,7 +119,6 @@ class LifeTest(unittest.TestCase):
     def test_start_stop_restart_and_repair(self):
         node = Node()
         # `node start` waits on the address that it was told, so the port has to be known beforehand.
-        import socket
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = "127.0.0.1:%d" % free.getsockname()[1]

@@ -1,6 +1,5 @@
 """An installed prefix, moved, in an empty environment, from another directory: the node settles, the CLI explains itself without a node."""
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -59,7 +58,7 @@ class InstallTest(unittest.TestCase):
 
     def test_the_node_settles_from_another_directory(self):
         # Only the ports differ from what an operator gets: tests run side by side.
-        environment = {"TB_MOCK_ORACLE_LISTEN": "127.0.0.1:0", "TB_MOCK_ORACLE_STEP_MS": "50", "TB_LISTENERS_STATUS": "127.0.0.1:0"}
+        environment = {"MOCK_ENERGY_ORACLE_ADDR": "127.0.0.1:0", "TB_MOCK_ORACLE_STEP_MS": "50", "TB_STATUS_ADDR": "127.0.0.1:0"}
         with open(self.dir / "stdout.txt", "wb") as out:
             node = subprocess.Popen([self.bin / "blockd", "run", "--rpc-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"], cwd=self.work,
                                     env=environment, stdout=out, stderr=subprocess.STDOUT)
@@ -73,7 +72,7 @@ class InstallTest(unittest.TestCase):
     def settled(self, node):
         output = self.dir / "stdout.txt"
         self.assertIsNone(node.poll(), output.read_text())
-        connection = UnixConnection(os.path.relpath(self.work / "node-data/rpc.sock"))
+        connection = UnixConnection(str(self.work / "node-data/rpc.sock"))
         try:
             connection.request("POST", "/", body=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "energy.market_state", "params": {}}),
                                headers={"Content-Type": "application/json"})
