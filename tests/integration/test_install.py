@@ -43,7 +43,7 @@ class InstallTest(unittest.TestCase):
         nobody = ("--url", "http://127.0.0.1:1")
         shown = self.program("contract-cli", "energy", "settle", "--help", *nobody)
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertIn("--kwh-consumed", shown.stdout)
+        self.assertIn("--meter-hash", shown.stdout)
         verbs = json.loads(self.program("contract-cli", "help", "--all", "--format", "json", *nobody).stdout)
         self.assertIn("energy submit-reading", json.dumps(verbs))
         script = self.prefix / "share/bash-completion/completions/contract-cli"
