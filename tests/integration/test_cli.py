@@ -77,7 +77,7 @@ class CliTest(unittest.TestCase):
         self.node.rpc("ledger.transfer", {"to": address["payer"], "amount": 100_000})
         sent = self.node.cli_json("wallet", "send", "--from", "payer", "--to", address["payee"], "--amount", "250", "--auto-bump", "--password-file", password)
         self.assertEqual(int(self.node.rpc("balance", {"address": address["payee"]})["amount"]), 250)
-        self.assertEqual(self.node.cli_json("tx", "status", sent["command_id"])["state"], "committed")
+        self.assertEqual(self.node.cli_json("tx", "status", sent["command_id"])["state"], "final")
 
     def test_probe(self):
         url = f"http://127.0.0.1:{self.node.ports()['rpc']}"

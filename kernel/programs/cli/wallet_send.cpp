@@ -60,12 +60,16 @@ json::value payload_of(const Command& command) {
   return value.ok() ? *std::move(value) : json::value(nullptr);
 }
 
-Status tell_pool(NodeClient& client, const Transfer& t, const char* event) {
-  return client
-      .call(
-          "mempool.qos_event",
-          json::object{{"lane", t.lane}, {"event", event}, {"fee", t.fee}, {"floor", t.floor_fee}})
-      .status();
+// For the node's statistics. A payment does not depend on them: that they were not taken is a
+// warning of the report.
+void tell_pool(Session& session, NodeClient& client, const char* event, Transfer* t) {
+  const json::object params = {
+      {"lane", t->lane}, {"event", event}, {"fee", t->fee}, {"floor", t->floor_fee}};
+  const Status told = client.call("mempool.qos_event", params).status();
+  if (told.ok()) return;
+  t->warnings.emplace_back("the node did not count this choice of fee: " +
+                           (session.refused ? session.refused->message : told.message()));
+  session.refused.reset();
 }
 
 // Compares the fee with what the lane asks of a command of this size. True: send it. The pool's
@@ -86,13 +90,13 @@ Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& a
                            ", which the lane asks of a command of this size");
   if (args.has("--force")) {
     t->forced = true;
-    TB_TRY(tell_pool(client, *t, "override"));
+    tell_pool(session, client, "override", t);
     return true;
   }
   if (args.has("--auto-bump")) {
     t->bumped = true;
     t->effective_fee = t->floor_fee;
-    TB_TRY(tell_pool(client, *t, "warning"));
+    tell_pool(session, client, "warning", t);
     return true;
   }
   if (session.options.format == Format::kJson || !session.world.in_is_terminal) return false;
@@ -103,7 +107,7 @@ Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& a
   if (answer != "y" && answer != "Y" && answer != "yes") return false;
   t->bumped = true;
   t->effective_fee = t->floor_fee;
-  TB_TRY(tell_pool(client, *t, "warning"));
+  tell_pool(session, client, "warning", t);
   return true;
 }
 
