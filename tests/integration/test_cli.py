@@ -126,6 +126,8 @@ class LifeTest(unittest.TestCase):
         try:
             started = node.cli("node", "start", *flags)
             pid = int(re.fullmatch(rf"started pid=(\d+) rpc={re.escape(address)} metrics=.*\n", started.stdout).group(1))
+            self.assertIn("--dry-run", node.cli("storage", "repair", "--help").stdout)
+            self.assertEqual(node.cli("storage", "repair", check=False).returncode, 2)
             busy = node.cli("storage", "repair", "--data", node.data, "--dry-run", check=False)
             self.assertEqual(busy.returncode, 1)
             self.assertIn(str(pid), busy.stderr)

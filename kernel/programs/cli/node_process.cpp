@@ -80,12 +80,17 @@ std::string last_lines(const std::string& path) {
   return tail.substr(at);
 }
 
-// A pid file may outlive its process, and the number may then be another's: look who it is.
+// A pid file may outlive its process, and the number may then be another's: look who it is. The
+// file of a running node may have been replaced and renamed by a newer build; its name as a process
+// stays. A process that has ended but was not waited for has no file.
 bool is_node(std::uint64_t pid) {
   std::error_code error;
   const auto program =
       std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", error);
-  return !error && program.filename().string().starts_with("blockd");
+  if (error) return false;
+  if (program.filename().string().starts_with("blockd")) return true;
+  const Result<Bytes> name = read_file("/proc/" + std::to_string(pid) + "/comm", 64);
+  return name.ok() && *name == "blockd\n";
 }
 
 std::optional<pid_t> running_pid(const Place& place) {

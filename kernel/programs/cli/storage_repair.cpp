@@ -97,6 +97,9 @@ Result<RepairReport> repair(const std::string& log_dir, const std::string& state
 
 int run_repair(Session& session, const LocalArgs& args) {
   const std::string data = args.get("--data");
+  if (data.empty())
+    return session.fail(Status(Code::kInvalid, "--data: which data directory?",
+                               "usage: contract-cli storage repair --data DIR [--dry-run]"));
   const std::string state_dir = args.get("--state", data + "/state");
   Result<DirectoryLock> lock = DirectoryLock::acquire(data);
   if (!lock.ok()) {
@@ -127,11 +130,7 @@ std::vector<LocalVerb> storage_verbs() {
            0,
            run_repair,
            {{"contract-cli storage repair --data node-data --dry-run",
-             "Says up to which block the log is whole"}},
-           {},
-           false,
-           false,
-           "--data"}};
+             "Says up to which block the log is whole"}}}};
 }
 
 }  // namespace blockd::cli
