@@ -105,6 +105,7 @@ CliNode node_of(Raw& raw, ObjectReader& in) {
   node.list = raw.cli.list;
   node.columns = raw.cli.columns;
   node.id_field = raw.cli.id_field;
+  node.ok_member = raw.cli.ok_member;
   node.format = raw.cli.format;
   put_args(raw, &node, in);
   return node;

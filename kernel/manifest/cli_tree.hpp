@@ -23,6 +23,7 @@ struct CliNode {
       flags;  // in declared order; a positional with a declared flag is in both lists
   std::vector<std::string> merge_json;  // flags whose JSON object is spread over the params
   std::string list, id_field, format;
+  std::string ok_member;  // bool of the result; false ends the verb with exit code 1
   std::vector<std::string> columns;
   std::vector<ErrorSpec> errors;
   std::vector<std::pair<std::string, std::string>> examples;

@@ -56,6 +56,7 @@ struct CliSpec {
   std::string list;                        // member of the result that a table shows
   std::vector<std::string> columns;        // of that table
   std::string id_field;                    // printed by --ids
+  std::string ok_member;                   // bool of the result; false: exit code 1 ("ok")
   std::string format = "json";             // default format: "json" or "table"
 };
 

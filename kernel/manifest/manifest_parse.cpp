@@ -170,6 +170,7 @@ void read_cli(ObjectReader& in, CliSpec* out) {
   in.text("list", &out->list);
   in.texts("columns", &out->columns);
   in.text("id_field", &out->id_field);
+  in.text("ok_member", &out->ok_member);
   in.text("format", &out->format);
 }
 

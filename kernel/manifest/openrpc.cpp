@@ -111,6 +111,7 @@ json::object cli_object(const CliSpec& cli) {
           {"list", cli.list},
           {"columns", texts(cli.columns)},
           {"id_field", cli.id_field},
+          {"ok_member", cli.ok_member},
           {"format", cli.format}};
 }
 

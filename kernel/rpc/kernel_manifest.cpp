@@ -31,7 +31,7 @@ constexpr std::string_view kNode = R"json(
 {"name": "stop_mining", "kind": "local", "role": "operator", "summary": "End what start_mining began", "cli": {"path": "node stop-mining"}},
 {"name": "maintenance.verify", "kind": "local", "role": "admin", "summary": "Execute the whole log again and compare every root",
  "params": [{"name": "signatures", "type": "bool", "default": false, "help": "check the signatures again too"}],
- "cli": {"path": "maintenance verify"}},)json";
+ "cli": {"path": "maintenance verify", "ok_member": "ok"}},)json";
 
 constexpr std::string_view kChain = R"json(
 {"name": "account.nonce", "kind": "query", "summary": "Nonces of an account, in the chain and in the pool",

@@ -196,6 +196,7 @@ void describe(tb::Plugin& p) {
       .list("rows")
       .columns({"a", "b"})
       .id_field("a")
+      .ok_member("fine")
       .table();
   p.query("pay.echo", &Face::echo);
   p.local("pay.refuse", &Face::refuse);
@@ -243,7 +244,7 @@ TEST(Declaration, writes_the_manifest) {
       R"("result":[{"name":"balance","type":"u64"}]},)"
       R"({"name":"pay.forgetful","kind":"command","params":[],"role":"operator"},)"
       R"({"name":"pay.list","kind":"query","params":[{"name":"account","type":"string"}],)"
-      R"("cli":{"path":"pay list","list":"rows","columns":["a","b"],"id_field":"a","format":"table"}},)"
+      R"("cli":{"path":"pay list","list":"rows","columns":["a","b"],"id_field":"a","ok_member":"fine","format":"table"}},)"
       R"({"name":"pay.echo","kind":"query","params":[{"name":"account","type":"string"}]},)"
       R"({"name":"pay.refuse","kind":"local","params":[{"name":"account","type":"string"}]}],)"
       R"("events":[{"topic":"pay.paid","fields":[{"name":"to","type":"string"},{"name":"amount","type":"u64","unit":"ct"}],"help":"Paid"}],)"

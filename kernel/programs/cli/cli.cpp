@@ -262,7 +262,14 @@ class Run {
     Result<std::string> text = format_result(session_, *result, shape);
     if (!text.ok()) return session_.fail(text.status());
     session_.world.out << *text;
-    return kExitOk;
+    return says_no(node, *result) ? kExitRefused : kExitOk;
+  }
+
+  // The verb answered, and what it was asked to check does not hold.
+  static bool says_no(const CliNode& node, const json::value& result) {
+    if (node.ok_member.empty() || !result.is_object()) return false;
+    const json::value* ok = result.get_object().if_contains(node.ok_member);
+    return ok != nullptr && ok->is_bool() && !ok->get_bool();
   }
 
   Status unknown_verb(const Words& words) {

@@ -223,6 +223,11 @@ class Method : public FieldsEntry<Method> {
     cli_object().set("id_field", name);
     return *this;
   }
+  // A bool of the result: contract-cli prints the result, and ends with exit code 1 if it is false.
+  Method& ok_member(std::string_view name) {
+    cli_object().set("ok_member", name);
+    return *this;
+  }
   // Tables are the default format of this command.
   Method& table() {
     cli_object().set("format", "table");

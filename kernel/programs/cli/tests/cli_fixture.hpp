@@ -35,7 +35,9 @@ inline constexpr const char* kMarketManifest = R"({
              "columns": ["item", "price"], "id_field": "item", "format": "table"}},
     {"name": "market.show", "kind": "query", "summary": "One offer",
      "params": [{"name": "item", "type": "string"}, {"name": "token", "type": "string", "optional": true}],
-     "cli": {"path": "market offer show", "positionals": ["item"]}}
+     "cli": {"path": "market offer show", "positionals": ["item"]}},
+    {"name": "market.check", "kind": "local", "summary": "Check the books",
+     "cli": {"path": "market check", "ok_member": "ok"}}
   ]})";
 
 class FakeClock : public Clock {

@@ -72,6 +72,18 @@ TEST_F(CliTest, global_flags_may_stand_before_and_behind_the_verb) {
   EXPECT_EQ(sent("market.show"), R"({"item":"a","token":"t"})");
 }
 
+TEST_F(CliTest, a_check_that_does_not_hold_is_printed_and_ends_with_1) {
+  node.on("market.check", json::object{{"ok", true}});
+  EXPECT_EQ(run({"market", "check"}).code, 0);
+  node.on("market.check", json::object{{"ok", false}, {"errors", 3}});
+  const Answer answer = run({"market", "check"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_EQ(answer.out, "{\"ok\":false,\"errors\":3}\n");
+  // Only the declared member counts.
+  node.on("market.show", json::object{{"ok", false}});
+  EXPECT_EQ(run({"market", "offer", "show", "a"}).code, 0);
+}
+
 TEST_F(CliTest, takes_the_credential_of_the_plugin_from_the_environment) {
   node.on("market.show", json::object{});
   environment["TB_RPC_AUTH_TOKEN"] = "node-wide";
@@ -230,7 +242,7 @@ TEST_F(CliTest, completion_scripts_hold_the_tree_and_are_valid_shell) {
   }
   node.on("rpc.discover", document);
   const std::string script = run({"completions", "--shell", "bash"}).out;
-  EXPECT_NE(script.find("\"market\") echo \"buy get list offer report\" ;;"), std::string::npos)
+  EXPECT_NE(script.find("\"market\") echo \"buy check get list offer report\" ;;"), std::string::npos)
       << script;
   EXPECT_EQ(script.find("touch"), std::string::npos);
   ASSERT_TRUE(write_file_atomic(home.file("completion.bash"), script).ok());
