@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "kernel/base/mmr_vectors.hpp"
-#include "plugins/energy/vectors.hpp"
+#include "plugins/energy/tests/vectors.hpp"
 #include "plugins/receipts/vectors.hpp"
 #include "tests/vectors_tool/compare.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
-#include "plugins/energy/market_bench.hpp"
+#include "plugins/energy/tests/market_bench.hpp"
 #include "plugins/energy/rules/ids.hpp"
 
 namespace energy {

@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 
-#include "plugins/energy/vectors.hpp"
+#include "plugins/energy/tests/vectors.hpp"
 
 namespace energy {
 namespace {

@@ -1,4 +1,4 @@
-#include "plugins/energy/market_bench.hpp"
+#include "plugins/energy/tests/market_bench.hpp"
 
 #include <boost/json.hpp>
 #include <set>

@@ -1,4 +1,4 @@
-#include "plugins/energy/vectors.hpp"
+#include "plugins/energy/tests/vectors.hpp"
 
 #include <boost/json.hpp>
 #include <stdexcept>
@@ -6,7 +6,7 @@
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
 #include "plugins/energy/keys.hpp"
-#include "plugins/energy/market_bench.hpp"
+#include "plugins/energy/tests/market_bench.hpp"
 #include "plugins/energy/rules/fees.hpp"
 #include "plugins/energy/rules/reputation.hpp"
 #include "plugins/energy/state_codec.hpp"
