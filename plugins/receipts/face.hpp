@@ -26,8 +26,9 @@ enum class Query : std::uint8_t {
   kValidate,
 };
 inline constexpr std::string_view kQueryNames[] = {
-    "receipts.list",     "receipts.get",       "receipts.header", "receipts.stats",  "receipts.pending",
-    "receipts.provider", "receipts.providers", "receipts.check",  "receipts.validate"};
+    "receipts.list",      "receipts.get",     "receipts.header",
+    "receipts.stats",     "receipts.pending", "receipts.provider",
+    "receipts.providers", "receipts.check",   "receipts.validate"};
 
 // Observes how long its scope took.
 class Stopwatch {

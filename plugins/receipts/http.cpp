@@ -72,8 +72,7 @@ tb::Status Face::http_one(tb::View& view, const tb::HttpRequest& request, tb::Ht
   tb::Out out = reply.json();
   return get_receipt(view, in, out);
 }
-tb::Status Face::http_header(tb::View& view, const tb::HttpRequest& request,
-                             tb::HttpReply& reply) {
+tb::Status Face::http_header(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply) {
   HeaderParams in;
   if (!read_number(request.path("height"), in.height))
     return refuse(reply, 400, "height is a number");
@@ -85,10 +84,12 @@ tb::Status Face::http_header(tb::View& view, const tb::HttpRequest& request,
 void describe_http(tb::Plugin& p) {
   p.route("GET", "/receipts", &Face::http_list).summary("Receipts, oldest first");
   p.route("GET", "/receipts/:id", &Face::http_one).summary("One receipt");
-  p.route("GET", "/receipts/provider/:id", &Face::http_of_provider).summary("Receipts of a provider");
+  p.route("GET", "/receipts/provider/:id", &Face::http_of_provider)
+      .summary("Receipts of a provider");
   p.route("GET", "/receipts/domain/:id", &Face::http_of_domain)
       .summary("Receipts of a contract, job or campaign");
-  p.route("GET", "/receipts/header/:height", &Face::http_header).summary("Header of a block's receipts");
+  p.route("GET", "/receipts/header/:height", &Face::http_header)
+      .summary("Header of a block's receipts");
 }
 
 }  // namespace receipts

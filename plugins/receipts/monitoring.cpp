@@ -1,5 +1,6 @@
-// Alerts and dashboard panels (receipts spec 10; the spelling is that of monitoring spec 10.3).
-// A validation takes seconds by design, so it does not count among slow queries. The runbook anchors are those of docs/runbooks.
+// Alerts and dashboard panels (receipts spec 10, spelled as in monitoring spec 10.3). The runbook
+// anchors are those of docs/runbooks. A validation takes seconds by design, so it does not count
+// among slow queries.
 #include "plugins/receipts/metrics.hpp"
 
 namespace receipts {
@@ -22,9 +23,8 @@ constexpr Alert kAlerts[] = {
      "(sum by (instance) (rate(receipt_validation_errors_total[10m])) + "
      "sum by (instance) (rate(receipt_emitted_total[10m]))) > 0.01",
      "10m", "critical", "More than one of a hundred receipts fails its checks"},
-    {"ReceiptValidationErrors",
-     "sum by (instance) (rate(receipt_validation_errors_total[5m])) > 0", "5m", "warning",
-     "Receipts fail their checks"},
+    {"ReceiptValidationErrors", "sum by (instance) (rate(receipt_validation_errors_total[5m])) > 0",
+     "5m", "warning", "Receipts fail their checks"},
     {"ReceiptEncodingFailure", "increase(receipt_encoding_failures_total[1m]) > 0", "0m",
      "critical", "A receipt could not be encoded"},
     {"ReceiptHeaderMismatch",

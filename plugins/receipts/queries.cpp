@@ -224,8 +224,8 @@ Window read_window(tb::View& view, std::uint64_t window) {
   return out;
 }
 
-void put_stats(tb::View& view, const StatsParams& in, const Window& window,
-               const Tallies& tallies, Market market, tb::Out& out) {
+void put_stats(tb::View& view, const StatsParams& in, const Window& window, const Tallies& tallies,
+               Market market, tb::Out& out) {
   const auto i = static_cast<std::size_t>(market);
   const MarketTotal total = view.load<MarketTotal>(total_key(market)).value_or(MarketTotal{});
   const Queue queue = view.load<Queue>(kQueueKey).value_or(Queue{});
@@ -419,9 +419,9 @@ void describe_check(tb::Plugin& p) {
   auto& method = p.query("receipts.check", &Face::timed<Query::kCheck, CheckParams, &check>)
                      .role("open")
                      .summary("Whether a receipt would be taken, without recording anything");
-  for (Reason reason : {Reason::kSchemaMismatch, Reason::kSignatureInvalid,
-                        Reason::kUnknownProvider, Reason::kReplayedNonce, Reason::kDuplicate,
-                        Reason::kBlockTorch}) {
+  for (Reason reason :
+       {Reason::kSchemaMismatch, Reason::kSignatureInvalid, Reason::kUnknownProvider,
+        Reason::kReplayedNonce, Reason::kDuplicate, Reason::kBlockTorch}) {
     method.error(error_of(reason));
   }
   method.field("receipt").help("JSON of the receipt with its signature");

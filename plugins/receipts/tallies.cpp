@@ -22,8 +22,8 @@ void show(const tb::Host& host, const Flaw& flaw) {
   if (flaw.reason == Reason::kAggregateMismatch) host.add(kAggregateMismatches);
   if (flaw.reason == Reason::kHeaderMismatch) host.add(kHeaderMismatches);
   if (flaw.reason == Reason::kDiversity) host.add(kDiversityViolations);
-  host.log(TB_LOG_WARN, tb::cat("receipts validation height=", flaw.height, " reason=",
-                                name_of(flaw.reason), " ", flaw.detail));
+  host.log(TB_LOG_WARN, tb::cat("receipts validation height=", flaw.height,
+                                " reason=", name_of(flaw.reason), " ", flaw.detail));
 }
 
 }  // namespace
@@ -31,8 +31,8 @@ void show(const tb::Host& host, const Flaw& flaw) {
 Tallies load_tallies(const tb::Host& host) {
   const auto row = host.store_get(kTalliesKey);
   Tallies tallies;
-  const bool good = row && tb::decode_row(*row, tallies) &&
-                    tallies.counts.size() == (kMarkets + 1) * kReasons;
+  const bool good =
+      row && tb::decode_row(*row, tallies) && tallies.counts.size() == (kMarkets + 1) * kReasons;
   return good ? tallies : Tallies{};
 }
 

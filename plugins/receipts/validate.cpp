@@ -113,8 +113,13 @@ class Validation {
     expired_ += block.available_until < view_.time_ms() ? 1 : 0;
     std::vector<std::string> encodings;
     if (!read_encodings(view_, height, block, encodings)) {
-      add({height, static_cast<std::uint32_t>(encodings.size()), {}, Reason::kSchemaMismatch, true,
-           "the stored receipts from here on are missing or damaged", {}});
+      add({height,
+           static_cast<std::uint32_t>(encodings.size()),
+           {},
+           Reason::kSchemaMismatch,
+           true,
+           "the stored receipts from here on are missing or damaged",
+           {}});
       return;
     }
     const std::vector<Item> items = recheck_.run(sealed_of(height, block), encodings);
@@ -295,8 +300,7 @@ void Face::sample(tb::View& view) {
                    Item item = make_item(*std::move(receipt), block->rules.shard_count);
                    if (item.shard == row.shard) items.push_back(std::move(item));
                  }
-                 const Header again =
-                     make_header(items, block->rules.shard_count, 0, kSchemeNone);
+                 const Header again = make_header(items, block->rules.shard_count, 0, kSchemeNone);
                  good = good && again.shards.size() == 1 && again.shards[0].blob == row.blob;
                  host_.add(good ? kSampleSuccesses : kSampleFailures);
                  return false;

@@ -32,8 +32,13 @@ std::vector<Item> Recheck::run(const SealedBlock& block,
     std::optional<Receipt> receipt = decode(encodings[index]);
     if (!receipt) {
       ++receipts_;
-      report_({block.height, index, {}, Reason::kSchemaMismatch, true,
-               "the stored receipt does not decode", {}});
+      report_({block.height,
+               index,
+               {},
+               Reason::kSchemaMismatch,
+               true,
+               "the stored receipt does not decode",
+               {}});
       continue;
     }
     items.push_back(make_item(*std::move(receipt), block.shard_count));
@@ -46,8 +51,8 @@ std::vector<Item> Recheck::run(const SealedBlock& block,
     if (!refused && twice) refused = Refused{Reason::kDuplicate, "the block lists it twice"};
     sound_ += refused ? 0 : 1;
     if (refused) {
-      report_({block.height, index, read.market(), refused->reason, false,
-               std::move(refused->text), id});
+      report_({block.height, index, read.market(), refused->reason, false, std::move(refused->text),
+               id});
     }
   }
   // Digests of a block that cannot be read say nothing more.
@@ -84,11 +89,10 @@ void Recheck::check_header(const SealedBlock& block, const std::vector<Item>& it
     require(same_shards(*block.header, expected), "shard roots, blob commitments or usage");
     require(block.header->available_until == expected.available_until, "available_until");
   }
-  require(commitment(block.header_wanted ? &expected : nullptr, encode_list(items)) ==
-              block.commitment,
-          "the receipts commitment");
-  if (!parts.empty())
-    report(block, Reason::kHeaderMismatch, "recomputed, these differ: " + parts);
+  require(
+      commitment(block.header_wanted ? &expected : nullptr, encode_list(items)) == block.commitment,
+      "the receipts commitment");
+  if (!parts.empty()) report(block, Reason::kHeaderMismatch, "recomputed, these differ: " + parts);
   if (block.header && block.header->aggregate != expected.aggregate)
     report(block, Reason::kAggregateMismatch, "the aggregate differs when recomputed");
 }
@@ -112,8 +116,8 @@ void Recheck::check_limits(const SealedBlock& block, const std::vector<Item>& it
 
 Checked Recheck::check_receipt(const SealedBlock& block, const Receipt& receipt) {
   if (receipt.number("block_height") != block.height) {
-    return Refused{Reason::kSchemaMismatch, "it names block " +
-                                                std::to_string(receipt.number("block_height"))};
+    return Refused{Reason::kSchemaMismatch,
+                   "it names block " + std::to_string(receipt.number("block_height"))};
   }
   if (Checked refused = check_fields(receipt)) return refused;
   // An empty signature is one of auth `ledger`.

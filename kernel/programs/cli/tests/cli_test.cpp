@@ -242,7 +242,8 @@ TEST_F(CliTest, completion_scripts_hold_the_tree_and_are_valid_shell) {
   }
   node.on("rpc.discover", document);
   const std::string script = run({"completions", "--shell", "bash"}).out;
-  EXPECT_NE(script.find("\"market\") echo \"buy check get list offer report\" ;;"), std::string::npos)
+  EXPECT_NE(script.find("\"market\") echo \"buy check get list offer report\" ;;"),
+            std::string::npos)
       << script;
   EXPECT_EQ(script.find("touch"), std::string::npos);
   ASSERT_TRUE(write_file_atomic(home.file("completion.bash"), script).ok());
