@@ -1,5 +1,5 @@
-// TB_ASSERT: an invariant of ours. Active in every build: a node that finds one broken stops before it
-// writes anything more. Never used on input from outside; that gets a Status.
+// TB_ASSERT: an invariant of ours. Active in every build: a node that finds one broken stops before
+// it writes anything more. Never used on input from outside; that gets a Status.
 #pragma once
 
 namespace blockd {
@@ -7,5 +7,6 @@ namespace blockd {
 [[noreturn]] void assertion_failed(const char* expression, const char* file, int line);
 }  // namespace blockd
 
-#define TB_ASSERT(expression) \
-  ((expression) ? static_cast<void>(0) : ::blockd::assertion_failed(#expression, __FILE__, __LINE__))
+#define TB_ASSERT(expression)          \
+  ((expression) ? static_cast<void>(0) \
+                : ::blockd::assertion_failed(#expression, __FILE__, __LINE__))

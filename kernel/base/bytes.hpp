@@ -11,17 +11,19 @@
 
 namespace blockd {
 
-// Owned bytes are std::string, borrowed ones std::string_view: LevelDB, LMDB and JSON texts all speak them.
+// Owned bytes are std::string, borrowed ones std::string_view: LevelDB, LMDB and JSON texts all
+// speak them.
 using Bytes = std::string;
 using BytesView = std::string_view;
 
-using Hash = std::array<std::uint8_t, 32>;      // BLAKE3-256, the only hash
+using Hash = std::array<std::uint8_t, 32>;       // BLAKE3-256, the only hash
 using PublicKey = std::array<std::uint8_t, 32>;  // Ed25519
 using Signature = std::array<std::uint8_t, 64>;  // Ed25519
 
 inline constexpr Hash kZeroHash{};
 
-__extension__ typedef unsigned __int128 U128;  // spelled here once, because ISO C++ does not know it
+__extension__ typedef unsigned __int128
+    U128;  // spelled here once, because ISO C++ does not know it
 
 template <std::size_t N>
 BytesView view(const std::array<std::uint8_t, N>& a) {
@@ -42,8 +44,8 @@ inline void put_u64(Bytes& out, std::uint64_t v) { put_le(out, v); }
 // Big-endian, for keys that sort like their number.
 inline void put_be64(Bytes& out, std::uint64_t v) { put_le(out, __builtin_bswap64(v)); }
 
-// Reads little-endian fields from the front of a borrowed byte string; after the first read that does not
-// fit `ok()` is false and every further read returns zero or empty.
+// Reads little-endian fields from the front of a borrowed byte string; after the first read that
+// does not fit `ok()` is false and every further read returns zero or empty.
 class Reader {
  public:
   explicit Reader(BytesView data) : rest_(data) {}

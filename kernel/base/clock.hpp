@@ -1,4 +1,5 @@
-// Clock: where the kernel gets time from, so that the simulator and the test kit can give it another. [any]
+// Clock: where the kernel gets time from, so that the simulator and the test kit can give it
+// another. [any]
 #pragma once
 
 #include <cstdint>

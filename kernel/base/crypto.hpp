@@ -18,11 +18,12 @@ void random_bytes(void* out, std::size_t n);
 // Constant-time comparison; false at once when the lengths differ.
 bool equal_secret(BytesView a, BytesView b);
 
-// True if `signature` over `message` verifies under `key` (RFC 8032 pure, S < group order, cofactorless:
-// libsodium's verify_detached). Cost: 41 us for short messages.
+// True if `signature` over `message` verifies under `key` (RFC 8032 pure, S < group order,
+// cofactorless: libsodium's verify_detached). Cost: 41 us for short messages.
 bool ed25519_verify(const PublicKey& key, BytesView message, const Signature& signature);
 
-// A private key. Its memory is wiped on destruction; it is movable, never printed, never serialised but by seed().
+// A private key. Its memory is wiped on destruction; it is movable, never printed, never serialised
+// but by seed().
 class SigningKey {
  public:
   static SigningKey from_seed(const std::array<std::uint8_t, 32>& seed);
@@ -45,26 +46,27 @@ class SigningKey {
   PublicKey public_{};
 };
 
-// A key file of a node: 64 hex digits, mode 0600. `create_if_missing` makes one (temp file, fsync, rename).
-// Errors: kDenied (mode is wider than 0600), kInvalid, kIo.
+// A key file of a node: 64 hex digits, mode 0600. `create_if_missing` makes one (temp file, fsync,
+// rename). Errors: kDenied (mode is wider than 0600), kInvalid, kIo.
 Result<SigningKey> load_node_key(const std::string& path, bool create_if_missing);
 
-// Wallet key store (node-and-cli spec 3.6): a PEM block "TB KEYSTORE" around Base64 of JSON, or the bare JSON.
+// Wallet key store (node-and-cli spec 3.6): a PEM block "TB KEYSTORE" around Base64 of JSON, or the
+// bare JSON.
 struct KeystoreParams {
-  std::uint32_t ops = 3;                       // 1..10
-  std::uint64_t mem_bytes = 256ull << 20;      // 8 MiB..1 GiB
+  std::uint32_t ops = 3;                              // 1..10
+  std::uint64_t mem_bytes = 256ull << 20;             // 8 MiB..1 GiB
   std::optional<std::array<std::uint8_t, 16>> salt;   // random when absent (given only in tests)
   std::optional<std::array<std::uint8_t, 24>> nonce;  // random when absent (given only in tests)
 };
 // `[A-Za-z0-9._-]{1,64}`.
 bool is_key_id(std::string_view text);
-// The PEM block. REQUIRES: is_key_id(key_id), params within their ranges. Throws std::bad_alloc when the system
-// has not `mem_bytes` of memory.
+// The PEM block. REQUIRES: is_key_id(key_id), params within their ranges. Throws std::bad_alloc
+// when the system has not `mem_bytes` of memory.
 std::string seal_keystore(const SigningKey& key, std::string_view key_id, std::string_view password,
                           const KeystoreParams& params = {});
 // The same as bare JSON.
-std::string seal_keystore_json(const SigningKey& key, std::string_view key_id, std::string_view password,
-                               const KeystoreParams& params = {});
+std::string seal_keystore_json(const SigningKey& key, std::string_view key_id,
+                               std::string_view password, const KeystoreParams& params = {});
 struct KeystoreInfo {
   std::string key_id;
   std::string address;

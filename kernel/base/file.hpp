@@ -13,16 +13,17 @@ namespace blockd {
 
 // Whole content; files above `max_bytes` are refused. Errors: kNotFound, kLimit, kDenied, kIo.
 Result<Bytes> read_file(const std::string& path, std::uint64_t max_bytes = 64ull << 20);
-// Temp file in the same directory, fsync, rename, fsync of the directory. Errors: kNoSpace, kIo, kDenied.
+// Temp file in the same directory, fsync, rename, fsync of the directory. Errors: kNoSpace, kIo,
+// kDenied.
 Status write_file_atomic(const std::string& path, BytesView content, unsigned mode = 0644);
 Status make_directories(const std::string& path, unsigned mode = 0755);
 bool file_exists(const std::string& path);
-// Status of the present errno: `what` + ": " + strerror. ENOSPC/EDQUOT -> kNoSpace, ENOENT -> kNotFound,
-// EACCES/EPERM/EROFS -> kDenied, else kIo.
+// Status of the present errno: `what` + ": " + strerror. ENOSPC/EDQUOT -> kNoSpace, ENOENT ->
+// kNotFound, EACCES/EPERM/EROFS -> kDenied, else kIo.
 Status errno_status(std::string_view what);
 
-// An exclusive lock on a data directory, `<dir>/LOCK` with the owner's pid in it; released on destruction
-// (and by the system when the process dies).
+// An exclusive lock on a data directory, `<dir>/LOCK` with the owner's pid in it; released on
+// destruction (and by the system when the process dies).
 class DirectoryLock {
  public:
   // Errors: kBusy "data directory in use by pid N: <dir>".

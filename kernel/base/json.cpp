@@ -1,11 +1,11 @@
 #include "kernel/base/json.hpp"
 
-#include <cstring>
 #include <algorithm>
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
+#include <cstring>
 #include <forward_list>
 #include <limits>
 #include <vector>

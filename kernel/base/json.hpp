@@ -21,12 +21,13 @@ namespace json = boost::json;
 inline constexpr std::uint64_t kMaxSafeInteger = (1ull << 53) - 1;
 inline constexpr int kMaxJsonDepth = 64;
 
-// Parses one JSON text. Refuses (kInvalid, message with the byte offset): syntax errors, a repeated member,
-// invalid UTF-8, a lone surrogate, more than `max_depth` levels, trailing bytes. Numbers are kept as they
-// are: an integer that fits i64/u64 as such, all else (fractions, exponents, -0, larger integers) as double, so that the
-// check against the manifest can name the field. Memory is taken from `storage` (pass a
-// monotonic_resource on hot paths).
-Result<json::value> parse_json(std::string_view text, int max_depth = kMaxJsonDepth, json::storage_ptr storage = {});
+// Parses one JSON text. Refuses (kInvalid, message with the byte offset): syntax errors, a repeated
+// member, invalid UTF-8, a lone surrogate, more than `max_depth` levels, trailing bytes. Numbers
+// are kept as they are: an integer that fits i64/u64 as such, all else (fractions, exponents, -0,
+// larger integers) as double, so that the check against the manifest can name the field. Memory is
+// taken from `storage` (pass a monotonic_resource on hot paths).
+Result<json::value> parse_json(std::string_view text, int max_depth = kMaxJsonDepth,
+                               json::storage_ptr storage = {});
 
 // RFC 8785 restricted to objects, arrays, strings, booleans, null and integers of at most 2^53-1 in
 // magnitude: members sorted by UTF-16 code units, shortest escapes, no blanks. Appends to `out`.
@@ -43,7 +44,8 @@ std::string u128_to_string(U128 value);
 std::optional<std::uint64_t> parse_u64(std::string_view digits);
 std::optional<U128> parse_u128(std::string_view digits);
 
-// The name in `names` that is nearest to `word` by edit distance, if the distance is at most a third of its length + 1.
+// The name in `names` that is nearest to `word` by edit distance, if the distance is at most a
+// third of its length + 1.
 template <class Names>
 std::optional<std::string> nearest_name(std::string_view word, const Names& names);
 std::size_t edit_distance(std::string_view a, std::string_view b);

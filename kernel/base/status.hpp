@@ -16,11 +16,11 @@ namespace blockd {
 
 enum class Code : unsigned char {
   kOk = 0,
-  kNotFound,     // no such key, file, block, method
-  kInvalid,      // the input is wrong; trying again cannot help
-  kExists,       // already there
-  kDenied,       // the caller may not
-  kBusy,         // try again later
+  kNotFound,  // no such key, file, block, method
+  kInvalid,   // the input is wrong; trying again cannot help
+  kExists,    // already there
+  kDenied,    // the caller may not
+  kBusy,      // try again later
   kTimeout,
   kLimit,        // a written-down bound was reached
   kUnavailable,  // not ready, not reachable, not loaded
@@ -33,10 +33,9 @@ enum class Code : unsigned char {
 
 // The word for `code`, such as "not_found". Static storage.
 constexpr std::string_view code_name(Code code) {
-  constexpr std::string_view kNames[] = {"ok",          "not_found", "invalid",  "exists", "denied",
-                                         "busy",        "timeout",   "limit",    "unavailable",
-                                         "corrupt",     "no_space",  "io_error", "aborted",
-                                         "internal"};
+  constexpr std::string_view kNames[] = {
+      "ok",    "not_found",   "invalid", "exists",   "denied",   "busy",    "timeout",
+      "limit", "unavailable", "corrupt", "no_space", "io_error", "aborted", "internal"};
   return kNames[static_cast<unsigned char>(code)];
 }
 
@@ -85,7 +84,7 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     TB_ASSERT(!status_.ok());
   }
@@ -110,7 +109,7 @@ class [[nodiscard]] Result {
 }  // namespace blockd
 
 // Returns from the enclosing function when `expr` (a Status) is not ok.
-#define TB_TRY(expr)                                    \
-  do {                                                  \
+#define TB_TRY(expr)                                                               \
+  do {                                                                             \
     if (::blockd::Status tb_status_ = (expr); !tb_status_.ok()) return tb_status_; \
   } while (0)

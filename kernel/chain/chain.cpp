@@ -233,17 +233,21 @@ DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) cons
   out.text = std::move(step.text);
   out.error_data = std::move(step.error_data);
   out.result = std::move(step.result);
-  for (const Effects::Metric& m : tools.run.refusal_effects().metrics) out.metrics.push_back({m.plugin, m.metric, m.labels, m.value});
-  for (const Effects::Line& line : tools.run.refusal_effects().lines) out.lines.push_back({line.plugin, line.level, line.text});
+  for (const Effects::Metric& m : tools.run.refusal_effects().metrics)
+    out.metrics.push_back({m.plugin, m.metric, m.labels, m.value});
+  for (const Effects::Line& line : tools.run.refusal_effects().lines)
+    out.lines.push_back({line.plugin, line.level, line.text});
   return out;
 }
 
 void ChainImpl::report_refusal(const DryRun& refused) const {
   if (options_.effects == nullptr) return;
-  for (const DryRun::Metric& m : refused.metrics) options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
+  for (const DryRun::Metric& m : refused.metrics)
+    options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
   if (refused.lines.empty()) return;
   const std::uint64_t height = view()->height;
-  for (const DryRun::Line& line : refused.lines) options_.effects->log(*line.plugin, line.level, line.text, height);
+  for (const DryRun::Line& line : refused.lines)
+    options_.effects->log(*line.plugin, line.level, line.text, height);
 }
 
 Result<std::uint64_t> ChainImpl::nonce(const StateViewPtr& view, std::string_view account) const {

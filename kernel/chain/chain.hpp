@@ -103,7 +103,8 @@ struct DryRun {
   Outcome outcome = Outcome::kApplied;
   std::int32_t code = 0;
   std::string name, text, error_data, result;  // as in Step
-  // What the plugin reported after its fail(): counters and log lines of the refusal, for report_refusal().
+  // What the plugin reported after its fail(): counters and log lines of the refusal, for
+  // report_refusal().
   struct Metric {
     std::shared_ptr<const Manifest> plugin;
     std::uint32_t metric = 0;

@@ -97,9 +97,9 @@ struct ParsedCommand {
 };
 ParsedCommand parse_envelope(Bytes envelope_bytes);
 
-// Parses the envelopes of a batch of our own log in order into `*out`; their ids are hashed several at
-// once. That the bytes are canonical is trusted: they were checked before they were written, and the
-// log's checksum holds. At the first refusal `*out` holds the commands before it.
+// Parses the envelopes of a batch of our own log in order into `*out`; their ids are hashed several
+// at once. That the bytes are canonical is trusted: they were checked before they were written, and
+// the log's checksum holds. At the first refusal `*out` holds the commands before it.
 std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector<CommandPtr>* out);
 
 // Parses a request's envelope value. `body` is the text of the request as it was received: a

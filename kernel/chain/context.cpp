@@ -289,7 +289,8 @@ void StepRun::finish(tb_status returned, Step* step) {
     refused_.metrics.clear();
     refused_.lines.clear();
   } else if (effects_ != nullptr) {
-    effects_->metrics.insert(effects_->metrics.end(), refused_.metrics.begin(), refused_.metrics.end());
+    effects_->metrics.insert(effects_->metrics.end(), refused_.metrics.begin(),
+                             refused_.metrics.end());
     effects_->lines.insert(effects_->lines.end(), refused_.lines.begin(), refused_.lines.end());
   }
   if (error != nullptr) {

@@ -168,7 +168,8 @@ class StepRun {
   BlockScope scope_;
   VerifyCache* cache_ = nullptr;
   Effects* effects_ = nullptr;
-  // What the owner of a command reports after fail(): counters of refusals. Kept although the rest is taken back.
+  // What the owner of a command reports after fail(): counters of refusals. Kept although the rest
+  // is taken back.
   Effects refused_;
   bool refusing_ = false;
   bool with_texts_ = true;

@@ -268,7 +268,8 @@ tb_status ContextApi::metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* la
   const bool refusing = f.run->refusing_ && !f.run->charged_ && f.run->depth_ == 1;
   Effects* effects = refusing ? &f.run->refused_ : f.run->effects_;
   // Beyond the bound an increment is lost, never the step: metrics decide nothing.
-  if (effects == nullptr || effects->metrics.size() - (refusing ? 0 : f.run->start_.metrics) >= kMaxStepEffects)
+  if (effects == nullptr ||
+      effects->metrics.size() - (refusing ? 0 : f.run->start_.metrics) >= kMaxStepEffects)
     return TB_OK;
   Effects::Metric& out = effects->metrics.emplace_back();
   out.plugin = f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest;
@@ -322,7 +323,8 @@ tb_status ContextApi::fail(tb_ctx* ctx, std::int32_t code, tb_str name, tb_str t
   }
   StepRun& run = *f.run;
   run.refuse(code, to_view(name), to_view(text), std::move(members));
-  run.refusing_ = run.kind_ == StepKind::kCommand && f.machine == run.owner_ && run.depth_ == 1 && run.attempts_ == 0;
+  run.refusing_ = run.kind_ == StepKind::kCommand && f.machine == run.owner_ && run.depth_ == 1 &&
+                  run.attempts_ == 0;
   return TB_FAILED;
 }
 
@@ -368,7 +370,9 @@ void ContextApi::log(tb_ctx* ctx, std::uint32_t level, tb_str text) {
   if (ready(f) != TB_OK) return;
   const bool refusing = f.run->refusing_ && !f.run->charged_ && f.run->depth_ == 1;
   Effects* effects = refusing ? &f.run->refused_ : f.run->effects_;
-  if (effects == nullptr || effects->lines.size() - (refusing ? 0 : f.run->start_.lines) >= kMaxStepEffects) return;
+  if (effects == nullptr ||
+      effects->lines.size() - (refusing ? 0 : f.run->start_.lines) >= kMaxStepEffects)
+    return;
   effects->lines.push_back(
       {f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest,
        std::min(level, TB_LOG_ERROR), std::string(to_view(text).substr(0, kMaxLogText))});

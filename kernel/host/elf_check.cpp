@@ -7,9 +7,10 @@
 
 #include "kernel/host/library.hpp"
 
-// A library is refused here, before the dynamic linker maps it, for everything that was seen to take a process down or to leave an
-// image behind: truncated or overlapping segments (SIGBUS inside dlopen), an executable stack (the node's becomes one too), text
-// relocations, run paths, unique symbols and surplus exports (new code runs on the old image's statics), thread_local destructors.
+// A library is refused here, before the dynamic linker maps it, for everything that was seen to
+// take a process down or to leave an image behind: truncated or overlapping segments (SIGBUS inside
+// dlopen), an executable stack (the node's becomes one too), text relocations, run paths, unique
+// symbols and surplus exports (new code runs on the old image's statics), thread_local destructors.
 
 namespace blockd {
 namespace {
@@ -19,7 +20,9 @@ constexpr std::uint64_t kMaxSymbols = 1'000'000;
 constexpr std::uint64_t kMaxNameBytes = 64u << 10;  // of a symbol: template names are long
 constexpr std::size_t kMaxNeeded = 256;
 
-Status refuse(const std::string& why) { return Status(Code::kInvalid, "not a loadable plugin: " + why); }
+Status refuse(const std::string& why) {
+  return Status(Code::kInvalid, "not a loadable plugin: " + why);
+}
 
 class Image {
  public:
@@ -82,14 +85,16 @@ class Checker {
 #endif
     if (header_.e_machine != kMachine) return refuse("built for another processor");
     if (header_.e_type != ET_DYN) return refuse("not a shared library");
-    if (header_.e_phentsize != sizeof(Elf64_Phdr) || header_.e_phnum == 0 || header_.e_phnum > 128) {
+    if (header_.e_phentsize != sizeof(Elf64_Phdr) || header_.e_phnum == 0 ||
+        header_.e_phnum > 128) {
       return refuse("bad program header table");
     }
     if (!image_.contains(header_.e_phoff, std::uint64_t{header_.e_phnum} * sizeof(Elf64_Phdr))) {
       return refuse("program headers outside the file (is it truncated?)");
     }
     // Not needed for loading, but they stand at the end of the file.
-    if (header_.e_shoff != 0 && !image_.contains(header_.e_shoff, std::uint64_t{header_.e_shnum} * header_.e_shentsize)) {
+    if (header_.e_shoff != 0 &&
+        !image_.contains(header_.e_shoff, std::uint64_t{header_.e_shnum} * header_.e_shentsize)) {
       return refuse("its section headers lie outside the file (is it truncated?)");
     }
     return {};
@@ -100,23 +105,30 @@ class Checker {
     std::uint64_t last_end = 0;
     for (unsigned i = 0; i < header_.e_phnum; ++i) {
       Elf64_Phdr segment{};
-      if (!image_.at(header_.e_phoff + i * sizeof segment, &segment)) return refuse("program headers outside the file");
+      if (!image_.at(header_.e_phoff + i * sizeof segment, &segment))
+        return refuse("program headers outside the file");
       if (segment.p_type == PT_LOAD) {
         load = true;
         if (!image_.contains(segment.p_offset, segment.p_filesz)) {
           return refuse("a segment lies outside the file (is it truncated?)");
         }
-        if (segment.p_filesz > segment.p_memsz || segment.p_memsz > kMaxImageBytes) return refuse("a segment lies about its size");
-        if (segment.p_vaddr < last_end || segment.p_vaddr > (1ull << 40)) return refuse("segments overlap or are out of order");
-        if (segment.p_align != 0 && (segment.p_align & (segment.p_align - 1)) != 0) return refuse("bad segment alignment");
-        if ((segment.p_flags & PF_W) && (segment.p_flags & PF_X)) return refuse("a segment is writable and executable");
+        if (segment.p_filesz > segment.p_memsz || segment.p_memsz > kMaxImageBytes)
+          return refuse("a segment lies about its size");
+        if (segment.p_vaddr < last_end || segment.p_vaddr > (1ull << 40))
+          return refuse("segments overlap or are out of order");
+        if (segment.p_align != 0 && (segment.p_align & (segment.p_align - 1)) != 0)
+          return refuse("bad segment alignment");
+        if ((segment.p_flags & PF_W) && (segment.p_flags & PF_X))
+          return refuse("a segment is writable and executable");
         last_end = segment.p_vaddr + segment.p_memsz;
         loads_.push_back(segment);
       } else if (segment.p_type == PT_GNU_STACK) {
         stack = true;
-        if (segment.p_flags & PF_X) return refuse("asks for an executable stack (link with -z noexecstack)");
+        if (segment.p_flags & PF_X)
+          return refuse("asks for an executable stack (link with -z noexecstack)");
       } else if (segment.p_type == PT_DYNAMIC) {
-        if (!image_.contains(segment.p_offset, segment.p_filesz)) return refuse("the dynamic section lies outside the file");
+        if (!image_.contains(segment.p_offset, segment.p_filesz))
+          return refuse("the dynamic section lies outside the file");
         dynamic_ = segment;
       } else if (segment.p_type == PT_INTERP) {
         return refuse("it is a program, not a library");
@@ -124,11 +136,15 @@ class Checker {
     }
     // The linker goes by the address, we by the offset: they must name the same bytes.
     std::uint64_t at = 0;
-    if (dynamic_.p_type == PT_DYNAMIC && (!offset_of(dynamic_.p_vaddr, &at) || at != dynamic_.p_offset)) {
+    if (dynamic_.p_type == PT_DYNAMIC &&
+        (!offset_of(dynamic_.p_vaddr, &at) || at != dynamic_.p_offset)) {
       return refuse("the dynamic section is not where its address says");
     }
-    if (!load || dynamic_.p_type != PT_DYNAMIC) return refuse("no loadable segment or no dynamic section");
-    if (!stack) return refuse("no stack marking, so the stack would become executable (link with -z noexecstack)");
+    if (!load || dynamic_.p_type != PT_DYNAMIC)
+      return refuse("no loadable segment or no dynamic section");
+    if (!stack)
+      return refuse(
+          "no stack marking, so the stack would become executable (link with -z noexecstack)");
     return {};
   }
 
@@ -145,46 +161,70 @@ class Checker {
 
   Status read_dynamic() {
     bool ended = false;
-    for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= dynamic_.p_filesz && !ended; at += sizeof(Elf64_Dyn)) {
+    for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= dynamic_.p_filesz && !ended;
+         at += sizeof(Elf64_Dyn)) {
       Elf64_Dyn entry{};
-      if (!image_.at(dynamic_.p_offset + at, &entry)) return refuse("the dynamic section lies outside the file");
+      if (!image_.at(dynamic_.p_offset + at, &entry))
+        return refuse("the dynamic section lies outside the file");
       switch (entry.d_tag) {
-        case DT_NULL: ended = true; break;
-        case DT_STRTAB: tables_.strtab = entry.d_un.d_ptr; break;
-        case DT_STRSZ: tables_.strsz = entry.d_un.d_val; break;
-        case DT_SYMTAB: tables_.symtab = entry.d_un.d_ptr; break;
-        case DT_SYMENT: tables_.syment = entry.d_un.d_val; break;
-        case DT_HASH: tables_.hash = entry.d_un.d_ptr; break;
-        case DT_GNU_HASH: tables_.gnu_hash = entry.d_un.d_ptr; break;
-        case DT_TEXTREL: return refuse("it has text relocations (compile with -fPIC)");
+        case DT_NULL:
+          ended = true;
+          break;
+        case DT_STRTAB:
+          tables_.strtab = entry.d_un.d_ptr;
+          break;
+        case DT_STRSZ:
+          tables_.strsz = entry.d_un.d_val;
+          break;
+        case DT_SYMTAB:
+          tables_.symtab = entry.d_un.d_ptr;
+          break;
+        case DT_SYMENT:
+          tables_.syment = entry.d_un.d_val;
+          break;
+        case DT_HASH:
+          tables_.hash = entry.d_un.d_ptr;
+          break;
+        case DT_GNU_HASH:
+          tables_.gnu_hash = entry.d_un.d_ptr;
+          break;
+        case DT_TEXTREL:
+          return refuse("it has text relocations (compile with -fPIC)");
         case DT_RPATH:
-        case DT_RUNPATH: return refuse("it has a run path, which would load libraries from a place of its own");
+        case DT_RUNPATH:
+          return refuse("it has a run path, which would load libraries from a place of its own");
         case DT_FLAGS:
-          if (entry.d_un.d_val & DF_TEXTREL) return refuse("it has text relocations (compile with -fPIC)");
+          if (entry.d_un.d_val & DF_TEXTREL)
+            return refuse("it has text relocations (compile with -fPIC)");
           break;
         case DT_FLAGS_1:
-          if (entry.d_un.d_val & DF_1_NODELETE) return refuse("it asks to stay mapped for ever (linked with -z nodelete)");
+          if (entry.d_un.d_val & DF_1_NODELETE)
+            return refuse("it asks to stay mapped for ever (linked with -z nodelete)");
           break;
         case DT_NEEDED:
           if (needed_.size() >= kMaxNeeded) return refuse("it needs more than 256 libraries");
           needed_.push_back(entry.d_un.d_val);
           break;
-        default: break;
+        default:
+          break;
       }
     }
     if (!ended) return refuse("the dynamic section has no end");
-    if (!tables_.strtab || !tables_.strsz || !tables_.symtab || tables_.syment != sizeof(Elf64_Sym)) {
+    if (!tables_.strtab || !tables_.strsz || !tables_.symtab ||
+        tables_.syment != sizeof(Elf64_Sym)) {
       return refuse("no symbol table");
     }
     return {};
   }
 
-  // The number of dynamic symbols: the larger of what the hash tables say, since the linker may use either.
+  // The number of dynamic symbols: the larger of what the hash tables say, since the linker may use
+  // either.
   Status count_symbols(std::uint64_t* count) const {
     std::uint64_t at = 0;
     std::uint32_t chains = 0;
     if (tables_.hash) {
-      if (!offset_of(tables_.hash, &at) || !image_.at(at + 4, &chains)) return refuse("the hash table lies outside the file");
+      if (!offset_of(tables_.hash, &at) || !image_.at(at + 4, &chains))
+        return refuse("the hash table lies outside the file");
       if (chains > kMaxSymbols) return refuse("too many symbols");
     }
     if (tables_.gnu_hash) TB_TRY(count_gnu_symbols(count));
@@ -201,11 +241,13 @@ class Checker {
     if (head[2] == 0 || (head[2] & (head[2] - 1)) != 0) return refuse("bad symbol hash table");
     const std::uint64_t buckets = at + 16 + std::uint64_t{head[2]} * 8;
     const std::uint64_t chains = buckets + std::uint64_t{head[0]} * 4;
-    if (head[0] > kMaxSymbols || !image_.contains(buckets, std::uint64_t{head[0]} * 4)) return refuse("the hash table lies outside the file");
+    if (head[0] > kMaxSymbols || !image_.contains(buckets, std::uint64_t{head[0]} * 4))
+      return refuse("the hash table lies outside the file");
     std::uint32_t last = 0;
     for (std::uint64_t i = 0; i < head[0]; ++i) {
       std::uint32_t first = 0;
-      if (!image_.at(buckets + i * 4, &first)) return refuse("the hash table lies outside the file");
+      if (!image_.at(buckets + i * 4, &first))
+        return refuse("the hash table lies outside the file");
       last = std::max(last, first);
     }
     if (last < head[1]) {  // nothing is exported; imports stand below head[1]
@@ -214,7 +256,8 @@ class Checker {
     }
     for (std::uint64_t i = last; i <= kMaxSymbols; ++i) {
       std::uint32_t chain = 0;
-      if (!image_.at(chains + (i - head[1]) * 4, &chain)) return refuse("the hash table lies outside the file");
+      if (!image_.at(chains + (i - head[1]) * 4, &chain))
+        return refuse("the hash table lies outside the file");
       if (chain & 1u) {
         *count = i + 1;
         return {};
@@ -227,32 +270,38 @@ class Checker {
   Status check_needed(std::uint64_t strings) const {
     for (std::uint64_t offset : needed_) {
       BytesView name;
-      if (offset >= tables_.strsz || !image_.text(strings + offset, strings + tables_.strsz, &name)) {
+      if (offset >= tables_.strsz ||
+          !image_.text(strings + offset, strings + tables_.strsz, &name)) {
         return refuse("the name of a needed library lies outside the file");
       }
-      if (name.find('/') != BytesView::npos) return refuse("it needs " + std::string(name) + " by path");
+      if (name.find('/') != BytesView::npos)
+        return refuse("it needs " + std::string(name) + " by path");
     }
     return {};
   }
 
   Status check_symbols() const {
     std::uint64_t symbols = 0, strings = 0, count = 0;
-    if (!offset_of(tables_.symtab, &symbols) || !offset_of(tables_.strtab, &strings)) return refuse("symbols outside the file");
+    if (!offset_of(tables_.symtab, &symbols) || !offset_of(tables_.strtab, &strings))
+      return refuse("symbols outside the file");
     if (!image_.contains(strings, tables_.strsz)) return refuse("symbol names outside the file");
     TB_TRY(check_needed(strings));
     TB_TRY(count_symbols(&count));
     bool entry = false;
     for (std::uint64_t i = 1; i < count; ++i) {
       Elf64_Sym symbol{};
-      if (!image_.at(symbols + i * sizeof symbol, &symbol)) return refuse("symbols outside the file");
+      if (!image_.at(symbols + i * sizeof symbol, &symbol))
+        return refuse("symbols outside the file");
       BytesView name;
-      if (symbol.st_name >= tables_.strsz || !image_.text(strings + symbol.st_name, strings + tables_.strsz, &name)) {
+      if (symbol.st_name >= tables_.strsz ||
+          !image_.text(strings + symbol.st_name, strings + tables_.strsz, &name)) {
         return refuse("a symbol's name lies outside the file");
       }
       const unsigned bind = ELF64_ST_BIND(symbol.st_info);
       if (bind == STB_LOCAL) continue;
       if (bind == STB_GNU_UNIQUE) {
-        return refuse("unique symbol " + std::string(name) + " (link with the version script of tb_add_plugin)");
+        return refuse("unique symbol " + std::string(name) +
+                      " (link with the version script of tb_add_plugin)");
       }
       if (symbol.st_shndx == SHN_UNDEF) {
         if (name == "__cxa_thread_atexit" || name == "__cxa_thread_atexit_impl") {
@@ -264,7 +313,9 @@ class Checker {
       if (name == "tb_plugin_entry" && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC) {
         entry = true;
       } else {
-        return refuse("it exports " + std::string(name) + " (export tb_plugin_entry only; link with the version script of tb_add_plugin)");
+        return refuse(
+            "it exports " + std::string(name) +
+            " (export tb_plugin_entry only; link with the version script of tb_add_plugin)");
       }
     }
     return entry ? Status() : refuse("it does not export tb_plugin_entry");

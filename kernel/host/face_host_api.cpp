@@ -1,5 +1,5 @@
-// The functions that a face may call. Each finds its plugin through FaceHost, checks the thread's role first, and
-// translates; what they do lies elsewhere.
+// The functions that a face may call. Each finds its plugin through FaceHost, checks the thread's
+// role first, and translates; what they do lies elsewhere.
 
 #include <condition_variable>
 #include <cstring>
@@ -21,29 +21,42 @@ bool in_face(tb_host* host) { return FaceScope::current() == &plugin_of(host); }
 
 tb_status wrong_thread(tb_host* host, const char* function) {
   Plugin& plugin = plugin_of(host);
-  plugin.log(TB_LOG_ERROR, std::string("plugin ") + plugin.manifest().id + " called host function " + function + " from a thread or entry that may not");
+  plugin.log(TB_LOG_ERROR, std::string("plugin ") + plugin.manifest().id +
+                               " called host function " + function +
+                               " from a thread or entry that may not");
   return TB_E_WRONG_THREAD;
 }
 
 tb_status code_of(const Status& status) {
   switch (status.code()) {
-    case Code::kOk: return TB_OK;
-    case Code::kNotFound: return TB_NOT_FOUND;
-    case Code::kBusy: return TB_E_BUSY;
-    case Code::kTimeout: return TB_E_TIMEOUT;
-    case Code::kLimit: return TB_E_LIMIT;
-    case Code::kInvalid: return TB_E_INVALID;
-    default: return TB_ABORTED;
+    case Code::kOk:
+      return TB_OK;
+    case Code::kNotFound:
+      return TB_NOT_FOUND;
+    case Code::kBusy:
+      return TB_E_BUSY;
+    case Code::kTimeout:
+      return TB_E_TIMEOUT;
+    case Code::kLimit:
+      return TB_E_LIMIT;
+    case Code::kInvalid:
+      return TB_E_INVALID;
+    default:
+      return TB_ABORTED;
   }
 }
 
 const void* host_extension(tb_host*, tb_str) { return nullptr; }
 
-void host_log(tb_host* host, uint32_t level, tb_str text) { plugin_of(host).log(level, to_view(text)); }
+void host_log(tb_host* host, uint32_t level, tb_str text) {
+  plugin_of(host).log(level, to_view(text));
+}
 
 uint64_t host_unix_ms(tb_host* host) { return plugin_of(host).services().clock->unix_ms(); }
 
-void host_random(tb_host*, void* out, uint64_t n) { random_bytes(out, static_cast<std::size_t>(n)); }
+void host_random(tb_host*, void* out, uint64_t n) {
+  random_bytes(out, static_cast<std::size_t>(n));
+}
 
 void host_blake3(tb_host*, const tb_str* parts, uint32_t count, uint8_t out[32]) {
   Blake3 hasher;
@@ -78,22 +91,28 @@ std::string full_config_key(const Manifest& manifest, const ConfigSpec& spec) {
   return section + "." + spec.key;
 }
 
-tb_status host_config(tb_host* host, uint32_t index, void (*read)(void*, const tb_value*), void* user) {
+tb_status host_config(tb_host* host, uint32_t index, void (*read)(void*, const tb_value*),
+                      void* user) {
   if (!in_face(host)) return wrong_thread(host, "config");
   Plugin& plugin = plugin_of(host);
   const Manifest& manifest = plugin.manifest();
   if (index >= manifest.config.size() || !read) return TB_E_INVALID;
   const ConfigSpec& spec = manifest.config[index];
   const std::string key = full_config_key(manifest, spec);
-  // A plugin that came after the start has keys that the present schema does not know yet: their defaults are in force.
-  const std::shared_ptr<const Config> config = plugin.services().config ? plugin.services().config() : nullptr;
-  const json::value value = config && config->schema().find(key) ? config->get(key) : spec.field.default_value.value_or(json::value());
+  // A plugin that came after the start has keys that the present schema does not know yet: their
+  // defaults are in force.
+  const std::shared_ptr<const Config> config =
+      plugin.services().config ? plugin.services().config() : nullptr;
+  const json::value value = config && config->schema().find(key)
+                                ? config->get(key)
+                                : spec.field.default_value.value_or(json::value());
   ValueArena arena;
   read(user, to_value(value, arena));
   return TB_OK;
 }
 
-tb_status host_metric(tb_host* host, uint32_t metric, const tb_str* labels, uint32_t count, int64_t value) {
+tb_status host_metric(tb_host* host, uint32_t metric, const tb_str* labels, uint32_t count,
+                      int64_t value) {
   if (count > kMaxMetricLabels) return TB_E_INVALID;
   std::string_view texts[kMaxMetricLabels];
   for (uint32_t i = 0; i < count; ++i) texts[i] = to_view(labels[i]);
@@ -103,12 +122,14 @@ tb_status host_metric(tb_host* host, uint32_t metric, const tb_str* labels, uint
 
 tb_status host_publish(tb_host* host, uint32_t event, tb_fill fill, void* user) {
   Plugin& plugin = plugin_of(host);
-  if (event >= plugin.manifest().events.size() || plugin.manifest().events[event].durable) return TB_E_INVALID;
+  if (event >= plugin.manifest().events.size() || plugin.manifest().events[event].durable)
+    return TB_E_INVALID;
   JsonOut out;
   if (fill) fill(user, out.out());
   std::string text = out.finish();
   if (!out.error().empty()) return TB_E_INVALID;
-  return code_of(plugin.services().bus->publish(plugin.manifest().events[event].topic, std::move(text)));
+  return code_of(
+      plugin.services().bus->publish(plugin.manifest().events[event].topic, std::move(text)));
 }
 
 tb_status host_with_view(tb_host* host, tb_status (*body)(void*, tb_view*), void* user) {
@@ -138,8 +159,9 @@ struct Waiting {
   json::value value;
 };
 
-tb_status host_call(tb_host* host, tb_str method, tb_fill params, void* params_user, uint32_t timeout_ms,
-                    void (*read)(void*, uint32_t, const tb_value*), void* user) {
+tb_status host_call(tb_host* host, tb_str method, tb_fill params, void* params_user,
+                    uint32_t timeout_ms, void (*read)(void*, uint32_t, const tb_value*),
+                    void* user) {
   if (!in_face(host) || !FaceScope::may_wait()) return wrong_thread(host, "call");
   Plugin& plugin = plugin_of(host);
   MethodCaller* caller = plugin.services().caller;
@@ -148,13 +170,14 @@ tb_status host_call(tb_host* host, tb_str method, tb_fill params, void* params_u
   json::value value = params_of(params, params_user, &error);
   if (!error.empty()) return TB_E_INVALID;
   auto waiting = std::make_shared<Waiting>();
-  caller->call_as_plugin(plugin.manifest().id, Bytes(to_view(method)), std::move(value), [waiting](bool ok, json::value answer) {
-    std::lock_guard lock(waiting->mutex);
-    waiting->ok = ok;
-    waiting->value = std::move(answer);
-    waiting->answered = true;
-    waiting->done.notify_all();
-  });
+  caller->call_as_plugin(plugin.manifest().id, Bytes(to_view(method)), std::move(value),
+                         [waiting](bool ok, json::value answer) {
+                           std::lock_guard lock(waiting->mutex);
+                           waiting->ok = ok;
+                           waiting->value = std::move(answer);
+                           waiting->answered = true;
+                           waiting->done.notify_all();
+                         });
   std::unique_lock lock(waiting->mutex);
   const auto limit = std::chrono::milliseconds(std::min(timeout_ms, kMaxCallTimeoutMs));
   if (!waiting->done.wait_for(lock, limit, [&] { return waiting->answered; })) return TB_E_TIMEOUT;
@@ -178,7 +201,8 @@ tb_status host_post(tb_host* host, tb_str method, tb_fill params, void* user, ui
   }
   std::weak_ptr<Plugin> weak = plugin.weak_from_this();
   caller->call_as_plugin(
-      plugin.manifest().id, Bytes(to_view(method)), std::move(value), [weak, &services, cookie](bool ok, json::value answer) {
+      plugin.manifest().id, Bytes(to_view(method)), std::move(value),
+      [weak, &services, cookie](bool ok, json::value answer) {
         services.posts_under_way.fetch_sub(1);
         services.face_thread->post([weak, cookie, ok, answer = std::move(answer)] {
           if (std::shared_ptr<Plugin> self = weak.lock()) self->tell_reply(cookie, ok, answer);
@@ -190,22 +214,27 @@ tb_status host_post(tb_host* host, tb_str method, tb_fill params, void* user, ui
 tb_status host_store_get(tb_host* host, tb_str key, const tb_sink* value) {
   if (!in_face(host)) return wrong_thread(host, "store_get");
   std::optional<Bytes> found;
-  if (Status status = plugin_of(host).store().get(to_view(key), &found); !status.ok()) return code_of(status);
+  if (Status status = plugin_of(host).store().get(to_view(key), &found); !status.ok())
+    return code_of(status);
   if (!found) return TB_NOT_FOUND;
   value->put(value->user, to_str(*found));
   return TB_OK;
 }
 
-tb_status store_scan(tb_host* host, tb_str prefix, tb_str edge, uint32_t limit, const tb_row_sink* rows, bool backwards) {
+tb_status store_scan(tb_host* host, tb_str prefix, tb_str edge, uint32_t limit,
+                     const tb_row_sink* rows, bool backwards) {
   if (!in_face(host)) return wrong_thread(host, "store_scan");
-  return code_of(plugin_of(host).store().scan(to_view(prefix), to_view(edge), limit, backwards, [&](BytesView key, BytesView value) {
-    return rows->row(rows->user, to_str(key), to_str(value)) != 0;
-  }));
+  return code_of(plugin_of(host).store().scan(
+      to_view(prefix), to_view(edge), limit, backwards, [&](BytesView key, BytesView value) {
+        return rows->row(rows->user, to_str(key), to_str(value)) != 0;
+      }));
 }
-tb_status host_store_scan(tb_host* host, tb_str prefix, tb_str after, uint32_t limit, const tb_row_sink* rows) {
+tb_status host_store_scan(tb_host* host, tb_str prefix, tb_str after, uint32_t limit,
+                          const tb_row_sink* rows) {
   return store_scan(host, prefix, after, limit, rows, false);
 }
-tb_status host_store_scan_back(tb_host* host, tb_str prefix, tb_str before, uint32_t limit, const tb_row_sink* rows) {
+tb_status host_store_scan_back(tb_host* host, tb_str prefix, tb_str before, uint32_t limit,
+                               const tb_row_sink* rows) {
   return store_scan(host, prefix, before, limit, rows, true);
 }
 
@@ -219,9 +248,10 @@ tb_status host_store_erase(tb_host* host, tb_str key) {
 }
 
 constexpr tb_host_api kFaceHostApi = {
-    host_extension, host_log,       host_unix_ms, host_random, host_blake3,    host_public,     host_sign,           host_config,
-    host_metric,    host_publish,   host_with_view, host_call, host_post,      host_store_get,  host_store_scan,     host_store_scan_back,
-    host_store_put, host_store_erase};
+    host_extension,       host_log,       host_unix_ms,    host_random,    host_blake3,
+    host_public,          host_sign,      host_config,     host_metric,    host_publish,
+    host_with_view,       host_call,      host_post,       host_store_get, host_store_scan,
+    host_store_scan_back, host_store_put, host_store_erase};
 
 }  // namespace
 

@@ -50,7 +50,9 @@ void FaceThread::drain() {
 
 std::function<void()> FaceThread::take_due_timer(std::uint64_t now_us, std::uint64_t* next_us) {
   *next_us = UINT64_MAX;
-  auto first = std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) { return a.next_us < b.next_us; });
+  auto first = std::min_element(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
+    return a.next_us < b.next_us;
+  });
   if (first == timers_.end()) return nullptr;
   *next_us = first->next_us;
   if (first->next_us > now_us) return nullptr;
@@ -65,7 +67,8 @@ void FaceThread::run() {
   for (;;) {
     std::uint64_t next_us = 0;
     const std::uint64_t now_us = clock_.monotonic_us();
-    // Timers and queued tasks take turns: a timer that runs longer than its interval must not keep events waiting for ever.
+    // Timers and queued tasks take turns: a timer that runs longer than its interval must not keep
+    // events waiting for ever.
     std::function<void()> task;
     if (!stopping_ && !(was_timer && !queue_.empty())) task = take_due_timer(now_us, &next_us);
     was_timer = static_cast<bool>(task);

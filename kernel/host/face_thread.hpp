@@ -1,5 +1,6 @@
-// FaceThread: the one thread on which the host runs what a face must never see overlap: timers, events, replies, commit
-// notices, config changes. Bounded queue; timers never pile up (a late one runs once) and take turns with queued tasks.
+// FaceThread: the one thread on which the host runs what a face must never see overlap: timers,
+// events, replies, commit notices, config changes. Bounded queue; timers never pile up (a late one
+// runs once) and take turns with queued tasks.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +26,8 @@ class FaceThread {
   bool post(std::function<void()> task);
   // Runs `task` every `interval_ms` from now on, until remove_timer. [any]
   std::uint64_t add_timer(std::uint64_t interval_ms, std::function<void()> task);
-  // When it returns, the task does not run and never will. REQUIRES: not called from inside the task unless on this thread.
+  // When it returns, the task does not run and never will. REQUIRES: not called from inside the
+  // task unless on this thread.
   void remove_timer(std::uint64_t id);
   // Runs what is queued, then ends. Idempotent.
   void stop();

@@ -35,7 +35,8 @@ void Follower::schedule() {
 std::shared_ptr<const BlockRecord> Follower::block_at(std::uint64_t height) {
   {
     std::lock_guard lock(mutex_);
-    if (!live_.empty() && height >= live_.front()->header.height && height <= live_.back()->header.height) {
+    if (!live_.empty() && height >= live_.front()->header.height &&
+        height <= live_.back()->header.height) {
       return live_[height - live_.front()->header.height];
     }
   }
@@ -53,7 +54,8 @@ void Follower::catch_up() {
   }
   // Forget faces that are gone, so that their stores are closed.
   std::erase_if(next_, [&](const auto& entry) {
-    return std::none_of(plugins.begin(), plugins.end(), [&](const auto& plugin) { return plugin->store_ptr() == entry.first; });
+    return std::none_of(plugins.begin(), plugins.end(),
+                        [&](const auto& plugin) { return plugin->store_ptr() == entry.first; });
   });
   const StateViewPtr view = chain_.view();
   bool more = false;
@@ -81,7 +83,8 @@ bool Follower::serve(Plugin& plugin, std::uint64_t head) {
   }
   const std::uint64_t first = chain_.first_height();
   if (it->second < first) {
-    plugin.log(TB_LOG_WARN, "the log begins at height " + std::to_string(first) + "; events of the blocks from " + std::to_string(it->second) +
+    plugin.log(TB_LOG_WARN, "the log begins at height " + std::to_string(first) +
+                                "; events of the blocks from " + std::to_string(it->second) +
                                 " on are gone, lists that only queries read begin here");
     it->second = first;
   }
@@ -89,7 +92,8 @@ bool Follower::serve(Plugin& plugin, std::uint64_t head) {
     if (n == kBlocksPerTurn) return true;
     const std::shared_ptr<const BlockRecord> block = block_at(it->second);
     if (!block) {
-      plugin.log(TB_LOG_ERROR, "block " + std::to_string(it->second) + " cannot be read from the log; its events wait");
+      plugin.log(TB_LOG_ERROR, "block " + std::to_string(it->second) +
+                                   " cannot be read from the log; its events wait");
       return false;
     }
     if (!deliver_block(plugin, *block)) return false;
@@ -107,7 +111,8 @@ bool Follower::deliver_block(Plugin& plugin, const BlockRecord& block) {
       if (!plugin.wants(event.topic)) continue;
       if (!plugin.tell_event(block.header.height, block.header.time_ms, mine, event)) {
         plugin.store().drop_batch();
-        plugin.log(TB_LOG_WARN, "event " + std::to_string(block.header.height) + "-" + std::to_string(mine) + " (" + event.topic +
+        plugin.log(TB_LOG_WARN, "event " + std::to_string(block.header.height) + "-" +
+                                    std::to_string(mine) + " (" + event.topic +
                                     ") was not taken; it is offered again after the next block");
         return false;
       }

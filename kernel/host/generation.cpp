@@ -10,7 +10,8 @@ std::shared_ptr<PluginInstance> Generation::find(std::string_view id) const {
 }
 
 namespace {
-void add_methods(Generation& generation, const std::shared_ptr<PluginInstance>& plugin, const Manifest& manifest) {
+void add_methods(Generation& generation, const std::shared_ptr<PluginInstance>& plugin,
+                 const Manifest& manifest) {
   for (std::uint32_t i = 0; i < manifest.methods.size(); ++i) {
     const MethodSpec& spec = manifest.methods[i];
     const MethodEntry entry{plugin, &manifest, &spec, i};
@@ -20,7 +21,8 @@ void add_methods(Generation& generation, const std::shared_ptr<PluginInstance>& 
 }
 }  // namespace
 
-GenerationPtr build_generation(std::uint64_t number, const std::vector<std::shared_ptr<const Manifest>>& kernel_manifests,
+GenerationPtr build_generation(std::uint64_t number,
+                               const std::vector<std::shared_ptr<const Manifest>>& kernel_manifests,
                                const std::map<std::string, std::shared_ptr<Plugin>>& plugins) {
   auto generation = std::make_shared<Generation>();
   generation->number = number;

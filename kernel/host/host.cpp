@@ -18,7 +18,9 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options) {
 }
 
 HostImpl::HostImpl(HostOptions options, std::unique_ptr<PluginStore> store)
-    : options_(std::move(options)), store_(std::move(store)), face_thread_(std::make_unique<FaceThread>(*options_.clock)) {
+    : options_(std::move(options)),
+      store_(std::move(store)),
+      face_thread_(std::make_unique<FaceThread>(*options_.clock)) {
   services_.metrics = options_.metrics;
   services_.bus = options_.bus;
   services_.log = options_.log;
@@ -47,11 +49,14 @@ std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) {
 Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path) {
   const LogTarget log = options_.log->target("host");
   Result<std::shared_ptr<Library>> library =
-      Library::load(options_.rules, path, [&](std::string_view line) { log.debug(line, {{"file", path}}); });
+      Library::load(options_.rules, path, [&](std::string_view line) {
+        log.debug(line, {{"file", path}});
+      });
   if (!library.ok()) return library.status();
   const LibraryFile& file = (*library)->file();
   if (options_.rules.policy == SignaturePolicy::kWarn && file.signature != SignatureState::kValid) {
-    log.warn("plugin without a valid release signature", {{"file", path}, {"signature", signature_state_name(file.signature)}});
+    log.warn("plugin without a valid release signature",
+             {{"file", path}, {"signature", signature_state_name(file.signature)}});
   }
   return std::make_shared<Plugin>(services_, *library, store_of((*library)->manifest()->id));
 }
@@ -71,10 +76,13 @@ Status HostImpl::check_services(const Manifest& manifest) const {
   for (const ServiceRequired& needed : manifest.requires_) {
     bool found = needed.optional;
     for (const auto& [id, plugin] : plugins) {
-      for (const ServiceProvided& service : plugin->manifest().provides) found = found || service.name == needed.name;
+      for (const ServiceProvided& service : plugin->manifest().provides)
+        found = found || service.name == needed.name;
     }
     if (!found) {
-      return Status(Code::kInvalid, "plugin " + manifest.id + " requires service " + needed.name + ", which no loaded plugin provides",
+      return Status(Code::kInvalid,
+                    "plugin " + manifest.id + " requires service " + needed.name +
+                        ", which no loaded plugin provides",
                     "load a plugin that provides it as well");
     }
   }
@@ -85,7 +93,8 @@ Status HostImpl::load_all() {
   const LogTarget log = options_.log->target("host");
   std::lock_guard operation(operation_mutex_);
   auto refuse = [&](const PluginRequest& request, const Status& status) {
-    log.error("plugin not loaded", {{"plugin", request.id}, {"reason", status.message()}, {"hint", status.hint()}});
+    log.error("plugin not loaded",
+              {{"plugin", request.id}, {"reason", status.message()}, {"hint", status.hint()}});
     std::lock_guard lock(switch_mutex_);
     failed_[request.id] = status.message();
   };
@@ -95,7 +104,8 @@ Status HostImpl::load_all() {
     Result<std::shared_ptr<Plugin>> plugin = load_plugin(path);
     Status status = plugin.ok() ? Status() : plugin.status();
     if (status.ok() && (*plugin)->manifest().id != request.id) {
-      status = Status(Code::kInvalid, path + ": it is plugin '" + (*plugin)->manifest().id + "', the configuration names it '" + request.id + "'");
+      status = Status(Code::kInvalid, path + ": it is plugin '" + (*plugin)->manifest().id +
+                                          "', the configuration names it '" + request.id + "'");
     }
     if (status.ok()) status = check_against_others((*plugin)->manifest());
     if (status.ok()) status = (*plugin)->declare_metrics();
@@ -157,14 +167,19 @@ Status HostImpl::start(Chain* chain, Producer* producer, MethodCaller* caller) {
   for (const auto& [id, plugin] : present()) {
     const Status status = start_face(plugin);
     if (status.ok()) continue;
-    const bool required = std::any_of(options_.load.begin(), options_.load.end(), [&](const PluginRequest& r) { return r.id == id && r.required; });
+    const bool required =
+        std::any_of(options_.load.begin(), options_.load.end(),
+                    [&](const PluginRequest& r) { return r.id == id && r.required; });
     if (required) return status;
-    options_.log->target("host").error("plugin without face", {{"plugin", id}, {"reason", status.message()}, {"hint", status.hint()}});
+    options_.log->target("host").error(
+        "plugin without face",
+        {{"plugin", id}, {"reason", status.message()}, {"hint", status.hint()}});
     {
       std::lock_guard lock(switch_mutex_);
       failed_[id] = status.message();
     }
-    if (plugin->manifest().sm == 0) publish_with(id, nullptr);  // a machine goes on without its face
+    if (plugin->manifest().sm == 0)
+      publish_with(id, nullptr);  // a machine goes on without its face
   }
   std::lock_guard publishing(publish_mutex_);
   follower_now_ = follower_.get();
@@ -176,7 +191,8 @@ Status HostImpl::start(Chain* chain, Producer* producer, MethodCaller* caller) {
 
 namespace {
 // Providers before those that require them; the manifests of running plugins have no circles.
-std::vector<std::shared_ptr<Plugin>> in_dependency_order(std::map<std::string, std::shared_ptr<Plugin>> plugins) {
+std::vector<std::shared_ptr<Plugin>> in_dependency_order(
+    std::map<std::string, std::shared_ptr<Plugin>> plugins) {
   std::vector<std::shared_ptr<Plugin>> out;
   auto waits = [&](const Plugin& plugin) {
     for (const ServiceRequired& needed : plugin.manifest().requires_) {
@@ -189,7 +205,8 @@ std::vector<std::shared_ptr<Plugin>> in_dependency_order(std::map<std::string, s
     return false;
   };
   while (!plugins.empty()) {
-    auto next = std::find_if(plugins.begin(), plugins.end(), [&](const auto& entry) { return !waits(*entry.second); });
+    auto next = std::find_if(plugins.begin(), plugins.end(),
+                             [&](const auto& entry) { return !waits(*entry.second); });
     if (next == plugins.end()) next = plugins.begin();
     out.push_back(std::move(next->second));
     plugins.erase(next);
@@ -240,7 +257,8 @@ void HostImpl::publish(PluginMap plugins) {
   GenerationPtr next;
   {
     std::lock_guard lock(generation_mutex_);
-    next = build_generation(generation_ ? generation_->number + 1 : 1, options_.kernel_manifests, plugins);
+    next = build_generation(generation_ ? generation_->number + 1 : 1, options_.kernel_manifests,
+                            plugins);
     next.swap(generation_);
   }
   {
@@ -266,7 +284,8 @@ void HostImpl::publish_with(const std::string& id, std::shared_ptr<Plugin> plugi
   publish(std::move(plugins));
 }
 
-// Effects of a block come before the switch that it brings: they are told under the manifest of the machine that made them.
+// Effects of a block come before the switch that it brings: they are told under the manifest of the
+// machine that made them.
 std::shared_ptr<PluginMetrics> HostImpl::metrics_of(const Manifest& manifest) {
   {
     std::lock_guard lock(metrics_mutex_);
@@ -282,18 +301,23 @@ std::shared_ptr<PluginMetrics> HostImpl::metrics_of(const Manifest& manifest) {
     }
     for (const auto& [id, library] : provided_) here.push_back(library->manifest());
   }
-  auto of = std::find_if(here.begin(), here.end(), [&](const auto& m) { return m.get() == &manifest; });
+  auto of =
+      std::find_if(here.begin(), here.end(), [&](const auto& m) { return m.get() == &manifest; });
   if (of == here.end()) return nullptr;
   Result<std::shared_ptr<PluginMetrics>> made = PluginMetrics::declare(*options_.metrics, *of);
   if (!made.ok()) {
-    options_.log->target("host").error("metrics of a plugin cannot be declared", {{"reason", made.status().message()}});
+    options_.log->target("host").error("metrics of a plugin cannot be declared",
+                                       {{"reason", made.status().message()}});
   }
   std::lock_guard lock(metrics_mutex_);
-  std::erase_if(metrics_, [&](const auto& entry) { return std::find(here.begin(), here.end(), entry.first) == here.end(); });
+  std::erase_if(metrics_, [&](const auto& entry) {
+    return std::find(here.begin(), here.end(), entry.first) == here.end();
+  });
   return metrics_[*of] = made.ok() ? *made : nullptr;
 }
 
-void HostImpl::metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels, std::int64_t value) {
+void HostImpl::metric(const Manifest& plugin, std::uint32_t metric,
+                      const std::vector<std::string>& labels, std::int64_t value) {
   if (labels.size() > kMaxMetricLabels) return;
   const std::shared_ptr<PluginMetrics> metrics = metrics_of(plugin);
   if (!metrics) return;
@@ -302,12 +326,14 @@ void HostImpl::metric(const Manifest& plugin, std::uint32_t metric, const std::v
   metrics->report(metric, {texts, labels.size()}, value);
 }
 
-void HostImpl::log(const Manifest& plugin, std::uint32_t level, std::string_view text, std::uint64_t height) {
+void HostImpl::log(const Manifest& plugin, std::uint32_t level, std::string_view text,
+                   std::uint64_t height) {
   const LogLevel levels[] = {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError};
   options_.log->target(plugin.id).log(levels[std::min(level, 3u)], text, {{"block", height}});
 }
 
-void HostImpl::committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr& view) {
+void HostImpl::committed(const std::shared_ptr<const BlockRecord>& block,
+                         const StateViewPtr& view) {
   {
     std::lock_guard lock(switch_mutex_);
     missing_.clear();  // nothing is: the block was executed
@@ -319,7 +345,9 @@ void HostImpl::committed(const std::shared_ptr<const BlockRecord>& block, const 
 }
 
 namespace {
-bool is_build_of(const Manifest& m, const RosterEntry& entry) { return m.sm == entry.sm && m.consensus_hash == entry.consensus_hash; }
+bool is_build_of(const Manifest& m, const RosterEntry& entry) {
+  return m.sm == entry.sm && m.consensus_hash == entry.consensus_hash;
+}
 bool implements_older(const Manifest& m, const RosterEntry& entry) {
   return entry.sm < m.sm && entry.sm >= (m.sm_min ? m.sm_min : m.sm);
 }
@@ -331,10 +359,12 @@ Result<Machine> HostImpl::find(const RosterEntry& entry) {
     std::lock_guard lock(switch_mutex_);
     for (auto fits : {is_build_of, implements_older}) {
       for (const PluginMap* map : {&plugins_, &staged_}) {
-        if (auto it = map->find(entry.id); it != map->end() && fits(it->second->manifest(), entry)) return it->second->machine();
+        if (auto it = map->find(entry.id); it != map->end() && fits(it->second->manifest(), entry))
+          return it->second->machine();
       }
     }
-    if (auto it = provided_.find(entry.id); it != provided_.end() && is_build_of(*it->second->manifest(), entry)) {
+    if (auto it = provided_.find(entry.id);
+        it != provided_.end() && is_build_of(*it->second->manifest(), entry)) {
       return Machine{it->second->manifest(), it->second->plugin().machine, it->second};
     }
   }
@@ -349,17 +379,20 @@ Result<Machine> HostImpl::find_in_store(const RosterEntry& entry) {
   if (!stored) {
     const PluginMap plugins = present();
     const auto here = plugins.find(entry.id);
-    return Status(Code::kUnavailable,
-                  "the roster needs " + entry.id + " sm " + std::to_string(entry.sm) + " (consensus hash " + to_hex(entry.consensus_hash) + "); " +
-                      (here == plugins.end() ? "no such plugin is loaded here"
-                                             : "here: " + entry.id + " " + here->second->manifest().version + ", sm " +
-                                                   std::to_string(here->second->manifest().sm)),
-                  "bring the library into plugins.dir and run `contract-cli plugin stage FILE`");
+    return Status(
+        Code::kUnavailable,
+        "the roster needs " + entry.id + " sm " + std::to_string(entry.sm) + " (consensus hash " +
+            to_hex(entry.consensus_hash) + "); " +
+            (here == plugins.end() ? "no such plugin is loaded here"
+                                   : "here: " + entry.id + " " + here->second->manifest().version +
+                                         ", sm " + std::to_string(here->second->manifest().sm)),
+        "bring the library into plugins.dir and run `contract-cli plugin stage FILE`");
   }
   LoadRules rules = options_.rules;
   rules.policy = SignaturePolicy::kOff;  // its signature was looked at when it came into the store
   Result<std::shared_ptr<Library>> library = Library::load(rules, *stored, nullptr);
-  if (!library.ok()) return Status(Code::kUnavailable, library.status().message(), library.status().hint());
+  if (!library.ok())
+    return Status(Code::kUnavailable, library.status().message(), library.status().hint());
   const Machine machine{(*library)->manifest(), (*library)->plugin().machine, *library};
   std::shared_ptr<Library> given = *std::move(library);
   {
@@ -380,15 +413,20 @@ HostImpl::PluginMap HostImpl::not_yet_running(const MachineSet& machines) {
     for (const BoundMachine& bound : machines.machines()) {
       const std::string& id = bound.roster.id;
       auto running = plugins_.find(id);
-      if (running != plugins_.end() && running->second->machine().table == bound.machine.table) continue;
-      if (auto it = staged_.find(id); it != staged_.end() && it->second->machine().table == bound.machine.table) {
+      if (running != plugins_.end() && running->second->machine().table == bound.machine.table)
+        continue;
+      if (auto it = staged_.find(id);
+          it != staged_.end() && it->second->machine().table == bound.machine.table) {
         out[id] = it->second;
-      } else if (auto given = given_before.find(id); given != given_before.end() && given->second->plugin().machine == bound.machine.table) {
+      } else if (auto given = given_before.find(id);
+                 given != given_before.end() &&
+                 given->second->plugin().machine == bound.machine.table) {
         from_store[id] = given->second;
       }
     }
   }
-  for (const auto& [id, library] : from_store) out[id] = std::make_shared<Plugin>(services_, library, store_of(id));
+  for (const auto& [id, library] : from_store)
+    out[id] = std::make_shared<Plugin>(services_, library, store_of(id));
   return out;
 }
 
@@ -398,22 +436,29 @@ void HostImpl::adopt(const MachineSet& machines) {
   const LogTarget log = options_.log->target("host");
   PluginMap plugins = present(), stopped;
   for (const auto& [id, plugin] : taken) {
-    const Status face = running_ ? start_face(plugin) : Status();  // before the start, start() makes the faces
-    if (!face.ok()) log.error("the switched plugin's face could not be made; its queries answer errors", {{"plugin", id}, {"reason", face.message()}});
+    const Status face =
+        running_ ? start_face(plugin) : Status();  // before the start, start() makes the faces
+    if (!face.ok())
+      log.error("the switched plugin's face could not be made; its queries answer errors",
+                {{"plugin", id}, {"reason", face.message()}});
     if (auto old = plugins.find(id); old != plugins.end()) stopped[id] = old->second;
     plugins[id] = plugin;
-    log.info("plugin switched", {{"plugin", id}, {"sm", plugin->manifest().sm}, {"version", plugin->manifest().version}});
+    log.info(
+        "plugin switched",
+        {{"plugin", id}, {"sm", plugin->manifest().sm}, {"version", plugin->manifest().version}});
   }
   publish(std::move(plugins));
   {
     std::lock_guard lock(switch_mutex_);
     for (const auto& [id, plugin] : taken) {
       failed_.erase(id);
-      if (auto it = staged_.find(id); it != staged_.end() && it->second == plugin) staged_.erase(it);
+      if (auto it = staged_.find(id); it != staged_.end() && it->second == plugin)
+        staged_.erase(it);
     }
   }
   if (!running_) return;
-  // remove_timer waits for a running timer, and a timer may wait for a block: not on this thread. The old faces end there, too.
+  // remove_timer waits for a running timer, and a timer may wait for a block: not on this thread.
+  // The old faces end there, too.
   face_thread_->post([taken, old = std::move(stopped)] {
     for (const auto& [id, plugin] : old) plugin->stop_timers();
     for (const auto& [id, plugin] : taken) plugin->start_timers();

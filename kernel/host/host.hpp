@@ -1,10 +1,11 @@
 // Host: which plugins run here, and how calls reach them.
 //
-// The present set of plugins is a Generation: immutable, published as one pointer. A request takes the generation once
-// and keeps it to its end, so that a plugin can be swapped while calls are in flight; the images that it holds stay mapped until then.
+// The present set of plugins is a Generation: immutable, published as one pointer. A request takes
+// the generation once and keeps it to its end, so that a plugin can be swapped while calls are in
+// flight; the images that it holds stay mapped until then.
 //
-// Lifetime: a Host is made before the chain and the producer, which it outlives; its caller lives until stop() has returned. Nothing
-// here writes replicated state.
+// Lifetime: a Host is made before the chain and the producer, which it outlives; its caller lives
+// until stop() has returned. Nothing here writes replicated state.
 #pragma once
 
 #include <atomic>
@@ -24,10 +25,10 @@
 
 namespace blockd {
 
-class Config;    // kernel/config
+class Config;          // kernel/config
 class MetricRegistry;  // kernel/metrics
-class Bus;       // kernel/bus
-class Logger;    // kernel/log
+class Bus;             // kernel/bus
+class Logger;          // kernel/log
 class Producer;
 
 // The error of a call as a client gets it.
@@ -37,12 +38,14 @@ struct CallError {
   json::object data;  // further members of `data`
 };
 
-// Calls a method of this node on behalf of a plugin: implemented by the RPC dispatcher, used by tb_host_api.call and post.
+// Calls a method of this node on behalf of a plugin: implemented by the RPC dispatcher, used by
+// tb_host_api.call and post.
 class MethodCaller {
  public:
   virtual ~MethodCaller() = default;
   // `done(ok, result or error object {code,message,data})` is called once, on any thread.
-  virtual void call_as_plugin(const std::string& plugin, const std::string& method, json::value params,
+  virtual void call_as_plugin(const std::string& plugin, const std::string& method,
+                              json::value params,
                               std::function<void(bool ok, json::value)> done) = 0;
 };
 
@@ -57,9 +60,13 @@ class PluginInstance {
   virtual bool has_face() const = 0;
   virtual std::uint64_t calls_in_flight() const = 0;
 
-  // Runs a query or local method on `view`; `params` are decoded already. Exceptions of the plugin become error -34014. Returns the result as JSON text. [worker]
-  virtual std::optional<CallError> query(const StateViewPtr& view, std::uint32_t method, const std::vector<tb_value>& params, std::string* result) = 0;
-  virtual std::optional<CallError> local(std::uint32_t method, const std::vector<tb_value>& params, std::string* result) = 0;
+  // Runs a query or local method on `view`; `params` are decoded already. Exceptions of the plugin
+  // become error -34014. Returns the result as JSON text. [worker]
+  virtual std::optional<CallError> query(const StateViewPtr& view, std::uint32_t method,
+                                         const std::vector<tb_value>& params,
+                                         std::string* result) = 0;
+  virtual std::optional<CallError> local(std::uint32_t method, const std::vector<tb_value>& params,
+                                         std::string* result) = 0;
   struct HttpCall {
     std::uint32_t route = 0;
     std::vector<std::pair<std::string, std::string>> path, query;
@@ -86,15 +93,15 @@ struct RouteEntry {
 
 struct Generation {
   std::uint64_t number = 0;
-  std::vector<std::shared_ptr<PluginInstance>> plugins;        // by id
-  std::vector<std::shared_ptr<const Manifest>> manifests;      // kernel manifests first
-  std::unordered_map<std::string, MethodEntry> methods;        // by name and alias
+  std::vector<std::shared_ptr<PluginInstance>> plugins;    // by id
+  std::vector<std::shared_ptr<const Manifest>> manifests;  // kernel manifests first
+  std::unordered_map<std::string, MethodEntry> methods;    // by name and alias
   std::vector<RouteEntry> routes;
   std::shared_ptr<PluginInstance> find(std::string_view id) const;
 };
 using GenerationPtr = std::shared_ptr<const Generation>;
 
-struct PluginStatus {           // one row of `plugin list`
+struct PluginStatus {  // one row of `plugin list`
   std::string id, version, state, file, blake3, signature, isolation = "none", error, held_by;
   bool required = false;
   std::uint32_t sm = 0, schema = 0;
@@ -102,7 +109,7 @@ struct PluginStatus {           // one row of `plugin list`
   std::uint64_t since_height = 0, calls_in_flight = 0;
 };
 
-struct PluginRequest {          // one entry of plugins.load
+struct PluginRequest {  // one entry of plugins.load
   std::string id, file;
   bool required = false, enabled = true;
 };
@@ -111,44 +118,50 @@ struct HostOptions {
   LoadRules rules;
   std::string plugins_dir;
   std::vector<PluginRequest> load;
-  std::string stores_dir;       // <data>/stores: local stores of faces
+  std::string stores_dir;  // <data>/stores: local stores of faces
   std::vector<std::shared_ptr<const Manifest>> kernel_manifests;
   MetricRegistry* metrics = nullptr;
   Bus* bus = nullptr;
   Logger* log = nullptr;
   Clock* clock = nullptr;
-  std::function<std::shared_ptr<const Config>()> config;   // the present generation of the configuration
+  std::function<std::shared_ptr<const Config>()>
+      config;  // the present generation of the configuration
 };
 
 class Host : public MachineProvider, public EffectSink {
  public:
   static Result<std::unique_ptr<Host>> create(HostOptions options);
 
-  // Loads the libraries of options.load (no chain needed yet); required ones that fail are errors, others are listed as failed.
+  // Loads the libraries of options.load (no chain needed yet); required ones that fail are errors,
+  // others are listed as failed.
   virtual Status load_all() = 0;
   // The roster that the loaded machines would give a new genesis.
   virtual std::vector<RosterEntry> genesis_roster() const = 0;
-  // Makes the faces, starts timers, event followers and commit notices. Call when chain and producer run.
+  // Makes the faces, starts timers, event followers and commit notices. Call when chain and
+  // producer run.
   virtual Status start(Chain* chain, Producer* producer, MethodCaller* caller) = 0;
   virtual void stop() = 0;  // faces destroyed in reverse dependency order
 
   virtual GenerationPtr generation() const = 0;  // [any]
   virtual std::vector<PluginStatus> list() const = 0;
-  // Names of plugins that keep the node from being ready: in the roster and missing, or required and not running.
+  // Names of plugins that keep the node from being ready: in the roster and missing, or required
+  // and not running.
   virtual std::vector<std::string> not_ready() const = 0;
 
-  // Operations of node-and-cli spec 5.16. Refusals: kInvalid / kDenied with what was expected and found and the line to use instead. All run on the
-  // calling worker; the switch itself happens between two blocks. [worker]
+  // Operations of node-and-cli spec 5.16. Refusals: kInvalid / kDenied with what was expected and
+  // found and the line to use instead. All run on the calling worker; the switch itself happens
+  // between two blocks. [worker]
   virtual Status reload(const std::string& id, const std::string& file) = 0;
   struct UpgradePlan {
-    RosterEntry entry;         // for chain.set_plugin
-    std::string diff;          // of the manifests, for people
-    json::object report;       // the same for programs, with migration rows when asked
+    RosterEntry entry;    // for chain.set_plugin
+    std::string diff;     // of the manifests, for people
+    json::object report;  // the same for programs, with migration rows when asked
   };
-  // Stages the file (checked, probed, loaded, rehearsed) so that the provider finds it when the roster switches.
+  // Stages the file (checked, probed, loaded, rehearsed) so that the provider finds it when the
+  // roster switches.
   virtual Result<UpgradePlan> stage(const std::string& file, bool dry_run) = 0;
-  virtual Status load(const std::string& file_or_id) = 0;    // local plugins
-  virtual Status unload(const std::string& id) = 0;          // local plugins
+  virtual Status load(const std::string& file_or_id) = 0;  // local plugins
+  virtual Status unload(const std::string& id) = 0;        // local plugins
   virtual Result<std::vector<std::string>> prune(std::optional<unsigned> keep) = 0;
   virtual void on_config_changed(const std::vector<std::string>& keys) = 0;
 };

@@ -1,8 +1,10 @@
 // HostImpl: see host.hpp. Not for other folders.
 //
-// Locks, in order: operation_mutex_ (held by one operation at a time, never by the executor), publish_mutex_ (held while the set of
-// plugins changes; faces may be made or end under it, and no function that a face can reach takes it), then the leaves
-// switch_mutex_, metrics_mutex_ and generation_mutex_, none of which is held while code of a plugin, the chain or the disk is at work.
+// Locks, in order: operation_mutex_ (held by one operation at a time, never by the executor),
+// publish_mutex_ (held while the set of plugins changes; faces may be made or end under it, and no
+// function that a face can reach takes it), then the leaves switch_mutex_, metrics_mutex_ and
+// generation_mutex_, none of which is held while code of a plugin, the chain or the disk is at
+// work.
 #pragma once
 
 #include <atomic>
@@ -38,9 +40,12 @@ class HostImpl final : public Host {
   // MachineProvider [executor]
   Result<Machine> find(const RosterEntry& entry) override;
   // EffectSink [executor]
-  void metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels, std::int64_t value) override;
-  void log(const Manifest& plugin, std::uint32_t level, std::string_view text, std::uint64_t height) override;
-  void committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr& view) override;
+  void metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels,
+              std::int64_t value) override;
+  void log(const Manifest& plugin, std::uint32_t level, std::string_view text,
+           std::uint64_t height) override;
+  void committed(const std::shared_ptr<const BlockRecord>& block,
+                 const StateViewPtr& view) override;
 
  private:
   using PluginMap = std::map<std::string, std::shared_ptr<Plugin>>;
@@ -48,7 +53,8 @@ class HostImpl final : public Host {
   std::string path_of(const PluginRequest& request) const;
   // Checks, probes and maps the file; it is not accepted yet.
   Result<std::shared_ptr<Plugin>> load_plugin(const std::string& path);
-  // The one store object of this id, as long as anybody uses it: its database can be opened only once.
+  // The one store object of this id, as long as anybody uses it: its database can be opened only
+  // once.
   std::shared_ptr<LocalStore> store_of(const std::string& id);
   Status check_against_others(const Manifest& manifest) const;
   // A local plugin whose required services nobody here provides. Errors: kInvalid.
@@ -57,13 +63,16 @@ class HostImpl final : public Host {
   PluginMap present() const;
   // Publishes `plugins` as the next generation. REQUIRES: publish_mutex_ held.
   void publish(PluginMap plugins);
-  void publish_with(const std::string& id, std::shared_ptr<Plugin> plugin);  // null removes it; takes publish_mutex_
-  // Libraries of machines in `machines` that the present generation does not run: staged ones, or ones out of the store.
+  void publish_with(const std::string& id,
+                    std::shared_ptr<Plugin> plugin);  // null removes it; takes publish_mutex_
+  // Libraries of machines in `machines` that the present generation does not run: staged ones, or
+  // ones out of the store.
   PluginMap not_yet_running(const MachineSet& machines);
   // Takes those over. REQUIRES: publish_mutex_ held. [executor, or the thread of start]
   void adopt(const MachineSet& machines);
   std::shared_ptr<PluginMetrics> metrics_of(const Manifest& manifest);
-  // Runs `body` between two blocks and waits for it. Errors: kAborted when the node stops first. [worker]
+  // Runs `body` between two blocks and waits for it. Errors: kAborted when the node stops first.
+  // [worker]
   Status between_blocks(const std::function<Status()>& body);
   Status swap_local(const std::string& id, std::shared_ptr<Plugin> next);
   Result<Machine> find_in_store(const RosterEntry& entry);
@@ -75,29 +84,33 @@ class HostImpl final : public Host {
   std::unique_ptr<PluginStore> store_;
   std::unique_ptr<FaceThread> face_thread_;
   std::unique_ptr<Follower> follower_;
-  std::atomic<Follower*> follower_now_{nullptr};  // for the executor, which runs while start() is at work
+  std::atomic<Follower*> follower_now_{
+      nullptr};  // for the executor, which runs while start() is at work
   std::atomic<Chain*> chain_{nullptr};
   std::atomic<bool> running_{false};
-  Producer* producer_ = nullptr;             // operation_mutex_
+  Producer* producer_ = nullptr;  // operation_mutex_
 
   mutable std::mutex operation_mutex_;
   std::mutex publish_mutex_;
-  mutable std::mutex switch_mutex_;          // all that follow, up to the next mutex
+  mutable std::mutex switch_mutex_;  // all that follow, up to the next mutex
   PluginMap plugins_;
-  PluginMap staged_;                         // by id: loaded, waiting for the roster
-  std::map<std::string, std::shared_ptr<Library>> provided_;  // by id: what the chain was last given out of the store
+  PluginMap staged_;  // by id: loaded, waiting for the roster
+  std::map<std::string, std::shared_ptr<Library>>
+      provided_;  // by id: what the chain was last given out of the store
   std::map<std::string, std::string> failed_;   // id -> reason
   std::map<std::string, std::string> missing_;  // id -> what the roster needs and nobody has
   std::map<std::string, std::weak_ptr<Plugin>> draining_;
   std::map<std::string, std::weak_ptr<LocalStore>> stores_;
   std::mutex metrics_mutex_;
-  std::map<std::shared_ptr<const Manifest>, std::shared_ptr<PluginMetrics>> metrics_;  // of the manifests that machines run under
+  std::map<std::shared_ptr<const Manifest>, std::shared_ptr<PluginMetrics>>
+      metrics_;  // of the manifests that machines run under
   mutable std::mutex generation_mutex_;
   GenerationPtr generation_;
 };
 
 // Builds the tables of a generation. [any]
-GenerationPtr build_generation(std::uint64_t number, const std::vector<std::shared_ptr<const Manifest>>& kernel_manifests,
+GenerationPtr build_generation(std::uint64_t number,
+                               const std::vector<std::shared_ptr<const Manifest>>& kernel_manifests,
                                const std::map<std::string, std::shared_ptr<Plugin>>& plugins);
 
 }  // namespace blockd

@@ -41,7 +41,8 @@ bool version_less(std::string_view a, std::string_view b) {
     std::uint64_t numbers[2] = {0, 0};
     std::string_view* texts[2] = {&a, &b};
     for (int i = 0; i < 2; ++i) {
-      while (!texts[i]->empty() && texts[i]->front() >= '0' && texts[i]->front() <= '9' && numbers[i] < (1ull << 59)) {
+      while (!texts[i]->empty() && texts[i]->front() >= '0' && texts[i]->front() <= '9' &&
+             numbers[i] < (1ull << 59)) {
         numbers[i] = numbers[i] * 10 + static_cast<std::uint64_t>(texts[i]->front() - '0');
         texts[i]->remove_prefix(1);
       }
@@ -57,16 +58,20 @@ bool version_less(std::string_view a, std::string_view b) {
 }
 
 Status check_table_sizes(const tb_plugin& plugin) {
-  if (plugin.machine && (plugin.machine->size < sizeof(std::uint32_t) * 4 || plugin.machine->size > 4096)) {
-    return Status(Code::kInvalid, "its machine table lies about its size (" + std::to_string(plugin.machine->size) + " bytes)");
+  if (plugin.machine &&
+      (plugin.machine->size < sizeof(std::uint32_t) * 4 || plugin.machine->size > 4096)) {
+    return Status(Code::kInvalid, "its machine table lies about its size (" +
+                                      std::to_string(plugin.machine->size) + " bytes)");
   }
   if (plugin.machine && plugin.machine->size < sizeof(tb_machine)) {
     return Status(Code::kInvalid, "its machine table is shorter than that of ABI 1.0");
   }
   if (plugin.face && (plugin.face->size < sizeof(tb_face) || plugin.face->size > 4096)) {
-    return Status(Code::kInvalid, "its face table lies about its size (" + std::to_string(plugin.face->size) + " bytes)");
+    return Status(Code::kInvalid, "its face table lies about its size (" +
+                                      std::to_string(plugin.face->size) + " bytes)");
   }
-  if (!plugin.machine && !plugin.face) return Status(Code::kInvalid, "it has neither a machine nor a face");
+  if (!plugin.machine && !plugin.face)
+    return Status(Code::kInvalid, "it has neither a machine nor a face");
   return {};
 }
 
@@ -77,11 +82,17 @@ Result<const tb_plugin*> open_plugin(const std::string& path, boost::dll::shared
   library->load(path, error, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   if (error) {
     const char* detail = ::dlerror();
-    return Status(Code::kInvalid, std::string("the dynamic linker refused it: ") + (detail ? detail : error.message().c_str()));
+    return Status(Code::kInvalid, std::string("the dynamic linker refused it: ") +
+                                      (detail ? detail : error.message().c_str()));
   }
-  if (!library->has("tb_plugin_entry")) return Status(Code::kInvalid, "it does not export tb_plugin_entry");
+  if (!library->has("tb_plugin_entry"))
+    return Status(Code::kInvalid, "it does not export tb_plugin_entry");
   auto* entry = &library->get<const tb_plugin*(const tb_host_info*)>("tb_plugin_entry");
-  const tb_host_info info{sizeof(tb_host_info), TB_ABI_MAJOR, TB_ABI_MINOR, 0, {kNodeVersion.data(), kNodeVersion.size()}};
+  const tb_host_info info{sizeof(tb_host_info),
+                          TB_ABI_MAJOR,
+                          TB_ABI_MINOR,
+                          0,
+                          {kNodeVersion.data(), kNodeVersion.size()}};
   const tb_plugin* plugin = nullptr;
   try {
     plugin = entry(&info);
@@ -90,17 +101,23 @@ Result<const tb_plugin*> open_plugin(const std::string& path, boost::dll::shared
   } catch (...) {
     return Status(Code::kInvalid, "tb_plugin_entry threw an exception");
   }
-  if (!plugin) return Status(Code::kInvalid, "tb_plugin_entry returned null: it says that it cannot run under this node");
+  if (!plugin)
+    return Status(Code::kInvalid,
+                  "tb_plugin_entry returned null: it says that it cannot run under this node");
   if (plugin->size < sizeof(tb_plugin) || plugin->size > 4096) {
-    return Status(Code::kInvalid, "it lies about its size (" + std::to_string(plugin->size) + " bytes)");
+    return Status(Code::kInvalid,
+                  "it lies about its size (" + std::to_string(plugin->size) + " bytes)");
   }
   if (plugin->abi_major != TB_ABI_MAJOR || plugin->abi_minor > TB_ABI_MINOR) {
-    return Status(Code::kInvalid,
-                  "it was built for ABI " + std::to_string(plugin->abi_major) + "." + std::to_string(plugin->abi_minor) +
-                      ", this node offers " + std::to_string(TB_ABI_MAJOR) + "." + std::to_string(TB_ABI_MINOR),
-                  "rebuild it with SDK " + std::to_string(TB_ABI_MAJOR) + ".x, or upgrade the node");
+    return Status(
+        Code::kInvalid,
+        "it was built for ABI " + std::to_string(plugin->abi_major) + "." +
+            std::to_string(plugin->abi_minor) + ", this node offers " +
+            std::to_string(TB_ABI_MAJOR) + "." + std::to_string(TB_ABI_MINOR),
+        "rebuild it with SDK " + std::to_string(TB_ABI_MAJOR) + ".x, or upgrade the node");
   }
-  if (!plugin->manifest.ptr || plugin->manifest.len == 0 || plugin->manifest.len > kMaxManifestBytes) {
+  if (!plugin->manifest.ptr || plugin->manifest.len == 0 ||
+      plugin->manifest.len > kMaxManifestBytes) {
     return Status(Code::kInvalid, "its manifest is empty or above 4 MiB");
   }
   TB_TRY(check_table_sizes(*plugin));
@@ -109,34 +126,45 @@ Result<const tb_plugin*> open_plugin(const std::string& path, boost::dll::shared
 
 Status check_entries(const Manifest& manifest, const tb_plugin& plugin) {
   auto lacks = [](const std::string& what, const char* entry) {
-    return Status(Code::kInvalid, "its manifest declares " + what + ", but the table has no " + entry);
+    return Status(Code::kInvalid,
+                  "its manifest declares " + what + ", but the table has no " + entry);
   };
   const tb_machine* machine = plugin.machine;
   const tb_face* face = plugin.face;
   if ((machine != nullptr) != (manifest.sm != 0)) {
-    return Status(Code::kInvalid, "its manifest says sm " + std::to_string(manifest.sm) + ", but the library has " +
+    return Status(Code::kInvalid, "its manifest says sm " + std::to_string(manifest.sm) +
+                                      ", but the library has " +
                                       (machine ? "a machine" : "no machine"));
   }
   if (machine && (machine->sm != manifest.sm || machine->schema != manifest.schema ||
-                  (machine->sm_min ? machine->sm_min : machine->sm) != (manifest.sm_min ? manifest.sm_min : manifest.sm))) {
-    return Status(Code::kInvalid, "its machine table says sm " + std::to_string(machine->sm_min) + ".." + std::to_string(machine->sm) +
-                                      ", schema " + std::to_string(machine->schema) + ", its manifest sm " +
-                                      std::to_string(manifest.sm_min) + ".." + std::to_string(manifest.sm) + ", schema " +
-                                      std::to_string(manifest.schema));
+                  (machine->sm_min ? machine->sm_min : machine->sm) !=
+                      (manifest.sm_min ? manifest.sm_min : manifest.sm))) {
+    return Status(Code::kInvalid,
+                  "its machine table says sm " + std::to_string(machine->sm_min) + ".." +
+                      std::to_string(machine->sm) + ", schema " + std::to_string(machine->schema) +
+                      ", its manifest sm " + std::to_string(manifest.sm_min) + ".." +
+                      std::to_string(manifest.sm) + ", schema " + std::to_string(manifest.schema));
   }
   for (const MethodSpec& method : manifest.methods) {
-    if (method.kind == MethodKind::kCommand && !(machine && machine->apply)) return lacks("command " + method.name, "apply");
-    if (method.kind == MethodKind::kQuery && !(face && face->query)) return lacks("query " + method.name, "query");
-    if (method.kind == MethodKind::kLocal && !(face && face->local)) return lacks("method " + method.name, "local");
+    if (method.kind == MethodKind::kCommand && !(machine && machine->apply))
+      return lacks("command " + method.name, "apply");
+    if (method.kind == MethodKind::kQuery && !(face && face->query))
+      return lacks("query " + method.name, "query");
+    if (method.kind == MethodKind::kLocal && !(face && face->local))
+      return lacks("method " + method.name, "local");
   }
   for (const ServiceProvided& service : manifest.provides) {
     for (const ServiceFunction& f : service.functions) {
-      if (f.read && !(machine && machine->answer)) return lacks("function " + service.name + " " + f.name, "answer");
-      if (!f.read && !(machine && machine->serve)) return lacks("function " + service.name + " " + f.name, "serve");
+      if (f.read && !(machine && machine->answer))
+        return lacks("function " + service.name + " " + f.name, "answer");
+      if (!f.read && !(machine && machine->serve))
+        return lacks("function " + service.name + " " + f.name, "serve");
     }
   }
-  if (!manifest.http.empty() && !(face && face->http)) return lacks("route " + manifest.http.front().path, "http");
-  if (!manifest.timers.empty() && !(face && face->on_timer)) return lacks("timer " + manifest.timers.front().name, "on_timer");
+  if (!manifest.http.empty() && !(face && face->http))
+    return lacks("route " + manifest.http.front().path, "http");
+  if (!manifest.timers.empty() && !(face && face->on_timer))
+    return lacks("timer " + manifest.timers.front().name, "on_timer");
   return {};
 }
 
@@ -147,13 +175,16 @@ struct Library::Image {
 
   ~Image() {
     library.unload();
-    // The kernel shows real paths and ours may be relative; the name is used once in the life of this process.
+    // The kernel shows real paths and ours may be relative; the name is used once in the life of
+    // this process.
     const std::string name = "/" + path.substr(path.rfind('/') + 1);
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
       if (line.find(name) == std::string::npos) continue;
       std::lock_guard lock(leaks_mutex);
-      if (leaks.size() < kMaxLeakNotes) leaks.push_back(path + " stayed mapped after it was closed (unique symbols or a running thread)");
+      if (leaks.size() < kMaxLeakNotes)
+        leaks.push_back(path +
+                        " stayed mapped after it was closed (unique symbols or a running thread)");
       break;
     }
     if (!keep) ::unlink(path.c_str());
@@ -182,10 +213,15 @@ struct Checked {
 
 using Report = std::function<void(std::string_view)>;
 
-Status demand_signature(const LoadRules& rules, const std::string& path, const SignedFile& signed_file) {
-  if (rules.policy != SignaturePolicy::kEnforce || signed_file.state == SignatureState::kValid) return {};
-  return Status(Code::kDenied, path + ": signature " + std::string(signature_state_name(signed_file.state)) + ": " + signed_file.why,
-                "sign it with `contract-cli plugin sign FILE --key KEY`, and list the key in plugins.signers_file");
+Status demand_signature(const LoadRules& rules, const std::string& path,
+                        const SignedFile& signed_file) {
+  if (rules.policy != SignaturePolicy::kEnforce || signed_file.state == SignatureState::kValid)
+    return {};
+  return Status(Code::kDenied,
+                path + ": signature " + std::string(signature_state_name(signed_file.state)) +
+                    ": " + signed_file.why,
+                "sign it with `contract-cli plugin sign FILE --key KEY`, and list the key in "
+                "plugins.signers_file");
 }
 
 // Before any code of the file runs, also in the probe.
@@ -201,7 +237,8 @@ Status check_signature(const LoadRules& rules, const std::string& path, Checked*
 }
 
 // After the probe: the statement must describe what was found, and the version must not be too old.
-Status check_policy(const LoadRules& rules, const std::string& path, Checked* c, const ProbeResult& probe, const Report& say) {
+Status check_policy(const LoadRules& rules, const std::string& path, Checked* c,
+                    const ProbeResult& probe, const Report& say) {
   if (rules.policy == SignaturePolicy::kOff) {
     say("signature: not looked at (policy off)");
     return {};
@@ -222,7 +259,8 @@ Status check_policy(const LoadRules& rules, const std::string& path, Checked* c,
   TB_TRY(demand_signature(rules, path, c->signed_file));
   for (const auto& [id, least] : rules.min_version) {
     if (id == c->manifest->id && version_less(c->manifest->version, least)) {
-      return Status(Code::kDenied, path + ": version " + c->manifest->version + " is below plugins.min_version " + least + " of " + id);
+      return Status(Code::kDenied, path + ": version " + c->manifest->version +
+                                       " is below plugins.min_version " + least + " of " + id);
     }
   }
   return {};
@@ -234,12 +272,14 @@ Result<std::string> store_copy(const LoadRules& rules, const Checked& c) {
   TB_TRY(make_directories(rules.store_dir));
   const std::string hash = to_hex(c.file.blake3);
   for (int tries = 0; tries < 100'000; ++tries) {
-    const std::string name = rules.store_dir + "/" + hash + "-" + std::to_string(counter.fetch_add(1)) + ".so";
+    const std::string name =
+        rules.store_dir + "/" + hash + "-" + std::to_string(counter.fetch_add(1)) + ".so";
     if (file_exists(name)) continue;
     TB_TRY(write_file_atomic(name, c.bytes, 0644));
     return name;
   }
-  return Status(Code::kLimit, rules.store_dir + ": 100,000 copies of " + hash, "run `contract-cli plugin prune`");
+  return Status(Code::kLimit, rules.store_dir + ": 100,000 copies of " + hash,
+                "run `contract-cli plugin prune`");
 }
 
 Result<Checked> check_steps(const LoadRules& rules, const std::string& path, const Report& report) {
@@ -273,8 +313,9 @@ Result<Checked> check_steps(const LoadRules& rules, const std::string& path, con
   if (!manifest.ok()) return with_path(manifest.status(), path);
   c.manifest = *manifest;
   c.manifest_text = probe->manifest;
-  say("probe: " + c.manifest->id + " " + c.manifest->version + ", sm " + std::to_string(c.manifest->sm) + ", ABI " +
-      std::to_string(probe->abi_major) + "." + std::to_string(probe->abi_minor));
+  say("probe: " + c.manifest->id + " " + c.manifest->version + ", sm " +
+      std::to_string(c.manifest->sm) + ", ABI " + std::to_string(probe->abi_major) + "." +
+      std::to_string(probe->abi_minor));
   TB_TRY(check_policy(rules, path, &c, *probe, say));
   removal.path = nullptr;
   return c;
@@ -282,16 +323,18 @@ Result<Checked> check_steps(const LoadRules& rules, const std::string& path, con
 
 }  // namespace
 
-Result<std::pair<LibraryFile, std::shared_ptr<const Manifest>>> Library::check(const LoadRules& rules, const std::string& path,
-                                                                               const std::function<void(std::string_view)>& report) {
+Result<std::pair<LibraryFile, std::shared_ptr<const Manifest>>> Library::check(
+    const LoadRules& rules, const std::string& path,
+    const std::function<void(std::string_view)>& report) {
   Result<Checked> c = check_steps(rules, path, report);
   if (!c.ok()) return c.status();
   ::unlink(c->stored_as.c_str());
   return std::make_pair(c->file, c->manifest);
 }
 
-Result<std::shared_ptr<Library>> Library::load(const LoadRules& rules, const std::string& path,
-                                               const std::function<void(std::string_view)>& report) {
+Result<std::shared_ptr<Library>> Library::load(
+    const LoadRules& rules, const std::string& path,
+    const std::function<void(std::string_view)>& report) {
   Result<Checked> c = check_steps(rules, path, report);
   if (!c.ok()) return c.status();
   auto library = std::shared_ptr<Library>(new Library);
@@ -301,9 +344,12 @@ Result<std::shared_ptr<Library>> Library::load(const LoadRules& rules, const std
   if (!plugin.ok()) return with_path(plugin.status(), path);
   const BytesView here = to_view_of(**plugin);
   if (here != c->manifest_text) {
-    return Status(Code::kInvalid, path + ": its manifest here differs from the one it showed to the probe", "a manifest must not depend on the process that loads it");
+    return Status(Code::kInvalid,
+                  path + ": its manifest here differs from the one it showed to the probe",
+                  "a manifest must not depend on the process that loads it");
   }
-  if (Status entries = check_entries(*c->manifest, **plugin); !entries.ok()) return with_path(entries, path);
+  if (Status entries = check_entries(*c->manifest, **plugin); !entries.ok())
+    return with_path(entries, path);
   library->plugin_ = *plugin;
   library->manifest_ = c->manifest;
   library->file_ = c->file;

@@ -1,10 +1,13 @@
-// Library: one plugin file, checked, probed and loaded (architecture section 3, node-and-cli spec 5.16).
+// Library: one plugin file, checked, probed and loaded (architecture section 3, node-and-cli
+// spec 5.16).
 //
-// The order of loading, the first failure leaves everything as it is: read once -> hash and signature over these bytes -> our own
-// bounds-checked ELF check -> written as <hash>-<n>.so into the plugin store -> probe in a child process (`blockd --probe-plugin`), which prints
-// the manifest -> the signed statement equals what was found -> loaded here (rtld_now | rtld_local) -> manifest equals the probe's.
-// A Library keeps the image mapped; when the last owner drops it the image is closed, /proc/self/maps is looked at, and its
-// file in the store is removed unless somebody asked to keep it.
+// The order of loading, the first failure leaves everything as it is: read once -> hash and
+// signature over these bytes -> our own bounds-checked ELF check -> written as <hash>-<n>.so into
+// the plugin store -> probe in a child process (`blockd --probe-plugin`), which prints the manifest
+// -> the signed statement equals what was found -> loaded here (rtld_now | rtld_local) -> manifest
+// equals the probe's. A Library keeps the image mapped; when the last owner drops it the image is
+// closed, /proc/self/maps is looked at, and its file in the store is removed unless somebody asked
+// to keep it.
 #pragma once
 
 #include <functional>
@@ -25,34 +28,36 @@ enum class SignatureState : std::uint8_t { kUnchecked, kValid, kMissing, kUntrus
 std::string_view signature_state_name(SignatureState state);  // "valid"
 
 struct LibraryFile {
-  std::string path;           // as given
+  std::string path;  // as given
   Hash blake3{};
   std::uint64_t bytes = 0;
   SignatureState signature = SignatureState::kUnchecked;
-  std::string signer;         // hex key, when valid
+  std::string signer;  // hex key, when valid
 };
 
 struct LoadRules {
   SignaturePolicy policy = SignaturePolicy::kWarn;
   std::vector<PublicKey> signers;
   std::vector<std::pair<std::string, std::string>> min_version;  // id -> version
-  std::string store_dir;      // <data>/plugins
-  std::string probe_program;  // path of blockd
+  std::string store_dir;                                         // <data>/plugins
+  std::string probe_program;                                     // path of blockd
   std::uint64_t probe_timeout_ms = 5000;
 };
 
-// Checks the ELF image without mapping it: class, machine, segments inside the file, no executable stack, no text relocations,
-// no run path, no library needed by path, no -z nodelete, no unique symbols, exactly one export (tb_plugin_entry), no import of
+// Checks the ELF image without mapping it: class, machine, segments inside the file, no executable
+// stack, no text relocations, no run path, no library needed by path, no -z nodelete, no unique
+// symbols, exactly one export (tb_plugin_entry), no import of
 // __cxa_thread_atexit. Pure. Errors: kInvalid, one sentence.
 Status check_elf(BytesView image);
 
 struct ProbeResult {
-  std::string manifest;       // the JSON as the library returned it
+  std::string manifest;  // the JSON as the library returned it
   std::uint32_t abi_major = 0, abi_minor = 0;
   bool has_machine = false, has_face = false;
 };
-// Loads the file in a child process and reads what it prints; a library that crashes, hangs or exits costs a child. Errors:
-// kInvalid "…: constructor crashed with SIGSEGV", kTimeout, kUnavailable (no probe program).
+// Loads the file in a child process and reads what it prints; a library that crashes, hangs or
+// exits costs a child. Errors: kInvalid "…: constructor crashed with SIGSEGV", kTimeout,
+// kUnavailable (no probe program).
 Result<ProbeResult> probe_plugin(const LoadRules& rules, const std::string& path);
 // What the child does: loads `path`, prints the probe's JSON on stdout, returns the exit code.
 int probe_main(const std::string& path);
@@ -61,9 +66,12 @@ class Library {
  public:
   // All steps. `report` (may be null) hears one line a step, for `plugin check`.
   // Errors: kNotFound, kInvalid, kDenied (signature or version policy), kTimeout, kIo.
-  static Result<std::shared_ptr<Library>> load(const LoadRules& rules, const std::string& path, const std::function<void(std::string_view)>& report);
+  static Result<std::shared_ptr<Library>> load(const LoadRules& rules, const std::string& path,
+                                               const std::function<void(std::string_view)>& report);
   // The steps up to the probe.
-  static Result<std::pair<LibraryFile, std::shared_ptr<const Manifest>>> check(const LoadRules& rules, const std::string& path, const std::function<void(std::string_view)>& report);
+  static Result<std::pair<LibraryFile, std::shared_ptr<const Manifest>>> check(
+      const LoadRules& rules, const std::string& path,
+      const std::function<void(std::string_view)>& report);
   ~Library();
 
   const LibraryFile& file() const { return file_; }
@@ -92,7 +100,8 @@ struct SignatureStatement {
   std::uint32_t sm = 0;
   std::string canonical() const;
 };
-std::string sign_statement(const SignatureStatement& statement, const SigningKey& key);  // text of the .sig file
-Result<std::vector<PublicKey>> parse_signers(std::string_view text);                     // config/release_signers.txt
+std::string sign_statement(const SignatureStatement& statement,
+                           const SigningKey& key);                    // text of the .sig file
+Result<std::vector<PublicKey>> parse_signers(std::string_view text);  // config/release_signers.txt
 
 }  // namespace blockd

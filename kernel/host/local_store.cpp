@@ -40,26 +40,30 @@ Status LocalStore::get(BytesView key, std::optional<Bytes>* value) {
   return store_->get(full, value);
 }
 
-Status LocalStore::scan(BytesView prefix, BytesView edge, std::size_t limit, bool backwards, const RowVisitor& visit) {
+Status LocalStore::scan(BytesView prefix, BytesView edge, std::size_t limit, bool backwards,
+                        const RowVisitor& visit) {
   std::lock_guard lock(mutex_);
   TB_TRY(open_locked());
   const Bytes full_prefix = data_key(prefix);
   const Bytes full_edge = edge.empty() ? Bytes() : data_key(edge);
   auto strip = [&](BytesView key, BytesView value) { return visit(key.substr(1), value); };
   if (!in_batch() || batch_.empty()) {
-    return backwards ? store_->scan_back(full_prefix, full_edge, limit, strip) : store_->scan(full_prefix, full_edge, limit, strip);
+    return backwards ? store_->scan_back(full_prefix, full_edge, limit, strip)
+                     : store_->scan(full_prefix, full_edge, limit, strip);
   }
-  // Inside a batch: merge what the store holds with what the batch changes. The store is asked for as many rows more as
-  // the batch could hide.
+  // Inside a batch: merge what the store holds with what the batch changes. The store is asked for
+  // as many rows more as the batch could hide.
   std::map<Bytes, Bytes> merged;
   auto collect = [&](BytesView key, BytesView value) {
     if (!batch_.contains(Bytes(key))) merged.emplace(key, value);
     return true;
   };
   const std::size_t wide = limit + batch_.size();
-  TB_TRY(backwards ? store_->scan_back(full_prefix, full_edge, wide, collect) : store_->scan(full_prefix, full_edge, wide, collect));
+  TB_TRY(backwards ? store_->scan_back(full_prefix, full_edge, wide, collect)
+                   : store_->scan(full_prefix, full_edge, wide, collect));
   for (const auto& [key, value] : batch_) {
-    const bool inside = key.starts_with(full_prefix) && (full_edge.empty() || (backwards ? key < full_edge : key > full_edge));
+    const bool inside = key.starts_with(full_prefix) &&
+                        (full_edge.empty() || (backwards ? key < full_edge : key > full_edge));
     if (inside && value) merged.emplace(key, *value);
   }
   std::size_t n = 0;
@@ -86,7 +90,8 @@ Status LocalStore::put(BytesView key, std::optional<Bytes> value) {
     return store_->write({&write, 1}, true);
   }
   batch_bytes_ += full.size() + (value ? value->size() : 0);
-  if (batch_bytes_ > kMaxBatchBytes) return Status(Code::kLimit, "a face wrote more than 64 MiB for the events of one block");
+  if (batch_bytes_ > kMaxBatchBytes)
+    return Status(Code::kLimit, "a face wrote more than 64 MiB for the events of one block");
   batch_[std::move(full)] = std::move(value);
   return {};
 }
@@ -99,7 +104,10 @@ Result<std::optional<std::uint64_t>> LocalStore::cursor() {
   if (!raw) return std::optional<std::uint64_t>();
   Reader reader(*raw);
   const std::uint64_t height = reader.u64();
-  if (!reader.done()) return Status(Code::kCorrupt, dir_ + ": the cursor is damaged", "stop the node and remove this directory; its lists are built again from the log");
+  if (!reader.done())
+    return Status(
+        Code::kCorrupt, dir_ + ": the cursor is damaged",
+        "stop the node and remove this directory; its lists are built again from the log");
   return std::optional<std::uint64_t>(height);
 }
 

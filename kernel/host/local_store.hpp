@@ -1,7 +1,8 @@
 // LocalStore: what a face remembers across restarts, and its place in the log.
 //
-// A LevelDB below <data>/stores/<id>, opened on first use. Inside a batch (events of one block) the writes of the thread that began
-// it are collected, seen by its reads, and committed together with the cursor; writes of other threads go in at once. [any]
+// A LevelDB below <data>/stores/<id>, opened on first use. Inside a batch (events of one block) the
+// writes of the thread that began it are collected, seen by its reads, and committed together with
+// the cursor; writes of other threads go in at once. [any]
 #pragma once
 
 #include <map>
@@ -23,7 +24,8 @@ class LocalStore {
   explicit LocalStore(std::string dir) : dir_(std::move(dir)) {}
 
   Status get(BytesView key, std::optional<Bytes>* value);
-  Status scan(BytesView prefix, BytesView edge, std::size_t limit, bool backwards, const RowVisitor& visit);
+  Status scan(BytesView prefix, BytesView edge, std::size_t limit, bool backwards,
+              const RowVisitor& visit);
   Status put(BytesView key, std::optional<Bytes> value);
 
   // The height of the first block whose events have not been delivered; nullopt before the first.

@@ -22,9 +22,10 @@ CallError internal_error(std::string text) {
 }
 
 // What the plugin wrote to its `error` writer -> the error of the call.
-CallError error_from(const tb_value& tree, tb_status status, const Manifest& manifest, std::string_view method) {
-  CallError error = internal_error("plugin " + manifest.id + " failed " + std::string(method) + " without saying why (status " +
-                                   std::to_string(status) + ")");
+CallError error_from(const tb_value& tree, tb_status status, const Manifest& manifest,
+                     std::string_view method) {
+  CallError error = internal_error("plugin " + manifest.id + " failed " + std::string(method) +
+                                   " without saying why (status " + std::to_string(status) + ")");
   bool named = false;
   ValueArena arena;
   for (std::uint32_t i = 0; tree.type == TB_TYPE_RECORD && i < tree.count; ++i) {
@@ -46,7 +47,9 @@ CallError error_from(const tb_value& tree, tb_status status, const Manifest& man
       }
     }
   }
-  if (!named && status == TB_ABORTED) error.message = "trouble of this host while plugin " + manifest.id + " answered " + std::string(method);
+  if (!named && status == TB_ABORTED)
+    error.message =
+        "trouble of this host while plugin " + manifest.id + " answered " + std::string(method);
   return error;
 }
 
@@ -58,7 +61,8 @@ struct InFlight {
 
 }  // namespace
 
-FaceScope::FaceScope(Plugin* plugin, bool worker) : previous_(current_plugin), previous_worker_(current_may_wait) {
+FaceScope::FaceScope(Plugin* plugin, bool worker)
+    : previous_(current_plugin), previous_worker_(current_may_wait) {
   current_plugin = plugin;
   current_may_wait = worker;
 }
@@ -69,7 +73,8 @@ FaceScope::~FaceScope() {
 Plugin* FaceScope::current() { return current_plugin; }
 bool FaceScope::may_wait() { return current_may_wait; }
 
-Plugin::Plugin(HostServices& services, std::shared_ptr<Library> library, std::shared_ptr<LocalStore> store)
+Plugin::Plugin(HostServices& services, std::shared_ptr<Library> library,
+               std::shared_ptr<LocalStore> store)
     : services_(services), library_(std::move(library)), store_(std::move(store)) {
   host_.abi.api = face_host_api();
   host_.plugin = this;
@@ -77,7 +82,8 @@ Plugin::Plugin(HostServices& services, std::shared_ptr<Library> library, std::sh
 
 Status Plugin::declare_metrics() {
   if (metrics_) return {};
-  Result<std::shared_ptr<PluginMetrics>> metrics = PluginMetrics::declare(*services_.metrics, manifest_ptr());
+  Result<std::shared_ptr<PluginMetrics>> metrics =
+      PluginMetrics::declare(*services_.metrics, manifest_ptr());
   if (!metrics.ok()) return metrics.status();
   metrics_ = *metrics;
   return {};
@@ -102,18 +108,24 @@ std::optional<std::string> Plugin::guarded(const char* entry, Body&& body) {
   }
 }
 
-Machine Plugin::machine() const { return Machine{library_->manifest(), library_->plugin().machine, library_}; }
+Machine Plugin::machine() const {
+  return Machine{library_->manifest(), library_->plugin().machine, library_};
+}
 
 Status Plugin::create_face() {
   if (!has_face() || face_made_) return {};
   tb_status status = TB_OK;
   if (face().create) {
-    FaceScope scope(this, false);  // it may run on the executor, for which a command would wait in vain
-    std::optional<std::string> thrown = guarded("create", [&] { status = face().create(&host_.abi, &instance_); });
+    FaceScope scope(this,
+                    false);  // it may run on the executor, for which a command would wait in vain
+    std::optional<std::string> thrown =
+        guarded("create", [&] { status = face().create(&host_.abi, &instance_); });
     if (thrown) return Status(Code::kInvalid, *thrown);
   }
   if (status != TB_OK) {
-    return Status(Code::kInvalid, "plugin " + manifest().id + ": its face could not be created (status " + std::to_string(status) + ")",
+    return Status(Code::kInvalid,
+                  "plugin " + manifest().id + ": its face could not be created (status " +
+                      std::to_string(status) + ")",
                   "its log lines above say why");
   }
   face_made_ = true;
@@ -130,7 +142,9 @@ void Plugin::start_timers() {
       std::shared_ptr<Plugin> self = weak.lock();
       if (!self || !self->face_made_) return;
       FaceScope scope(self.get(), true);
-      if (auto thrown = self->guarded("on_timer", [&] { self->face().on_timer(self->instance_, i); })) self->log(TB_LOG_ERROR, *thrown);
+      if (auto thrown =
+              self->guarded("on_timer", [&] { self->face().on_timer(self->instance_, i); }))
+        self->log(TB_LOG_ERROR, *thrown);
     }));
   }
 }
@@ -144,10 +158,11 @@ void Plugin::stop_timers() {
   for (std::uint64_t id : timers) services_.face_thread->remove_timer(id);
 }
 
-std::optional<CallError> Plugin::query(const StateViewPtr& view, std::uint32_t method, const std::vector<tb_value>& params,
-                                       std::string* result) {
+std::optional<CallError> Plugin::query(const StateViewPtr& view, std::uint32_t method,
+                                       const std::vector<tb_value>& params, std::string* result) {
   const std::string& name = manifest().methods[method].name;
-  if (!face_made_ || !face().query) return internal_error("plugin " + manifest().id + " does not answer queries");
+  if (!face_made_ || !face().query)
+    return internal_error("plugin " + manifest().id + " does not answer queries");
   InFlight flight(in_flight_);
   FaceScope scope(this, true);
   ViewContext context(view, manifest_ptr());
@@ -156,18 +171,22 @@ std::optional<CallError> Plugin::query(const StateViewPtr& view, std::uint32_t m
   ValueOut error(arena);
   tb_status status = TB_OK;
   auto thrown = guarded(name.c_str(), [&] {
-    status = face().query(instance_, context.view(), method, params.data(), static_cast<std::uint32_t>(params.size()), out.out(), error.out());
+    status = face().query(instance_, context.view(), method, params.data(),
+                          static_cast<std::uint32_t>(params.size()), out.out(), error.out());
   });
   if (thrown) return internal_error(*thrown);
   if (status != TB_OK) return error_from(*error.finish(), status, manifest(), name);
   *result = out.finish();
-  if (!out.error().empty()) return internal_error("plugin " + manifest().id + ", " + name + ": " + out.error());
+  if (!out.error().empty())
+    return internal_error("plugin " + manifest().id + ", " + name + ": " + out.error());
   return std::nullopt;
 }
 
-std::optional<CallError> Plugin::local(std::uint32_t method, const std::vector<tb_value>& params, std::string* result) {
+std::optional<CallError> Plugin::local(std::uint32_t method, const std::vector<tb_value>& params,
+                                       std::string* result) {
   const std::string& name = manifest().methods[method].name;
-  if (!face_made_ || !face().local) return internal_error("plugin " + manifest().id + " has no local methods");
+  if (!face_made_ || !face().local)
+    return internal_error("plugin " + manifest().id + " has no local methods");
   InFlight flight(in_flight_);
   FaceScope scope(this, true);
   JsonOut out;
@@ -175,12 +194,14 @@ std::optional<CallError> Plugin::local(std::uint32_t method, const std::vector<t
   ValueOut error(arena);
   tb_status status = TB_OK;
   auto thrown = guarded(name.c_str(), [&] {
-    status = face().local(instance_, method, params.data(), static_cast<std::uint32_t>(params.size()), out.out(), error.out());
+    status = face().local(instance_, method, params.data(),
+                          static_cast<std::uint32_t>(params.size()), out.out(), error.out());
   });
   if (thrown) return internal_error(*thrown);
   if (status != TB_OK) return error_from(*error.finish(), status, manifest(), name);
   *result = out.finish();
-  if (!out.error().empty()) return internal_error("plugin " + manifest().id + ", " + name + ": " + out.error());
+  if (!out.error().empty())
+    return internal_error("plugin " + manifest().id + ", " + name + ": " + out.error());
   return std::nullopt;
 }
 
@@ -222,7 +243,9 @@ PluginInstance::HttpAnswer Plugin::http(const StateViewPtr& view, const HttpCall
   ViewContext context(view, manifest_ptr());
   const std::vector<tb_value> path = text_values(call.path), query = text_values(call.query);
   ValueArena arena;
-  Result<json::value> body = call.body.empty() ? Result<json::value>(Status(Code::kInvalid, "empty")) : parse_json(call.body);
+  Result<json::value> body = call.body.empty()
+                                 ? Result<json::value>(Status(Code::kInvalid, "empty"))
+                                 : parse_json(call.body);
   tb_http_request request{};
   request.size = sizeof request;
   request.route = call.route;
@@ -246,15 +269,18 @@ PluginInstance::HttpAnswer Plugin::http(const StateViewPtr& view, const HttpCall
   };
   reply.answer = &answer;
   tb_status status = TB_OK;
-  if (auto thrown = guarded("http", [&] { status = face().http(instance_, context.view(), &request, &reply.abi); })) {
+  if (auto thrown = guarded(
+          "http", [&] { status = face().http(instance_, context.view(), &request, &reply.abi); })) {
     log(TB_LOG_ERROR, *thrown);
     return refuse("the plugin failed; the node's log says how");
   }
   // A route that fails may have said why in the body, and with which status.
   const bool told = reply.sent || !out.empty();
-  if (status != TB_OK && !told) return refuse("the plugin failed to answer (status " + std::to_string(status) + ")");
+  if (status != TB_OK && !told)
+    return refuse("the plugin failed to answer (status " + std::to_string(status) + ")");
   answer.status = status != TB_OK && reply.abi.status < 400 ? 500 : reply.abi.status;
-  if (answer.status < 200 || answer.status > 599) return refuse("the plugin set the status " + std::to_string(answer.status));
+  if (answer.status < 200 || answer.status > 599)
+    return refuse("the plugin set the status " + std::to_string(answer.status));
   if (!reply.sent) answer.body = out.finish();
   return out.error().empty() ? answer : refuse(out.error());
 }
@@ -262,14 +288,16 @@ PluginInstance::HttpAnswer Plugin::http(const StateViewPtr& view, const HttpCall
 void Plugin::tell_config_changed() {
   if (!face_made_ || !face().on_config) return;
   FaceScope scope(this, true);
-  if (auto thrown = guarded("on_config", [&] { face().on_config(instance_); })) log(TB_LOG_ERROR, *thrown);
+  if (auto thrown = guarded("on_config", [&] { face().on_config(instance_); }))
+    log(TB_LOG_ERROR, *thrown);
 }
 
 void Plugin::tell_commit(const StateViewPtr& view) {
   if (!face_made_ || !face().on_commit) return;
   FaceScope scope(this, true);
   ViewContext context(view, manifest_ptr());
-  if (auto thrown = guarded("on_commit", [&] { face().on_commit(instance_, context.view()); })) log(TB_LOG_ERROR, *thrown);
+  if (auto thrown = guarded("on_commit", [&] { face().on_commit(instance_, context.view()); }))
+    log(TB_LOG_ERROR, *thrown);
 }
 
 void Plugin::tell_reply(std::uint64_t cookie, bool ok, const json::value& value) {
@@ -277,7 +305,9 @@ void Plugin::tell_reply(std::uint64_t cookie, bool ok, const json::value& value)
   FaceScope scope(this, true);
   ValueArena arena;
   const tb_value* tree = to_value(value, arena);
-  if (auto thrown = guarded("on_reply", [&] { face().on_reply(instance_, cookie, ok ? 1u : 0u, tree); })) log(TB_LOG_ERROR, *thrown);
+  if (auto thrown =
+          guarded("on_reply", [&] { face().on_reply(instance_, cookie, ok ? 1u : 0u, tree); }))
+    log(TB_LOG_ERROR, *thrown);
 }
 
 bool Plugin::wants(std::string_view topic) const {
@@ -290,11 +320,13 @@ bool Plugin::wants(std::string_view topic) const {
   return false;
 }
 
-bool Plugin::tell_event(std::uint64_t height, std::uint64_t time_ms, std::uint32_t index, const Event& event) {
+bool Plugin::tell_event(std::uint64_t height, std::uint64_t time_ms, std::uint32_t index,
+                        const Event& event) {
   if (!face_made_ || !face().on_event) return true;
   Result<json::value> parsed = parse_json(event.data);
   if (!parsed.ok()) {
-    log(TB_LOG_ERROR, "event " + event.topic + " of block " + std::to_string(height) + " cannot be read: " + parsed.status().message());
+    log(TB_LOG_ERROR, "event " + event.topic + " of block " + std::to_string(height) +
+                          " cannot be read: " + parsed.status().message());
     return false;
   }
   FaceScope scope(this, true);

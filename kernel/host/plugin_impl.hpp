@@ -1,4 +1,5 @@
-// Plugin: a loaded library with its face, and the tb_host that the face sees. Not for other folders.
+// Plugin: a loaded library with its face, and the tb_host that the face sees. Not for other
+// folders.
 #pragma once
 
 #include <atomic>
@@ -39,13 +40,15 @@ struct FaceHost {
 
 class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin> {
  public:
-  Plugin(HostServices& services, std::shared_ptr<Library> library, std::shared_ptr<LocalStore> store);
+  Plugin(HostServices& services, std::shared_ptr<Library> library,
+         std::shared_ptr<LocalStore> store);
   ~Plugin() override;
 
-  // Declares the metric families, which takes over those of an older build: only when this plugin is sure to run. Idempotent.
+  // Declares the metric families, which takes over those of an older build: only when this plugin
+  // is sure to run. Idempotent.
   Status declare_metrics();
-  // Makes the face instance. Errors: kInvalid with what the plugin said. Once, when the chain runs and metrics are declared; under no
-  // lock, since the plugin calls the host.
+  // Makes the face instance. Errors: kInvalid with what the plugin said. Once, when the chain runs
+  // and metrics are declared; under no lock, since the plugin calls the host.
   Status create_face();
   void start_timers();  // [any]
   void stop_timers();   // when it returns, no timer runs. [any]
@@ -56,9 +59,10 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
   Machine machine() const override;
   bool has_face() const override { return library_->plugin().face != nullptr; }
   std::uint64_t calls_in_flight() const override { return in_flight_.load(); }
-  std::optional<CallError> query(const StateViewPtr& view, std::uint32_t method, const std::vector<tb_value>& params,
+  std::optional<CallError> query(const StateViewPtr& view, std::uint32_t method,
+                                 const std::vector<tb_value>& params, std::string* result) override;
+  std::optional<CallError> local(std::uint32_t method, const std::vector<tb_value>& params,
                                  std::string* result) override;
-  std::optional<CallError> local(std::uint32_t method, const std::vector<tb_value>& params, std::string* result) override;
   HttpAnswer http(const StateViewPtr& view, const HttpCall& call) override;
 
   // On the face thread.
@@ -66,14 +70,17 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
   void tell_commit(const StateViewPtr& view);
   void tell_reply(std::uint64_t cookie, bool ok, const json::value& value);
   // Delivers one event; false when the face refused it.
-  bool tell_event(std::uint64_t height, std::uint64_t time_ms, std::uint32_t index, const Event& event);
+  bool tell_event(std::uint64_t height, std::uint64_t time_ms, std::uint32_t index,
+                  const Event& event);
   bool wants(std::string_view topic) const;
 
   HostServices& services() { return services_; }
   LocalStore& store() { return *store_; }
   const std::shared_ptr<LocalStore>& store_ptr() const { return store_; }
   PluginMetrics* metrics() { return metrics_.get(); }
-  const std::shared_ptr<PluginMetrics>& metrics_ptr() const { return metrics_; }  // outlives the image
+  const std::shared_ptr<PluginMetrics>& metrics_ptr() const {
+    return metrics_;
+  }  // outlives the image
   void log(std::uint32_t level, std::string_view text);
 
  private:
@@ -97,8 +104,8 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
 // The table behind FaceHost::abi. Static storage.
 const tb_host_api* face_host_api();
 
-// Where the present thread stands: which plugin's face entry it runs, and whether it may wait. Set by Plugin around every
-// entry; asked by the ABI functions.
+// Where the present thread stands: which plugin's face entry it runs, and whether it may wait. Set
+// by Plugin around every entry; asked by the ABI functions.
 struct FaceScope {
   FaceScope(Plugin* plugin, bool worker);
   ~FaceScope();

@@ -2,8 +2,8 @@
 
 namespace blockd {
 
-Result<std::shared_ptr<PluginMetrics>> PluginMetrics::declare(MetricRegistry& registry,
-                                                              std::shared_ptr<const Manifest> manifest) {
+Result<std::shared_ptr<PluginMetrics>> PluginMetrics::declare(
+    MetricRegistry& registry, std::shared_ptr<const Manifest> manifest) {
   auto out = std::shared_ptr<PluginMetrics>(new PluginMetrics(manifest));
   out->families_.reserve(manifest->metrics.size());
   for (const MetricSpec& spec : manifest->metrics) {
@@ -24,10 +24,12 @@ Result<std::shared_ptr<PluginMetrics>> PluginMetrics::declare(MetricRegistry& re
   return out;
 }
 
-bool PluginMetrics::report(std::uint32_t metric, std::span<const std::string_view> labels, std::int64_t value) {
+bool PluginMetrics::report(std::uint32_t metric, std::span<const std::string_view> labels,
+                           std::int64_t value) {
   if (metric >= families_.size()) return false;
   MetricFamily* family = families_[metric];
-  const double scaled = static_cast<double>(value) / static_cast<double>(manifest_->metrics[metric].scale);
+  const double scaled =
+      static_cast<double>(value) / static_cast<double>(manifest_->metrics[metric].scale);
   switch (manifest_->metrics[metric].type) {
     case MetricType::kCounter: {
       Counter* counter = value >= 0 ? family->counter(labels) : nullptr;

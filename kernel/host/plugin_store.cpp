@@ -23,7 +23,8 @@ std::map<std::string, std::vector<std::string>> files_by_hash(const std::string&
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.size() > 68 && name[64] == '-' && name.ends_with(".so")) out[name.substr(0, 64)].push_back(name);
+    if (name.size() > 68 && name[64] == '-' && name.ends_with(".so"))
+      out[name.substr(0, 64)].push_back(name);
   }
   for (auto& [hash, names] : out) std::sort(names.begin(), names.end());
   return out;
@@ -43,7 +44,8 @@ Result<std::unique_ptr<PluginStore>> PluginStore::open(const std::string& dir) {
   if (!text.ok()) return text.status();
   Result<json::value> parsed = parse_json(*text);
   if (!parsed.ok() || !parsed->is_array()) {
-    return Status(Code::kCorrupt, index_path(dir) + ": not a list of images", "remove the file; it is written again as plugins are loaded");
+    return Status(Code::kCorrupt, index_path(dir) + ": not a list of images",
+                  "remove the file; it is written again as plugins are loaded");
   }
   for (const json::value& item : parsed->get_array()) {
     const json::object* o = item.if_object();
@@ -93,17 +95,20 @@ Status PluginStore::save_locked() const {
 }
 
 bool PluginStore::knows(const std::string& hash) const {
-  return std::any_of(images_.begin(), images_.end(), [&](const StoredImage& image) { return image.hash == hash; });
+  return std::any_of(images_.begin(), images_.end(),
+                     [&](const StoredImage& image) { return image.hash == hash; });
 }
 
 Status PluginStore::note(Library& library) {
   const Manifest& m = *library.manifest();
   if (m.sm == 0) return {};
   std::lock_guard lock(mutex_);
-  StoredImage image{to_hex(library.file().blake3), m.id, m.version, m.sm, m.sm_min ? m.sm_min : m.sm, m.schema, m.consensus_hash};
+  StoredImage image{to_hex(library.file().blake3), m.id,     m.version,       m.sm,
+                    m.sm_min ? m.sm_min : m.sm,    m.schema, m.consensus_hash};
   // Another copy is kept already; this one may go when it is closed.
   if (knows(image.hash) && files_by_hash(dir_)[image.hash].size() > 1) return {};
-  if (images_.size() >= kMaxImages) return Status(Code::kLimit, dir_ + ": 4,096 images", "run `contract-cli plugin prune`");
+  if (images_.size() >= kMaxImages)
+    return Status(Code::kLimit, dir_ + ": 4,096 images", "run `contract-cli plugin prune`");
   std::erase_if(images_, [&](const StoredImage& known) { return known.hash == image.hash; });
   images_.push_back(std::move(image));
   TB_TRY(save_locked());
@@ -116,10 +121,12 @@ std::optional<std::string> PluginStore::find(const RosterEntry& entry) const {
   const auto files = files_by_hash(dir_);
   for (auto it = images_.rbegin(); it != images_.rend(); ++it) {
     const bool own = it->sm == entry.sm && it->consensus_hash == entry.consensus_hash;
-    // An older state machine version that a library still implements: its manifest shows only its newest consensus part.
+    // An older state machine version that a library still implements: its manifest shows only its
+    // newest consensus part.
     const bool older = entry.sm < it->sm && entry.sm >= it->sm_min;
     if (it->id != entry.id || !(own || older)) continue;
-    if (auto file = files.find(it->hash); file != files.end()) return dir_ + "/" + file->second.front();
+    if (auto file = files.find(it->hash); file != files.end())
+      return dir_ + "/" + file->second.front();
   }
   return std::nullopt;
 }
@@ -135,11 +142,14 @@ Result<std::vector<std::string>> PluginStore::remove(const std::vector<std::stri
   for (const auto& [hash, names] : files_by_hash(dir_)) {
     if (std::find(hashes.begin(), hashes.end(), hash) == hashes.end()) continue;
     for (const std::string& name : names) {
-      if (::unlink((dir_ + "/" + name).c_str()) != 0) return errno_status("removing " + dir_ + "/" + name);
+      if (::unlink((dir_ + "/" + name).c_str()) != 0)
+        return errno_status("removing " + dir_ + "/" + name);
       removed.push_back(name);
     }
   }
-  std::erase_if(images_, [&](const StoredImage& i) { return std::find(hashes.begin(), hashes.end(), i.hash) != hashes.end(); });
+  std::erase_if(images_, [&](const StoredImage& i) {
+    return std::find(hashes.begin(), hashes.end(), i.hash) != hashes.end();
+  });
   TB_TRY(save_locked());
   return removed;
 }

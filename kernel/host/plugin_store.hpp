@@ -1,7 +1,9 @@
-// PluginStore: every image that may be needed again, below <data>/plugins, with an index of what each one is.
+// PluginStore: every image that may be needed again, below <data>/plugins, with an index of what
+// each one is.
 //
-// Files are <hash>-<n>.so; the loader always writes a fresh name. One copy of each image that was accepted is kept, the loader
-// removes the others when they are closed; what a crash left behind is removed at the next start.
+// Files are <hash>-<n>.so; the loader always writes a fresh name. One copy of each image that was
+// accepted is kept, the loader removes the others when they are closed; what a crash left behind is
+// removed at the next start.
 #pragma once
 
 #include <memory>
@@ -23,11 +25,12 @@ struct StoredImage {
 
 class PluginStore {
  public:
-  // Reads the index, and removes surplus copies and files that it does not name; without an index only surplus copies go.
-  // REQUIRES: no image of `dir` is mapped. Errors: kCorrupt, kIo.
+  // Reads the index, and removes surplus copies and files that it does not name; without an index
+  // only surplus copies go. REQUIRES: no image of `dir` is mapped. Errors: kCorrupt, kIo.
   static Result<std::unique_ptr<PluginStore>> open(const std::string& dir);
 
-  // Notes an accepted library and keeps its file. Local plugins are not noted: no block needs them. Errors: kLimit, kIo, kNoSpace.
+  // Notes an accepted library and keeps its file. Local plugins are not noted: no block needs them.
+  // Errors: kLimit, kIo, kNoSpace.
   Status note(Library& library);
   // Path of an image that implements `entry`, the one noted last first; nullopt when none is here.
   std::optional<std::string> find(const RosterEntry& entry) const;

@@ -29,17 +29,21 @@ constexpr std::string_view kMarker = "\x1etb-probe ";
 std::string how_it_ended(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
     const char* name = strsignal(WTERMSIG(wait_status));
-    return std::string("it crashed while loading (signal ") + std::to_string(WTERMSIG(wait_status)) + ", " + (name ? name : "?") + ")";
+    return std::string("it crashed while loading (signal ") +
+           std::to_string(WTERMSIG(wait_status)) + ", " + (name ? name : "?") + ")";
   }
-  return "it ended its process while loading (exit code " + std::to_string(WEXITSTATUS(wait_status)) + ")";
+  return "it ended its process while loading (exit code " +
+         std::to_string(WEXITSTATUS(wait_status)) + ")";
 }
 
 Status too_late(std::uint64_t timeout_ms) {
-  return Status(Code::kTimeout, "its constructors or entry did not return within " + std::to_string(timeout_ms) + " ms");
+  return Status(Code::kTimeout, "its constructors or entry did not return within " +
+                                    std::to_string(timeout_ms) + " ms");
 }
 
 // Reads the child's stdout until it closes; kills the child at the deadline. Sets *wait_status.
-Status read_child(pid_t child, int fd, std::uint64_t timeout_ms, std::string* out, int* wait_status) {
+Status read_child(pid_t child, int fd, std::uint64_t timeout_ms, std::string* out,
+                  int* wait_status) {
   const std::uint64_t deadline = system_clock().monotonic_us() + timeout_ms * 1000;
   Status trouble;
   char buffer[65536];
@@ -61,7 +65,8 @@ Status read_child(pid_t child, int fd, std::uint64_t timeout_ms, std::string* ou
       break;
     }
   }
-  // The pipe is closed, or the child is to be killed. A child that closed its output and hangs is killed at the deadline too.
+  // The pipe is closed, or the child is to be killed. A child that closed its output and hangs is
+  // killed at the deadline too.
   for (;;) {
     if (!trouble.ok()) ::kill(-child, SIGKILL);  // the group: what the library forked too
     const pid_t done = ::waitpid(child, wait_status, WNOHANG);
@@ -97,7 +102,8 @@ Result<pid_t> start_probe(std::string program, std::string path, int out) {
   return errno_status("starting the probe " + program);
 }
 
-// What our side of the child printed. The library's own output is not to be trusted: anything missing is a refusal.
+// What our side of the child printed. The library's own output is not to be trusted: anything
+// missing is a refusal.
 Result<ProbeResult> read_answer(std::string_view text, int wait_status) {
   // What a library prints by itself stands before our line; ours is the last one.
   const std::size_t marker = text.rfind(kMarker);
@@ -106,7 +112,8 @@ Result<ProbeResult> read_answer(std::string_view text, int wait_status) {
   }
   Result<json::value> parsed = parse_json(text.substr(marker + kMarker.size()));
   const json::object* o = parsed.ok() ? parsed->if_object() : nullptr;
-  if (!o) return Status(Code::kInvalid, "the probe's answer cannot be read: the library printed into it");
+  if (!o)
+    return Status(Code::kInvalid, "the probe's answer cannot be read: the library printed into it");
   auto text_of = [&](const char* name) {
     const json::value* v = o->if_contains(name);
     return v && v->is_string() ? std::string(v->get_string()) : std::string();
@@ -125,8 +132,8 @@ Result<ProbeResult> read_answer(std::string_view text, int wait_status) {
   return result;
 }
 
-// What the library is, seen from inside the child. It is closed before the answer is printed, so that one which cannot be closed is
-// refused too.
+// What the library is, seen from inside the child. It is closed before the answer is printed, so
+// that one which cannot be closed is refused too.
 json::object examine(const std::string& path) {
   boost::dll::shared_library library;
   json::object answer;
@@ -153,7 +160,8 @@ json::object examine(const std::string& path) {
 
 Result<ProbeResult> probe_plugin(const LoadRules& rules, const std::string& path) {
   if (::access(rules.probe_program.c_str(), X_OK) != 0) {
-    return Status(Code::kUnavailable, "no program to probe plugins with at '" + rules.probe_program + "'");
+    return Status(Code::kUnavailable,
+                  "no program to probe plugins with at '" + rules.probe_program + "'");
   }
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC) != 0) return errno_status("pipe for the probe");

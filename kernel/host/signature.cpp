@@ -55,7 +55,8 @@ namespace {
 std::string_view text_member(const json::value& item, std::string_view name) {
   const json::object* object = item.if_object();
   const json::value* member = object ? object->if_contains(name) : nullptr;
-  return member && member->is_string() ? std::string_view(member->get_string()) : std::string_view();
+  return member && member->is_string() ? std::string_view(member->get_string())
+                                       : std::string_view();
 }
 
 SignedFile bad(std::string why) {
@@ -66,24 +67,30 @@ SignedFile bad(std::string why) {
 }
 }  // namespace
 
-SignedFile read_signed_file(std::string_view sig_text, const Hash& file, const std::vector<PublicKey>& signers) {
+SignedFile read_signed_file(std::string_view sig_text, const Hash& file,
+                            const std::vector<PublicKey>& signers) {
   Result<json::value> parsed = parse_json(sig_text);
   const json::object* whole = parsed.ok() ? parsed->if_object() : nullptr;
   const json::value* statement = whole ? whole->if_contains("statement") : nullptr;
   const json::value* signatures = whole ? whole->if_contains("signatures") : nullptr;
-  if (!statement || !signatures || !signatures->is_array()) return bad("the .sig file is no {statement, signatures} object");
+  if (!statement || !signatures || !signatures->is_array())
+    return bad("the .sig file is no {statement, signatures} object");
   SignedFile out;
   Result<std::string> text = canonical_json(*statement);
   if (!text.ok()) return bad("the signed statement has no canonical form");
   out.statement = *std::move(text);
-  if (text_member(*statement, "file") != to_hex(file)) return bad("it signs another file: this one has the hash " + to_hex(file));
+  if (text_member(*statement, "file") != to_hex(file))
+    return bad("it signs another file: this one has the hash " + to_hex(file));
   const json::array& list = signatures->get_array();
-  if (list.empty() || list.size() > kMaxSignatures) return bad("the .sig file holds " + std::to_string(list.size()) + " signatures, expected 1..16");
+  if (list.empty() || list.size() > kMaxSignatures)
+    return bad("the .sig file holds " + std::to_string(list.size()) +
+               " signatures, expected 1..16");
   const Bytes message = signed_message(out.statement);
   for (const json::value& item : list) {
     auto key = array_from_hex<32>(text_member(item, "key"));
     auto sig = array_from_hex<64>(text_member(item, "sig"));
-    if (!key.ok() || !sig.ok() || !ed25519_verify(*key, message, *sig)) return bad("a signature does not verify");
+    if (!key.ok() || !sig.ok() || !ed25519_verify(*key, message, *sig))
+      return bad("a signature does not verify");
     const bool listed = std::find(signers.begin(), signers.end(), *key) != signers.end();
     if (listed && out.signer.empty()) out.signer = to_hex(*key);
   }
@@ -93,10 +100,13 @@ SignedFile read_signed_file(std::string_view sig_text, const Hash& file, const s
 }
 
 void compare_statement(const SignatureStatement& found, SignedFile* file) {
-  if (file->statement.empty() || file->state == SignatureState::kBad || file->statement == found.canonical()) return;
+  if (file->statement.empty() || file->state == SignatureState::kBad ||
+      file->statement == found.canonical())
+    return;
   file->state = SignatureState::kBad;
   file->signer.clear();
-  file->why = "the signed statement does not describe this file: signed " + file->statement + ", found " + found.canonical();
+  file->why = "the signed statement does not describe this file: signed " + file->statement +
+              ", found " + found.canonical();
 }
 
 Result<std::vector<PublicKey>> parse_signers(std::string_view text) {
@@ -107,7 +117,9 @@ Result<std::vector<PublicKey>> parse_signers(std::string_view text) {
   auto take_word = [&]() -> Status {
     if (word.empty()) return {};
     auto key = array_from_hex<32>(word);
-    if (!key.ok()) return Status(Code::kInvalid, "release signers, line " + std::to_string(line_number) + ": " + key.status().message());
+    if (!key.ok())
+      return Status(Code::kInvalid, "release signers, line " + std::to_string(line_number) + ": " +
+                                        key.status().message());
     out.push_back(*key);
     word.clear();
     return {};

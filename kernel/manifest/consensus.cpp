@@ -88,7 +88,8 @@ void put_commands(const Manifest& manifest, json::object& out) {
     commands.emplace_back(command_part(method));
     used.insert(method.role);
   }
-  for (std::size_t depth = 0; depth < manifest.roles.size(); ++depth) {  // a role may lie within another one
+  for (std::size_t depth = 0; depth < manifest.roles.size();
+       ++depth) {  // a role may lie within another one
     for (const RoleSpec& role : manifest.roles) {
       if (used.count(role.name) > 0) used.insert(role.within);
     }

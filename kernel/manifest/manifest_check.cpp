@@ -387,13 +387,17 @@ void check_roles(const Manifest& manifest, const Place& root) {
     const Place here = root.entry("roles", i, role.name);
     here.require(names::is_topic(role.name) && kBuiltin.count(role.name) == 0,
                  "the name of a role of its own is expected");
-    const bool own = std::any_of(manifest.roles.begin(), manifest.roles.end(),
-                                 [&](const RoleSpec& other) { return other.name == role.within && other.name != role.name; });
-    here.require(kWithin.count(role.within) > 0 || own, "within: expected operator, admin or another role of this manifest");
+    const bool own =
+        std::any_of(manifest.roles.begin(), manifest.roles.end(), [&](const RoleSpec& other) {
+          return other.name == role.within && other.name != role.name;
+        });
+    here.require(kWithin.count(role.within) > 0 || own,
+                 "within: expected operator, admin or another role of this manifest");
     here.require(kKeys.count(role.key) > 0, "key: expected operator, admin or oracle");
     for (std::string_view rest = role.token_env; !rest.empty();) {
       const std::size_t comma = rest.find(',');
-      here.require(names::is_env(rest.substr(0, comma)), "token_env: variables of capitals, digits and '_', separated by commas");
+      here.require(names::is_env(rest.substr(0, comma)),
+                   "token_env: variables of capitals, digits and '_', separated by commas");
       rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
     }
     roles.add(here, role.name, role.name);

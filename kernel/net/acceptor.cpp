@@ -27,7 +27,8 @@ constexpr char kRefusal[] =
 std::string ip_text(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";
   if (address.ss_family == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text, sizeof text);
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text,
+                sizeof text);
   } else if (address.ss_family == AF_INET6) {
     ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
                 sizeof text);
@@ -117,7 +118,8 @@ void Acceptor::serve(int fd, const void* from) {
   if (!slot) {
     core_->refused_connections.fetch_add(1);
     if (!settings->tls || over_unix) {
-      // Fits the empty send buffer of a new connection; whether it arrives matters to the client only.
+      // Fits the empty send buffer of a new connection; whether it arrives matters to the client
+      // only.
       (void)!::send(fd, kRefusal, sizeof kRefusal - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     ::close(fd);
@@ -139,9 +141,9 @@ void Acceptor::serve(int fd, const void* from) {
     ::close(fd);
     return;
   }
-  start_connection(
-      ConnectionInfo{core_, listener_, std::move(*slot), ip, over_unix, peer.uid, peer.gid, nullptr},
-      std::move(settings), std::move(socket));
+  start_connection(ConnectionInfo{core_, listener_, std::move(*slot), ip, over_unix, peer.uid,
+                                  peer.gid, nullptr},
+                   std::move(settings), std::move(socket));
 }
 
 }  // namespace blockd

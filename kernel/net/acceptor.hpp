@@ -1,5 +1,6 @@
-// Takes connections from one ListenSocket and starts them. Internal to net. Goes on when file descriptors run out:
-// it waits kBackOffMs and tries again. Who is over a limit of connections is told so and closed at once.
+// Takes connections from one ListenSocket and starts them. Internal to net. Goes on when file
+// descriptors run out: it waits kBackOffMs and tries again. Who is over a limit of connections is
+// told so and closed at once.
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -13,7 +14,8 @@ namespace blockd {
 
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
-  Acceptor(std::shared_ptr<ServerCore> core, std::shared_ptr<Listener> listener, ListenSocket socket);
+  Acceptor(std::shared_ptr<ServerCore> core, std::shared_ptr<Listener> listener,
+           ListenSocket socket);
   void start();
   // [any] No connection is accepted any more when it returns; the socket is closed.
   void close();

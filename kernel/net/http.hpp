@@ -1,10 +1,12 @@
-// HTTP as the rest of the kernel sees it: requests, responses, handlers, WebSocket peers. No socket, no Boost.
+// HTTP as the rest of the kernel sees it: requests, responses, handlers, WebSocket peers. No
+// socket, no Boost.
 //
-// The server (http_server.hpp) parses a request completely (body included, within HttpLimits), then calls
-// HttpHandler::handle once, on an io thread. The handler answers by calling the reply, inline or later, from
-// any thread, once; further calls are ignored, and a reply that is destroyed uncalled becomes a 500. A
-// handler that works long on the io thread holds up other connections: hand such work to a WorkerPool.
-// An exception that leaves a handler becomes a 500; it never ends the process.
+// The server (http_server.hpp) parses a request completely (body included, within HttpLimits), then
+// calls HttpHandler::handle once, on an io thread. The handler answers by calling the reply, inline
+// or later, from any thread, once; further calls are ignored, and a reply that is destroyed
+// uncalled becomes a 500. A handler that works long on the io thread holds up other connections:
+// hand such work to a WorkerPool. An exception that leaves a handler becomes a 500; it never ends
+// the process.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +20,8 @@
 
 namespace blockd {
 
-// Header fields in the order of arrival. Names compare without regard to case. All texts live in one
-// buffer, so a request with ten headers costs two allocations. Views live until the next add().
+// Header fields in the order of arrival. Names compare without regard to case. All texts live in
+// one buffer, so a request with ten headers costs two allocations. Views live until the next add().
 class HttpHeaders {
  public:
   void add(std::string_view name, std::string_view value);
@@ -28,7 +30,9 @@ class HttpHeaders {
   bool has(std::string_view name) const;
   std::size_t size() const { return fields_.size(); }
   std::string_view name(std::size_t i) const { return text(fields_[i].name, fields_[i].name_size); }
-  std::string_view value(std::size_t i) const { return text(fields_[i].value, fields_[i].value_size); }
+  std::string_view value(std::size_t i) const {
+    return text(fields_[i].value, fields_[i].value_size);
+  }
 
  private:
   struct Field {
@@ -52,7 +56,8 @@ struct ClientCert {
 };
 
 struct HttpRequest {
-  std::string method;  // "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"; others are refused before
+  std::string method;  // "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"; others are
+                       // refused before
   std::string target;  // as sent: "/v1/x%20y?a=1"
   std::string path;    // percent-decoded, without the query: "/v1/x y"; "*" for OPTIONS *
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
@@ -63,9 +68,11 @@ struct HttpRequest {
   std::string remote_ip;  // "127.0.0.1", "::1"; empty over a Unix socket
   bool over_tls = false;
   bool over_unix_socket = false;
-  std::uint32_t peer_uid = 0;  // of the connecting process, from the operating system; Unix sockets only
+  std::uint32_t peer_uid =
+      0;  // of the connecting process, from the operating system; Unix sockets only
   std::uint32_t peer_gid = 0;
-  std::shared_ptr<const ClientCert> tls_client_cert;  // null without one; shared by a connection's requests
+  std::shared_ptr<const ClientCert>
+      tls_client_cert;  // null without one; shared by a connection's requests
 
   // The first query value of that name, or `otherwise`.
   std::string_view query_value(std::string_view name, std::string_view otherwise = {}) const;
@@ -75,7 +82,8 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";  // empty: no Content-Type header
-  std::vector<std::pair<std::string, std::string>> headers;  // more of them; not Content-Length, Connection, Date
+  std::vector<std::pair<std::string, std::string>>
+      headers;       // more of them; not Content-Length, Connection, Date
   std::string body;  // dropped by the server when the method was HEAD or the status has no body
 };
 
@@ -92,9 +100,11 @@ class WsPeer {
  public:
   virtual ~WsPeer() = default;
   // Queues a text message. False, and nothing is queued, if the peer is closed or its queue is full
-  // (HttpLimits::ws_queue_messages or ws_queue_bytes); then WsHandler::on_drain follows once it is empty.
+  // (HttpLimits::ws_queue_messages or ws_queue_bytes); then WsHandler::on_drain follows once it is
+  // empty.
   virtual bool send(std::string text) = 0;
-  // Closes after what is queued has been sent. Codes: RFC 6455 section 7.4; `reason` at most 123 bytes.
+  // Closes after what is queued has been sent. Codes: RFC 6455 section 7.4; `reason` at most 123
+  // bytes.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   // Messages that wait, without the one being written.
   virtual std::size_t queue_size() const = 0;
@@ -104,8 +114,8 @@ class WsPeer {
   virtual bool is_open() const = 0;
 };
 
-// The kernel's half of a WebSocket. Calls come one at a time, on io threads: on_open first, on_close last
-// (always, once), then the handler is destroyed.
+// The kernel's half of a WebSocket. Calls come one at a time, on io threads: on_open first,
+// on_close last (always, once), then the handler is destroyed.
 class WsHandler {
  public:
   virtual ~WsHandler() = default;

@@ -44,7 +44,8 @@ struct Exchange {
 Result<HttpClientResponse> exchange(Transport& transport, const std::string& text,
                                     const HttpClientRequest& request, std::uint64_t max_bytes,
                                     std::uint64_t deadline_ms, Exchange* about) {
-  // A server that refuses early (413, 503) answers and closes; its answer counts more than our error.
+  // A server that refuses early (413, 503) answers and closes; its answer counts more than our
+  // error.
   const Status written = transport.write_all(text, deadline_ms, &about->sent);
   if (!written.ok() && (written.code() != Code::kUnavailable || about->sent == 0)) return written;
   ResponseParser parser(max_bytes, request.method == "HEAD");
@@ -71,7 +72,8 @@ Result<HttpClientResponse> exchange(Transport& transport, const std::string& tex
     buffer.resize(std::max(kReadBytes, held));
   }
   if (parser.too_large()) {
-    return Status(Code::kLimit, "the answer is larger than " + std::to_string(max_bytes) + " bytes");
+    return Status(Code::kLimit,
+                  "the answer is larger than " + std::to_string(max_bytes) + " bytes");
   }
   if (parser.state() != ParseState::kDone) {
     return Status(Code::kInvalid, "the answer is not HTTP", "is this the right port?");
@@ -193,9 +195,8 @@ Result<HttpClientResponse> HttpClient::post_json(std::string_view url, std::stri
 
 bool HttpClient::send_async(WorkerPool& pool, HttpClientRequest request,
                             std::function<void(Result<HttpClientResponse>)> done) {
-  return pool.submit([this, request = std::move(request), done = std::move(done)] {
-    done(send(request));
-  });
+  return pool.submit(
+      [this, request = std::move(request), done = std::move(done)] { done(send(request)); });
 }
 
 }  // namespace blockd

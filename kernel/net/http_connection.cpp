@@ -1,13 +1,14 @@
-// One client connection: read a request, hand it to the listener's handler, write the answer, again.
-// Half duplex by design: at most one read or one write is pending, so a slow client costs one buffer.
+// One client connection: read a request, hand it to the listener's handler, write the answer,
+// again. Half duplex by design: at most one read or one write is pending, so a slow client costs
+// one buffer.
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <algorithm>
 #include <cstring>
 #include <exception>
 
@@ -25,8 +26,9 @@ using Error = boost::system::error_code;
 
 constexpr std::size_t kFirstBuffer = 4096;
 constexpr std::size_t kBodyBuffer = 65536;
-constexpr std::size_t kJoinBody = 16384;  // smaller bodies are copied behind the head: one buffer, one write
-constexpr std::size_t kKeptOut = 65536;   // a larger output buffer is not kept for the next answer
+constexpr std::size_t kJoinBody =
+    16384;  // smaller bodies are copied behind the head: one buffer, one write
+constexpr std::size_t kKeptOut = 65536;  // a larger output buffer is not kept for the next answer
 constexpr std::size_t kWriteChunk = 65536;  // has write_timeout_ms to leave
 constexpr std::uint32_t kLingerMs = 1000;
 constexpr std::size_t kLingerBytes = 1 << 20;
@@ -70,7 +72,9 @@ bool split_target(HttpRequest& request) {
   return true;
 }
 
-PlainStream make_stream(PlainStream socket, const ListenerSettings&, PlainStream*) { return socket; }
+PlainStream make_stream(PlainStream socket, const ListenerSettings&, PlainStream*) {
+  return socket;
+}
 
 TlsStream make_stream(PlainStream socket, const ListenerSettings& settings, TlsStream*) {
   SSL_CTX_up_ref(settings.tls.get());  // the wrapper frees what it is given
@@ -115,12 +119,12 @@ class HttpConnection final : public Connection {
  private:
   enum class Phase : std::uint8_t {
     kHandshake,
-    kIdle,   // no byte of the next request yet
+    kIdle,  // no byte of the next request yet
     kHead,
     kBody,
-    kWork,   // the handler has it
+    kWork,  // the handler has it
     kWrite,
-    kLinger, // answered for the last time, the client may still be sending
+    kLinger,  // answered for the last time, the client may still be sending
     kClosed,
   };
 
@@ -158,13 +162,11 @@ class HttpConnection final : public Connection {
     if (phase_ == Phase::kClosed) return;
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       enter_phase(Phase::kHandshake, limits_.handshake_timeout_ms);
-      stream_.async_handshake(asio::ssl::stream_base::server,
-                              [self = self()](const Error& error) {
-                                if (error || self->phase_ == Phase::kClosed) return self->close();
-                                self->info_.client_cert =
-                                    peer_certificate(self->stream_.native_handle());
-                                self->wait_first();
-                              });
+      stream_.async_handshake(asio::ssl::stream_base::server, [self = self()](const Error& error) {
+        if (error || self->phase_ == Phase::kClosed) return self->close();
+        self->info_.client_cert = peer_certificate(self->stream_.native_handle());
+        self->wait_first();
+      });
     } else {
       wait_first();
     }
@@ -177,10 +179,9 @@ class HttpConnection final : public Connection {
 
   void read() {
     make_room();
-    stream_.async_read_some(asio::buffer(in_.data() + end_, in_.size() - end_),
-                            [self = self()](const Error& error, std::size_t n) {
-                              self->on_read(error, n);
-                            });
+    stream_.async_read_some(
+        asio::buffer(in_.data() + end_, in_.size() - end_),
+        [self = self()](const Error& error, std::size_t n) { self->on_read(error, n); });
   }
 
   void make_room() {
@@ -209,10 +210,14 @@ class HttpConnection final : public Connection {
     if (phase_ == Phase::kIdle && !begin_request()) return read();
     begin_ += parser_.put(std::string_view(in_).substr(begin_, end_ - begin_));
     switch (parser_.state()) {
-      case ParseState::kHead: return read();
-      case ParseState::kBody: return read_body();
-      case ParseState::kDone: return dispatch_request();
-      case ParseState::kError: return refuse_malformed();
+      case ParseState::kHead:
+        return read();
+      case ParseState::kBody:
+        return read_body();
+      case ParseState::kDone:
+        return dispatch_request();
+      case ParseState::kError:
+        return refuse_malformed();
     }
   }
 
@@ -249,10 +254,14 @@ class HttpConnection final : public Connection {
 
   void refuse_malformed() {
     switch (parser_.error_status()) {
-      case 413: return refuse(text_response(413, "the body is larger than this listener accepts"));
-      case 431: return refuse(text_response(431, "the request line and headers are too large"));
-      case 505: return refuse(text_response(505, "this server speaks HTTP/1.1"));
-      default: return refuse(text_response(400, "malformed HTTP request"));
+      case 413:
+        return refuse(text_response(413, "the body is larger than this listener accepts"));
+      case 431:
+        return refuse(text_response(431, "the request line and headers are too large"));
+      case 505:
+        return refuse(text_response(505, "this server speaks HTTP/1.1"));
+      default:
+        return refuse(text_response(400, "malformed HTTP request"));
     }
   }
 
@@ -297,9 +306,8 @@ class HttpConnection final : public Connection {
     auto ticket = std::make_shared<Ticket>(self());
     const std::shared_ptr<HttpHandler> handler = settings_->handler;
     try {
-      handler->handle(request_, [ticket](HttpResponse response) {
-        ticket->answer(std::move(response));
-      });
+      handler->handle(request_,
+                      [ticket](HttpResponse response) { ticket->answer(std::move(response)); });
     } catch (const std::exception&) {
       ticket->answer(text_response(500, "the handler failed"));
     } catch (...) {
@@ -350,9 +358,9 @@ class HttpConnection final : public Connection {
       written_ = response_.body.size();
     }
     enter_phase(Phase::kWrite, limits_.write_timeout_ms);
-    asio::async_write(stream_, asio::buffer(out_), [self = self()](const Error& error, std::size_t) {
-      self->write_rest(error);
-    });
+    asio::async_write(
+        stream_, asio::buffer(out_),
+        [self = self()](const Error& error, std::size_t) { self->write_rest(error); });
   }
 
   void write_rest(const Error& error) {
@@ -387,8 +395,8 @@ class HttpConnection final : public Connection {
     }
   }
 
-  // Closing with unread bytes makes the system send a reset, which can overtake the answer. So: our half is
-  // closed, and what the client still sends is read and dropped for a moment.
+  // Closing with unread bytes makes the system send a reset, which can overtake the answer. So: our
+  // half is closed, and what the client still sends is read and dropped for a moment.
   void linger() {
     enter_phase(Phase::kLinger, kLingerMs);
     if constexpr (std::is_same_v<Stream, TlsStream>) {

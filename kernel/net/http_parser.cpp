@@ -90,7 +90,8 @@ struct RequestParser::Impl {
 RequestParser::RequestParser() : impl_(std::make_unique<Impl>()) {}
 RequestParser::~RequestParser() = default;
 
-void RequestParser::reset(HttpRequest* request, std::uint32_t head_limit, std::uint64_t body_limit) {
+void RequestParser::reset(HttpRequest* request, std::uint32_t head_limit,
+                          std::uint64_t body_limit) {
   impl_->sink.emplace(request->headers, request->body);
   impl_->sink->request = request;
   impl_->sink->header_limit(head_limit);

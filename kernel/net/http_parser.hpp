@@ -1,6 +1,6 @@
-// HTTP/1.1 parsers without Boost in sight: bytes in, HttpRequest or HttpClientResponse-like parts out. Internal to
-// net. Beast's parser does the work (no allocation of its own when the head lies in one piece); this header keeps its
-// templates in one translation unit. One thread at a time.
+// HTTP/1.1 parsers without Boost in sight: bytes in, HttpRequest or HttpClientResponse-like parts
+// out. Internal to net. Beast's parser does the work (no allocation of its own when the head lies
+// in one piece); this header keeps its templates in one translation unit. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,9 @@ class RequestParser {
   ~RequestParser();
   // Begins a new message, which is written to `request`. REQUIRES: `request` outlives it.
   void reset(HttpRequest* request, std::uint32_t head_limit, std::uint64_t body_limit);
-  // Eats from the front of `data` and returns how much. In state kHead the bytes left over must come again in
-  // front of the next ones. Stops after the head when the client waits for "100 Continue" (see there).
+  // Eats from the front of `data` and returns how much. In state kHead the bytes left over must
+  // come again in front of the next ones. Stops after the head when the client waits for "100
+  // Continue" (see there).
   std::size_t put(std::string_view data);
   ParseState state() const;
   // 400, 413, 431 or 505.

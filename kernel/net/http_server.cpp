@@ -149,9 +149,8 @@ Result<ListenSocket> HttpServer::Impl::open_replacing(const ListenAddress& addre
     const bool collides = address.is_unix() ? bound.socket_path == address.socket_path
                                             : !bound.is_unix() && bound.port == address.port;
     const bool goes = address.is_unix() ||
-                      std::none_of(wanted.begin(), wanted.end(), [&](const ListenAddress& w) {
-                        return same(w, old.configured);
-                      });
+                      std::none_of(wanted.begin(), wanted.end(),
+                                   [&](const ListenAddress& w) { return same(w, old.configured); });
     if (!collides || !goes) continue;
     old.acceptor->close();
     Result<ListenSocket> again = ListenSocket::open(address, config.unix_mode, config.unix_group);
@@ -169,8 +168,7 @@ Status HttpServer::Impl::reopen(Entry& entry, std::size_t at, const ListenAddres
   Result<ListenSocket> socket =
       ListenSocket::open(bound, entry.config.unix_mode, entry.config.unix_group);
   if (!socket.ok()) return socket.status();
-  entry.sockets[at].acceptor =
-      std::make_shared<Acceptor>(core, entry.listener, std::move(*socket));
+  entry.sockets[at].acceptor = std::make_shared<Acceptor>(core, entry.listener, std::move(*socket));
   entry.sockets[at].acceptor->start();
   return {};
 }
@@ -230,7 +228,8 @@ Status HttpServer::Impl::stop(std::uint32_t deadline_ms) {
                                     std::to_string(deadline_ms) + " ms");
 }
 
-HttpServer::HttpServer(IoPool& pool, const HttpLimits& limits, std::shared_ptr<HttpObserver> observer)
+HttpServer::HttpServer(IoPool& pool, const HttpLimits& limits,
+                       std::shared_ptr<HttpObserver> observer)
     : impl_(std::make_unique<Impl>(pool, limits, std::move(observer))) {}
 HttpServer::~HttpServer() { (void)stop(0); }
 
@@ -266,9 +265,9 @@ std::uint16_t HttpServer::port(std::string_view name) const {
 
 HttpServerStats HttpServer::stats() const {
   const ServerCore& core = *impl_->core;
-  return {core.open_slots(),          core.websockets.load(),       core.in_work.load(),
-          core.requests.load(),       core.refused_connections.load(),
-          core.refused_requests.load(), core.accept_failures.load()};
+  return {core.open_slots(),          core.websockets.load(),          core.in_work.load(),
+          core.requests.load(),       core.refused_connections.load(), core.refused_requests.load(),
+          core.accept_failures.load()};
 }
 
 }  // namespace blockd

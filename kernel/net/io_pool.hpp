@@ -1,8 +1,9 @@
-// IoPool: the node's io threads. n threads run one event loop; sockets and timers of the kernel live there.
+// IoPool: the node's io threads. n threads run one event loop; sockets and timers of the kernel
+// live there.
 //
-// What is posted must be short, must not block and must not throw (an exception ends the process). Tasks may
-// run on several threads at once, in any order. All calls [any]. The pool must outlive everything that uses
-// it: servers, timers, replies in flight. stop() drops what has not started.
+// What is posted must be short, must not block and must not throw (an exception ends the process).
+// Tasks may run on several threads at once, in any order. All calls [any]. The pool must outlive
+// everything that uses it: servers, timers, replies in flight. stop() drops what has not started.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ class io_context;
 
 namespace blockd {
 
-// Handle of one post_after. Destroying it does not cancel. Copyable; the copies name the same timer.
+// Handle of one post_after. Destroying it does not cancel. Copyable; the copies name the same
+// timer.
 class IoTimer {
  public:
   IoTimer() = default;
@@ -42,7 +44,8 @@ class IoPool {
   void post(std::function<void()> fn);
   // Runs `fn` once, `delay_ms` from now.
   IoTimer post_after(std::uint32_t delay_ms, std::function<void()> fn);
-  // Ends the threads after what they are running. Idempotent. REQUIRES: not called from one of them.
+  // Ends the threads after what they are running. Idempotent. REQUIRES: not called from one of
+  // them.
   void stop();
   unsigned threads() const { return static_cast<unsigned>(threads_.size()); }
   boost::asio::io_context& context() { return *context_; }

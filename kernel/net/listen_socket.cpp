@@ -75,8 +75,8 @@ Result<ListenSocket> ListenSocket::open_tcp(const ListenAddress& address) {
   const int failed =
       ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (failed != 0) {
-    return Status(Code::kInvalid, "cannot listen on " + address.to_string() + ": " +
-                                      ::gai_strerror(failed));
+    return Status(Code::kInvalid,
+                  "cannot listen on " + address.to_string() + ": " + ::gai_strerror(failed));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> guard(found, &::freeaddrinfo);
   const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -92,9 +92,9 @@ Result<ListenSocket> ListenSocket::open_tcp(const ListenAddress& address) {
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
     return socket_status(address, "getsockname");
   }
-  out.bound_.port = ntohs(bound.ss_family == AF_INET6
-                              ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
-                              : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+  out.bound_.port =
+      ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                        : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
   return out;
 }
 

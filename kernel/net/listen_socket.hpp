@@ -1,6 +1,7 @@
-// A listening socket, opened with plain POSIX calls: close-on-exec from the start, and errors that name the
-// address. Internal to net. A Unix socket's file appears at its path with the right mode and group at once (it is
-// bound beside and renamed), and its destructor removes the file only if it is still the one it made.
+// A listening socket, opened with plain POSIX calls: close-on-exec from the start, and errors that
+// name the address. Internal to net. A Unix socket's file appears at its path with the right mode
+// and group at once (it is bound beside and renamed), and its destructor removes the file only if
+// it is still the one it made.
 #pragma once
 
 #include <sys/types.h>

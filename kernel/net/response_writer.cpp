@@ -10,7 +10,7 @@
 namespace blockd {
 namespace {
 
-constexpr int kGzipLevel = 1;      // an io thread pays for it
+constexpr int kGzipLevel = 1;         // an io thread pays for it
 constexpr int kGzipWindow = 15 + 16;  // 32 KiB window, gzip wrapper
 
 void append_clean(std::string& out, std::string_view text) {
@@ -24,8 +24,8 @@ void append_number(std::string& out, std::uint64_t value) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
-// "Sun, 06 Nov 1994 08:49:37 GMT" of now. Formatted once a second and thread. Not strftime: its names
-// depend on the locale.
+// "Sun, 06 Nov 1994 08:49:37 GMT" of now. Formatted once a second and thread. Not strftime: its
+// names depend on the locale.
 std::string_view date_text() {
   thread_local std::time_t made_at = 0;
   thread_local char text[30];

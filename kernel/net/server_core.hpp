@@ -1,8 +1,9 @@
 // What the listeners, connections and WebSockets of one HttpServer share. Internal to net.
 //
-// Time: a connection writes its deadline into an atomic; one sweep per kSweepMs looks at all of them. That
-// costs a store per phase instead of a timer, and limits are exact to kSweepMs.
-// Settings: a connection keeps a copy and compares `generation` once a request, so changes need no lock there.
+// Time: a connection writes its deadline into an atomic; one sweep per kSweepMs looks at all of
+// them. That costs a store per phase instead of a timer, and limits are exact to kSweepMs.
+// Settings: a connection keeps a copy and compares `generation` once a request, so changes need no
+// lock there.
 #pragma once
 
 #include <atomic>

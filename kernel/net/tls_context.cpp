@@ -11,8 +11,7 @@ namespace blockd {
 namespace {
 
 Status file_status(const char* what, const std::string& file) {
-  return Status(Code::kInvalid,
-                std::string("TLS ") + what + " '" + file + "': " + tls_error_text(),
+  return Status(Code::kInvalid, std::string("TLS ") + what + " '" + file + "': " + tls_error_text(),
                 "the file must be readable PEM, without a password");
 }
 
@@ -22,8 +21,8 @@ int no_password(char*, int, int, void*) { return 0; }
 Status load_identity(SSL_CTX* context, const std::string& cert, const std::string& key) {
   if (cert.empty() != key.empty()) {
     return Status(Code::kInvalid,
-                  std::string("TLS: ") + (cert.empty() ? "a key" : "a certificate") + " without its " +
-                      (cert.empty() ? "certificate" : "key"),
+                  std::string("TLS: ") + (cert.empty() ? "a key" : "a certificate") +
+                      " without its " + (cert.empty() ? "certificate" : "key"),
                   "give both files or none");
   }
   if (cert.empty()) return {};
@@ -64,7 +63,8 @@ Result<TlsContext> make_server_tls(const TlsServerConfig& config) {
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context.get(), 0);
   if (config.cert_file.empty()) {
-    return Status(Code::kInvalid, "TLS: the listener has no certificate", "give cert and key files");
+    return Status(Code::kInvalid, "TLS: the listener has no certificate",
+                  "give cert and key files");
   }
   TB_TRY(load_identity(context.get(), config.cert_file, config.key_file));
   if (!config.client_ca_file.empty()) {
@@ -100,7 +100,8 @@ Result<TlsContext> make_client_tls(const TlsClientConfig& config) {
 }
 
 std::shared_ptr<const ClientCert> peer_certificate(const SSL* ssl) {
-  const std::unique_ptr<X509, decltype(&X509_free)> cert(SSL_get1_peer_certificate(ssl), &X509_free);
+  const std::unique_ptr<X509, decltype(&X509_free)> cert(SSL_get1_peer_certificate(ssl),
+                                                         &X509_free);
   if (!cert || SSL_get_verify_result(ssl) != X509_V_OK) return nullptr;
   auto out = std::make_shared<ClientCert>();
   unsigned char* der = nullptr;

@@ -76,11 +76,13 @@ Result<std::vector<Target>> resolve(const Url& url) {
 
 bool is_ip(const std::string& host) {
   unsigned char raw[16];
-  return ::inet_pton(AF_INET, host.c_str(), raw) == 1 || ::inet_pton(AF_INET6, host.c_str(), raw) == 1;
+  return ::inet_pton(AF_INET, host.c_str(), raw) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), raw) == 1;
 }
 
-// OpenSSL writes with write(2), which raises SIGPIPE when the other side is gone. The signal is held back in this
-// thread and taken from it, so that the process's own disposition does not matter.
+// OpenSSL writes with write(2), which raises SIGPIPE when the other side is gone. The signal is
+// held back in this thread and taken from it, so that the process's own disposition does not
+// matter.
 class NoSigpipe {
  public:
   NoSigpipe() {
@@ -116,8 +118,7 @@ std::uint64_t steady_ms() {
 }
 
 Result<std::unique_ptr<Transport>> Transport::connect(const Url& url, const TlsContext& tls,
-                                                      bool verify_name,
-                                                      std::uint64_t deadline_ms) {
+                                                      bool verify_name, std::uint64_t deadline_ms) {
   Result<std::vector<Target>> targets = resolve(url);
   if (!targets.ok()) return targets.status();
   Status last = unreachable(url.origin(), "no address");
@@ -181,11 +182,17 @@ Status Transport::start_tls(const Url& url, const TlsContext& tls, bool verify_n
 Status Transport::after_ssl(int result, std::uint64_t deadline_ms, bool* ended) {
   const int system_error = errno;
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: return wait(POLLIN, deadline_ms);
-    case SSL_ERROR_WANT_WRITE: return wait(POLLOUT, deadline_ms);
-    case SSL_ERROR_ZERO_RETURN: *ended = true; return {};
-    case SSL_ERROR_SYSCALL: return failed("TLS", system_error);
-    default: break;
+    case SSL_ERROR_WANT_READ:
+      return wait(POLLIN, deadline_ms);
+    case SSL_ERROR_WANT_WRITE:
+      return wait(POLLOUT, deadline_ms);
+    case SSL_ERROR_ZERO_RETURN:
+      *ended = true;
+      return {};
+    case SSL_ERROR_SYSCALL:
+      return failed("TLS", system_error);
+    default:
+      break;
   }
   const long verified = SSL_get_verify_result(ssl_.get());
   std::string why = tls_error_text();

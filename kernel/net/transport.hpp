@@ -1,5 +1,6 @@
-// A blocking byte stream with deadlines, over TCP, a Unix socket or TLS: what the clients talk through. Internal to
-// net. One thread at a time. All times are now_ms()-like points of the steady clock, in milliseconds.
+// A blocking byte stream with deadlines, over TCP, a Unix socket or TLS: what the clients talk
+// through. Internal to net. One thread at a time. All times are now_ms()-like points of the steady
+// clock, in milliseconds.
 #pragma once
 
 #include <openssl/types.h>
@@ -25,7 +26,8 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  // At least one byte, or 0 at the end of the stream. Errors: kTimeout, kUnavailable, kDenied (TLS).
+  // At least one byte, or 0 at the end of the stream. Errors: kTimeout, kUnavailable, kDenied
+  // (TLS).
   Result<std::size_t> read_some(char* to, std::size_t size, std::uint64_t deadline_ms);
   // `*sent` counts what went out before an error.
   Status write_all(std::string_view data, std::uint64_t deadline_ms, std::size_t* sent);

@@ -86,8 +86,8 @@ Result<Url> parse_url(std::string_view text) {
   if (mark == std::string_view::npos) return bad_url(text, "no scheme");
   Url url;
   url.scheme = text.substr(0, mark);
-  const bool known = url.scheme == "http" || url.scheme == "https" || url.scheme == "ws" ||
-                     url.scheme == "wss";
+  const bool known =
+      url.scheme == "http" || url.scheme == "https" || url.scheme == "ws" || url.scheme == "wss";
   if (!known) return bad_url(text, "unknown scheme '" + url.scheme + "'");
   std::string_view rest = text.substr(mark + 3);
   rest = rest.substr(0, rest.find('#'));

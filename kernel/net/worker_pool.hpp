@@ -1,5 +1,6 @@
-// WorkerPool: threads for work that blocks or takes long, behind a bounded queue that never makes a caller
-// wait. Who is refused answers "busy" to its own client. Tasks must not throw (an exception ends the process).
+// WorkerPool: threads for work that blocks or takes long, behind a bounded queue that never makes a
+// caller wait. Who is refused answers "busy" to its own client. Tasks must not throw (an exception
+// ends the process).
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +26,8 @@ class WorkerPool {
   // Tasks that wait. [any]
   std::size_t queue_size() const;
   std::size_t max_queue() const { return max_queue_; }
-  // Takes nothing more, runs what waits, ends the threads. Idempotent. REQUIRES: not called by a task.
+  // Takes nothing more, runs what waits, ends the threads. Idempotent. REQUIRES: not called by a
+  // task.
   void stop();
 
  private:

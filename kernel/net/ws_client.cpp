@@ -1,5 +1,6 @@
-// WebSocket client (RFC 6455) over the blocking transport. Its own framing: Beast's stream cannot go on after a
-// read that timed out, and "nothing came for a second, go on" is what `events tail` lives from.
+// WebSocket client (RFC 6455) over the blocking transport. Its own framing: Beast's stream cannot
+// go on after a read that timed out, and "nothing came for a second, go on" is what `events tail`
+// lives from.
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -19,8 +20,8 @@ constexpr unsigned kContinuation = 0, kText = 1, kBinary = 2, kClose = 8, kPing 
 
 std::string base64(const unsigned char* data, std::size_t size) {
   std::string out(4 * ((size + 2) / 3) + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), data,
-                                static_cast<int>(size));
+  const int n =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), data, static_cast<int>(size));
   out.resize(static_cast<std::size_t>(n));
   return out;
 }
@@ -74,7 +75,8 @@ class WsClient::Impl {
     std::string text = "GET " + url.target + " HTTP/1.1\r\nHost: " + url.authority() +
                        "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
                        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + "\r\n";
-    for (const auto& [name, value] : headers) text.append(name).append(": ").append(value).append("\r\n");
+    for (const auto& [name, value] : headers)
+      text.append(name).append(": ").append(value).append("\r\n");
     std::size_t sent = 0;
     TB_TRY(transport_->write_all(text.append("\r\n"), deadline, &sent));
     ResponseParser parser(options_.max_response_bytes, false);
@@ -184,8 +186,8 @@ class WsClient::Impl {
   void closed_by_server(const std::string& payload) {
     std::string why = "closed by the server";
     if (payload.size() >= 2) {
-      const unsigned code = static_cast<unsigned char>(payload[0]) * 256u +
-                            static_cast<unsigned char>(payload[1]);
+      const unsigned code =
+          static_cast<unsigned char>(payload[0]) * 256u + static_cast<unsigned char>(payload[1]);
       why += ": " + std::to_string(code) + " " + payload.substr(2);
     }
     (void)send(kClose, std::string_view(payload).substr(0, 2));
@@ -227,7 +229,9 @@ Result<std::unique_ptr<WsClient>> WsClient::connect(
 }
 
 Status WsClient::send(std::string_view text) { return impl_->send(kText, text); }
-Result<std::string> WsClient::receive(std::uint32_t timeout_ms) { return impl_->receive(timeout_ms); }
+Result<std::string> WsClient::receive(std::uint32_t timeout_ms) {
+  return impl_->receive(timeout_ms);
+}
 void WsClient::close(std::uint16_t code) { impl_->close(code); }
 const std::string& WsClient::subprotocol() const { return impl_->subprotocol(); }
 

@@ -1,5 +1,6 @@
-// The server's end of a WebSocket, over Beast. Reading and writing go on side by side; the bounded queue
-// between WsPeer::send and the socket is what keeps a client that does not read from holding up anybody.
+// The server's end of a WebSocket, over Beast. Reading and writing go on side by side; the bounded
+// queue between WsPeer::send and the socket is what keeps a client that does not read from holding
+// up anybody.
 
 #include "kernel/net/ws_session.hpp"
 
@@ -81,8 +82,8 @@ class WsSession final : public Connection, public WsPeer {
       self->received_ = std::string();
       if (error || self->finished_) return self->finish();
       self->opened_ = true;
-      self->handler_->on_open(std::make_shared<PeerHandle>(std::static_pointer_cast<WsPeer>(self),
-                                                           self->max_queue()));
+      self->handler_->on_open(
+          std::make_shared<PeerHandle>(std::static_pointer_cast<WsPeer>(self), self->max_queue()));
       if (self->core_->draining.load()) self->close(websocket::going_away, "server stops");
       self->read();
     });
@@ -160,9 +161,10 @@ class WsSession final : public Connection, public WsPeer {
     ws_.read_message_max(limits_.ws_message_bytes);
     ws_.text(true);
     if (subprotocol.empty()) return;
-    ws_.set_option(websocket::stream_base::decorator([subprotocol](websocket::response_type& response) {
-      response.set(beast::http::field::sec_websocket_protocol, subprotocol);
-    }));
+    ws_.set_option(
+        websocket::stream_base::decorator([subprotocol](websocket::response_type& response) {
+          response.set(beast::http::field::sec_websocket_protocol, subprotocol);
+        }));
   }
 
   void read() {

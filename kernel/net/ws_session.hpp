@@ -1,5 +1,5 @@
-// Takes an HTTP connection over after an accepted upgrade request. Internal to net; the two units that include it
-// carry the templates of Asio's TLS and of Beast's WebSocket.
+// Takes an HTTP connection over after an accepted upgrade request. Internal to net; the two units
+// that include it carry the templates of Asio's TLS and of Beast's WebSocket.
 #pragma once
 
 #include <boost/asio/ssl/stream.hpp>

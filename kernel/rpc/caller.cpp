@@ -24,7 +24,8 @@ const RoleSpec* RoleTable::find(std::string_view name) const {
 }
 
 bool Caller::may(std::string_view role, const RoleTable& roles) const {
-  // A side role may be contained in another one, that in a third: follow the chain up to one of the four levels.
+  // A side role may be contained in another one, that in a third: follow the chain up to one of the
+  // four levels.
   for (int depth = 0; depth < 8; ++depth) {
     if (const Level needed = level_of(role); needed != Level::kNone) {
       return level >= needed || (needed == Level::kRead && !side_roles.empty());

@@ -1,5 +1,5 @@
-// Caller: what this node does for whoever sent a request (node-and-cli spec 5.2.1). Values; nothing here decides what a command
-// may do in replicated state.
+// Caller: what this node does for whoever sent a request (node-and-cli spec 5.2.1). Values; nothing
+// here decides what a command may do in replicated state.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace blockd {
 enum class Level : std::uint8_t { kNone = 0, kOpen = 1, kRead = 2, kOperator = 3, kAdmin = 4 };
 Level level_of(std::string_view role);  // kNone for a side role
 
-// The side roles that manifests declare: name -> where it is contained and which node key signs for it.
+// The side roles that manifests declare: name -> where it is contained and which node key signs for
+// it.
 class RoleTable {
  public:
   explicit RoleTable(const std::vector<std::shared_ptr<const Manifest>>& manifests);
@@ -30,7 +31,7 @@ class RoleTable {
 struct Caller {
   Level level = Level::kNone;
   std::vector<std::string> side_roles;
-  std::string id;             // of the token, for the memo of commands: "loopback", "socket", "rpc-token", …
+  std::string id;  // of the token, for the memo of commands: "loopback", "socket", "rpc-token", …
   bool has_credential = false;
   bool bad_credential = false;  // one that was sent is wrong
   bool plugin = false;          // a call by a plugin of this node

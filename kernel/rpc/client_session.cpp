@@ -1,7 +1,9 @@
-// WebSockets: JSON-RPC one request a frame, and the events of subscriptions as notifications (node-and-cli spec 5.2.3).
+// WebSockets: JSON-RPC one request a frame, and the events of subscriptions as notifications
+// (node-and-cli spec 5.2.3).
 //
-// Back pressure: when the client does not read, its queue fills and sending stops; nothing is dropped. When it reads again it is told
-// events.lagged with the cursor at which the stream goes on.
+// Back pressure: when the client does not read, its queue fills and sending stops; nothing is
+// dropped. When it reads again it is told events.lagged with the cursor at which the stream goes
+// on.
 
 #include <algorithm>
 
@@ -13,7 +15,8 @@ namespace {
 constexpr std::uint16_t kPolicyViolation = 1008;
 
 std::string notification(std::string_view method, std::string_view params) {
-  return "{\"jsonrpc\":\"2.0\",\"method\":\"" + std::string(method) + "\",\"params\":" + std::string(params) + "}";
+  return "{\"jsonrpc\":\"2.0\",\"method\":\"" + std::string(method) +
+         "\",\"params\":" + std::string(params) + "}";
 }
 
 // What the HTTP server holds; the session lives on while answers are under way.
@@ -45,8 +48,10 @@ WsAnswer RpcImpl::accept_ws(std::shared_ptr<const HttpRequest> request) {
     answer.refusal = *std::move(foreign);
     return answer;
   }
-  if (caller.bad_credential || (now->credentials->credential_required() && !caller.has_credential)) {
-    answer.refusal = error_response(rpc_error(-34000, "unauthorized", "this node demands a valid bearer token", 401));
+  if (caller.bad_credential ||
+      (now->credentials->credential_required() && !caller.has_credential)) {
+    answer.refusal = error_response(
+        rpc_error(-34000, "unauthorized", "this node demands a valid bearer token", 401));
     return answer;
   }
   // A browser that offers its token as subprotocol must see it chosen.
@@ -60,7 +65,8 @@ WsAnswer RpcImpl::accept_ws(std::shared_ptr<const HttpRequest> request) {
   return answer;
 }
 
-ClientSession::ClientSession(RpcImpl& rpc, std::shared_ptr<const HttpRequest> request, Caller caller)
+ClientSession::ClientSession(RpcImpl& rpc, std::shared_ptr<const HttpRequest> request,
+                             Caller caller)
     : rpc_(rpc), request_(std::move(request)), caller_(std::move(caller)) {}
 
 void ClientSession::opened(std::shared_ptr<WsPeer> peer) {
@@ -94,9 +100,13 @@ bool ClientSession::send(std::string text) {
 }
 
 void ClientSession::received(std::string_view text) {
-  auto answer = [self = shared_from_this()](std::string out, int, std::uint64_t) { self->answered(std::move(out)); };
-  if (auto refused = rpc_.take_tokens(caller_, 1)) return answer(error_text("null", *refused), 200, 0);
-  rpc_.handle_text(request_, caller_, rpc_.credentials(), std::string(text), {}, std::move(answer), shared_from_this());
+  auto answer = [self = shared_from_this()](std::string out, int, std::uint64_t) {
+    self->answered(std::move(out));
+  };
+  if (auto refused = rpc_.take_tokens(caller_, 1))
+    return answer(error_text("null", *refused), 200, 0);
+  rpc_.handle_text(request_, caller_, rpc_.credentials(), std::string(text), {}, std::move(answer),
+                   shared_from_this());
 }
 
 void ClientSession::answered(std::string text) {
@@ -116,7 +126,8 @@ void ClientSession::answered(std::string text) {
 void ClientSession::check_credential() {
   const std::shared_ptr<const Credentials> now = rpc_.credentials();
   const Caller again = now->identify(*request_);
-  const bool holds = !again.bad_credential && again.level >= caller_.level && again.side_roles == caller_.side_roles &&
+  const bool holds = !again.bad_credential && again.level >= caller_.level &&
+                     again.side_roles == caller_.side_roles &&
                      (again.has_credential || !now->credential_required());
   if (!holds) close("the credential no longer holds");
 }
@@ -130,14 +141,18 @@ void ClientSession::close(std::string_view reason) {
   if (peer) peer->close(kPolicyViolation, reason);
 }
 
-Result<ClientSession::Subscribed> ClientSession::subscribe(std::vector<std::string> topics, std::string_view from) {
+Result<ClientSession::Subscribed> ClientSession::subscribe(std::vector<std::string> topics,
+                                                           std::string_view from) {
   Result<EventPosition> at = rpc_.events().position(from);
   if (!at.ok()) return at.status();
   Subscribed out;
   {
     std::lock_guard lock(mutex_);
     if (subscriptions_.size() >= kMaxSubscriptions) {
-      return Status(Code::kLimit, "a connection has at most " + std::to_string(kMaxSubscriptions) + " subscriptions", "name several topics in one, or open another connection");
+      return Status(
+          Code::kLimit,
+          "a connection has at most " + std::to_string(kMaxSubscriptions) + " subscriptions",
+          "name several topics in one, or open another connection");
     }
     out.id = "s" + std::to_string(next_id_++);
     out.cursor = cursor_before(*at);
@@ -199,13 +214,16 @@ void ClientSession::run_pump() {
 bool ClientSession::pump_one(Subscription& s, const std::shared_ptr<WsPeer>& peer) {
   const std::string member = "\"subscription\":\"" + s.id + "\",";
   if (s.lagged) {
-    if (!peer->send(notification("events.lagged", "{" + member + "\"cursor\":\"" + cursor_before(s.at) + "\"}"))) return false;
+    if (!peer->send(notification("events.lagged",
+                                 "{" + member + "\"cursor\":\"" + cursor_before(s.at) + "\"}")))
+      return false;
     s.lagged = false;
   }
   std::optional<EventLog::Gap> gap;
   const EventPosition at = rpc_.events().served(s.at, &gap);
   if (gap) {
-    const std::string params = "{" + member + "\"from\":" + std::to_string(gap->from) + ",\"to\":" + std::to_string(gap->to) + "}";
+    const std::string params = "{" + member + "\"from\":" + std::to_string(gap->from) +
+                               ",\"to\":" + std::to_string(gap->to) + "}";
     s.lagged = !peer->send(notification("events.gap", params));
     if (s.lagged) return false;
     s.at = at;

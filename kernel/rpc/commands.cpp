@@ -1,4 +1,5 @@
-// Calls of methods of kind `command`: unsigned ones are signed with the node's key of the role, signed ones go in as they are.
+// Calls of methods of kind `command`: unsigned ones are signed with the node's key of the role,
+// signed ones go in as they are.
 
 #include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
@@ -11,7 +12,8 @@ namespace {
 constexpr int kNonceTries = 8;  // a nonce may be taken between looking and sending
 
 std::string committed_members(const CommandResult& r) {
-  return ",\"height\":" + std::to_string(r.height) + ",\"hash\":\"" + to_hex(r.block_hash) + "\",\"command_id\":\"" + to_hex(r.id) + "\"";
+  return ",\"height\":" + std::to_string(r.height) + ",\"hash\":\"" + to_hex(r.block_hash) +
+         "\",\"command_id\":\"" + to_hex(r.id) + "\"";
 }
 
 std::string text_option(const Call& call, std::string_view name, std::string otherwise) {
@@ -34,12 +36,15 @@ json::value named_params(const Call& call) {
   const json::array* list = call.params->if_array();
   if (!list) return *call.params;
   json::object named;
-  for (std::size_t i = 0; i < list->size() && i < call.spec().params.size(); ++i) named[call.spec().params[i].name] = (*list)[i];
+  for (std::size_t i = 0; i < list->size() && i < call.spec().params.size(); ++i)
+    named[call.spec().params[i].name] = (*list)[i];
   return named;
 }
 
-RpcError tx_error(const Call& call, const std::string& field, std::string message, std::string nearest = {}) {
-  return from_param_error({field, std::move(message), {}, {}, std::move(nearest), {}}, call.manifest().invalid_params_name);
+RpcError tx_error(const Call& call, const std::string& field, std::string message,
+                  std::string nearest = {}) {
+  return from_param_error({field, std::move(message), {}, {}, std::move(nearest), {}},
+                          call.manifest().invalid_params_name);
 }
 
 }  // namespace
@@ -59,19 +64,24 @@ const SigningKey* NodeKeys::for_role(std::string_view name) const {
 }
 
 std::optional<RpcError> check_tx_options(const Call& call) {
-  static const std::vector<std::string> kKnown = {"wait", "lane", "fee", "expires_at_ms", "dry_run", "memo"};
+  static const std::vector<std::string> kKnown = {"wait",          "lane",    "fee",
+                                                  "expires_at_ms", "dry_run", "memo"};
   for (const auto& member : call.tx) {
     const std::string name(member.key());
     const json::value& v = member.value();
     bool good = false;
-    if (name == "wait") good = v.is_string() && (v.get_string() == "committed" || v.get_string() == "final" || v.get_string() == "none");
-    if (name == "lane") good = v.is_string() && (v.get_string() == "consumer" || v.get_string() == "industrial");
+    if (name == "wait")
+      good = v.is_string() && (v.get_string() == "committed" || v.get_string() == "final" ||
+                               v.get_string() == "none");
+    if (name == "lane")
+      good = v.is_string() && (v.get_string() == "consumer" || v.get_string() == "industrial");
     if (name == "fee" || name == "expires_at_ms") good = number_option(call, name).has_value();
     if (name == "dry_run") good = v.is_bool();
     if (name == "memo") good = v.is_string() && v.get_string().size() <= kMaxMemoBytes;
     if (good) continue;
     if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
-      return tx_error(call, "_tx." + name, "unknown field", nearest_name(name, kKnown).value_or(""));
+      return tx_error(call, "_tx." + name, "unknown field",
+                      nearest_name(name, kKnown).value_or(""));
     }
     return tx_error(call, "_tx." + name, "not a value of this option");
   }
@@ -82,7 +92,8 @@ std::optional<RpcError> check_tx_options(const Call& call) {
 const SigningKey* RpcImpl::key_for(const Call& call) const {
   const std::string& role = call.spec().role;
   if (role == "admin") return parts_.keys.admin.get();
-  if (const RoleSpec* side = call.message->credentials->roles().find(role)) return parts_.keys.for_role(side->key);
+  if (const RoleSpec* side = call.message->credentials->roles().find(role))
+    return parts_.keys.for_role(side->key);
   return parts_.keys.op.get();
 }
 
@@ -100,13 +111,16 @@ RpcError RpcImpl::admission(const Refusal& refusal, const Call& call) {
 std::shared_ptr<CommandWait> RpcImpl::start_wait(const CallPtr& call, std::optional<Hash> id) {
   auto wait = std::make_shared<CommandWait>();
   const std::uint64_t limit_ms = parts_.config()->u64("rpc.request_timeout_ms");
-  wait->timer = parts_.io->post_after(static_cast<std::uint32_t>(limit_ms), [this, call, weak = std::weak_ptr(wait), id, limit_ms] {
-    const std::shared_ptr<CommandWait> alive = weak.lock();
-    if (!alive || !alive->win()) return;
-    RpcError error = rpc_error(-34001, "timeout", "not committed within " + std::to_string(limit_ms) + " ms; the command goes on");
-    if (id) error.data["command_id"] = to_hex(*id);
-    finish(call, std::move(error), {});
-  });
+  wait->timer = parts_.io->post_after(
+      static_cast<std::uint32_t>(limit_ms), [this, call, weak = std::weak_ptr(wait), id, limit_ms] {
+        const std::shared_ptr<CommandWait> alive = weak.lock();
+        if (!alive || !alive->win()) return;
+        RpcError error = rpc_error(
+            -34001, "timeout",
+            "not committed within " + std::to_string(limit_ms) + " ms; the command goes on");
+        if (id) error.data["command_id"] = to_hex(*id);
+        finish(call, std::move(error), {});
+      });
   return wait;
 }
 
@@ -115,20 +129,27 @@ void RpcImpl::answer_command(const CallPtr& call, const CommandResult& result, C
   wait.timer.cancel();
   if (result.refusal) return finish(call, admission(*result.refusal, *call), {});
   if (result.outcome != Outcome::kApplied) return finish(call, from_result(result), {});
-  finish(call, std::nullopt, splice(result.result.empty() ? "{}" : result.result, committed_members(result)));
+  finish(call, std::nullopt,
+         splice(result.result.empty() ? "{}" : result.result, committed_members(result)));
 }
 
-// Hands in a signed command and answers: at once, or when it is committed. Returns the refusal instead of answering it.
-std::optional<Refusal> RpcImpl::submit_command(const CallPtr& call, const CommandPtr& command, bool until_committed) {
+// Hands in a signed command and answers: at once, or when it is committed. Returns the refusal
+// instead of answering it.
+std::optional<Refusal> RpcImpl::submit_command(const CallPtr& call, const CommandPtr& command,
+                                               bool until_committed) {
   metrics_.submitted->add();
   if (!until_committed) {
     if (auto refusal = parts_.producer->submit(command, true, nullptr)) return refusal;
     metrics_.admitted->add();
-    finish(call, std::nullopt, R"({"status":"ok","command_id":")" + to_hex(command->id) + R"(","state":")" + parts_.producer->pool().state(command->id) + "\"}");
+    finish(call, std::nullopt,
+           R"({"status":"ok","command_id":")" + to_hex(command->id) + R"(","state":")" +
+               parts_.producer->pool().state(command->id) + "\"}");
     return std::nullopt;
   }
   const std::shared_ptr<CommandWait> wait = start_wait(call, command->id);
-  auto refusal = parts_.producer->submit(command, false, [this, call, wait](const CommandResult& result) { answer_command(call, result, *wait); });
+  auto refusal = parts_.producer->submit(
+      command, false,
+      [this, call, wait](const CommandResult& result) { answer_command(call, result, *wait); });
   if (!refusal) {
     metrics_.admitted->add();
     return std::nullopt;
@@ -142,7 +163,10 @@ void RpcImpl::run_signed(CallPtr call) {
   const json::object& params = call->params->get_object();
   for (const auto& member : params) {
     if (member.key() == "command" || member.key() == "signatures") continue;
-    return finish(call, tx_error(*call, std::string(member.key()), "an envelope has exactly `command` and `signatures`"), {});
+    return finish(call,
+                  tx_error(*call, std::string(member.key()),
+                           "an envelope has exactly `command` and `signatures`"),
+                  {});
   }
   ParsedCommand parsed = parse_envelope(*call->params, call->message->body);
   if (parsed.refusal) return finish(call, admission(*parsed.refusal, *call), {});
@@ -151,23 +175,34 @@ void RpcImpl::run_signed(CallPtr call) {
   if (!any_method) {
     auto named = call->plans->by_name.find(std::string_view(parsed.command->method));
     if (named == call->plans->by_name.end() || named->second->entry.spec != &call->spec()) {
-      return finish(call, tx_error(*call, "command.method", "'" + parsed.command->method + "' is not the method that was called"), {});
+      return finish(call,
+                    tx_error(*call, "command.method",
+                             "'" + parsed.command->method + "' is not the method that was called"),
+                    {});
     }
   }
   const std::string wait = text_option(*call, "wait", any_method ? "none" : "committed");
-  if (auto refusal = submit_command(call, parsed.command, wait != "none")) finish(call, admission(*refusal, *call), {});
+  if (auto refusal = submit_command(call, parsed.command, wait != "none"))
+    finish(call, admission(*refusal, *call), {});
 }
 
 void RpcImpl::run_unsigned(CallPtr call) {
   const SigningKey* key = key_for(*call);
-  if (!key) return finish(call, rpc_error(-34003, "forbidden", "this node has no key for the role " + call->spec().role, 403), {});
-  const bool plain = !call->tx.if_contains("fee") && !call->tx.if_contains("lane") && !call->tx.if_contains("expires_at_ms");
+  if (!key)
+    return finish(call,
+                  rpc_error(-34003, "forbidden",
+                            "this node has no key for the role " + call->spec().role, 403),
+                  {});
+  const bool plain = !call->tx.if_contains("fee") && !call->tx.if_contains("lane") &&
+                     !call->tx.if_contains("expires_at_ms");
   if (flag_option(*call, "dry_run")) return dry_run(call, *key);
   if (!plain || text_option(*call, "wait", "committed") == "none") return run_draft(call, *key);
   metrics_.submitted->add();
   const std::shared_ptr<CommandWait> wait = start_wait(call, std::nullopt);
-  auto refusal = parts_.producer->submit_own(*key, call->spec().name, named_params(*call), text_option(*call, "memo", call->message->caller.id),
-                                             [this, call, wait](const CommandResult& result) { answer_command(call, result, *wait); });
+  auto refusal = parts_.producer->submit_own(
+      *key, call->spec().name, named_params(*call),
+      text_option(*call, "memo", call->message->caller.id),
+      [this, call, wait](const CommandResult& result) { answer_command(call, result, *wait); });
   if (!refusal) return metrics_.admitted->add();
   if (!wait->win()) return;
   wait->timer.cancel();
@@ -175,7 +210,8 @@ void RpcImpl::run_unsigned(CallPtr call) {
 }
 
 // A command of the node's own account with the caller's fee, lane or end, unsigned as yet.
-Result<CommandPtr> RpcImpl::draft(const Call& call, const SigningKey& key, bool next_in_pool) const {
+Result<CommandPtr> RpcImpl::draft(const Call& call, const SigningKey& key,
+                                  bool next_in_pool) const {
   const std::string account = address_of(key.public_key());
   Result<std::uint64_t> nonce = parts_.chain->nonce(parts_.chain->view(), account);
   if (!nonce.ok()) return nonce.status();
@@ -186,7 +222,8 @@ Result<CommandPtr> RpcImpl::draft(const Call& call, const SigningKey& key, bool 
   out.nonce = next_in_pool ? parts_.producer->pool().next_nonce(account, *nonce) : *nonce + 1;
   out.fee = number_option(call, "fee").value_or(0);
   out.expires_at_ms = number_option(call, "expires_at_ms");
-  if (const std::string lane = text_option(call, "lane", ""); !lane.empty()) out.lane = lane == "industrial" ? Lane::kIndustrial : Lane::kConsumer;
+  if (const std::string lane = text_option(call, "lane", ""); !lane.empty())
+    out.lane = lane == "industrial" ? Lane::kIndustrial : Lane::kConsumer;
   out.params = named_params(call);
   return sign_command(out, key);
 }
@@ -212,7 +249,9 @@ void RpcImpl::dry_run(const CallPtr& call, const SigningKey& key) {
   Result<CommandPtr> command = draft(*call, key, false);
   if (!command.ok()) return finish(call, from_status(command.status()), {});
   DryRun dry = parts_.chain->dry_run(parts_.chain->view(), **command);
-  if (dry.outcome == Outcome::kApplied) return finish(call, std::nullopt, splice(dry.result.empty() ? "{}" : dry.result, ",\"dry_run\":true"));
+  if (dry.outcome == Outcome::kApplied)
+    return finish(call, std::nullopt,
+                  splice(dry.result.empty() ? "{}" : dry.result, ",\"dry_run\":true"));
   CommandResult result;
   result.outcome = dry.outcome;
   result.code = dry.code;

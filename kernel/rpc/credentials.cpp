@@ -16,11 +16,13 @@ namespace blockd {
 namespace {
 
 constexpr std::uint64_t kMaxSignedTokenLife = 30ull * 86'400;  // seconds
-constexpr std::uint64_t kSignedTokenSkew = 60;                  // seconds
+constexpr std::uint64_t kSignedTokenSkew = 60;                 // seconds
 
 std::string trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
+    text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+    text.remove_suffix(1);
   return std::string(text);
 }
 
@@ -35,14 +37,16 @@ std::optional<std::uint64_t> number_member(const json::object& o, std::string_vi
 }
 
 // The file's trimmed content; empty when there is no file.
-Result<std::string> token_file(const std::string& key, const std::string& path, std::vector<std::string>* warnings) {
+Result<std::string> token_file(const std::string& key, const std::string& path,
+                               std::vector<std::string>* warnings) {
   if (path.empty() || !file_exists(path)) return std::string();
   Result<Bytes> content = read_file(path, 64u << 10);
   if (!content.ok()) return content.status().in(key);
   (void)warnings;
   std::string token = trimmed(*content);
   if (token.size() < kMinTokenBytes) {
-    return Status(Code::kInvalid, key + ": the token in " + path + " is shorter than 16 characters", "write at least 16 random characters into it, or remove the file");
+    return Status(Code::kInvalid, key + ": the token in " + path + " is shorter than 16 characters",
+                  "write at least 16 random characters into it, or remove the file");
   }
   return token;
 }
@@ -55,16 +59,20 @@ Result<std::vector<ListedToken>> read_tokens(const std::string& path) {
   Result<Bytes> content = read_file(path, 16u << 20);
   if (!content.ok()) return content.status();
   Result<json::value> parsed = parse_json(*content);
-  if (!parsed.ok() || !parsed->is_array()) return Status(Code::kInvalid, path + ": expected a list of {id, hash, roles, expires_at}");
+  if (!parsed.ok() || !parsed->is_array())
+    return Status(Code::kInvalid, path + ": expected a list of {id, hash, roles, expires_at}");
   for (const json::value& item : parsed->get_array()) {
     const json::object* o = item.if_object();
-    if (!o || out.size() >= kMaxListedTokens) return Status(Code::kInvalid, path + ": entry " + std::to_string(out.size() + 1) + " is no object, or there are more than 10,000");
+    if (!o || out.size() >= kMaxListedTokens)
+      return Status(Code::kInvalid, path + ": entry " + std::to_string(out.size() + 1) +
+                                        " is no object, or there are more than 10,000");
     ListedToken token;
     token.id = text_member(*o, "id");
     auto hash = array_from_hex<32>(text_member(*o, "hash"));
     const json::value* roles = o->if_contains("roles");
     if (token.id.empty() || !hash.ok() || !roles || !roles->is_array()) {
-      return Status(Code::kInvalid, path + ": entry " + std::to_string(out.size() + 1) + ": expected id, hash (64 hex digits) and roles");
+      return Status(Code::kInvalid, path + ": entry " + std::to_string(out.size() + 1) +
+                                        ": expected id, hash (64 hex digits) and roles");
     }
     token.hash = *hash;
     for (const json::value& role : roles->get_array()) {
@@ -93,8 +101,11 @@ Status write_tokens(const std::string& path, const std::vector<ListedToken>& tok
   return write_file_atomic(path, json::serialize(list) + "\n", 0600);
 }
 
-Result<std::shared_ptr<const Credentials>> Credentials::load(const Config& config, const std::string& chain_id, const PublicKey& operator_key,
-                                                             std::shared_ptr<const RoleTable> roles, Clock& clock) {
+Result<std::shared_ptr<const Credentials>> Credentials::load(const Config& config,
+                                                             const std::string& chain_id,
+                                                             const PublicKey& operator_key,
+                                                             std::shared_ptr<const RoleTable> roles,
+                                                             Clock& clock) {
   auto c = std::shared_ptr<Credentials>(new Credentials);
   c->roles_ = std::move(roles);
   c->clock_ = &clock;
@@ -103,7 +114,8 @@ Result<std::shared_ptr<const Credentials>> Credentials::load(const Config& confi
   if (!c->rpc_token_.empty() && c->rpc_token_.size() < kMinTokenBytes) {
     return Status(Code::kInvalid, "rpc.auth_token (TB_RPC_AUTH_TOKEN): shorter than 16 characters");
   }
-  Result<std::string> admin = token_file("rpc.admin_token_file", config.text("rpc.admin_token_file"), &c->warnings_);
+  Result<std::string> admin =
+      token_file("rpc.admin_token_file", config.text("rpc.admin_token_file"), &c->warnings_);
   if (!admin.ok()) return admin.status();
   c->admin_token_ = *admin;
   Result<std::vector<ListedToken>> listed = read_tokens(config.text("rpc.tokens_file"));
@@ -114,8 +126,11 @@ Result<std::shared_ptr<const Credentials>> Credentials::load(const Config& confi
   if (const json::array* keys = config.get("rpc.token_keys").if_array()) {
     for (const json::value& item : *keys) {
       const json::object* o = item.if_object();
-      auto key = o ? array_from_hex<32>(text_member(*o, "key")) : Result<PublicKey>(Status(Code::kInvalid, "no mapping"));
-      if (!key.ok()) return Status(Code::kInvalid, "rpc.token_keys: expected {key: 64 hex digits, roles: [...]}");
+      auto key = o ? array_from_hex<32>(text_member(*o, "key"))
+                   : Result<PublicKey>(Status(Code::kInvalid, "no mapping"));
+      if (!key.ok())
+        return Status(Code::kInvalid,
+                      "rpc.token_keys: expected {key: 64 hex digits, roles: [...]}");
       TokenKey entry{*key, {}};
       if (const json::value* r = o->if_contains("roles"); r && r->is_array()) {
         for (const json::value& role : r->get_array()) {
@@ -128,8 +143,10 @@ Result<std::shared_ptr<const Credentials>> Credentials::load(const Config& confi
   if (const json::array* list = config.get("rpc.client_roles").if_array()) {
     for (const json::value& item : *list) {
       const json::object* o = item.if_object();
-      if (!o) return Status(Code::kInvalid, "rpc.client_roles: expected {fingerprint | subject, role}");
-      ClientRole entry{text_member(*o, "fingerprint"), text_member(*o, "subject"), text_member(*o, "role")};
+      if (!o)
+        return Status(Code::kInvalid, "rpc.client_roles: expected {fingerprint | subject, role}");
+      ClientRole entry{text_member(*o, "fingerprint"), text_member(*o, "subject"),
+                       text_member(*o, "role")};
       if (entry.role.empty() || (entry.fingerprint.empty() && entry.subject.empty())) {
         return Status(Code::kInvalid, "rpc.client_roles: expected {fingerprint | subject, role}");
       }
@@ -139,7 +156,8 @@ Result<std::shared_ptr<const Credentials>> Credentials::load(const Config& confi
   c->loopback_ = level_of(config.text("rpc.loopback_role"));
   if (const std::string group = config.text("rpc.socket_group"); !group.empty()) {
     const struct group* entry = ::getgrnam(group.c_str());
-    if (!entry) return Status(Code::kInvalid, "rpc.socket_group: no group '" + group + "' on this machine");
+    if (!entry)
+      return Status(Code::kInvalid, "rpc.socket_group: no group '" + group + "' on this machine");
     c->socket_group_ = entry->gr_gid;
   }
   c->add_role_tokens(config);
@@ -157,9 +175,11 @@ void Credentials::add_role_tokens(const Config& config) {
       const ConfigKey* key = config.schema().find_variable(variable);
       if (key && config.has(key->name)) tokens.push_back(trimmed(config.text(key->name)));
     }
-    const bool from_env = std::any_of(tokens.begin(), tokens.end(), [](const std::string& t) { return !t.empty(); });
+    const bool from_env =
+        std::any_of(tokens.begin(), tokens.end(), [](const std::string& t) { return !t.empty(); });
     if (!from_env && !role.token_config.empty() && config.schema().find(role.token_config)) {
-      Result<std::string> token = token_file(role.token_config, config.text(role.token_config), &warnings_);
+      Result<std::string> token =
+          token_file(role.token_config, config.text(role.token_config), &warnings_);
       if (token.ok()) {
         tokens.push_back(*token);
       } else {
@@ -174,7 +194,9 @@ void Credentials::add_role_tokens(const Config& config) {
 
 bool Credentials::plugin_guarded(std::string_view plugin) const {
   for (const RoleToken& token : role_tokens_) {
-    if (token.role.size() > plugin.size() && token.role.starts_with(plugin) && token.role[plugin.size()] == '.') return true;
+    if (token.role.size() > plugin.size() && token.role.starts_with(plugin) &&
+        token.role[plugin.size()] == '.')
+      return true;
   }
   return false;
 }
@@ -216,7 +238,8 @@ bool Credentials::apply_signed_token(std::string_view token, Caller* caller) con
   const auto iat = number_member(o, "iat"), exp = number_member(o, "exp");
   const std::string id = text_member(o, "id"), role = text_member(o, "role");
   if (o.size() != 6 || text_member(o, "aud") != chain_id_ || !iat || !exp) return false;
-  if (*iat > now + kSignedTokenSkew || now >= *exp || *exp > *iat + kMaxSignedTokenLife) return false;
+  if (*iat > now + kSignedTokenSkew || now >= *exp || *exp > *iat + kMaxSignedTokenLife)
+    return false;
   if (std::find(revoked_.begin(), revoked_.end(), id) != revoked_.end()) return false;
   // Not above the key's own roles.
   Caller limit;
@@ -251,7 +274,9 @@ bool Credentials::apply_bearer(std::string_view token, Caller* caller) const {
     const Hash hash = blake3(token);
     const std::uint64_t now = clock_->unix_ms() / 1000;
     for (const ListedToken& listed : listed_) {
-      if (!equal_secret(view(listed.hash), view(hash)) || (listed.expires_at && now >= listed.expires_at)) continue;
+      if (!equal_secret(view(listed.hash), view(hash)) ||
+          (listed.expires_at && now >= listed.expires_at))
+        continue;
       for (const std::string& role : listed.roles) grant(caller, role);
       caller->id = listed.id;
       known = true;
@@ -277,15 +302,20 @@ Caller Credentials::identify(const HttpRequest& request) const {
   }
   caller.ip = request.remote_ip;
   std::string_view bearer;
-  if (const std::string_view header = request.headers.get("Authorization"); header.starts_with("Bearer ")) {
+  if (const std::string_view header = request.headers.get("Authorization");
+      header.starts_with("Bearer ")) {
     bearer = header.substr(7);
   } else if (request.headers.has("Authorization")) {
     caller.bad_credential = true;
   }
   // Browsers cannot set the header on a WebSocket; they name a subprotocol instead.
-  if (const std::string_view protocols = request.headers.get("Sec-WebSocket-Protocol"); bearer.empty()) {
+  if (const std::string_view protocols = request.headers.get("Sec-WebSocket-Protocol");
+      bearer.empty()) {
     const std::size_t at = protocols.find("bearer.");
-    if (at != std::string_view::npos) bearer = protocols.substr(at + 7, protocols.find(',', at) == std::string_view::npos ? std::string_view::npos : protocols.find(',', at) - at - 7);
+    if (at != std::string_view::npos)
+      bearer = protocols.substr(at + 7, protocols.find(',', at) == std::string_view::npos
+                                            ? std::string_view::npos
+                                            : protocols.find(',', at) - at - 7);
   }
   if (!bearer.empty()) {
     caller.has_credential = true;
@@ -296,8 +326,10 @@ Caller Credentials::identify(const HttpRequest& request) const {
     caller.level = std::max(caller.level, Level::kRead);
     if (caller.id.empty()) caller.id = "cert:" + request.tls_client_cert->common_name;
     for (const ClientRole& entry : client_roles_) {
-      const bool hit = entry.fingerprint.empty() ? entry.subject == request.tls_client_cert->common_name
-                                                 : equal_ignoring_case(entry.fingerprint, request.tls_client_cert->fingerprint);
+      const bool hit =
+          entry.fingerprint.empty()
+              ? entry.subject == request.tls_client_cert->common_name
+              : equal_ignoring_case(entry.fingerprint, request.tls_client_cert->fingerprint);
       if (hit) grant(&caller, entry.role);
     }
   }

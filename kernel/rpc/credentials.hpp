@@ -1,5 +1,6 @@
-// Credentials: who is calling. Reads the tokens of the configuration and decides a Caller for each request (node-and-cli
-// spec 5.2.1). Immutable after load(); a config generation or SIGHUP makes a new one. [any]
+// Credentials: who is calling. Reads the tokens of the configuration and decides a Caller for each
+// request (node-and-cli spec 5.2.1). Immutable after load(); a config generation or SIGHUP makes a
+// new one. [any]
 #pragma once
 
 #include <memory>
@@ -20,9 +21,9 @@ inline constexpr std::size_t kMaxListedTokens = 10'000;
 
 struct ListedToken {
   std::string id;
-  Hash hash{};                     // BLAKE3 of the whole token
+  Hash hash{};  // BLAKE3 of the whole token
   std::vector<std::string> roles;
-  std::uint64_t expires_at = 0;    // Unix seconds; 0: never
+  std::uint64_t expires_at = 0;  // Unix seconds; 0: never
 };
 // `secrets/tokens.yaml`, kept by the node as JSON, which is YAML. Errors: kInvalid, kIo.
 Result<std::vector<ListedToken>> read_tokens(const std::string& path);
@@ -31,14 +32,18 @@ Status write_tokens(const std::string& path, const std::vector<ListedToken>& tok
 class Credentials {
  public:
   // Errors: kInvalid with the key (a token shorter than 16 characters, a damaged token file).
-  static Result<std::shared_ptr<const Credentials>> load(const Config& config, const std::string& chain_id, const PublicKey& operator_key,
-                                                         std::shared_ptr<const RoleTable> roles, Clock& clock);
+  static Result<std::shared_ptr<const Credentials>> load(const Config& config,
+                                                         const std::string& chain_id,
+                                                         const PublicKey& operator_key,
+                                                         std::shared_ptr<const RoleTable> roles,
+                                                         Clock& clock);
 
   Caller identify(const HttpRequest& request) const;
   const RoleTable& roles() const { return *roles_; }
   // A credential is demanded from every TCP caller.
   bool credential_required() const { return !rpc_token_.empty(); }
-  // True if plugin `id` has tokens of its own configured: then its methods demand one that grants their role.
+  // True if plugin `id` has tokens of its own configured: then its methods demand one that grants
+  // their role.
   bool plugin_guarded(std::string_view plugin_prefix) const;
   const std::vector<std::string>& warnings() const { return warnings_; }
   std::vector<std::string> secrets() const;

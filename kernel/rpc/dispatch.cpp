@@ -1,4 +1,5 @@
-// From a JSON-RPC text to a checked call (the numbered list of node-and-cli spec 5.2), and the run of queries.
+// From a JSON-RPC text to a checked call (the numbered list of node-and-cli spec 5.2), and the run
+// of queries.
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -10,13 +11,16 @@
 namespace blockd {
 namespace {
 
-constexpr std::uint32_t kInlineCostUs = 150;   // a query that takes less on average is answered on the io thread
+constexpr std::uint32_t kInlineCostUs =
+    150;  // a query that takes less on average is answered on the io thread
 constexpr std::uint32_t kHeightPollMs = 5;
-constexpr std::uint64_t kWrongCredentialCost = 10;  // requests' worth of the client's rate, against guessing
+constexpr std::uint64_t kWrongCredentialCost =
+    10;  // requests' worth of the client's rate, against guessing
 
 std::string id_text(const json::value* id) {
   if (!id) return {};
-  if (id->is_int64() || id->is_uint64() || id->is_string() || id->is_null()) return json::serialize(*id);
+  if (id->is_int64() || id->is_uint64() || id->is_string() || id->is_null())
+    return json::serialize(*id);
   return {};
 }
 
@@ -76,11 +80,13 @@ std::shared_ptr<const Plans> RpcImpl::plans() {
   return next;
 }
 
-// Methods of a plugin that was unloaded are told apart from methods that never were. REQUIRES: plans_mutex_ held.
+// Methods of a plugin that was unloaded are told apart from methods that never were. REQUIRES:
+// plans_mutex_ held.
 void RpcImpl::remember_gone(const Generation& before, const Generation& now) {
   for (const auto& [name, entry] : now.methods) gone_.erase(name);
   for (const auto& [name, entry] : before.methods) {
-    if (!now.methods.contains(name) && gone_.size() < kMaxGoneMethods) gone_.emplace(name, entry.manifest->id);
+    if (!now.methods.contains(name) && gone_.size() < kMaxGoneMethods)
+      gone_.emplace(name, entry.manifest->id);
   }
 }
 
@@ -91,15 +97,19 @@ RpcError RpcImpl::unknown_method(const Plans& plans, std::string_view name) {
     if (auto at = gone_.find(std::string(name)); at != gone_.end()) plugin = at->second;
   }
   for (const PluginStatus& status : parts_.host->list()) {
-    const bool its = name.size() > status.id.size() && name.starts_with(status.id) && name[status.id.size()] == '.';
+    const bool its = name.size() > status.id.size() && name.starts_with(status.id) &&
+                     name[status.id.size()] == '.';
     if (plugin.empty() && its && !plans.generation->find(status.id)) plugin = status.id;
   }
   if (!plugin.empty()) {
-    RpcError error = rpc_error(-32603, "plugin_disabled", "the plugin " + plugin + " of '" + std::string(name) + "' does not run on this node");
+    RpcError error = rpc_error(
+        -32603, "plugin_disabled",
+        "the plugin " + plugin + " of '" + std::string(name) + "' does not run on this node");
     error.data["plugin"] = plugin;
     return error;
   }
-  RpcError error = rpc_error(-32601, "method_not_found", "no method '" + std::string(name.substr(0, 128)) + "' here");
+  RpcError error = rpc_error(-32601, "method_not_found",
+                             "no method '" + std::string(name.substr(0, 128)) + "' here");
   std::vector<std::string> names;
   for (const auto& [known, plan] : plans.by_name) {
     if (!plan->entry.spec->hidden && plan->entry.spec->role != "admin") names.emplace_back(known);
@@ -108,8 +118,10 @@ RpcError RpcImpl::unknown_method(const Plans& plans, std::string_view name) {
   return error;
 }
 
-void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller caller, std::shared_ptr<const Credentials> credentials,
-                          std::string owned_body, std::string_view body, Done reply, std::shared_ptr<ClientSession> session) {
+void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller caller,
+                          std::shared_ptr<const Credentials> credentials, std::string owned_body,
+                          std::string_view body, Done reply,
+                          std::shared_ptr<ClientSession> session) {
   auto message = std::make_shared<Message>();
   message->session = std::move(session);
   message->request = std::move(request);
@@ -130,8 +142,12 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   }
   const std::uint64_t max_batch = parts_.config()->u64("rpc.max_batch");
   if (batch->empty() || batch->size() > max_batch) {
-    reply(error_text("null", rpc_error(-32600, "invalid_request", batch->empty() ? "an empty batch" : "a batch of " + std::to_string(batch->size()) +
-                                                                                                         " calls; at most " + std::to_string(max_batch))), 200, 0);
+    reply(error_text("null", rpc_error(-32600, "invalid_request",
+                                       batch->empty()
+                                           ? "an empty batch"
+                                           : "a batch of " + std::to_string(batch->size()) +
+                                                 " calls; at most " + std::to_string(max_batch))),
+          200, 0);
     return;
   }
   message->in_batch = true;
@@ -177,11 +193,13 @@ void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Do
   const json::value* version = o ? o->if_contains("jsonrpc") : nullptr;
   const json::value* method = o ? o->if_contains("method") : nullptr;
   const json::value* params = o ? o->if_contains("params") : nullptr;
-  if (!o || (id && call->id.empty()) || !version || !version->is_string() || version->get_string() != "2.0" || !method || !method->is_string() ||
+  if (!o || (id && call->id.empty()) || !version || !version->is_string() ||
+      version->get_string() != "2.0" || !method || !method->is_string() ||
       (params && !params->is_object() && !params->is_array())) {
     if (call->id.empty()) call->id = "null";  // it is no notification: nobody knows what it is
-    return refuse(rpc_error(-32600, "invalid_request",
-                            R"(expected {"jsonrpc":"2.0","id":text, integer or null,"method":text,"params":object or array})"));
+    return refuse(rpc_error(
+        -32600, "invalid_request",
+        R"(expected {"jsonrpc":"2.0","id":text, integer or null,"method":text,"params":object or array})"));
   }
   if (message->in_batch && &element != &message->root.get_array()[0]) {
     // The first call of a batch was paid for when the request came.
@@ -190,15 +208,24 @@ void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Do
   call->params = params;
   call->plans = plans();
   auto found = call->plans->by_name.find(std::string_view(method->get_string()));
-  // A credential is looked at before the method, so that a stranger learns nothing of what exists here.
-  const bool guarded_method = found != call->plans->by_name.end() && message->credentials &&
-                              found->second->entry.manifest->unauthorized.code != 0 &&
-                              message->credentials->plugin_guarded(found->second->entry.manifest->id);
+  // A credential is looked at before the method, so that a stranger learns nothing of what exists
+  // here.
+  const bool guarded_method =
+      found != call->plans->by_name.end() && message->credentials &&
+      found->second->entry.manifest->unauthorized.code != 0 &&
+      message->credentials->plugin_guarded(found->second->entry.manifest->id);
   if (!message->caller.plugin && !guarded_method &&
-      (message->caller.bad_credential || (message->credentials && message->credentials->credential_required() && !message->caller.has_credential))) {
+      (message->caller.bad_credential ||
+       (message->credentials && message->credentials->credential_required() &&
+        !message->caller.has_credential))) {
     std::uint64_t ignored = 0;
-    if (!message->caller.ip.empty()) limiter_.take(message->caller.ip, kWrongCredentialCost, &ignored);
-    return refuse(rpc_error(-34000, "unauthorized", message->caller.bad_credential ? "the credential that was sent is not valid here" : "this node demands a bearer token", 401));
+    if (!message->caller.ip.empty())
+      limiter_.take(message->caller.ip, kWrongCredentialCost, &ignored);
+    return refuse(rpc_error(-34000, "unauthorized",
+                            message->caller.bad_credential
+                                ? "the credential that was sent is not valid here"
+                                : "this node demands a bearer token",
+                            401));
   }
   if (found == call->plans->by_name.end()) {
     return refuse(unknown_method(*call->plans, method->get_string()));
@@ -235,24 +262,32 @@ std::optional<RpcError> RpcImpl::check_access(Call& call) {
     // The role that loopback has without a credential does not count here.
     if (m.caller.bad_credential || !m.caller.has_credential || !m.caller.may(spec.role, roles)) {
       std::uint64_t ignored = 0;
-      if (m.caller.bad_credential && !m.caller.ip.empty()) limiter_.take(m.caller.ip, kWrongCredentialCost, &ignored);
-      return rpc_error(manifest.unauthorized.code, manifest.unauthorized.name, "this method needs a token of role " + spec.role);
+      if (m.caller.bad_credential && !m.caller.ip.empty())
+        limiter_.take(m.caller.ip, kWrongCredentialCost, &ignored);
+      return rpc_error(manifest.unauthorized.code, manifest.unauthorized.name,
+                       "this method needs a token of role " + spec.role);
     }
     return std::nullopt;
   }
-  // An envelope carries its own authority; a plugin's read roles matter only where tokens for them are configured.
+  // An envelope carries its own authority; a plugin's read roles matter only where tokens for them
+  // are configured.
   if (signed_command) return std::nullopt;
-  if (spec.kind != MethodKind::kCommand && level_of(spec.role) == Level::kNone && !spec.hidden) return std::nullopt;
-  // The kernel's own commands are open to whoever signs them; this node signs them for its operators only.
+  if (spec.kind != MethodKind::kCommand && level_of(spec.role) == Level::kNone && !spec.hidden)
+    return std::nullopt;
+  // The kernel's own commands are open to whoever signs them; this node signs them for its
+  // operators only.
   if (manifest.id == "chain" && !m.caller.may("operator", roles)) return forbidden("operator");
   if (m.caller.may(spec.role, roles)) return std::nullopt;
-  if (spec.hidden || spec.role == "admin") return rpc_error(-32601, "method_not_found", "no method '" + spec.name + "' here");
+  if (spec.hidden || spec.role == "admin")
+    return rpc_error(-32601, "method_not_found", "no method '" + spec.name + "' here");
   return forbidden(spec.role);
 }
 
 std::optional<RpcError> RpcImpl::check_rates(Call& call) {
   const Manifest& manifest = call.manifest();
-  if (manifest.rate_limited.code == 0 || call.message->caller.plugin || call.message->caller.ip.empty()) return std::nullopt;
+  if (manifest.rate_limited.code == 0 || call.message->caller.plugin ||
+      call.message->caller.ip.empty())
+    return std::nullopt;
   const std::shared_ptr<const Config> config = parts_.config();
   std::uint64_t wait = 0;
   bool pass = true;
@@ -262,16 +297,21 @@ std::optional<RpcError> RpcImpl::check_rates(Call& call) {
     pass = limiter_.window(manifest.id, call.message->caller.ip, limit, &wait);
   }
   for (const RateClassSpec& c : manifest.rate_classes) {
-    if (!pass || c.name != call.spec().rate_class || c.config.empty() || !config->schema().find(c.config) || !config->has(c.config)) continue;
-    pass = limiter_.bucket(manifest.id + "." + c.name, call.message->caller.ip, config->u64(c.config), &wait);
+    if (!pass || c.name != call.spec().rate_class || c.config.empty() ||
+        !config->schema().find(c.config) || !config->has(c.config))
+      continue;
+    pass = limiter_.bucket(manifest.id + "." + c.name, call.message->caller.ip,
+                           config->u64(c.config), &wait);
   }
   if (pass) return std::nullopt;
-  RpcError error = rpc_error(manifest.rate_limited.code, manifest.rate_limited.name, "too many requests from this address");
+  RpcError error = rpc_error(manifest.rate_limited.code, manifest.rate_limited.name,
+                             "too many requests from this address");
   error.retry_after_ms = wait;
   return error;
 }
 
-// Takes `min_height` (queries) and `_tx` (commands) out of the params, then decodes the rest by the manifest.
+// Takes `min_height` (queries) and `_tx` (commands) out of the params, then decodes the rest by the
+// manifest.
 std::optional<RpcError> RpcImpl::take_options(Call& call) {
   const bool command = call.is_command();
   const json::object* o = call.params ? call.params->if_object() : nullptr;
@@ -279,12 +319,15 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
   if (o && o->contains(name)) {
     const json::value& option = o->at(name);
     if (command) {
-      if (!option.is_object()) return from_param_error({"_tx", "expected an object", {}, {}, {}, {}}, call.manifest().invalid_params_name);
+      if (!option.is_object())
+        return from_param_error({"_tx", "expected an object", {}, {}, {}, {}},
+                                call.manifest().invalid_params_name);
       call.tx = option.get_object();
       if (auto error = check_tx_options(call)) return error;
     } else {
       if (!option.is_int64() || option.get_int64() < 0) {
-        return from_param_error({"min_height", "expected a height", {}, {}, {}, {}}, call.manifest().invalid_params_name);
+        return from_param_error({"min_height", "expected a height", {}, {}, {}, {}},
+                                call.manifest().invalid_params_name);
       }
       call.min_height = static_cast<std::uint64_t>(option.get_int64());
     }
@@ -296,7 +339,8 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
   }
   if (command && call.is_envelope()) return std::nullopt;
   static const json::value kNoParams = nullptr;
-  if (auto error = decode_params(call.spec().params, call.params ? *call.params : kNoParams, call.arena, &call.values)) {
+  if (auto error = decode_params(call.spec().params, call.params ? *call.params : kNoParams,
+                                 call.arena, &call.values)) {
     return from_param_error(*error, call.manifest().invalid_params_name);
   }
   return std::nullopt;
@@ -305,14 +349,16 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
 void RpcImpl::run(CallPtr call) {
   if (call->is_command()) {
     if (call->message->caller.plugin) return run_command(std::move(call));
-    if (!parts_.workers->submit([this, call] { run_command(call); })) finish(call, busy_error(), {});
+    if (!parts_.workers->submit([this, call] { run_command(call); }))
+      finish(call, busy_error(), {});
     return;
   }
   if (call->min_height > 0) {
     const StateViewPtr view = parts_.chain->view();
     if (view->height < call->min_height) return wait_for_height(std::move(call));
   }
-  const bool quick = call->plan->how == KernelRun::kQuick && call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
+  const bool quick = call->plan->how == KernelRun::kQuick &&
+                     call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
   if (quick || call->message->caller.plugin) return run_query(std::move(call));
   if (!parts_.workers->submit([this, call] { run_query(call); })) finish(call, busy_error(), {});
 }
@@ -325,7 +371,9 @@ void RpcImpl::wait_for_height(CallPtr call) {
   }
   const std::uint64_t limit_ms = parts_.config()->u64("rpc.request_timeout_ms");
   if (parts_.clock->monotonic_us() - call->started_us > limit_ms * 1000 || stopping_.load()) {
-    RpcError error = rpc_error(-34001, "timeout", "height " + std::to_string(call->min_height) + " was not reached in " + std::to_string(limit_ms) + " ms");
+    RpcError error = rpc_error(-34001, "timeout",
+                               "height " + std::to_string(call->min_height) +
+                                   " was not reached in " + std::to_string(limit_ms) + " ms");
     error.data["height"] = view->height;
     return finish(call, std::move(error), {});
   }
@@ -341,8 +389,10 @@ void RpcImpl::run_query(CallPtr call) {
     error = call->plan->kernel(*this, *call, &result);
   } else if (call->plan->entry.plugin) {
     PluginInstance& plugin = *call->plan->entry.plugin;
-    std::optional<CallError> failed = call->spec().kind == MethodKind::kLocal ? plugin.local(call->plan->entry.index, call->values, &result)
-                                                                             : plugin.query(call->view, call->plan->entry.index, call->values, &result);
+    std::optional<CallError> failed =
+        call->spec().kind == MethodKind::kLocal
+            ? plugin.local(call->plan->entry.index, call->values, &result)
+            : plugin.query(call->view, call->plan->entry.index, call->values, &result);
     if (failed) error = from_call_error(std::move(*failed));
   } else {
     error = rpc_error(-32603, "internal", "the method has no handler");
@@ -350,7 +400,8 @@ void RpcImpl::run_query(CallPtr call) {
   const std::uint64_t took = parts_.clock->monotonic_us() - begin;
   const std::uint32_t old = call->plan->cost_us.load(std::memory_order_relaxed);
   const std::uint64_t mean = old == 1'000'000 ? took : (std::uint64_t{old} * 7 + took) / 8;
-  call->plan->cost_us.store(static_cast<std::uint32_t>(std::min<std::uint64_t>(mean, 999'999)), std::memory_order_relaxed);
+  call->plan->cost_us.store(static_cast<std::uint32_t>(std::min<std::uint64_t>(mean, 999'999)),
+                            std::memory_order_relaxed);
   finish(call, std::move(error), std::move(result));
 }
 
@@ -360,24 +411,29 @@ void RpcImpl::note_internal(const Call& call, RpcError* error) const {
   random_bytes(number.data(), number.size());
   const std::string id = to_hex(number);
   error->data["request_id"] = id;
-  parts_.log->target("rpc").error("internal error", {{"request_id", id}, {"method", call.plan ? call.spec().name : std::string()}, {"reason", error->message}});
+  parts_.log->target("rpc").error("internal error",
+                                  {{"request_id", id},
+                                   {"method", call.plan ? call.spec().name : std::string()},
+                                   {"reason", error->message}});
 }
 
 void RpcImpl::finish(const CallPtr& call, std::optional<RpcError> error, std::string result) {
   if (call->plan && call->plan->latency) {
-    call->plan->latency->observe(static_cast<double>(parts_.clock->monotonic_us() - call->started_us) * 1e-6);
+    call->plan->latency->observe(
+        static_cast<double>(parts_.clock->monotonic_us() - call->started_us) * 1e-6);
   }
   if (error) {
     metrics_.client_errors->counter({std::string_view(std::to_string(error->code))})->add();
     if (error->name == "internal") note_internal(*call, &*error);
   }
   if (call->id.empty()) return call->done({}, 204, 0);
-  if (error) return call->done(error_text(call->id, *error), error->http_status, error->retry_after_ms);
+  if (error)
+    return call->done(error_text(call->id, *error), error->http_status, error->retry_after_ms);
   call->done(result_text(call->id, result), 200, 0);
 }
 
-void RpcImpl::call_as_plugin(const std::string& plugin, const std::string& method, json::value params,
-                             std::function<void(bool ok, json::value)> done) {
+void RpcImpl::call_as_plugin(const std::string& plugin, const std::string& method,
+                             json::value params, std::function<void(bool ok, json::value)> done) {
   auto message = std::make_shared<Message>();
   message->caller.plugin = true;
   message->caller.level = Level::kOperator;

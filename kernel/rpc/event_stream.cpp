@@ -10,7 +10,8 @@ namespace {
 
 bool wanted(const std::vector<std::string>& topics, std::string_view topic) {
   if (topics.empty()) return true;
-  return std::any_of(topics.begin(), topics.end(), [&](const std::string& pattern) { return topic_matches(pattern, topic); });
+  return std::any_of(topics.begin(), topics.end(),
+                     [&](const std::string& pattern) { return topic_matches(pattern, topic); });
 }
 
 }  // namespace
@@ -19,14 +20,19 @@ Result<EventPosition> behind_cursor(std::string_view cursor) {
   const std::size_t dash = cursor.find('-');
   const std::optional<std::uint64_t> height = parse_u64(cursor.substr(0, dash));
   // Without a dash the index reads as too large, and is refused below.
-  const std::uint64_t index = dash == std::string_view::npos ? UINT64_MAX : parse_u64(cursor.substr(dash + 1)).value_or(UINT64_MAX);
+  const std::uint64_t index = dash == std::string_view::npos
+                                  ? UINT64_MAX
+                                  : parse_u64(cursor.substr(dash + 1)).value_or(UINT64_MAX);
   if (!height || index >= UINT32_MAX) {
-    return Status(Code::kInvalid, "'" + std::string(cursor.substr(0, 64)) + "' is no cursor", "expected \"<height>-<index>\" of an event, \"head\" or \"start\"");
+    return Status(Code::kInvalid, "'" + std::string(cursor.substr(0, 64)) + "' is no cursor",
+                  "expected \"<height>-<index>\" of an event, \"head\" or \"start\"");
   }
   return EventPosition{*height, static_cast<std::uint32_t>(index) + 1};
 }
 
-std::string cursor_text(std::uint64_t height, std::uint32_t index) { return std::to_string(height) + "-" + std::to_string(index); }
+std::string cursor_text(std::uint64_t height, std::uint32_t index) {
+  return std::to_string(height) + "-" + std::to_string(index);
+}
 
 std::string cursor_before(const EventPosition& at) {
   if (at.index > 0) return cursor_text(at.height, at.index - 1);
@@ -42,7 +48,8 @@ Result<EventPosition> EventLog::position(std::string_view from) const {
 
 EventPosition EventLog::served(EventPosition at, std::optional<Gap>* gap) const {
   const std::uint64_t head = chain_->view()->height, retain = retain_();
-  const std::uint64_t first = std::max(chain_->first_height(), head >= retain ? head - retain + 1 : 0);
+  const std::uint64_t first =
+      std::max(chain_->first_height(), head >= retain ? head - retain + 1 : 0);
   gap->reset();
   if (at.height >= first) return at;
   *gap = Gap{at.height, first - 1};
@@ -62,7 +69,8 @@ Result<std::shared_ptr<const BlockRecord>> EventLog::block(std::uint64_t height)
   return chain_->block(height);
 }
 
-Result<bool> EventLog::read(EventPosition* at, const std::vector<std::string>& topics, const std::function<bool(const Item&)>& take) {
+Result<bool> EventLog::read(EventPosition* at, const std::vector<std::string>& topics,
+                            const std::function<bool(const Item&)>& take) {
   const std::uint64_t head = chain_->view()->height;
   for (std::size_t blocks = 0; at->height <= head; ++blocks) {
     if (blocks == kMaxScannedBlocks) return false;
@@ -85,7 +93,10 @@ Result<bool> EventLog::read(EventPosition* at, const std::vector<std::string>& t
 std::string event_json(const EventLog::Item& item, std::string_view members) {
   std::string out = "{";
   out.append(members).append("\"cursor\":\"").append(cursor_text(item.at.height, item.at.index));
-  out.append("\",\"height\":").append(std::to_string(item.at.height)).append(",\"time_ms\":").append(std::to_string(item.time_ms));
+  out.append("\",\"height\":")
+      .append(std::to_string(item.at.height))
+      .append(",\"time_ms\":")
+      .append(std::to_string(item.time_ms));
   out.append(",\"topic\":");
   append_json_string(out, item.event->topic);
   out.append(",\"data\":").append(item.event->data.empty() ? "{}" : item.event->data).append("}");

@@ -1,7 +1,9 @@
-// Events of committed blocks for clients: read from the block log, in chain order, at least once (node-and-cli spec 5.2.3).
+// Events of committed blocks for clients: read from the block log, in chain order, at least once
+// (node-and-cli spec 5.2.3).
 //
-// An event is named by (height, index), its place among all events of its block. A client keeps the cursor "<height>-<index>" of what it
-// has seen and continues behind it. Nothing is kept for a client here but its position, so a slow one costs nothing and holds back nobody.
+// An event is named by (height, index), its place among all events of its block. A client keeps the
+// cursor "<height>-<index>" of what it has seen and continues behind it. Nothing is kept for a
+// client here but its position, so a slow one costs nothing and holds back nobody.
 #pragma once
 
 #include <functional>
@@ -18,10 +20,11 @@
 
 namespace blockd {
 
-inline constexpr std::size_t kMaxSubscriptions = 64;       // of one WebSocket
-inline constexpr std::size_t kMaxSubscribedTopics = 64;    // patterns of one subscription
-inline constexpr std::size_t kMaxListedEvents = 1000;      // of one events.list
-inline constexpr std::size_t kMaxScannedBlocks = 1000;     // of one events.list, or one turn of a subscription
+inline constexpr std::size_t kMaxSubscriptions = 64;     // of one WebSocket
+inline constexpr std::size_t kMaxSubscribedTopics = 64;  // patterns of one subscription
+inline constexpr std::size_t kMaxListedEvents = 1000;    // of one events.list
+inline constexpr std::size_t kMaxScannedBlocks =
+    1000;  // of one events.list, or one turn of a subscription
 
 // The next event to look at.
 struct EventPosition {
@@ -37,12 +40,15 @@ std::string cursor_before(const EventPosition& at);
 
 class EventLog {
  public:
-  // Both outlive it. `retain` is the number of newest blocks whose events are served (bus.retain_blocks).
-  EventLog(Chain& chain, std::function<std::uint64_t()> retain) : chain_(&chain), retain_(std::move(retain)) {}
+  // Both outlive it. `retain` is the number of newest blocks whose events are served
+  // (bus.retain_blocks).
+  EventLog(Chain& chain, std::function<std::uint64_t()> retain)
+      : chain_(&chain), retain_(std::move(retain)) {}
 
   // `from` is a cursor, "head", "start", or empty for head. Errors: kInvalid.
   Result<EventPosition> position(std::string_view from) const;
-  // Where reading may begin now: `at`, or the oldest block that is served; then `*gap` is the heights that are lost.
+  // Where reading may begin now: `at`, or the oldest block that is served; then `*gap` is the
+  // heights that are lost.
   struct Gap {
     std::uint64_t from = 0, to = 0;
   };
@@ -53,9 +59,11 @@ class EventLog {
     std::uint64_t time_ms = 0;
     const Event* event = nullptr;
   };
-  // Gives the events from `*at` on whose topic matches, up to the head; stops when `take` returns false (that event stays next) or after
-  // kMaxScannedBlocks blocks. Leaves `*at` where reading goes on; returns true if there is nothing more now. Errors: those of Chain::block.
-  Result<bool> read(EventPosition* at, const std::vector<std::string>& topics, const std::function<bool(const Item&)>& take);
+  // Gives the events from `*at` on whose topic matches, up to the head; stops when `take` returns
+  // false (that event stays next) or after kMaxScannedBlocks blocks. Leaves `*at` where reading
+  // goes on; returns true if there is nothing more now. Errors: those of Chain::block.
+  Result<bool> read(EventPosition* at, const std::vector<std::string>& topics,
+                    const std::function<bool(const Item&)>& take);
   // The newest block, so that followers at the head read no disk.
   void set_newest(std::shared_ptr<const BlockRecord> block);
 
@@ -68,7 +76,8 @@ class EventLog {
   std::shared_ptr<const BlockRecord> newest_;
 };
 
-// {"cursor","height","time_ms","topic","data"} and, first, `members` such as "\"subscription\":\"s1\",".
+// {"cursor","height","time_ms","topic","data"} and, first, `members` such as
+// "\"subscription\":\"s1\",".
 std::string event_json(const EventLog::Item& item, std::string_view members);
 
 class RpcImpl;

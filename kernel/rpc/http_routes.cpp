@@ -1,5 +1,5 @@
-// HTTP: what is asked before a call is looked at (origin, rate, content type), the node's own routes and those of plugins
-// (node-and-cli spec 5.2, 9.1, 9.2).
+// HTTP: what is asked before a call is looked at (origin, rate, content type), the node's own
+// routes and those of plugins (node-and-cli spec 5.2, 9.1, 9.2).
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -10,10 +10,12 @@
 namespace blockd {
 namespace {
 
-constexpr std::uint64_t kStalledMs = 10'000;   // without a sign of the executor
+constexpr std::uint64_t kStalledMs = 10'000;     // without a sign of the executor
 constexpr std::string_view kCorsMaxAge = "600";  // seconds
 
-bool is_rpc_listener(std::string_view name) { return name == "rpc" || name == "metrics" || name == "socket"; }
+bool is_rpc_listener(std::string_view name) {
+  return name == "rpc" || name == "metrics" || name == "socket";
+}
 
 HttpResponse json_response(int status, std::string body) {
   HttpResponse out;
@@ -23,18 +25,22 @@ HttpResponse json_response(int status, std::string body) {
 }
 
 HttpResponse plain_error(int status, std::string name, std::string message) {
-  return error_response(rpc_error(status == 404 ? -34006 : -32600, std::move(name), std::move(message), status));
+  return error_response(
+      rpc_error(status == 404 ? -34006 : -32600, std::move(name), std::move(message), status));
 }
 
 // "[::1]:8545" -> "[::1]", "node:8545" -> "node".
 std::string_view without_port(std::string_view host) {
   const std::size_t colon = host.rfind(':');
-  if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos) return host;
+  if (colon == std::string_view::npos || host.find(']', colon) != std::string_view::npos)
+    return host;
   return host.substr(0, colon);
 }
 
 bool contains(const std::vector<std::string>& list, std::string_view text) {
-  return std::any_of(list.begin(), list.end(), [&](const std::string& item) { return item == "*" || equal_ignoring_case(item, text); });
+  return std::any_of(list.begin(), list.end(), [&](const std::string& item) {
+    return item == "*" || equal_ignoring_case(item, text);
+  });
 }
 
 // An origin that this node serves itself: "http://node:8545" for Host "node:8545".
@@ -70,7 +76,8 @@ bool is_json(std::string_view content_type) {
 }
 
 // "/meter/:id/reading" against "/meter/7/reading": fills the captured parts.
-bool path_matches(std::string_view pattern, std::string_view path, std::vector<std::pair<std::string, std::string>>* captured) {
+bool path_matches(std::string_view pattern, std::string_view path,
+                  std::vector<std::pair<std::string, std::string>>* captured) {
   captured->clear();
   for (;;) {
     const std::size_t p = pattern.find('/', 1), q = path.find('/', 1);
@@ -94,7 +101,8 @@ HttpResponse error_response(const RpcError& error) {
   json::object body;
   body["error"] = error_object(error);
   HttpResponse out = json_response(error.http_status, json::serialize(body));
-  if (error.retry_after_ms) out.headers.emplace_back("Retry-After", std::to_string((error.retry_after_ms + 999) / 1000));
+  if (error.retry_after_ms)
+    out.headers.emplace_back("Retry-After", std::to_string((error.retry_after_ms + 999) / 1000));
   if (error.http_status == 401) out.headers.emplace_back("WWW-Authenticate", "Bearer");
   return out;
 }
@@ -111,21 +119,30 @@ std::optional<RpcError> RpcImpl::take_tokens(const Caller& caller, std::uint64_t
   metrics_.rate_rejects->add();
   metrics_.client_errors->counter({banned ? "2001" : "2000"})->add();
   if (!banned) metrics_.bans->add();
-  RpcError error = banned ? rpc_error(-32002, "banned", "this address sent too many requests and is shut out for a while", 429)
-                          : rpc_error(-32001, "rate_limited", "rate limited: too many requests from this address", 429);
+  RpcError error =
+      banned ? rpc_error(-32002, "banned",
+                         "this address sent too many requests and is shut out for a while", 429)
+             : rpc_error(-32001, "rate_limited",
+                         "rate limited: too many requests from this address", 429);
   error.retry_after_ms = wait_ms;
   return error;
 }
 
 // Nothing, or the 403 for a Host or an Origin that this node does not serve.
-std::optional<HttpResponse> RpcImpl::foreign_origin(const Access& access, const HttpRequest& request) const {
+std::optional<HttpResponse> RpcImpl::foreign_origin(const Access& access,
+                                                    const HttpRequest& request) const {
   if (request.over_unix_socket) return std::nullopt;
   const std::string_view host = request.headers.get("Host"), origin = request.headers.get("Origin");
   if (!contains(access.hosts, without_port(host))) {
-    return plain_error(403, "host_not_allowed", "the Host '" + std::string(host.substr(0, 128)) + "' is not in rpc.allowed_hosts");
+    return plain_error(
+        403, "host_not_allowed",
+        "the Host '" + std::string(host.substr(0, 128)) + "' is not in rpc.allowed_hosts");
   }
-  if (origin.empty() || same_origin(origin, host) || contains(access.origins, origin)) return std::nullopt;
-  return plain_error(403, "origin_not_allowed", "the Origin '" + std::string(origin.substr(0, 128)) + "' is not in rpc.cors_allow_origins");
+  if (origin.empty() || same_origin(origin, host) || contains(access.origins, origin))
+    return std::nullopt;
+  return plain_error(
+      403, "origin_not_allowed",
+      "the Origin '" + std::string(origin.substr(0, 128)) + "' is not in rpc.cors_allow_origins");
 }
 
 void RpcImpl::handle(std::shared_ptr<const HttpRequest> request, HttpReply reply) {
@@ -136,12 +153,14 @@ void RpcImpl::handle(std::shared_ptr<const HttpRequest> request, HttpReply reply
       send(std::move(response));
     };
   }
-  if (request->method == "POST" && request->path == "/" && is_rpc_listener(request->listener)) return post_rpc(*now, request, std::move(reply));
+  if (request->method == "POST" && request->path == "/" && is_rpc_listener(request->listener))
+    return post_rpc(*now, request, std::move(reply));
   if (serve_node_route(*now, *request, reply)) return;
   serve_plugin_route(*now, request, std::move(reply));
 }
 
-void RpcImpl::post_rpc(const Access& access, const std::shared_ptr<const HttpRequest>& request, HttpReply reply) {
+void RpcImpl::post_rpc(const Access& access, const std::shared_ptr<const HttpRequest>& request,
+                       HttpReply reply) {
   Caller caller = access.credentials->identify(*request);
   if (auto refused = take_tokens(caller, 1)) {
     HttpResponse out = error_response(*refused);
@@ -150,20 +169,25 @@ void RpcImpl::post_rpc(const Access& access, const std::shared_ptr<const HttpReq
   }
   if (auto foreign = foreign_origin(access, *request)) return reply(*std::move(foreign));
   if (!is_json(request->headers.get("Content-Type"))) {
-    return reply(plain_error(415, "unsupported_media_type", "send JSON-RPC with Content-Type: application/json"));
+    return reply(plain_error(415, "unsupported_media_type",
+                             "send JSON-RPC with Content-Type: application/json"));
   }
-  handle_text(request, std::move(caller), access.credentials, {}, request->body, [send = std::move(reply)](std::string text, int status, std::uint64_t retry_after_ms) {
-    const int code = text.empty() ? 204 : status;
-    HttpResponse out = json_response(code, std::move(text));
-    if (out.status == 401) out.headers.emplace_back("WWW-Authenticate", "Bearer");
-    if (retry_after_ms) out.headers.emplace_back("Retry-After", std::to_string((retry_after_ms + 999) / 1000));
-    if (out.status == 204) out.content_type.clear();
-    send(std::move(out));
-  });
+  handle_text(
+      request, std::move(caller), access.credentials, {}, request->body,
+      [send = std::move(reply)](std::string text, int status, std::uint64_t retry_after_ms) {
+        const int code = text.empty() ? 204 : status;
+        HttpResponse out = json_response(code, std::move(text));
+        if (out.status == 401) out.headers.emplace_back("WWW-Authenticate", "Bearer");
+        if (retry_after_ms)
+          out.headers.emplace_back("Retry-After", std::to_string((retry_after_ms + 999) / 1000));
+        if (out.status == 204) out.content_type.clear();
+        send(std::move(out));
+      });
 }
 
 // Routes that are there with every list of plugins.
-bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request, const HttpReply& reply) {
+bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
+                               const HttpReply& reply) {
   const std::string& l = request.listener;
   const bool rpc = is_rpc_listener(l), status = l == "status";
   if (request.method == "OPTIONS" && rpc) {
@@ -175,7 +199,8 @@ bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
   const std::string& path = request.path;
   const bool metrics_path = path == "/metrics" && (l == "metrics" || l == "telemetry");
   const bool probe = (path == "/healthz" || path == "/readyz") && (rpc || status);
-  const bool page = status && (path == "/" || path == "/live" || path == "/ready" || path == "/v1/status" || path.starts_with("/v1/health"));
+  const bool page = status && (path == "/" || path == "/live" || path == "/ready" ||
+                               path == "/v1/status" || path.starts_with("/v1/health"));
   if (path == "/" && rpc) {
     HttpResponse out = plain_error(405, "method_not_allowed", "JSON-RPC is sent by POST");
     out.headers.emplace_back("Allow", "POST, OPTIONS");
@@ -190,7 +215,8 @@ bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
     return true;
   }
   if (metrics_path) {
-    if (!access.telemetry) return reply(plain_error(404, "not_found", "telemetry.enabled is false on this node")), true;
+    if (!access.telemetry)
+      return reply(plain_error(404, "not_found", "telemetry.enabled is false on this node")), true;
     // Sizes of files are among the gauges: not on an io thread.
     const bool taken = parts_.workers->submit([this, reply] {
       HttpResponse out = json_response(200, parts_.metrics->render());
@@ -219,24 +245,31 @@ bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
   return true;
 }
 
-void RpcImpl::serve_plugin_route(const Access& access, const std::shared_ptr<const HttpRequest>& request, HttpReply reply) {
-  const std::string_view listener = request->listener == "socket" ? std::string_view("rpc") : std::string_view(request->listener);
-  const std::string_view method = request->method == "HEAD" ? std::string_view("GET") : std::string_view(request->method);
+void RpcImpl::serve_plugin_route(const Access& access,
+                                 const std::shared_ptr<const HttpRequest>& request,
+                                 HttpReply reply) {
+  const std::string_view listener =
+      request->listener == "socket" ? std::string_view("rpc") : std::string_view(request->listener);
+  const std::string_view method =
+      request->method == "HEAD" ? std::string_view("GET") : std::string_view(request->method);
   const GenerationPtr generation = parts_.host->generation();
   PluginInstance::HttpCall call;
   const RouteEntry* found = nullptr;
   std::string allow;
   for (const RouteEntry& entry : generation->routes) {
     std::vector<std::pair<std::string, std::string>> captured;
-    if (entry.route->listener != listener || !path_matches(entry.route->path, request->path, &captured)) continue;
+    if (entry.route->listener != listener ||
+        !path_matches(entry.route->path, request->path, &captured))
+      continue;
     allow += (allow.empty() ? "" : ", ") + entry.route->method;
     if (entry.route->method != method || found) continue;
     found = &entry;
     call.path = std::move(captured);
   }
   if (!found) {
-    HttpResponse out = allow.empty() ? plain_error(404, "not_found", "nothing at " + request->path.substr(0, 128))
-                                     : plain_error(405, "method_not_allowed", "this path knows " + allow);
+    HttpResponse out =
+        allow.empty() ? plain_error(404, "not_found", "nothing at " + request->path.substr(0, 128))
+                      : plain_error(405, "method_not_allowed", "this path knows " + allow);
     if (!allow.empty()) out.headers.emplace_back("Allow", allow);
     return reply(std::move(out));
   }
@@ -246,9 +279,12 @@ void RpcImpl::serve_plugin_route(const Access& access, const std::shared_ptr<con
     if (auto foreign = foreign_origin(access, *request)) return reply(*std::move(foreign));
   }
   const std::string& role = found->route->role;
-  if (caller.bad_credential) return reply(error_response(rpc_error(-34000, "unauthorized", "the credential that was sent is not valid here", 401)));
+  if (caller.bad_credential)
+    return reply(error_response(
+        rpc_error(-34000, "unauthorized", "the credential that was sent is not valid here", 401)));
   if (role != "open" && !caller.may(role, access.credentials->roles())) {
-    RpcError error = rpc_error(-34003, "forbidden", "this page needs the role " + role, caller.has_credential ? 403 : 401);
+    RpcError error = rpc_error(-34003, "forbidden", "this page needs the role " + role,
+                               caller.has_credential ? 403 : 401);
     error.data["role"] = role;
     return reply(error_response(error));
   }
@@ -256,19 +292,22 @@ void RpcImpl::serve_plugin_route(const Access& access, const std::shared_ptr<con
   call.query = request->query;
   call.body = request->body;
   call.content_type = std::string(request->headers.get("Content-Type"));
-  const bool taken = parts_.workers->submit([this, generation, plugin = found->plugin, call = std::move(call), reply] {
-    PluginInstance::HttpAnswer answer = plugin->http(parts_.chain->view(), call);
-    HttpResponse out = json_response(static_cast<int>(answer.status), std::move(answer.body));
-    out.content_type = std::move(answer.content_type);
-    reply(std::move(out));
-  });
+  const bool taken = parts_.workers->submit(
+      [this, generation, plugin = found->plugin, call = std::move(call), reply] {
+        PluginInstance::HttpAnswer answer = plugin->http(parts_.chain->view(), call);
+        HttpResponse out = json_response(static_cast<int>(answer.status), std::move(answer.body));
+        out.content_type = std::move(answer.content_type);
+        reply(std::move(out));
+      });
   if (!taken) reply(error_response(busy_error()));
 }
 
 HttpResponse RpcImpl::healthz() const {
-  const std::uint64_t now = parts_.clock->monotonic_us() / 1000, last = parts_.producer->last_sign_ms();
+  const std::uint64_t now = parts_.clock->monotonic_us() / 1000,
+                      last = parts_.producer->last_sign_ms();
   if (now > last && now - last > kStalledMs) {
-    return json_response(503, R"({"status":"fail","reason":"executor_stalled","since_ms":)" + std::to_string(now - last) + "}");
+    return json_response(503, R"({"status":"fail","reason":"executor_stalled","since_ms":)" +
+                                  std::to_string(now - last) + "}");
   }
   json::object out;
   out["status"] = "ok";
@@ -289,13 +328,17 @@ HttpResponse RpcImpl::readyz() const {
 // moloch spec 5.9: the worst of the checks.
 HttpResponse RpcImpl::health_report() const {
   const std::vector<std::string> words = not_ready_reasons();
-  auto told = [&](std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); };
-  json::object checks{{"storage", "ok"}, {"peers", "ok"}, {"finality", "ok"}, {"sync", "ok"}, {"clock", "ok"}, {"plugins", "ok"}};
+  auto told = [&](std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  json::object checks{{"storage", "ok"}, {"peers", "ok"}, {"finality", "ok"},
+                      {"sync", "ok"},    {"clock", "ok"}, {"plugins", "ok"}};
   json::array reasons;
   bool fail = false, degraded = false;
   if (told("storage_full") || told("storage_error")) {
     checks["storage"] = told("storage_full") ? "full" : "error";
-    reasons.emplace_back(told("storage_full") ? "the storage is full: make room or raise its limit" : "the storage answers with errors: see the log");
+    reasons.emplace_back(told("storage_full") ? "the storage is full: make room or raise its limit"
+                                              : "the storage answers with errors: see the log");
     fail = true;
   }
   for (const std::string& word : words) {
@@ -342,7 +385,13 @@ json::object RpcImpl::status_document() const {
   out["epoch"] = view->epoch;
   out["validator"] = is_validator();
   out["uptime_seconds"] = uptime_secs();
-  out["sync"] = json::object{{"state", "synced"}, {"mode", "catchup"}, {"lag", 0}, {"target_height", view->height}, {"blocks_per_second", 0}, {"eta_seconds", nullptr}, {"progress_bps", 10'000}};
+  out["sync"] = json::object{{"state", "synced"},
+                             {"mode", "catchup"},
+                             {"lag", 0},
+                             {"target_height", view->height},
+                             {"blocks_per_second", 0},
+                             {"eta_seconds", nullptr},
+                             {"progress_bps", 10'000}};
   out["height"] = view->height;
   out["latest_block"] = hash;
   out["pending_events"] = 0;

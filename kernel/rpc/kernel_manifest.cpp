@@ -1,4 +1,5 @@
-// The manifests of the kernel's own methods: "node", declared here, and that of the machine "chain".
+// The manifests of the kernel's own methods: "node", declared here, and that of the machine
+// "chain".
 
 #include <cstdio>
 #include <cstdlib>
@@ -145,14 +146,16 @@ std::shared_ptr<const Manifest> parse_own() {
   for (std::string_view part : {kHead, kNode, kChain, kPlugins, kConfig}) text.append(part);
   Result<std::shared_ptr<const Manifest>> parsed = Manifest::parse(text);
   if (parsed.ok()) return *parsed;
-  std::fprintf(stderr, "the kernel's own manifest does not hold: %s\n", parsed.status().to_string().c_str());
+  std::fprintf(stderr, "the kernel's own manifest does not hold: %s\n",
+               parsed.status().to_string().c_str());
   std::abort();  // a defect of this file, found by the first test that runs
 }
 
 }  // namespace
 
 const std::vector<std::shared_ptr<const Manifest>>& kernel_manifest_list() {
-  static const std::vector<std::shared_ptr<const Manifest>> kList = {parse_own(), chain_machine().manifest};
+  static const std::vector<std::shared_ptr<const Manifest>> kList = {parse_own(),
+                                                                     chain_machine().manifest};
   return kList;
 }
 

@@ -5,7 +5,8 @@
 namespace blockd {
 
 const KernelEntry* kernel_method(std::string_view name) {
-  for (std::span<const KernelEntry> topic : {node_methods(), chain_methods(), plugin_methods(), config_methods(), token_methods()}) {
+  for (std::span<const KernelEntry> topic :
+       {node_methods(), chain_methods(), plugin_methods(), config_methods(), token_methods()}) {
     for (const KernelEntry& entry : topic) {
       if (entry.name == name) return &entry;
     }
@@ -24,10 +25,13 @@ const json::value* raw_param(const Call& call, std::string_view name) {
   return nullptr;
 }
 
-bool has_param(const Call& call, std::string_view name) { return call.param(name).type != TB_TYPE_NONE; }
+bool has_param(const Call& call, std::string_view name) {
+  return call.param(name).type != TB_TYPE_NONE;
+}
 
 RpcError param_error(const Call& call, std::string field, std::string message) {
-  return from_param_error({std::move(field), std::move(message), {}, {}, {}, {}}, call.manifest().invalid_params_name);
+  return from_param_error({std::move(field), std::move(message), {}, {}, {}, {}},
+                          call.manifest().invalid_params_name);
 }
 
 std::string to_text(const json::value& value) { return json::serialize(value); }
@@ -35,7 +39,8 @@ std::string to_text(const json::value& value) { return json::serialize(value); }
 std::vector<std::string> list_param(const Call& call, std::string_view name) {
   std::vector<std::string> out;
   const tb_value& list = call.param(name);
-  for (std::uint64_t i = 0; list.type == TB_TYPE_LIST && i < list.count; ++i) out.emplace_back(to_view(list.items[i].str));
+  for (std::uint64_t i = 0; list.type == TB_TYPE_LIST && i < list.count; ++i)
+    out.emplace_back(to_view(list.items[i].str));
   return out;
 }
 

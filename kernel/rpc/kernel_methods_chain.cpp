@@ -20,7 +20,9 @@ Hash hash_param(const Call& call, std::string_view name) {
   return out;
 }
 
-RpcError not_found(std::string message) { return rpc_error(-34006, "not_found", std::move(message)); }
+RpcError not_found(std::string message) {
+  return rpc_error(-34006, "not_found", std::move(message));
+}
 
 Answer account_nonce(RpcImpl& rpc, const Call& call, std::string* result) {
   const RpcParts& p = rpc.parts();
@@ -62,20 +64,28 @@ Answer submit_tx(RpcImpl& rpc, const Call& call, std::string* result) {
   if (parsed.refusal) return rpc.admission(*parsed.refusal, call);
   rpc.metrics().submitted->add();
   if (auto refusal = p.producer->submit(parsed.command, true, nullptr)) {
-    if (refusal->code == kRpcInvalidParams || refusal->code == kRpcDiskFull || refusal->code == kRpcNotReady) return rpc.admission(*refusal, call);
+    if (refusal->code == kRpcInvalidParams || refusal->code == kRpcDiskFull ||
+        refusal->code == kRpcNotReady)
+      return rpc.admission(*refusal, call);
     rpc.metrics().rejected(refusal->name);
-    json::object out{{"status", "error"}, {"error", refusal->name}, {"code", refusal->admission_code ? refusal->admission_code : refusal->code}, {"message", refusal->message}};
+    json::object out{{"status", "error"},
+                     {"error", refusal->name},
+                     {"code", refusal->admission_code ? refusal->admission_code : refusal->code},
+                     {"message", refusal->message}};
     if (refusal->expected) out["expected"] = *refusal->expected;
     *result = to_text(out);
     return std::nullopt;
   }
   rpc.metrics().admitted->add();
-  *result = to_text(json::object{{"status", "ok"}, {"id", to_hex(parsed.command->id)}, {"state", p.producer->pool().state(parsed.command->id)}});
+  *result = to_text(json::object{{"status", "ok"},
+                                 {"id", to_hex(parsed.command->id)},
+                                 {"state", p.producer->pool().state(parsed.command->id)}});
   return std::nullopt;
 }
 
 Answer command_check(RpcImpl& rpc, const Call& call, std::string* result) {
-  if (!has_param(call, "tx") && !call.is_envelope()) return param_error(call, "tx", "missing: an envelope, or `command` and `signatures`");
+  if (!has_param(call, "tx") && !call.is_envelope())
+    return param_error(call, "tx", "missing: an envelope, or `command` and `signatures`");
   ParsedCommand parsed = envelope_of(call);
   if (parsed.refusal) return from_refusal(*parsed.refusal, call.manifest().invalid_params_name);
   DryRun dry;
@@ -86,8 +96,13 @@ Answer command_check(RpcImpl& rpc, const Call& call, std::string* result) {
   out["size"] = parsed.command->envelope.size();
   out["signing_bytes"] = to_hex(parsed.command->signed_bytes);
   out["admissible"] = !refusal && !rejected;
-  if (refusal) out["error"] = error_object(from_refusal(*refusal, call.manifest().invalid_params_name));
-  if (rejected) out["error"] = json::object{{"code", dry.code}, {"message", dry.text}, {"data", json::object{{"name", dry.name}, {"outcome", outcome_name(dry.outcome)}}}};
+  if (refusal)
+    out["error"] = error_object(from_refusal(*refusal, call.manifest().invalid_params_name));
+  if (rejected)
+    out["error"] = json::object{
+        {"code", dry.code},
+        {"message", dry.text},
+        {"data", json::object{{"name", dry.name}, {"outcome", outcome_name(dry.outcome)}}}};
   *result = to_text(out);
   return std::nullopt;
 }
@@ -133,11 +148,15 @@ Answer tx_status(RpcImpl& rpc, const Call& call, std::string* result) {
 
 json::object lane_stats(const Mempool::Stats& pool, Lane lane, const Config& config) {
   const bool service = lane == Lane::kService;
-  return {{"size", pool.size[static_cast<std::size_t>(lane)]}, {"fee_floor", config.u64(service ? "mempool.service_min_fee_per_byte" : "mempool.min_fee_per_byte")}};
+  return {{"size", pool.size[static_cast<std::size_t>(lane)]},
+          {"fee_floor",
+           config.u64(service ? "mempool.service_min_fee_per_byte" : "mempool.min_fee_per_byte")}};
 }
 
 Lane lane_of(std::string_view name) {
-  return name == "industrial" ? Lane::kIndustrial : name == "service" ? Lane::kService : Lane::kConsumer;
+  return name == "industrial" ? Lane::kIndustrial
+         : name == "service"  ? Lane::kService
+                              : Lane::kConsumer;
 }
 
 Answer mempool_stats(RpcImpl& rpc, const Call& call, std::string* result) {
@@ -147,7 +166,8 @@ Answer mempool_stats(RpcImpl& rpc, const Call& call, std::string* result) {
   if (has_param(call, "lane")) {
     out = lane_stats(pool, lane_of(call.text("lane")), *config);
   } else {
-    for (Lane lane : {Lane::kConsumer, Lane::kIndustrial, Lane::kService}) out[lane_name(lane)] = lane_stats(pool, lane, *config);
+    for (Lane lane : {Lane::kConsumer, Lane::kIndustrial, Lane::kService})
+      out[lane_name(lane)] = lane_stats(pool, lane, *config);
     out["size"] = pool.size[0] + pool.size[1] + pool.size[2];
   }
   out["parked"] = pool.parked;
@@ -203,13 +223,17 @@ void put_full(const BlockRecord& block, json::object* out) {
   };
   for (const Step& step : block.steps) {
     for (const Event& event : step.events) {
-      const std::string cursor = cursor_text(block.header.height, static_cast<std::uint32_t>(events.size()));
-      events.push_back(json::object{{"cursor", cursor}, {"topic", event.topic}, {"data", data_of(event.data)}});
+      const std::string cursor =
+          cursor_text(block.header.height, static_cast<std::uint32_t>(events.size()));
+      events.push_back(
+          json::object{{"cursor", cursor}, {"topic", event.topic}, {"data", data_of(event.data)}});
     }
-    for (const Record& record : step.records) records.push_back(json::object{{"kind", record.kind}, {"data", data_of(record.data)}});
+    for (const Record& record : step.records)
+      records.push_back(json::object{{"kind", record.kind}, {"data", data_of(record.data)}});
     if (step.kind != StepKind::kCommand) continue;
     json::object one{{"index", step.command}};
-    if (step.command < block.commands.size()) one["command_id"] = to_hex(block.commands[step.command]->id);
+    if (step.command < block.commands.size())
+      one["command_id"] = to_hex(block.commands[step.command]->id);
     put_outcome(step, &one);
     results.push_back(std::move(one));
   }
@@ -223,9 +247,14 @@ void put_full(const BlockRecord& block, json::object* out) {
 
 Answer answer_block(RpcImpl& rpc, const Call& call, std::uint64_t height, std::string* result) {
   const Chain& chain = *rpc.parts().chain;
-  if (height > call.view->height) return not_found("block " + std::to_string(height) + " is not made yet; the newest is " + std::to_string(call.view->height));
+  if (height > call.view->height)
+    return not_found("block " + std::to_string(height) + " is not made yet; the newest is " +
+                     std::to_string(call.view->height));
   if (height < chain.first_height()) {
-    return rpc_error(-34006, "pruned", "block " + std::to_string(height) + " is no longer in the log, which begins at " + std::to_string(chain.first_height()));
+    return rpc_error(-34006, "pruned",
+                     "block " + std::to_string(height) +
+                         " is no longer in the log, which begins at " +
+                         std::to_string(chain.first_height()));
   }
   Result<std::shared_ptr<const BlockRecord>> block = chain.block(height);
   if (!block.ok()) return from_status(block.status());
@@ -237,14 +266,17 @@ Answer answer_block(RpcImpl& rpc, const Call& call, std::uint64_t height, std::s
 
 Answer block_get(RpcImpl& rpc, const Call& call, std::string* result) {
   const bool by_height = has_param(call, "height"), by_hash = has_param(call, "hash");
-  if (by_height == by_hash) return param_error(call, by_height ? "hash" : "height", "give either a height or a hash");
+  if (by_height == by_hash)
+    return param_error(call, by_height ? "hash" : "height", "give either a height or a hash");
   if (by_height) return answer_block(rpc, call, call.number("height", 0), result);
   Result<std::uint64_t> height = rpc.parts().chain->height_of(hash_param(call, "hash"));
   if (!height.ok()) return from_status(height.status());
   return answer_block(rpc, call, *height, result);
 }
 
-Answer block_latest(RpcImpl& rpc, const Call& call, std::string* result) { return answer_block(rpc, call, call.view->height, result); }
+Answer block_latest(RpcImpl& rpc, const Call& call, std::string* result) {
+  return answer_block(rpc, call, call.view->height, result);
+}
 
 Answer events_list(RpcImpl& rpc, const Call& call, std::string* result) {
   EventLog& log = rpc.events();
@@ -261,23 +293,34 @@ Answer events_list(RpcImpl& rpc, const Call& call, std::string* result) {
     return true;
   });
   if (!end.ok()) return from_status(end.status());
-  *result = "{\"events\":[" + list + "],\"cursor\":\"" + cursor_before(at) + "\",\"more\":" + (*end ? "false" : "true");
-  if (gap) *result += ",\"gap\":{\"from\":" + std::to_string(gap->from) + ",\"to\":" + std::to_string(gap->to) + "}";
+  *result = "{\"events\":[" + list + "],\"cursor\":\"" + cursor_before(at) +
+            "\",\"more\":" + (*end ? "false" : "true");
+  if (gap)
+    *result += ",\"gap\":{\"from\":" + std::to_string(gap->from) +
+               ",\"to\":" + std::to_string(gap->to) + "}";
   *result += "}";
   return std::nullopt;
 }
 
 Answer events_subscribe(RpcImpl&, const Call& call, std::string* result) {
-  if (!call.message->session) return rpc_error(-32600, "invalid_request", "subscriptions need a WebSocket: connect to /ws, or poll events.list");
-  Result<ClientSession::Subscribed> made = call.message->session->subscribe(list_param(call, "topics"), call.text("from"));
-  if (!made.ok()) return made.status().code() == Code::kInvalid ? param_error(call, "from", made.status().message()) : from_status(made.status());
+  if (!call.message->session)
+    return rpc_error(-32600, "invalid_request",
+                     "subscriptions need a WebSocket: connect to /ws, or poll events.list");
+  Result<ClientSession::Subscribed> made =
+      call.message->session->subscribe(list_param(call, "topics"), call.text("from"));
+  if (!made.ok())
+    return made.status().code() == Code::kInvalid
+               ? param_error(call, "from", made.status().message())
+               : from_status(made.status());
   *result = to_text(json::object{{"subscription", made->id}, {"cursor", made->cursor}});
   return std::nullopt;
 }
 
 Answer events_unsubscribe(RpcImpl&, const Call& call, std::string* result) {
-  if (!call.message->session) return rpc_error(-32600, "invalid_request", "subscriptions need a WebSocket");
-  if (!call.message->session->unsubscribe(call.text("subscription"))) return not_found("no subscription '" + call.text("subscription") + "' on this connection");
+  if (!call.message->session)
+    return rpc_error(-32600, "invalid_request", "subscriptions need a WebSocket");
+  if (!call.message->session->unsubscribe(call.text("subscription")))
+    return not_found("no subscription '" + call.text("subscription") + "' on this connection");
   *result = R"({"status":"ok"})";
   return std::nullopt;
 }
@@ -285,8 +328,11 @@ Answer events_unsubscribe(RpcImpl&, const Call& call, std::string* result) {
 Answer state_get(RpcImpl&, const Call& call, std::string* result) {
   std::optional<Bytes> value;
   const std::string space = call.text("namespace");
-  if (space.find('/') != std::string::npos) return param_error(call, "namespace", "the id of a plugin has no '/'");
-  if (Status status = call.view->state->get("s/" + space + "/" + call.text("key"), &value); !status.ok()) return from_status(status);
+  if (space.find('/') != std::string::npos)
+    return param_error(call, "namespace", "the id of a plugin has no '/'");
+  if (Status status = call.view->state->get("s/" + space + "/" + call.text("key"), &value);
+      !status.ok())
+    return from_status(status);
   if (!value) return not_found("no such row in '" + space + "'");
   *result = to_text(json::object{{"value", to_hex(*value)}, {"height", call.view->height}});
   return std::nullopt;

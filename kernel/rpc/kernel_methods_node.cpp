@@ -10,7 +10,7 @@ namespace blockd {
 namespace {
 
 constexpr std::uint64_t kMiningUs = 60'000'000;  // start_mining ends by itself
-constexpr std::uint64_t kLateBlocks = 5;         // empty intervals without a block: something is down
+constexpr std::uint64_t kLateBlocks = 5;  // empty intervals without a block: something is down
 
 using Answer = std::optional<RpcError>;
 
@@ -37,12 +37,17 @@ Answer node_status(RpcImpl& rpc, const Call& call, std::string* result) {
   out["validator"] = rpc.is_validator();
   out["operator"] = address_of(p.keys.op->public_key());
   out["uptime_secs"] = rpc.uptime_secs();
-  const char* storage = health.code() == Code::kNoSpace ? "full" : health.code() == Code::kIo || health.code() == Code::kCorrupt ? "error" : "ok";
+  const char* storage = health.code() == Code::kNoSpace                                 ? "full"
+                        : health.code() == Code::kIo || health.code() == Code::kCorrupt ? "error"
+                                                                                        : "ok";
   const std::shared_ptr<const Config> config = p.config();
-  out["storage"] = json::object{{"state", storage}, {"bytes", rpc.storage_bytes()}, {"limit", config->u64("storage.total_limit_bytes")}};
+  out["storage"] = json::object{{"state", storage},
+                                {"bytes", rpc.storage_bytes()},
+                                {"limit", config->u64("storage.total_limit_bytes")}};
   json::array plugins;
   for (const PluginStatus& plugin : p.host->list()) {
-    plugins.push_back(json::object{{"name", plugin.id}, {"version", plugin.version}, {"state", plugin.state}});
+    plugins.push_back(
+        json::object{{"name", plugin.id}, {"version", plugin.version}, {"state", plugin.state}});
   }
   out["plugins"] = std::move(plugins);
   out["relay_only"] = config->boolean("rpc.relay_only");
@@ -61,8 +66,10 @@ Answer consensus_status(RpcImpl& rpc, const Call& call, std::string* result) {
   const Genesis& genesis = p.chain->genesis();
   const std::shared_ptr<const Config> config = p.config();
   const std::uint64_t now = p.clock->unix_ms(), head = call.view->time_ms;
-  const std::uint64_t since = now > head ? now - head : 0, empty = config->u64("chain.empty_block_interval_ms");
-  const bool down = !p.chain->stalled().ok() || !p.producer->health().ok() || (empty > 0 && since > kLateBlocks * empty);
+  const std::uint64_t since = now > head ? now - head : 0,
+                      empty = config->u64("chain.empty_block_interval_ms");
+  const bool down = !p.chain->stalled().ok() || !p.producer->health().ok() ||
+                    (empty > 0 && since > kLateBlocks * empty);
   std::uint64_t total = 0;
   json::array validators;
   for (const Genesis::Validator& v : genesis.validators) {
@@ -80,9 +87,10 @@ Answer consensus_status(RpcImpl& rpc, const Call& call, std::string* result) {
   out["quorum"] = rpc.is_validator();
   out["orderer"] = "order-solo";
   const std::uint64_t in_ms = empty > since ? empty - since : 0;
-  out["next_slot"] = json::object{{"height", call.view->height + 1},
-                                  {"proposer", genesis.validators.empty() ? "" : to_hex(genesis.validators[0].key)},
-                                  {"in_ms", in_ms}};
+  out["next_slot"] = json::object{
+      {"height", call.view->height + 1},
+      {"proposer", genesis.validators.empty() ? "" : to_hex(genesis.validators[0].key)},
+      {"in_ms", in_ms}};
   out["last_block_ms"] = rpc.last_block_ms();
   *result = to_text(out);
   return std::nullopt;
@@ -104,7 +112,8 @@ Answer whoami(RpcImpl&, const Call& call, std::string* result) {
 }
 
 Answer metrics(RpcImpl& rpc, const Call& call, std::string* result) {
-  *result = to_text(json::object{{"text", rpc.parts().metrics->render()}, {"height", call.view->height}});
+  *result =
+      to_text(json::object{{"text", rpc.parts().metrics->render()}, {"height", call.view->height}});
   return std::nullopt;
 }
 
@@ -115,7 +124,8 @@ Answer discover(RpcImpl& rpc, const Call& call, std::string* result) {
 
 Answer start_mining(RpcImpl& rpc, const Call& call, std::string* result) {
   const RpcParts& p = rpc.parts();
-  if (p.config()->boolean("rpc.relay_only")) return rpc_error(-32075, "relay_only", "this node makes no blocks (rpc.relay_only)");
+  if (p.config()->boolean("rpc.relay_only"))
+    return rpc_error(-32075, "relay_only", "this node makes no blocks (rpc.relay_only)");
   const std::uint64_t before = call.view->height;
   rpc.mine_until(p.clock->monotonic_us() + kMiningUs);
   p.producer->cut_now();
@@ -135,7 +145,8 @@ Answer stop_mining(RpcImpl& rpc, const Call& call, std::string* result) {
 
 Answer verify(RpcImpl& rpc, const Call& call, std::string* result) {
   if (!rpc.begin_verify()) return rpc_error(-34005, "busy", "the log is being verified already");
-  const ReplayReport report = rpc.parts().chain->replay(call.flag("signatures"), [&](std::uint64_t) { return !rpc.is_stopping(); });
+  const ReplayReport report = rpc.parts().chain->replay(
+      call.flag("signatures"), [&](std::uint64_t) { return !rpc.is_stopping(); });
   rpc.end_verify();
   json::object out;
   out["ok"] = report.ok;

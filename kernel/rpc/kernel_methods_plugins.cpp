@@ -9,10 +9,11 @@ namespace {
 using Answer = std::optional<RpcError>;
 
 // A refusal of a library is its own error: what was expected and found is in the text.
-// Everything that is wrong with a library, a missing file and a probe that hangs included, is plugin_refused; what is wrong with the
-// node itself keeps its own word.
+// Everything that is wrong with a library, a missing file and a probe that hangs included, is
+// plugin_refused; what is wrong with the node itself keeps its own word.
 RpcError refused(const Status& status) {
-  if (status.code() == Code::kBusy || status.code() == Code::kUnavailable || status.code() == Code::kNoSpace || status.code() == Code::kIo ||
+  if (status.code() == Code::kBusy || status.code() == Code::kUnavailable ||
+      status.code() == Code::kNoSpace || status.code() == Code::kIo ||
       status.code() == Code::kInternal || status.code() == Code::kAborted) {
     return from_status(status);
   }
@@ -22,9 +23,20 @@ RpcError refused(const Status& status) {
 }
 
 json::object row(const PluginStatus& s) {
-  json::object out{{"id", s.id}, {"version", s.version}, {"state", s.state}, {"file", s.file}, {"blake3", s.blake3}, {"signature", s.signature},
-                   {"isolation", s.isolation}, {"required", s.required}, {"sm", s.sm}, {"schema", s.schema}, {"consensus_hash", s.consensus_hash},
-                   {"since_height", s.since_height}, {"calls_in_flight", s.calls_in_flight}, {"held_by", s.held_by}};
+  json::object out{{"id", s.id},
+                   {"version", s.version},
+                   {"state", s.state},
+                   {"file", s.file},
+                   {"blake3", s.blake3},
+                   {"signature", s.signature},
+                   {"isolation", s.isolation},
+                   {"required", s.required},
+                   {"sm", s.sm},
+                   {"schema", s.schema},
+                   {"consensus_hash", s.consensus_hash},
+                   {"since_height", s.since_height},
+                   {"calls_in_flight", s.calls_in_flight},
+                   {"held_by", s.held_by}};
   if (!s.error.empty()) out["error"] = s.error;
   return out;
 }
@@ -98,24 +110,33 @@ Answer reload(RpcImpl& rpc, const Call& call, std::string* result) {
 }
 
 json::object params_of(const RosterEntry& entry, std::string_view status) {
-  return {{"id", entry.id}, {"sm", entry.sm}, {"schema", entry.schema}, {"consensus_hash", to_hex(entry.consensus_hash)}, {"first_height", 0}, {"status", status}};
+  return {{"id", entry.id},         {"sm", entry.sm},
+          {"schema", entry.schema}, {"consensus_hash", to_hex(entry.consensus_hash)},
+          {"first_height", 0},      {"status", status}};
 }
 
 Answer stage(RpcImpl& rpc, const Call& call, std::string* result) {
   auto plan = rpc.parts().host->stage(call.text("path"), false);
   if (!plan.ok()) return refused(plan.status());
-  *result = to_text(json::object{{"status", "staged"}, {"entry", params_of(plan->entry, "active")}, {"diff", plan->diff}});
+  *result = to_text(json::object{
+      {"status", "staged"}, {"entry", params_of(plan->entry, "active")}, {"diff", plan->diff}});
   return std::nullopt;
 }
 
 // Sends chain.set_plugin by the operator's account and waits until the chain has switched.
-Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view status, json::object out, std::string* result) {
+Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view status,
+                     json::object out, std::string* result) {
   const RpcParts& p = rpc.parts();
   if (p.chain->genesis().authority != "operator") {
     // Governance alone changes the roster: what a release proposal has to say.
     out["status"] = "proposal_needed";
-    out["proposal"] = json::object{{"target", entry.id}, {"sm", entry.sm}, {"schema", entry.schema}, {"consensus_hash", to_hex(entry.consensus_hash)}};
-    out["hint"] = "the library is staged; make a release proposal with these values: contract-cli gov release propose";
+    out["proposal"] = json::object{{"target", entry.id},
+                                   {"sm", entry.sm},
+                                   {"schema", entry.schema},
+                                   {"consensus_hash", to_hex(entry.consensus_hash)}};
+    out["hint"] =
+        "the library is staged; make a release proposal with these values: contract-cli gov "
+        "release propose";
     *result = to_text(out);
     return std::nullopt;
   }
@@ -124,10 +145,11 @@ Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view st
     std::optional<CommandResult> end;
   };
   auto fate = std::make_shared<Fate>();
-  auto refusal = p.producer->submit_own(*p.keys.op, "chain.set_plugin", params_of(entry, status), "plugin.upgrade", [fate](const CommandResult& r) {
-    std::lock_guard lock(fate->mutex);
-    fate->end = r;
-  });
+  auto refusal = p.producer->submit_own(*p.keys.op, "chain.set_plugin", params_of(entry, status),
+                                        "plugin.upgrade", [fate](const CommandResult& r) {
+                                          std::lock_guard lock(fate->mutex);
+                                          fate->end = r;
+                                        });
   if (refusal) return from_refusal(*refusal, "invalid_params");
   auto settled = [&] {
     {
@@ -138,8 +160,10 @@ Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view st
     const std::shared_ptr<const MachineSet> machines = p.chain->view()->machines;
     for (const RosterEntry& now : machines->roster()) {
       if (now.id != entry.id) continue;
-      const RosterStatus wanted = status == "suspended" ? RosterStatus::kSuspended : RosterStatus::kActive;
-      return status != "removed" && now.sm == entry.sm && now.consensus_hash == entry.consensus_hash && now.status == wanted;
+      const RosterStatus wanted =
+          status == "suspended" ? RosterStatus::kSuspended : RosterStatus::kActive;
+      return status != "removed" && now.sm == entry.sm &&
+             now.consensus_hash == entry.consensus_hash && now.status == wanted;
     }
     return status == "removed";
   };
@@ -147,14 +171,17 @@ Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view st
   const std::uint64_t limit_ms = p.config()->u64("rpc.request_timeout_ms");
   const bool done = rpc.wait_for_block(limit_ms, [&] {
     const bool yes = settled();
-    if (!yes) p.producer->cut_now();  // the switch is the first step of the block behind the command's
+    if (!yes)
+      p.producer->cut_now();  // the switch is the first step of the block behind the command's
     return yes;
   });
   std::lock_guard lock(fate->mutex);
   if (fate->end && fate->end->refusal) return from_refusal(*fate->end->refusal, "invalid_params");
   if (fate->end && fate->end->outcome != Outcome::kApplied) return from_result(*fate->end);
   if (!done) {
-    RpcError error = rpc_error(-34001, "timeout", "the roster has not switched within " + std::to_string(limit_ms) + " ms; `plugin list` shows when it has");
+    RpcError error = rpc_error(-34001, "timeout",
+                               "the roster has not switched within " + std::to_string(limit_ms) +
+                                   " ms; `plugin list` shows when it has");
     if (fate->end) error.data["command_id"] = to_hex(fate->end->id);
     return error;
   }
@@ -166,7 +193,8 @@ Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view st
   return std::nullopt;
 }
 
-Answer change_standing(RpcImpl& rpc, const Call& call, const std::string& id, std::string_view status, std::string* result) {
+Answer change_standing(RpcImpl& rpc, const Call& call, const std::string& id,
+                       std::string_view status, std::string* result) {
   for (const RosterEntry& entry : call.view->machines->roster()) {
     if (entry.id == id) return change_roster(rpc, entry, status, {}, result);
   }
@@ -175,11 +203,16 @@ Answer change_standing(RpcImpl& rpc, const Call& call, const std::string& id, st
 
 Answer upgrade(RpcImpl& rpc, const Call& call, std::string* result) {
   int wishes = 0;
-  for (const char* name : {"path", "suspend", "resume", "remove"}) wishes += has_param(call, name) ? 1 : 0;
-  if (wishes != 1) return param_error(call, "path", "give exactly one of path, suspend, resume and remove");
-  if (has_param(call, "suspend")) return change_standing(rpc, call, call.text("suspend"), "suspended", result);
-  if (has_param(call, "resume")) return change_standing(rpc, call, call.text("resume"), "active", result);
-  if (has_param(call, "remove")) return change_standing(rpc, call, call.text("remove"), "removed", result);
+  for (const char* name : {"path", "suspend", "resume", "remove"})
+    wishes += has_param(call, name) ? 1 : 0;
+  if (wishes != 1)
+    return param_error(call, "path", "give exactly one of path, suspend, resume and remove");
+  if (has_param(call, "suspend"))
+    return change_standing(rpc, call, call.text("suspend"), "suspended", result);
+  if (has_param(call, "resume"))
+    return change_standing(rpc, call, call.text("resume"), "active", result);
+  if (has_param(call, "remove"))
+    return change_standing(rpc, call, call.text("remove"), "removed", result);
   auto plan = rpc.parts().host->stage(call.text("path"), call.flag("dry_run"));
   if (!plan.ok()) return refused(plan.status());
   json::object out{{"diff", plan->diff}, {"report", plan->report}};

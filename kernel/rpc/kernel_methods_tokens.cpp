@@ -13,7 +13,8 @@ namespace {
 using Answer = std::optional<RpcError>;
 
 RpcError no_file() {
-  return rpc_error(-34006, "not_found", "rpc.tokens_file is not set, so this node keeps no listed tokens");
+  return rpc_error(-34006, "not_found",
+                   "rpc.tokens_file is not set, so this node keeps no listed tokens");
 }
 
 // Writes the list and lets the next request see it.
@@ -26,7 +27,8 @@ Answer store(RpcImpl& rpc, const std::string& path, const std::vector<ListedToke
 Answer create(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::string role = call.text("role"), path = rpc.parts().config()->text("rpc.tokens_file");
   if (path.empty()) return no_file();
-  if (level_of(role) == Level::kNone && !call.message->credentials->roles().find(role)) return param_error(call, "role", "no role '" + role + "' on this node");
+  if (level_of(role) == Level::kNone && !call.message->credentials->roles().find(role))
+    return param_error(call, "role", "no role '" + role + "' on this node");
   std::array<std::uint8_t, 6> id{};
   std::array<std::uint8_t, 32> secret{};
   random_bytes(id.data(), id.size());
@@ -36,11 +38,14 @@ Answer create(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::string text = "tb_" + token.id + "_" + to_base64url(view(secret));
   token.hash = blake3(text);
   token.roles = {role};
-  if (has_param(call, "ttl")) token.expires_at = rpc.parts().clock->unix_ms() / 1000 + call.number("ttl", 0);
+  if (has_param(call, "ttl"))
+    token.expires_at = rpc.parts().clock->unix_ms() / 1000 + call.number("ttl", 0);
   std::lock_guard lock(rpc.token_mutex());
   Result<std::vector<ListedToken>> tokens = read_tokens(path);
   if (!tokens.ok()) return from_status(tokens.status());
-  if (tokens->size() >= kMaxListedTokens) return rpc_error(-34012, "limit_exceeded", "there are 10,000 listed tokens already; revoke some");
+  if (tokens->size() >= kMaxListedTokens)
+    return rpc_error(-34012, "limit_exceeded",
+                     "there are 10,000 listed tokens already; revoke some");
   tokens->push_back(token);
   if (auto error = store(rpc, path, *tokens)) return error;
   json::object out{{"id", token.id}, {"token", text}, {"role", role}};
@@ -71,14 +76,16 @@ Answer revoke(RpcImpl& rpc, const Call& call, std::string* result) {
   std::lock_guard lock(rpc.token_mutex());
   Result<std::vector<ListedToken>> tokens = read_tokens(path);
   if (!tokens.ok()) return from_status(tokens.status());
-  if (std::erase_if(*tokens, [&](const ListedToken& t) { return t.id == id; }) == 0) return rpc_error(-34006, "not_found", "no listed token '" + id + "'");
+  if (std::erase_if(*tokens, [&](const ListedToken& t) { return t.id == id; }) == 0)
+    return rpc_error(-34006, "not_found", "no listed token '" + id + "'");
   if (auto error = store(rpc, path, *tokens)) return error;
   *result = to_text(json::object{{"revoked", id}});
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
-    {"token.create", create, KernelRun::kWorker}, {"token.list", list, KernelRun::kWorker}, {"token.revoke", revoke, KernelRun::kWorker}};
+constexpr KernelEntry kEntries[] = {{"token.create", create, KernelRun::kWorker},
+                                    {"token.list", list, KernelRun::kWorker},
+                                    {"token.revoke", revoke, KernelRun::kWorker}};
 
 }  // namespace
 

@@ -1,7 +1,8 @@
 // RateLimiter: how much one client address may ask for (node-and-cli spec 5.2, formula 6.5).
 //
-// A token bucket for each address with a ban after it ran empty, and windows and buckets per class of plugin methods. Bounded:
-// at most kMaxClients addresses; the one that was idle longest makes room. [any]
+// A token bucket for each address with a ban after it ran empty, and windows and buckets per class
+// of plugin methods. Bounded: at most kMaxClients addresses; the one that was idle longest makes
+// room. [any]
 #pragma once
 
 #include <cstdint>
@@ -33,10 +34,13 @@ class RateLimiter {
   enum class Verdict : std::uint8_t { kPass, kLimited, kBanned };
   // Takes `cost` requests' worth of tokens from the bucket of `ip`.
   Verdict take(const std::string& ip, std::uint64_t cost, std::uint64_t* retry_after_ms);
-  // Sliding window: passes if fewer than `limit` requests of `ip` in `scope` passed in the last 1000 ms. Refused ones do not count.
-  bool window(const std::string& scope, const std::string& ip, std::uint64_t limit, std::uint64_t* retry_after_ms);
+  // Sliding window: passes if fewer than `limit` requests of `ip` in `scope` passed in the last
+  // 1000 ms. Refused ones do not count.
+  bool window(const std::string& scope, const std::string& ip, std::uint64_t limit,
+              std::uint64_t* retry_after_ms);
   // A bucket of its own for (scope, ip): `rate` per second, size max(1, rate).
-  bool bucket(const std::string& scope, const std::string& ip, std::uint64_t rate, std::uint64_t* retry_after_ms);
+  bool bucket(const std::string& scope, const std::string& ip, std::uint64_t rate,
+              std::uint64_t* retry_after_ms);
   std::size_t clients() const;
   // Tokens left of the address that has fewest, for a gauge; `otherwise` when nobody is known.
   std::uint64_t fewest_tokens(std::uint64_t otherwise) const;
@@ -51,7 +55,8 @@ class RateLimiter {
   };
   using Clients = std::list<Client>;  // most recently used first
   Client& client(const std::string& key, std::uint64_t now_us, std::uint64_t full);
-  static bool refill_and_take(Client& c, std::uint64_t now_us, std::uint64_t rate, std::uint64_t cost, std::uint64_t* retry_after_ms);
+  static bool refill_and_take(Client& c, std::uint64_t now_us, std::uint64_t rate,
+                              std::uint64_t cost, std::uint64_t* retry_after_ms);
 
   Clock& clock_;
   mutable std::mutex mutex_;

@@ -1,4 +1,5 @@
-// The Rpc's life: made, configured, told of blocks. Calls come in through http_routes.cpp and event_stream.cpp.
+// The Rpc's life: made, configured, told of blocks. Calls come in through http_routes.cpp and
+// event_stream.cpp.
 
 #include "kernel/rpc/rpc.hpp"
 
@@ -16,8 +17,9 @@ namespace blockd {
 namespace {
 
 constexpr std::size_t kMaxDiscoveries = 16;
-constexpr std::uint64_t kMaxIndexedBlocks = 10'000;       // at start
-constexpr std::uint64_t kStorageWalkUs = 10'000'000;      // the data directory is measured at most that often
+constexpr std::uint64_t kMaxIndexedBlocks = 10'000;  // at start
+constexpr std::uint64_t kStorageWalkUs =
+    10'000'000;  // the data directory is measured at most that often
 constexpr std::size_t kMaxWalkedFiles = 100'000;
 constexpr std::uint32_t kMinMiningMs = 50;
 constexpr std::uint32_t kPumpRetryMs = 20;
@@ -26,8 +28,10 @@ std::uint64_t directory_bytes(const std::string& dir) {
   std::error_code failed;
   std::uint64_t sum = 0;
   std::size_t files = 0;
-  auto it = std::filesystem::recursive_directory_iterator(dir, std::filesystem::directory_options::skip_permission_denied, failed);
-  for (; !failed && it != std::filesystem::end(it) && files < kMaxWalkedFiles; it.increment(failed), ++files) {
+  auto it = std::filesystem::recursive_directory_iterator(
+      dir, std::filesystem::directory_options::skip_permission_denied, failed);
+  for (; !failed && it != std::filesystem::end(it) && files < kMaxWalkedFiles;
+       it.increment(failed), ++files) {
     std::error_code gone;  // a table may be deleted while we look
     if (!it->is_regular_file(gone) || gone) continue;
     const std::uintmax_t size = it->file_size(gone);
@@ -44,12 +48,15 @@ Result<std::shared_ptr<Rpc>> Rpc::create(RpcParts parts) {
   return std::shared_ptr<Rpc>(std::move(made));
 }
 
-std::vector<std::shared_ptr<const Manifest>> Rpc::kernel_manifests() { return kernel_manifest_list(); }
+std::vector<std::shared_ptr<const Manifest>> Rpc::kernel_manifests() {
+  return kernel_manifest_list();
+}
 
 RpcImpl::RpcImpl(RpcParts parts)
     : parts_(std::move(parts)),
       limiter_(*parts_.clock),
-      events_(*parts_.chain, [config = parts_.config] { return config()->u64("bus.retain_blocks"); }),
+      events_(*parts_.chain,
+              [config = parts_.config] { return config()->u64("bus.retain_blocks"); }),
       started_us_(parts_.clock->monotonic_us()),
       gauges_(std::make_shared<Gauges>()) {
   gauges_->rpc = this;
@@ -76,7 +83,8 @@ Status RpcImpl::init() {
 Status RpcImpl::configure() {
   const std::shared_ptr<const Config> config = parts_.config();
   auto roles = std::make_shared<const RoleTable>(parts_.host->generation()->manifests);
-  auto credentials = Credentials::load(*config, parts_.chain->genesis().chain_id, parts_.keys.op->public_key(), roles, *parts_.clock);
+  auto credentials = Credentials::load(*config, parts_.chain->genesis().chain_id,
+                                       parts_.keys.op->public_key(), roles, *parts_.clock);
   if (!credentials.ok()) return credentials.status();
   auto next = std::make_shared<Access>();
   next->credentials = *credentials;
@@ -84,9 +92,12 @@ Status RpcImpl::configure() {
   next->origins = config->list("rpc.cors_allow_origins");
   next->exempt_loopback = config->boolean("rpc.exempt_loopback");
   next->telemetry = config->boolean("telemetry.enabled");
-  for (const std::string& secret : next->credentials->secrets()) TB_TRY(parts_.log->add_secret(secret));
-  for (const std::string& warning : next->credentials->warnings()) parts_.log->target("rpc").warn(warning);
-  limiter_.set_limits({config->u64("rpc.tokens_per_sec"), config->u64("rpc.ban_secs") * 1000, config->u64("rpc.client_timeout_secs") * 1000});
+  for (const std::string& secret : next->credentials->secrets())
+    TB_TRY(parts_.log->add_secret(secret));
+  for (const std::string& warning : next->credentials->warnings())
+    parts_.log->target("rpc").warn(warning);
+  limiter_.set_limits({config->u64("rpc.tokens_per_sec"), config->u64("rpc.ban_secs") * 1000,
+                       config->u64("rpc.client_timeout_secs") * 1000});
   {
     std::lock_guard lock(access_mutex_);
     access_ = next;
@@ -115,7 +126,8 @@ std::shared_ptr<const Access> RpcImpl::access() const {
 // tx.status knows what was committed before this start, as far as the index reaches.
 void RpcImpl::index_recent_blocks() {
   const std::uint64_t head = parts_.chain->view()->height;
-  std::uint64_t first = std::max(parts_.chain->first_height(), head >= kMaxIndexedBlocks ? head - kMaxIndexedBlocks + 1 : 0);
+  std::uint64_t first = std::max(parts_.chain->first_height(),
+                                 head >= kMaxIndexedBlocks ? head - kMaxIndexedBlocks + 1 : 0);
   // Backwards until the index would be full, then forwards, so that the newest stay.
   std::vector<std::shared_ptr<const BlockRecord>> blocks;
   std::size_t commands = 0;
@@ -135,10 +147,13 @@ void RpcImpl::committed(const std::shared_ptr<const BlockRecord>& block) {
   events_.set_newest(block);
   metrics_.mined->add();
   for (const Step& step : block->steps) {
-    if (step.kind == StepKind::kCommand) metrics_.plugin_commands->counter({std::string_view(step.plugin), outcome_name(step.outcome)})->add();
+    if (step.kind == StepKind::kCommand)
+      metrics_.plugin_commands->counter({std::string_view(step.plugin), outcome_name(step.outcome)})
+          ->add();
   }
   const std::uint64_t before = last_time_ms_.exchange(block->header.time_ms);
-  if (before && block->header.time_ms >= before) last_block_ms_.store(block->header.time_ms - before);
+  if (before && block->header.time_ms >= before)
+    last_block_ms_.store(block->header.time_ms - before);
   {
     std::lock_guard lock(blocks_mutex_);
     ++blocks_seen_;
@@ -149,7 +164,9 @@ void RpcImpl::committed(const std::shared_ptr<const BlockRecord>& block) {
 
 void RpcImpl::watch(const std::shared_ptr<ClientSession>& session) {
   std::lock_guard lock(sessions_mutex_);
-  std::erase_if(sessions_, [](const auto& weak) { return weak.expired(); });  // bounded by the connections of the server
+  std::erase_if(sessions_, [](const auto& weak) {
+    return weak.expired();
+  });  // bounded by the connections of the server
   sessions_.push_back(session);
 }
 
@@ -158,7 +175,8 @@ void RpcImpl::pump_sessions() {
   {
     std::lock_guard lock(sessions_mutex_);
     for (const auto& weak : sessions_) {
-      if (auto session = weak.lock(); session && session->has_subscriptions()) open.push_back(std::move(session));
+      if (auto session = weak.lock(); session && session->has_subscriptions())
+        open.push_back(std::move(session));
     }
   }
   for (const auto& session : open) session->pump();
@@ -166,7 +184,8 @@ void RpcImpl::pump_sessions() {
 
 void RpcImpl::run_later(std::function<void()> work) {
   if (stopping_.load() || parts_.workers->submit(work)) return;
-  parts_.io->post_after(kPumpRetryMs, [this, work = std::move(work)]() mutable { run_later(std::move(work)); });
+  parts_.io->post_after(kPumpRetryMs,
+                        [this, work = std::move(work)]() mutable { run_later(std::move(work)); });
 }
 
 bool RpcImpl::wait_for_block(std::uint64_t limit_ms, const std::function<bool()>& done) {
@@ -178,7 +197,8 @@ bool RpcImpl::wait_for_block(std::uint64_t limit_ms, const std::function<bool()>
     if (done()) return true;
     if (stopping_.load()) return false;
     lock.lock();
-    if (!blocks_changed_.wait_until(lock, deadline, [&] { return blocks_seen_ != seen || stopping_.load(); })) {
+    if (!blocks_changed_.wait_until(lock, deadline,
+                                    [&] { return blocks_seen_ != seen || stopping_.load(); })) {
       lock.unlock();
       return done();
     }
@@ -187,7 +207,9 @@ bool RpcImpl::wait_for_block(std::uint64_t limit_ms, const std::function<bool()>
 
 void RpcImpl::stopping() {
   stopping_.store(true);
-  { std::lock_guard lock(blocks_mutex_); }  // whoever is about to wait has seen it, or gets the call below
+  {
+    std::lock_guard lock(blocks_mutex_);
+  }  // whoever is about to wait has seen it, or gets the call below
   blocks_changed_.notify_all();
 }
 
@@ -197,7 +219,8 @@ void RpcImpl::mine_until(std::uint64_t until_us) {
   mine_again();
 }
 
-// One block each interval; ends by itself, so that a forgotten start_mining costs a minute of empty blocks.
+// One block each interval; ends by itself, so that a forgotten start_mining costs a minute of empty
+// blocks.
 void RpcImpl::mine_again() {
   if (stopping_.load() || parts_.clock->monotonic_us() >= mine_until_us_.load()) {
     mining_.store(false);
@@ -205,15 +228,21 @@ void RpcImpl::mine_again() {
   }
   parts_.producer->cut_now();
   const std::uint64_t interval = parts_.config()->u64("chain.block_interval_ms");
-  const auto wait = static_cast<std::uint32_t>(std::max<std::uint64_t>(interval ? interval : parts_.config()->u64("chain.empty_block_interval_ms"), kMinMiningMs));
+  const auto wait = static_cast<std::uint32_t>(std::max<std::uint64_t>(
+      interval ? interval : parts_.config()->u64("chain.empty_block_interval_ms"), kMinMiningMs));
   parts_.io->post_after(wait, [this] { mine_again(); });
 }
 
-std::uint64_t RpcImpl::uptime_secs() const { return (parts_.clock->monotonic_us() - started_us_) / 1'000'000; }
+std::uint64_t RpcImpl::uptime_secs() const {
+  return (parts_.clock->monotonic_us() - started_us_) / 1'000'000;
+}
 
 bool RpcImpl::is_validator() const {
   const auto& validators = parts_.chain->genesis().validators;
-  return parts_.keys.validator && std::any_of(validators.begin(), validators.end(), [&](const Genesis::Validator& v) { return v.key == parts_.keys.validator->public_key(); });
+  return parts_.keys.validator &&
+         std::any_of(validators.begin(), validators.end(), [&](const Genesis::Validator& v) {
+           return v.key == parts_.keys.validator->public_key();
+         });
 }
 
 std::uint64_t RpcImpl::storage_bytes() {
@@ -238,7 +267,8 @@ std::vector<std::string> RpcImpl::not_ready_reasons() const {
   if (migrating) out.emplace_back("migrating");
   const Status health = parts_.producer->health();
   if (health.code() == Code::kNoSpace) out.emplace_back("storage_full");
-  if (health.code() == Code::kIo || health.code() == Code::kCorrupt || !scanned.ok()) out.emplace_back("storage_error");
+  if (health.code() == Code::kIo || health.code() == Code::kCorrupt || !scanned.ok())
+    out.emplace_back("storage_error");
   for (const std::string& id : parts_.host->not_ready()) out.push_back("plugin:" + id);
   if (stopping_.load()) out.emplace_back("stopping");
   return out;
@@ -248,14 +278,16 @@ std::uint64_t RpcImpl::set_pool_cap(Lane lane, std::uint64_t cap) {
   const std::shared_ptr<const Config> config = parts_.config();
   MempoolLimits limits;
   limits.fee_account_cap = static_cast<std::uint32_t>(config->u64("mempool.account_cap"));
-  limits.service_account_cap = static_cast<std::uint32_t>(config->u64("mempool.service_account_cap"));
+  limits.service_account_cap =
+      static_cast<std::uint32_t>(config->u64("mempool.service_account_cap"));
   limits.fee_ttl_ms = config->u64("mempool.ttl_secs") * 1000;
   limits.service_ttl_ms = config->u64("mempool.service_ttl_ms");
   limits.min_fee_per_byte = config->u64("mempool.min_fee_per_byte");
   limits.max_bytes = config->u64("mempool.max_bytes");
   std::lock_guard lock(caps_mutex_);
   limits.fee_lane_max = fee_cap_.value_or(static_cast<std::uint32_t>(config->u64("mempool.max")));
-  limits.service_max = service_cap_.value_or(static_cast<std::uint32_t>(config->u64("mempool.service_max")));
+  limits.service_max =
+      service_cap_.value_or(static_cast<std::uint32_t>(config->u64("mempool.service_max")));
   std::uint32_t& mine = lane == Lane::kService ? limits.service_max : limits.fee_lane_max;
   const std::uint32_t previous = mine;
   mine = static_cast<std::uint32_t>(cap);
@@ -268,7 +300,8 @@ void RpcImpl::update_gauges() {
   const StateViewPtr view = parts_.chain->view();
   const Mempool::Stats pool = parts_.producer->pool().stats();
   for (int lane = 0; lane < 3; ++lane) {
-    metrics_.mempool_size->gauge({lane_name(static_cast<Lane>(lane))})->set(static_cast<double>(pool.size[lane]));
+    metrics_.mempool_size->gauge({lane_name(static_cast<Lane>(lane))})
+        ->set(static_cast<double>(pool.size[lane]));
   }
   metrics_.pool_total->set(static_cast<double>(pool.size[0] + pool.size[1] + pool.size[2]));
   metrics_.height->set(static_cast<double>(view->height));
@@ -278,22 +311,32 @@ void RpcImpl::update_gauges() {
   const std::shared_ptr<const Config> config = parts_.config();
   metrics_.storage_capacity->set(static_cast<double>(config->u64("storage.total_limit_bytes")));
   metrics_.block_time->set(static_cast<double>(last_block_ms_.load()));
-  metrics_.tokens_available->gauge({"min"})->set(static_cast<double>(limiter_.fewest_tokens(config->u64("rpc.tokens_per_sec"))));
+  metrics_.tokens_available->gauge({"min"})->set(
+      static_cast<double>(limiter_.fewest_tokens(config->u64("rpc.tokens_per_sec"))));
   for (const MetricSeries* series : metrics_.plugin_info->series()) {
     const auto& v = series->label_values;
-    metrics_.plugin_info->gauge({std::string_view(v[0]), std::string_view(v[1]), std::string_view(v[2])})->set(0);
+    metrics_.plugin_info
+        ->gauge({std::string_view(v[0]), std::string_view(v[1]), std::string_view(v[2])})
+        ->set(0);
   }
-  for (const MetricSeries* series : metrics_.upgrade_ready->series()) metrics_.upgrade_ready->gauge({std::string_view(series->label_values[0])})->set(0);
+  for (const MetricSeries* series : metrics_.upgrade_ready->series())
+    metrics_.upgrade_ready->gauge({std::string_view(series->label_values[0])})->set(0);
   for (const PluginStatus& plugin : parts_.host->list()) {
-    metrics_.plugin_info->gauge({std::string_view(plugin.id), std::string_view(plugin.version), std::string_view(plugin.state)})->set(1);
-    metrics_.upgrade_ready->gauge({std::string_view(plugin.id)})->add(plugin.state == "staged" ? 1 : 0);
+    metrics_.plugin_info
+        ->gauge({std::string_view(plugin.id), std::string_view(plugin.version),
+                 std::string_view(plugin.state)})
+        ->set(1);
+    metrics_.upgrade_ready->gauge({std::string_view(plugin.id)})
+        ->add(plugin.state == "staged" ? 1 : 0);
   }
 }
 
 std::string RpcImpl::discovery(const Call& call) {
   const Generation& generation = *call.plans->generation;
   const RoleTable& roles = call.message->credentials->roles();
-  auto visible = [&](const MethodSpec& m) { return !m.hidden || call.message->caller.plugin || call.message->caller.may(m.role, roles); };
+  auto visible = [&](const MethodSpec& m) {
+    return !m.hidden || call.message->caller.plugin || call.message->caller.may(m.role, roles);
+  };
   std::string key = std::to_string(generation.number);
   for (const auto& manifest : generation.manifests) {
     for (const MethodSpec& m : manifest->methods) {

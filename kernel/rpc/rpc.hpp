@@ -1,10 +1,12 @@
-// Rpc: JSON-RPC 2.0, REST routes, metrics and event streams over whatever transport hands it requests.
+// Rpc: JSON-RPC 2.0, REST routes, metrics and event streams over whatever transport hands it
+// requests.
 //
-// Threads: all functions [any]. Destroy it when the io pool, the workers and the producer have ended: all of them hold calls of it.
-// Its destructor touches none of its parts.
+// Threads: all functions [any]. Destroy it when the io pool, the workers and the producer have
+// ended: all of them hold calls of it. Its destructor touches none of its parts.
 //
-// One Rpc serves every listener. It finds the method in the host's present generation, checks credential, role, rate and
-// fields by the manifest before any plugin code runs, and then queries a view or submits a command.
+// One Rpc serves every listener. It finds the method in the host's present generation, checks
+// credential, role, rate and fields by the manifest before any plugin code runs, and then queries a
+// view or submits a command.
 #pragma once
 
 #include <functional>
@@ -20,18 +22,19 @@
 
 namespace blockd {
 
-class WorkerPool;  // kernel/net
-class IoPool;      // kernel/net
+class WorkerPool;     // kernel/net
+class IoPool;         // kernel/net
 class ConfigService;  // kernel/config
 
-// One of the node's own keys, for unsigned commands: the account that signs calls admitted by a role (node-and-cli spec 3.6).
+// One of the node's own keys, for unsigned commands: the account that signs calls admitted by a
+// role (node-and-cli spec 3.6).
 struct NodeKeys {
   std::shared_ptr<const SigningKey> node, validator, op, admin, oracle;
   // The key for RoleSpec::key ("operator", "admin", "oracle").
   const SigningKey* for_role(std::string_view name) const;
 };
 
-struct RpcParts {                  // all outlive the Rpc
+struct RpcParts {  // all outlive the Rpc
   Host* host = nullptr;
   Chain* chain = nullptr;
   Producer* producer = nullptr;
@@ -59,8 +62,8 @@ class Rpc : public HttpHandler, public MethodCaller {
   virtual Status configure() = 0;
   // The node's HTTP server reports to it: request_duration_seconds.
   static Result<std::shared_ptr<HttpObserver>> request_observer(MetricRegistry& metrics);
-  // A block was committed and its view is published: indexes its commands, wakes who waits for a height or for events. Never waits.
-  // [executor]
+  // A block was committed and its view is published: indexes its commands, wakes who waits for a
+  // height or for events. Never waits. [executor]
   virtual void committed(const std::shared_ptr<const BlockRecord>& block) = 0;
   // While true, readyz says "starting". False at first.
   virtual void set_starting(bool starting) = 0;

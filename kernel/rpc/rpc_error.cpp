@@ -26,15 +26,33 @@ RpcError from_status(const Status& status) {
   e.message = status.message();
   if (!status.hint().empty()) e.data["hint"] = status.hint();
   switch (status.code()) {
-    case Code::kNotFound: e.code = -34006, e.name = "not_found"; break;
-    case Code::kInvalid: e.code = -32602, e.name = "invalid_params"; break;
-    case Code::kBusy: e.code = -34005, e.name = "busy"; break;
-    case Code::kTimeout: e.code = -34001, e.name = "timeout"; break;
-    case Code::kNoSpace: e.code = -34002, e.name = "disk_full"; break;
-    case Code::kUnavailable: e.code = -34004, e.name = "not_ready"; break;
-    case Code::kLimit: e.code = -34012, e.name = "limit_exceeded"; break;
-    case Code::kDenied: e.code = -34003, e.name = "forbidden"; break;
-    default: e.code = -32603, e.name = "internal"; break;
+    case Code::kNotFound:
+      e.code = -34006, e.name = "not_found";
+      break;
+    case Code::kInvalid:
+      e.code = -32602, e.name = "invalid_params";
+      break;
+    case Code::kBusy:
+      e.code = -34005, e.name = "busy";
+      break;
+    case Code::kTimeout:
+      e.code = -34001, e.name = "timeout";
+      break;
+    case Code::kNoSpace:
+      e.code = -34002, e.name = "disk_full";
+      break;
+    case Code::kUnavailable:
+      e.code = -34004, e.name = "not_ready";
+      break;
+    case Code::kLimit:
+      e.code = -34012, e.name = "limit_exceeded";
+      break;
+    case Code::kDenied:
+      e.code = -34003, e.name = "forbidden";
+      break;
+    default:
+      e.code = -32603, e.name = "internal";
+      break;
   }
   return e;
 }
@@ -92,7 +110,11 @@ RpcError from_result(const CommandResult& result) {
 std::string result_text(std::string_view id, std::string_view result) {
   std::string out;
   out.reserve(id.size() + result.size() + 40);
-  out.append("{\"jsonrpc\":\"2.0\",\"id\":").append(id).append(",\"result\":").append(result).append("}");
+  out.append("{\"jsonrpc\":\"2.0\",\"id\":")
+      .append(id)
+      .append(",\"result\":")
+      .append(result)
+      .append("}");
   return out;
 }
 
@@ -102,14 +124,19 @@ json::object error_object(const RpcError& error) {
   if (error.retry_after_ms) data["retry_after_ms"] = error.retry_after_ms;
   json::object out;
   out["code"] = error.code;
-  out["message"] = error.message.starts_with(error.name) ? error.message : error.name + ": " + error.message;
+  out["message"] =
+      error.message.starts_with(error.name) ? error.message : error.name + ": " + error.message;
   out["data"] = std::move(data);
   return out;
 }
 
 std::string error_text(std::string_view id, const RpcError& error) {
   std::string out;
-  out.append("{\"jsonrpc\":\"2.0\",\"id\":").append(id).append(",\"error\":").append(json::serialize(error_object(error))).append("}");
+  out.append("{\"jsonrpc\":\"2.0\",\"id\":")
+      .append(id)
+      .append(",\"error\":")
+      .append(json::serialize(error_object(error)))
+      .append("}");
   return out;
 }
 

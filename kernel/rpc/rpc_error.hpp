@@ -16,8 +16,8 @@ struct RpcError {
   std::int32_t code = -32603;
   std::string name = "internal";
   std::string message;
-  json::object data;       // further members; `name` is added
-  int http_status = 200;   // outside of batches
+  json::object data;      // further members; `name` is added
+  int http_status = 200;  // outside of batches
   std::uint64_t retry_after_ms = 0;
 };
 

@@ -1,8 +1,9 @@
 // RpcImpl: see rpc.hpp. Not for other folders.
 //
-// Threads: handle() and WebSocket messages come on io threads; queries that have shown to be quick are answered there, all else
-// goes to the workers. Answers may come from any thread. Everything shared is immutable behind one pointer (Access, Plans)
-// or guarded by a mutex of its own; no mutex is held while plugin code runs.
+// Threads: handle() and WebSocket messages come on io threads; queries that have shown to be quick
+// are answered there, all else goes to the workers. Answers may come from any thread. Everything
+// shared is immutable behind one pointer (Access, Plans) or guarded by a mutex of its own; no mutex
+// is held while plugin code runs.
 #pragma once
 
 #include <atomic>
@@ -18,8 +19,8 @@
 #include "kernel/net/worker_pool.hpp"
 #include "kernel/rpc/caller.hpp"
 #include "kernel/rpc/credentials.hpp"
-#include "kernel/rpc/rate_limiter.hpp"
 #include "kernel/rpc/event_stream.hpp"
+#include "kernel/rpc/rate_limiter.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/rpc/rpc_error.hpp"
 #include "kernel/rpc/tx_index.hpp"
@@ -56,8 +57,10 @@ using Done = std::function<void(std::string text, int http_status, std::uint64_t
 
 struct Call;
 struct CommandWait;
-// A method of the kernel. Returns an error or fills `result` with JSON. [io when quick, else worker]
-using KernelMethod = std::optional<RpcError> (*)(RpcImpl& rpc, const Call& call, std::string* result);
+// A method of the kernel. Returns an error or fills `result` with JSON. [io when quick, else
+// worker]
+using KernelMethod = std::optional<RpcError> (*)(RpcImpl& rpc, const Call& call,
+                                                 std::string* result);
 
 enum class KernelRun : std::uint8_t {
   kQuick,   // where its cost so far says
@@ -76,7 +79,8 @@ struct Plan {
   KernelMethod kernel = nullptr;
   KernelRun how = KernelRun::kQuick;
   Histogram* latency = nullptr;
-  std::atomic<std::uint32_t> cost_us{1'000'000};  // moving average; starts high, so the first calls go to a worker
+  std::atomic<std::uint32_t> cost_us{
+      1'000'000};  // moving average; starts high, so the first calls go to a worker
 };
 struct Plans {
   GenerationPtr generation;
@@ -86,21 +90,23 @@ struct Plans {
 // One call of a message, checked as far as its method.
 struct Call {
   MessagePtr message;
-  std::string id;                       // JSON text; empty: a notification
-  std::shared_ptr<const Plans> plans;   // keeps the generation and its images
+  std::string id;                      // JSON text; empty: a notification
+  std::shared_ptr<const Plans> plans;  // keeps the generation and its images
   Plan* plan = nullptr;
   const json::value* params = nullptr;  // object or array, null when absent
   json::value own_params;               // when members of ours were taken out
   StateViewPtr view;
   ValueArena arena;
-  std::vector<tb_value> values;         // params in declared order
+  std::vector<tb_value> values;  // params in declared order
   std::uint64_t min_height = 0;
-  json::object tx;                      // member `_tx`
+  json::object tx;  // member `_tx`
   std::uint64_t started_us = 0;
   Done done;
 
   // A command, or a method that takes one.
-  bool is_command() const { return spec().kind == MethodKind::kCommand || plan->how == KernelRun::kSigned; }
+  bool is_command() const {
+    return spec().kind == MethodKind::kCommand || plan->how == KernelRun::kSigned;
+  }
   bool is_envelope() const;  // params are {command, signatures}
   const MethodSpec& spec() const { return *plan->entry.spec; }
   const Manifest& manifest() const { return *plan->entry.manifest; }
@@ -139,9 +145,12 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void set_starting(bool starting) override { starting_.store(starting); }
   void committed(const std::shared_ptr<const BlockRecord>& block) override;
 
-  // A whole JSON-RPC text, single or batch. `reply` gets the answer's text ("" for notifications only) and the HTTP status.
-  void handle_text(std::shared_ptr<const HttpRequest> request, Caller caller, std::shared_ptr<const Credentials> credentials,
-                   std::string owned_body, std::string_view body, Done reply, std::shared_ptr<ClientSession> session = nullptr);
+  // A whole JSON-RPC text, single or batch. `reply` gets the answer's text ("" for notifications
+  // only) and the HTTP status.
+  void handle_text(std::shared_ptr<const HttpRequest> request, Caller caller,
+                   std::shared_ptr<const Credentials> credentials, std::string owned_body,
+                   std::string_view body, Done reply,
+                   std::shared_ptr<ClientSession> session = nullptr);
 
   const RpcParts& parts() const { return parts_; }
   std::shared_ptr<const Access> access() const;
@@ -151,7 +160,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   std::uint64_t uptime_secs() const;
   // Whether the node can take commands and, if not, why: words of /readyz in their order.
   std::vector<std::string> not_ready_reasons() const;
-  // start_mining: a block now, and one each interval until the monotonic clock says `until_us`; 0 ends it. [any]
+  // start_mining: a block now, and one each interval until the monotonic clock says `until_us`; 0
+  // ends it. [any]
   void mine_until(std::uint64_t until_us);
   // Runs `work` on a worker, later if all are busy; not at all when the node is stopping. [any]
   void run_later(std::function<void()> work);
@@ -161,13 +171,17 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   const TxIndex& transactions() const { return transactions_; }
   EventLog& events() { return events_; }
   std::mutex& token_mutex() { return token_mutex_; }  // of the file of listed tokens
-  // Waits on a worker until `done` holds, asked after each block; false when `limit_ms` passed before.
+  // Waits on a worker until `done` holds, asked after each block; false when `limit_ms` passed
+  // before.
   bool wait_for_block(std::uint64_t limit_ms, const std::function<bool()>& done);
-  std::uint64_t finalized_height() const { return parts_.chain->view()->height; }  // a block of one validator is final when committed
+  std::uint64_t finalized_height() const {
+    return parts_.chain->view()->height;
+  }  // a block of one validator is final when committed
   std::uint64_t last_block_ms() const { return last_block_ms_.load(); }
   std::uint64_t storage_bytes();
   bool is_validator() const;  // of this chain, by its genesis
-  // Bytes of what rpc.discover answers this caller; made once for each generation and set of visible methods.
+  // Bytes of what rpc.discover answers this caller; made once for each generation and set of
+  // visible methods.
   std::string discovery(const Call& call);
   // Until the next reload of the configuration. Returns what it was.
   std::uint64_t set_pool_cap(Lane lane, std::uint64_t cap);
@@ -188,14 +202,16 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   RpcError unknown_method(const Plans& plans, std::string_view name);
 
   // http_routes.cpp
-  std::optional<HttpResponse> foreign_origin(const Access& access, const HttpRequest& request) const;
+  std::optional<HttpResponse> foreign_origin(const Access& access,
+                                             const HttpRequest& request) const;
   bool serve_node_route(const Access& access, const HttpRequest& request, const HttpReply& reply);
-  void serve_plugin_route(const Access& access, const std::shared_ptr<const HttpRequest>& request, HttpReply reply);
-  void post_rpc(const Access& access, const std::shared_ptr<const HttpRequest>& request, HttpReply reply);
+  void serve_plugin_route(const Access& access, const std::shared_ptr<const HttpRequest>& request,
+                          HttpReply reply);
+  void post_rpc(const Access& access, const std::shared_ptr<const HttpRequest>& request,
+                HttpReply reply);
   HttpResponse healthz() const;
   HttpResponse readyz() const;
   HttpResponse health_report() const;
-
 
   // dispatch.cpp
   void dispatch(const MessagePtr& message, const json::value& element, Done done);
@@ -216,7 +232,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void run_draft(const CallPtr& call, const SigningKey& key);
   void dry_run(const CallPtr& call, const SigningKey& key);
   Result<CommandPtr> draft(const Call& call, const SigningKey& key, bool next_in_pool) const;
-  std::optional<Refusal> submit_command(const CallPtr& call, const CommandPtr& command, bool until_committed);
+  std::optional<Refusal> submit_command(const CallPtr& call, const CommandPtr& command,
+                                        bool until_committed);
   std::shared_ptr<CommandWait> start_wait(const CallPtr& call, std::optional<Hash> id);
   void answer_command(const CallPtr& call, const CommandResult& result, CommandWait& wait);
 
@@ -231,7 +248,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   std::shared_ptr<const Access> access_;
   std::mutex plans_mutex_;
   std::shared_ptr<const Plans> plans_;
-  std::unordered_map<std::string, std::string> gone_;  // method -> plugin that had it; under plans_mutex_
+  std::unordered_map<std::string, std::string>
+      gone_;  // method -> plugin that had it; under plans_mutex_
   std::atomic<std::uint64_t> mine_until_us_{0};
   std::atomic<bool> mining_{false}, verifying_{false};
   std::atomic<std::uint64_t> last_block_ms_{0};  // between the newest two blocks
@@ -252,12 +270,12 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
     RpcImpl* rpc = nullptr;
   };
   std::shared_ptr<Gauges> gauges_;
-
 };
 
 // kernel_methods.cpp: how a method of the kernel is run; nullptr if there is none of that name.
 const KernelEntry* kernel_method(std::string_view name);
-// http_routes.cpp: a refusal outside of JSON-RPC: {"error":{code,message,data}} under its HTTP status.
+// http_routes.cpp: a refusal outside of JSON-RPC: {"error":{code,message,data}} under its HTTP
+// status.
 HttpResponse error_response(const RpcError& error);
 // kernel_manifest.cpp: parsed once.
 const std::vector<std::shared_ptr<const Manifest>>& kernel_manifest_list();

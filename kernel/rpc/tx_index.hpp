@@ -1,6 +1,7 @@
 // TxIndex: where the newest committed commands are. [any]
 //
-// A view of the log, kept in memory: the newest kMaxTransactions commands by id. Older ones are found by their block only.
+// A view of the log, kept in memory: the newest kMaxTransactions commands by id. Older ones are
+// found by their block only.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,8 @@ class TxIndex {
     std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < block.commands.size(); ++i) {
       const Hash& id = block.commands[i]->id;
-      if (!places_.emplace(id, Place{block.header.height, static_cast<std::uint32_t>(i)}).second) continue;
+      if (!places_.emplace(id, Place{block.header.height, static_cast<std::uint32_t>(i)}).second)
+        continue;
       order_.push_back(id);
       if (order_.size() <= limit_) continue;
       places_.erase(order_.front());

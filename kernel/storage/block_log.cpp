@@ -272,8 +272,9 @@ Status Log::open(std::string* recovered) {
   open_ = segments->back();
   offset_ = synced_ = walks.back().end;
   reserved_ = walks.back().file_size;
-  // What was read may have been written by a process that was killed before its sync, and a segment's name before the sync of
-  // the directory. From here on it counts as committed, so it must survive a power cut.
+  // What was read may have been written by a process that was killed before its sync, and a
+  // segment's name before the sync of the directory. From here on it counts as committed, so it
+  // must survive a power cut.
   TB_TRY(open_->file->sync());
   return disk_.sync_dir(dir_);
 }

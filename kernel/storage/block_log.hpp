@@ -1,16 +1,19 @@
-// BlockLog: the truth. An append-only sequence of records in segment files, one durable commit per block.
+// BlockLog: the truth. An append-only sequence of records in segment files, one durable commit per
+// block.
 //
-// A record is `u32 LE payload length | u8 type | u64 LE height | u32 LE synced | u32 LE CRC32C of the payload | u32 LE
-// CRC32C of the header so far | payload`, in segments `<dir>/log-<first height, 16 digits>.seg`, which begin with eight
-// bytes of magic and are preallocated in steps. `synced` is how much of the segment was durable when the record was
-// written. A block is committed by `append(kBatch…)` (unsynced, while the executor works), then `append(kBlock…)` and
-// ONE `sync()`.
+// A record is `u32 LE payload length | u8 type | u64 LE height | u32 LE synced | u32 LE CRC32C of
+// the payload | u32 LE CRC32C of the header so far | payload`, in segments `<dir>/log-<first
+// height, 16 digits>.seg`, which begin with eight bytes of magic and are preallocated in steps.
+// `synced` is how much of the segment was durable when the record was written. A block is committed
+// by `append(kBatch…)` (unsynced, while the executor works), then `append(kBlock…)` and ONE
+// `sync()`.
 //
-// At open all record headers are walked and the payloads behind the last checkpoint are read. What follows the last
-// whole block (but certificates and checkpoints) is cut off. A bad record is damage, not a torn tail, when a later
-// record says that it had been synced, or when a later segment exists: then open names file and offset and changes
-// nothing. Damage in older payloads is found when they are read. So a synced block is never skipped, and a block that
-// was being written at a power cut is there whole or not at all. (Damage of the very last block cannot be told from a
+// At open all record headers are walked and the payloads behind the last checkpoint are read. What
+// follows the last whole block (but certificates and checkpoints) is cut off. A bad record is
+// damage, not a torn tail, when a later record says that it had been synced, or when a later
+// segment exists: then open names file and offset and changes nothing. Damage in older payloads is
+// found when they are read. So a synced block is never skipped, and a block that was being written
+// at a power cut is there whole or not at all. (Damage of the very last block cannot be told from a
 // torn write: that block is cut off, and `*recovered` says so.) Memory: 20 bytes a block.
 //
 // Thread: appends from one thread (the executor); reads from any thread, concurrently with appends.
@@ -51,12 +54,14 @@ class BlockLog {
  public:
   // Opens or creates `<dir>`. What was cut off the tail is told in `*recovered` (empty: nothing).
   // Errors: kCorrupt (file, offset, height), kIo, kNoSpace, kDenied.
-  static Result<std::unique_ptr<BlockLog>> open(Disk& disk, const std::string& dir, const BlockLogOptions& options,
+  static Result<std::unique_ptr<BlockLog>> open(Disk& disk, const std::string& dir,
+                                                const BlockLogOptions& options,
                                                 std::string* recovered);
   virtual ~BlockLog() = default;
 
-  // Blocks follow each other without gap; the first may have any height. Errors: kInvalid (another height, a
-  // certificate of a block that is not here), kLimit, kNoSpace (nothing has changed, try again later), kIo.
+  // Blocks follow each other without gap; the first may have any height. Errors: kInvalid (another
+  // height, a certificate of a block that is not here), kLimit, kNoSpace (nothing has changed, try
+  // again later), kIo.
   virtual Status append(LogRecordType type, std::uint64_t height, BytesView payload) = 0;
   // One fdatasync of the open segment: the commit. On error the log refuses every later append.
   virtual Status sync() = 0;
@@ -69,12 +74,13 @@ class BlockLog {
   virtual std::optional<std::uint64_t> first() const = 0;
   // Newest checkpointed height; nullopt when there is none.
   virtual std::optional<std::uint64_t> checkpoint() const = 0;
-  // The record of that type of that block, of a checkpoint only the newest. What is not synced is not seen.
-  // Errors: kNotFound, kCorrupt.
+  // The record of that type of that block, of a checkpoint only the newest. What is not synced is
+  // not seen. Errors: kNotFound, kCorrupt.
   virtual Result<Bytes> read(LogRecordType type, std::uint64_t height) const = 0;
-  // All records from block `from` on, in file order, until the visitor returns false or the log ends.
-  // Errors: kNotFound (`from` is below first()), kCorrupt, kIo.
-  virtual Status visit(std::uint64_t from, const std::function<bool(const LogRecord&)>& visitor) const = 0;
+  // All records from block `from` on, in file order, until the visitor returns false or the log
+  // ends. Errors: kNotFound (`from` is below first()), kCorrupt, kIo.
+  virtual Status visit(std::uint64_t from,
+                       const std::function<bool(const LogRecord&)>& visitor) const = 0;
   // Removes whole segments all of whose blocks are below `height`, but not the newest checkpoint.
   virtual Status prune_below(std::uint64_t height) = 0;
   virtual std::uint64_t bytes() const = 0;

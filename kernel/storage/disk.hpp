@@ -1,6 +1,6 @@
-// Disk: the few file operations that the block log needs, so that the simulator can give it a disk that
-// tears writes, fills up, fails an fsync or loses power at any step. [one thread changes a file; read_at and size
-// from any thread, also at the same time]
+// Disk: the few file operations that the block log needs, so that the simulator can give it a disk
+// that tears writes, fills up, fails an fsync or loses power at any step. [one thread changes a
+// file; read_at and size from any thread, also at the same time]
 #pragma once
 
 #include <memory>

@@ -1,8 +1,8 @@
 // KvStore: the ordered key-value store behind replicated state and node-local lists.
 //
-// One interface, two engines: LevelDB (`open_leveldb`) and memory (`open_memory`). Keys sort bytewise.
-// Reads may come from any thread; `write` from one thread at a time. A snapshot is immutable, cheap,
-// and may outlive later writes, but not the store.
+// One interface, two engines: LevelDB (`open_leveldb`) and memory (`open_memory`). Keys sort
+// bytewise. Reads may come from any thread; `write` from one thread at a time. A snapshot is
+// immutable, cheap, and may outlive later writes, but not the store.
 #pragma once
 
 #include <functional>
@@ -31,9 +31,11 @@ class KvReader {
   // ok and `*value` set; or ok and nullopt when there is no such key. Errors: kCorrupt, kIo.
   virtual Status get(BytesView key, std::optional<Bytes>* value) const = 0;
   // Rows with `prefix` and key > `after` (after empty: from the first), ascending, at most `limit`.
-  virtual Status scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const = 0;
+  virtual Status scan(BytesView prefix, BytesView after, std::size_t limit,
+                      const RowVisitor& visit) const = 0;
   // The same in descending order: key < `before` (empty: from the last).
-  virtual Status scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const = 0;
+  virtual Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                           const RowVisitor& visit) const = 0;
 };
 
 class KvStore : public KvReader {
@@ -50,13 +52,15 @@ class KvStore : public KvReader {
 std::unique_ptr<KvStore> open_memory();
 
 struct LevelDbOptions {
-  bool create_if_missing = false;  // only for a genesis, a snapshot or a replay into an empty directory
+  bool create_if_missing =
+      false;  // only for a genesis, a snapshot or a replay into an empty directory
   std::size_t write_buffer_bytes = 64u << 20;
   std::size_t cache_bytes = 32u << 20;
   int max_open_files = 512;
 };
-// Reads verify checksums; a bloom filter is kept. Errors: kNotFound (nothing there and not create_if_missing), kCorrupt (names the
-// file), kBusy (locked by another process), kIo.
-Result<std::unique_ptr<KvStore>> open_leveldb(const std::string& dir, const LevelDbOptions& options);
+// Reads verify checksums; a bloom filter is kept. Errors: kNotFound (nothing there and not
+// create_if_missing), kCorrupt (names the file), kBusy (locked by another process), kIo.
+Result<std::unique_ptr<KvStore>> open_leveldb(const std::string& dir,
+                                              const LevelDbOptions& options);
 
 }  // namespace blockd

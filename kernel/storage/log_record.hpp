@@ -1,5 +1,5 @@
-// The bytes of one record of the block log; block_log.hpp describes them. Only the block log and the
-// repair of a damaged one (kernel/chain/repair.cpp) include this.
+// The bytes of one record of the block log; block_log.hpp describes them. Only the block log and
+// the repair of a damaged one (kernel/chain/repair.cpp) include this.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // TestChain on the kernel's own chain: a real block log on a disk in memory, a store in memory, a
 // clock that the test moves.
-#include "sdk/include/tb/testkit.hpp"
+#include "tb/testkit.hpp"
 
 #include <dlfcn.h>
 

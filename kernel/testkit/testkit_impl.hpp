@@ -14,7 +14,7 @@
 #include "kernel/chain/executor.hpp"
 #include "kernel/storage/fault_disk.hpp"
 #include "kernel/testkit/face_host.hpp"
-#include "sdk/include/tb/testkit.hpp"
+#include "tb/testkit.hpp"
 
 namespace tb {
 inline namespace kit {

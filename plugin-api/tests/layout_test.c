@@ -1,7 +1,9 @@
-/* Holds the layout of the ABI: a size, offset or constant that differs from the released one does not compile.
+/* Holds the layout of the ABI: a size, offset or constant that differs from the released one does
+ * not compile.
  *
- * The numbers are for the LP64 machines on which the node runs. They never change; a struct that the host passes grows
- * at its end, and its line for the size is the only one that may be edited then, together with TB_ABI_MINOR.
+ * The numbers are for the LP64 machines on which the node runs. They never change; a struct that
+ * the host passes grows at its end, and its line for the size is the only one that may be edited
+ * then, together with TB_ABI_MINOR.
  */
 #include <stddef.h>
 
@@ -13,10 +15,11 @@
 #define TB_HOLDS(condition, text) _Static_assert(condition, text)
 #endif
 #define TB_SIZE(type, bytes) TB_HOLDS(sizeof(struct type) == (bytes), "size of " #type)
-#define TB_AT(type, member, bytes) TB_HOLDS(offsetof(struct type, member) == (bytes), #type "." #member)
+#define TB_AT(type, member, bytes) \
+  TB_HOLDS(offsetof(struct type, member) == (bytes), #type "." #member)
 #define TB_IS(constant, value) TB_HOLDS((constant) == (value), #constant)
 
-TB_HOLDS(sizeof(void *) == 8, "the ABI is declared for 64-bit machines");
+TB_HOLDS(sizeof(void*) == 8, "the ABI is declared for 64-bit machines");
 
 TB_IS(TB_ABI_MAJOR, 1u);
 TB_IS(TB_ABI_MINOR, 0u);
@@ -248,5 +251,5 @@ TB_AT(tb_plugin, face, 40);
 TB_AT(tb_plugin, extension, 48);
 
 /* Every table is a table of pointers without holes: an entry more or less shows in the size. */
-TB_HOLDS(sizeof(tb_out_api) == 12 * sizeof(void *), "tb_out_api has twelve functions");
-TB_HOLDS(sizeof(tb_view_api) == 7 * sizeof(void *), "tb_view_api has seven functions");
+TB_HOLDS(sizeof(tb_out_api) == 12 * sizeof(void*), "tb_out_api has twelve functions");
+TB_HOLDS(sizeof(tb_view_api) == 7 * sizeof(void*), "tb_view_api has seven functions");

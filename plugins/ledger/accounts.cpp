@@ -53,9 +53,8 @@ bool is_system_account(std::string_view text) {
   if (text.empty() || text.size() > kMaxAccountBytes || text.starts_with("tb1")) return false;
   const std::size_t end = std::min(text.find_first_of("/:"), text.size());
   const auto head = text.substr(0, end);
-  if (head.empty() || !std::all_of(head.begin(), head.end(), [](char c) {
-        return lower(c) || digit(c) || c == '-';
-      })) {
+  if (head.empty() || !std::all_of(head.begin(), head.end(),
+                                   [](char c) { return lower(c) || digit(c) || c == '-'; })) {
     return false;
   }
   const auto inner = [](char c) {

@@ -33,7 +33,7 @@ BOOST_DESCRIBE_STRUCT(Supply, (), (issued))
 struct FeeState {
   static constexpr std::uint8_t kLayout = 1;
   std::uint64_t base_fee = kFirstBaseFee;
-  std::uint64_t gas = 0;  // of the block at hand
+  std::uint64_t gas = 0;                                       // of the block at hand
   std::uint64_t consumer_samples = 0, industrial_samples = 0;  // ever taken
   std::uint64_t consumer_floor = 0, industrial_floor = 0;
 };

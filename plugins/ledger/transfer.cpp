@@ -67,18 +67,18 @@ tb::Status move(tb::Ctx& ctx, const Move& move) {
   const tb::Key from_key = account_key(move.from);
   std::optional<Account> from = ctx.load<Account>(from_key);
   if (!from) {
-    return ctx.fail(kUnknownAccount, tb::cat("account ", move.from, " does not exist; it comes "
+    return ctx.fail(kUnknownAccount, tb::cat("account ", move.from,
+                                             " does not exist; it comes "
                                              "into being with its first credit"));
   }
   if (from->amount < move.amount) {
-    return ctx.fail(
-        kInsufficientFunds,
-        tb::cat(move.from, " holds ", from->amount, " of the ", move.amount, " needed"),
-        [&](tb::Out& data) {
-          data.put("account", move.from);
-          data.put("balance", from->amount);
-          data.put("needed", move.amount);
-        });
+    return ctx.fail(kInsufficientFunds,
+                    tb::cat(move.from, " holds ", from->amount, " of the ", move.amount, " needed"),
+                    [&](tb::Out& data) {
+                      data.put("account", move.from);
+                      data.put("balance", from->amount);
+                      data.put("needed", move.amount);
+                    });
   }
   if (move.from != move.to) {
     const tb::Key to_key = account_key(move.to);
@@ -180,8 +180,8 @@ tb::Status check_receiver(tb::Ctx& ctx, std::string_view to) {
                             "system account; check the spelling"));
   }
   if (!owner_of(to).empty() && to != kTreasury) {
-    return ctx.fail(kNotAllowed, tb::cat(to, " is an escrow: only plugin ", owner_of(to),
-                                         " moves money there"));
+    return ctx.fail(kNotAllowed,
+                    tb::cat(to, " is an escrow: only plugin ", owner_of(to), " moves money there"));
   }
   return tb::ok();
 }
@@ -224,8 +224,8 @@ tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out) 
   if (auto s = move(ctx, {"transfer", ctx.account(), to, payment.total(), memo}); !s) return s;
   if (auto s = pay_fee(ctx); !s) return s;
   take_sample(ctx);
-  ctx.record(kTransferRecord, {ctx.command_id(), ctx.account(), to, payment.consumer,
-                               payment.industrial, fee});
+  ctx.record(kTransferRecord,
+             {ctx.command_id(), ctx.account(), to, payment.consumer, payment.industrial, fee});
   out.put("from", ctx.account());
   out.put("to", to);
   out.put("amount", payment.total());
@@ -243,8 +243,7 @@ std::vector<std::uint64_t> read_samples(tb::View& view, std::uint32_t lane, std:
   const std::uint64_t count = std::min({taken, window, kSampleRing});
   values.reserve(count);
   for (std::uint64_t number = taken - count; number < taken; ++number) {
-    values.push_back(
-        view.load<Sample>(sample_key(lane, number)).value_or(Sample{}).fee_per_byte);
+    values.push_back(view.load<Sample>(sample_key(lane, number)).value_or(Sample{}).fee_per_byte);
   }
   return values;
 }

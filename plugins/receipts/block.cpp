@@ -132,9 +132,8 @@ class BlockDrain {
 
   void seal() {
     const std::uint64_t until = ctx_.time_ms() + 1000 * ctx_.param(kDaWindowSecs);
-    const Header header =
-        make_header(items_, shard_count_, until,
-                    static_cast<std::uint8_t>(ctx_.param(kAggregateScheme)));
+    const Header header = make_header(items_, shard_count_, until,
+                                      static_cast<std::uint8_t>(ctx_.param(kAggregateScheme)));
     const bool has_header = ctx_.height() >= ctx_.param(kHeaderActivation);
     block_.time_ms = ctx_.time_ms();
     block_.count = items_.size();

@@ -61,8 +61,9 @@ tb::Status emit(tb::Ctx& ctx, Receipt receipt, Auth auth, tb::Out& out) {
   if (auto s = check_draft(ctx, receipt, auth, &id); !s) return s;
   Queue queue = ctx.load<Queue>(kQueueKey).value_or(Queue{});
   if (queue.total() >= kMaxPending) {
-    return ctx.fail(kBusy, tb::cat(kMaxPending, " receipts are pending; wait until blocks have "
-                                                "taken some"));
+    return ctx.fail(kBusy, tb::cat(kMaxPending,
+                                   " receipts are pending; wait until blocks have "
+                                   "taken some"));
   }
   if (auth == Auth::kProvider && !receipt.slash()) {
     NonceState nonces(ctx);
@@ -84,8 +85,8 @@ void add_to_epoch(tb::Ctx& ctx, bool rehearsal, const Receipt& receipt) {
   const Market market = receipt.market();
   const tb::Key key = epoch_key(rehearsal, ctx.epoch(), market);
   EpochTotals row = ctx.load<EpochTotals>(key).value_or(EpochTotals{});
-  Totals sum{row.receipts, row.slash_receipts, row.units, row.settled, row.slashed, row.providers,
-             row.provider_escrow_sum, row.verified, row.conversions};
+  Totals sum{row.receipts,  row.slash_receipts,      row.units,    row.settled,    row.slashed,
+             row.providers, row.provider_escrow_sum, row.verified, row.conversions};
   add_to(sum, receipt);
   if (!receipt.slash()) {
     const tb::Key seen = seen_key(rehearsal, ctx.epoch(), market, receipt.provider());

@@ -43,9 +43,9 @@ void describe_submit(tb::Plugin& p) {
                      .summary("Hand in a receipt of a market that runs outside the node")
                      .error(kNotAuthorized)
                      .error(kBusy);
-  for (Reason reason : {Reason::kSchemaMismatch, Reason::kSignatureInvalid,
-                        Reason::kUnknownProvider, Reason::kReplayedNonce, Reason::kDuplicate,
-                        Reason::kBlockTorch}) {
+  for (Reason reason :
+       {Reason::kSchemaMismatch, Reason::kSignatureInvalid, Reason::kUnknownProvider,
+        Reason::kReplayedNonce, Reason::kDuplicate, Reason::kBlockTorch}) {
     method.error(error_of(reason));
   }
   method.field("receipt").help("JSON of the receipt with its signature");
@@ -53,8 +53,11 @@ void describe_submit(tb::Plugin& p) {
 }
 
 void describe(tb::Plugin& p) {
-  p.id("receipts").version("1.0.0").sm(1).schema(1).summary(
-      "Market receipts: typed settlement records that every block commits to");
+  p.id("receipts")
+      .version("1.0.0")
+      .sm(1)
+      .schema(1)
+      .summary("Market receipts: typed settlement records that every block commits to");
   p.end(&end_block).epoch(&end_epoch);
   describe_submit(p);
   describe_providers(p);

@@ -46,8 +46,7 @@ std::optional<std::string_view> source_value(const SourceField& source) {
 }
 
 bool proven(tb::Ctx& ctx, const RegisterParams& in) {
-  const bool by_proof =
-      in.source.kind == "signed_announcement" || in.source.kind == "stake_linked";
+  const bool by_proof = in.source.kind == "signed_announcement" || in.source.kind == "stake_linked";
   if (!by_proof || !in.proof_hex || in.proof_hex->data.size() != 64) return false;
   std::string message("tb.provider.announce.v1\0", 24);
   put_text(message, in.provider_id);
@@ -67,8 +66,8 @@ tb::Status register_provider(tb::Ctx& ctx, const RegisterParams& in, tb::Out& ou
     return not_authorized(ctx, "registering a provider without a proof of its key");
   const tb::Key key = provider_key(in.provider_id);
   if (ctx.has(key))
-    return ctx.fail(kProviderExists, tb::cat("provider '", in.provider_id,
-                                             "' exists; rotate its key instead"));
+    return ctx.fail(kProviderExists,
+                    tb::cat("provider '", in.provider_id, "' exists; rotate its key instead"));
   Provider row;
   row.source_kind = in.source.kind;
   row.source_value = value->empty() ? ctx.command_id().hex() : std::string(*value);
@@ -84,8 +83,8 @@ tb::Status register_provider(tb::Ctx& ctx, const RegisterParams& in, tb::Out& ou
 tb::Status load_provider(tb::Ctx& ctx, std::string_view id, std::optional<Provider>& out) {
   if (valid_provider_id(id)) out = ctx.load<Provider>(provider_key(id));
   if (out) return tb::ok();
-  return ctx.fail(kUnknown, tb::cat("no provider '", id.substr(0, kMaxProviderBytes),
-                                    "' is registered"));
+  return ctx.fail(kUnknown,
+                  tb::cat("no provider '", id.substr(0, kMaxProviderBytes), "' is registered"));
 }
 
 struct RotateParams {
@@ -105,8 +104,9 @@ tb::Status rotate_provider(tb::Ctx& ctx, const RotateParams& in, tb::Out& out) {
   if (in.evidence) evidence = std::string(*in.evidence);
   if (versions.size() >= kMaxVersions ||
       !rotate_key(versions, in.new_key_hex.view(), ctx.height(), std::move(evidence))) {
-    return ctx.fail(kNotMonotonic, "a key rotates once a block, after the block that registered "
-                                   "it, and at most 4,096 times");
+    return ctx.fail(kNotMonotonic,
+                    "a key rotates once a block, after the block that registered "
+                    "it, and at most 4,096 times");
   }
   set_versions(*row, versions);
   ctx.store(provider_key(in.provider_id), *row);
@@ -126,8 +126,9 @@ tb::Status retire_provider(tb::Ctx& ctx, const RetireParams& in, tb::Out& out) {
   if (!ctx.is_admin()) return not_authorized(ctx, "retiring a provider");
   std::vector<KeyVersion> versions = versions_of(*row);
   if (!retire_key(versions, ctx.height())) {
-    return ctx.fail(kNotMonotonic, "the newest key is retired already, or was registered in this "
-                                   "block");
+    return ctx.fail(kNotMonotonic,
+                    "the newest key is retired already, or was registered in this "
+                    "block");
   }
   versions.back().evidence = std::string(in.reason);
   set_versions(*row, versions);

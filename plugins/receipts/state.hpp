@@ -1,14 +1,13 @@
 // What receipts stores (receipts spec 3.3), and the handles of the manifest.
 //
-//   rcpt/pending/<seq>                 Pending: a receipt with block_height 0 that waits for a block
-//   rcpt/queued/<id of that form>      its sequence number; keeps a second equal one out
+//   rcpt/pending/<seq>                 Pending: a receipt with block_height 0 that waits for a
+//   block rcpt/queued/<id of that form>      its sequence number; keeps a second equal one out
 //   rcpt/seq                           Queue: next sequence number, pending by market
-//   rcpt/block/<height>                Block: header, use of shards, totals; blocks with receipts only
-//   rcpt/body/<height><chunk>          Body: encodings in order, in chunks of about 64 KiB
+//   rcpt/block/<height>                Block: header, use of shards, totals; blocks with receipts
+//   only rcpt/body/<height><chunk>          Body: encodings in order, in chunks of about 64 KiB
 //   rcpt/id/<receipt id>               Place
-//   rcpt/nonce/<provider><nonce>       Nonce; rcpt/nonce_age/<block><provider><nonce> finds old ones
-//   rcpt/nonce_floor/<provider>        Floor
-//   rcpt/provider/<provider>           Provider
+//   rcpt/nonce/<provider><nonce>       Nonce; rcpt/nonce_age/<block><provider><nonce> finds old
+//   ones rcpt/nonce_floor/<provider>        Floor rcpt/provider/<provider>           Provider
 //   rcpt/total/<market>                MarketTotal
 //   rcpt/epoch/<epoch><market>         EpochTotals; rcpt/rehearsal/... the same of rehearsals
 //   rcpt/seen/<kind><epoch><market><provider>  marks of the distinct providers of an epoch
@@ -137,8 +136,7 @@ struct KeyRow {
   std::optional<std::uint64_t> retired_at_block;
   std::optional<std::string> evidence;
 };
-BOOST_DESCRIBE_STRUCT(KeyRow, (),
-                      (verifying_key, registered_at_block, retired_at_block, evidence))
+BOOST_DESCRIBE_STRUCT(KeyRow, (), (verifying_key, registered_at_block, retired_at_block, evidence))
 
 struct Provider {
   static constexpr std::uint8_t kLayout = 1;
@@ -220,13 +218,17 @@ inline tb::Key seen_key(bool rehearsal, std::uint64_t epoch, Market market,
 }
 
 // Errors, of which the reasons of a check come first.
-inline constexpr tb::Error kReasonErrors[] = {
-    {-34100, "schema_mismatch"},  {-34101, "signature_invalid"},
-    {-34102, "unknown_provider"}, {-34103, "replayed_nonce"},
-    {-34104, "duplicate_detection"}, {-34105, "blocktorch_metadata"},
-    {-34106, "budget_exceeded"},  {-34108, "header_mismatch"},
-    {-34109, "aggregate_sig_mismatch"}, {-34110, "diversity_violation"},
-    {-34111, "da_expired"}};
+inline constexpr tb::Error kReasonErrors[] = {{-34100, "schema_mismatch"},
+                                              {-34101, "signature_invalid"},
+                                              {-34102, "unknown_provider"},
+                                              {-34103, "replayed_nonce"},
+                                              {-34104, "duplicate_detection"},
+                                              {-34105, "blocktorch_metadata"},
+                                              {-34106, "budget_exceeded"},
+                                              {-34108, "header_mismatch"},
+                                              {-34109, "aggregate_sig_mismatch"},
+                                              {-34110, "diversity_violation"},
+                                              {-34111, "da_expired"}};
 inline tb::Error error_of(Reason reason) { return kReasonErrors[static_cast<std::size_t>(reason)]; }
 inline constexpr tb::Error kNotAuthorized{-34107, "not_authorized"};
 inline constexpr tb::Error kProviderExists{-34112, "provider_exists"};

@@ -336,11 +336,16 @@ json::object replay_bundles(const json::object& in) {
 
 std::string replay_receipts_case(std::string_view kind, std::string_view input_json) {
   static constexpr std::pair<std::string_view, json::object (*)(const json::object&)> kKinds[] = {
-      {"encoding", &replay_encoding}, {"blocks", &replay_blocks},
-      {"validate", &replay_validate}, {"nonces", &replay_nonces},
-      {"registry", &replay_registry}, {"drain", &replay_drain},
-      {"malformed", &replay_malformed}, {"totals", &replay_totals},
-      {"sla", &replay_sla},           {"bundles", &replay_bundles}};
+      {"encoding", &replay_encoding},
+      {"blocks", &replay_blocks},
+      {"validate", &replay_validate},
+      {"nonces", &replay_nonces},
+      {"registry", &replay_registry},
+      {"drain", &replay_drain},
+      {"malformed", &replay_malformed},
+      {"totals", &replay_totals},
+      {"sla", &replay_sla},
+      {"bundles", &replay_bundles}};
   const json::value input = json::parse(json::string_view(input_json.data(), input_json.size()));
   for (const auto& [name, replay] : kKinds) {
     if (name == kind) return json::serialize(replay(input.as_object()));

@@ -2,8 +2,8 @@
 //
 //   bench_chain commands|flat|log [--commands N] [--dir DIR]
 //
-// Prints a line of JSON per result; run.py adds the goals. The directory (default: a fresh one below /var/tmp, so that fsync
-// is one of a real disk) is removed at the end.
+// Prints a line of JSON per result; run.py adds the goals. The directory (default: a fresh one
+// below /var/tmp, so that fsync is one of a real disk) is removed at the end.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,9 +23,11 @@ namespace blockd::bench {
 namespace {
 
 constexpr int kSubmitters = 2;
-constexpr std::uint64_t kOutstanding = 2000;  // commands of a submitter that wait for their block: well below every pool limit
-constexpr std::uint64_t kLogBlock = 1000;     // commands in a block of the log that restart and replay are measured on
-constexpr double kSignatures = 2;             // of a submit_reading: the sender's and the meter's
+constexpr std::uint64_t kOutstanding =
+    2000;  // commands of a submitter that wait for their block: well below every pool limit
+constexpr std::uint64_t kLogBlock =
+    1000;  // commands in a block of the log that restart and replay are measured on
+constexpr double kSignatures = 2;  // of a submit_reading: the sender's and the meter's
 
 // Counts ends of commands, and lets a submitter wait until few enough are outstanding.
 class Ends {
@@ -51,13 +53,15 @@ class Ends {
   std::string trouble_;
 };
 
-// Envelopes as they came from clients; submitter i has those of every kSubmitters-th sender, in order.
+// Envelopes as they came from clients; submitter i has those of every kSubmitters-th sender, in
+// order.
 using Envelopes = std::vector<std::vector<Bytes>>;
 
 Envelopes envelopes(BenchWorld& world, std::uint64_t count) {
   Envelopes out(kSubmitters);
   const std::vector<CommandPtr> commands = world.readings(count);
-  for (std::size_t i = 0; i < commands.size(); ++i) out[i % world.senders() % kSubmitters].push_back(commands[i]->envelope);
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    out[i % world.senders() % kSubmitters].push_back(commands[i]->envelope);
   return out;
 }
 
@@ -68,7 +72,8 @@ void submit_all(Producer& producer, std::vector<Bytes> envelopes) {
     if (sent > kOutstanding) ends.wait(sent - kOutstanding);
     ParsedCommand parsed = parse_envelope(std::move(envelope));
     if (parsed.refusal) die(Status(Code::kInternal, parsed.refusal->message));
-    auto refusal = producer.submit(parsed.command, false, [&ends](const CommandResult& result) { ends.add(result); });
+    auto refusal = producer.submit(parsed.command, false,
+                                   [&ends](const CommandResult& result) { ends.add(result); });
     if (refusal) die(Status(Code::kInternal, refusal->message));
     ++sent;
   }
@@ -85,7 +90,8 @@ Cost measure_commands(BenchWorld& world, std::uint64_t count) {
   auto producer = must(Producer::start(world.chain(), system_clock(), {}, {}));
   const double cpu = process_cpu_s(), wall = wall_s();
   std::vector<std::thread> threads;
-  for (auto& mine : work) threads.emplace_back([&producer, &mine] { submit_all(*producer, std::move(mine)); });
+  for (auto& mine : work)
+    threads.emplace_back([&producer, &mine] { submit_all(*producer, std::move(mine)); });
   for (std::thread& thread : threads) thread.join();
   Cost cost;
   cost.wall_s = wall_s() - wall;
@@ -135,7 +141,8 @@ void make_log(const std::string& dir, std::uint64_t count) {
     BenchWorld world(dir, size);
     world.open();
     world.populate();
-    for (std::uint64_t done = 0; done < count; done += kLogBlock) world.commit(world.readings(kLogBlock));
+    for (std::uint64_t done = 0; done < count; done += kLogBlock)
+      world.commit(world.readings(kLogBlock));
     std::_Exit(0);
   }
   int ended = 0;
@@ -164,7 +171,8 @@ void log(const std::string& dir, std::uint64_t count) {
   const ReplayReport replayed = world.chain().replay(false, nullptr);
   const double used = process_cpu_s() - begin;
   if (!replayed.ok) die(Status(Code::kInternal, "replay differs: " + replayed.difference));
-  if (replayed.state_root != live) die(Status(Code::kInternal, "replay ends in another state root"));
+  if (replayed.state_root != live)
+    die(Status(Code::kInternal, "replay ends in another state root"));
   report("replay_rate", static_cast<double>(replayed.commands) / used, "commands/s");
 }
 

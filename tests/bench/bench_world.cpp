@@ -18,7 +18,9 @@ namespace {
 constexpr std::uint64_t kSetupBlock = 1000;  // commands
 constexpr std::uint64_t kStake = 1000;
 
-double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; }
+double seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+}
 
 std::vector<std::string> plugin_names() {
   std::vector<std::string> out;
@@ -52,8 +54,9 @@ double verify_cost_s() {
 }
 
 void report(std::string_view name, double value, std::string_view unit) {
-  std::printf("{\"name\":\"%.*s\",\"value\":%.6g,\"unit\":\"%.*s\"}\n", static_cast<int>(name.size()), name.data(), value,
-              static_cast<int>(unit.size()), unit.data());
+  std::printf("{\"name\":\"%.*s\",\"value\":%.6g,\"unit\":\"%.*s\"}\n",
+              static_cast<int>(name.size()), name.data(), value, static_cast<int>(unit.size()),
+              unit.data());
   std::fflush(stdout);
 }
 
@@ -63,7 +66,10 @@ void die(const Status& status) {
 }
 
 BenchWorld::BenchWorld(std::string dir, const WorldSize& size)
-    : dir_(std::move(dir)), size_(size), validator_(support::key_of("validator", 0)), admin_(1'000'000) {
+    : dir_(std::move(dir)),
+      size_(size),
+      validator_(support::key_of("validator", 0)),
+      admin_(1'000'000) {
   plugins_ = must(support::PluginImages::load(TB_BINARY_DIR "/plugins", plugin_names()));
   const std::uint64_t now = system_clock().unix_ms();
   first_timestamp_ = now / 1000;
@@ -75,7 +81,8 @@ BenchWorld::BenchWorld(std::string dir, const WorldSize& size)
   genesis_.roles = {{admin_.address(), "admin"}};
   for (const auto& account : accounts_) genesis_.roles.emplace_back(account.address(), "operator");
   std::sort(genesis_.roles.begin(), genesis_.roles.end());
-  // Readings run ahead of the clock, a second each a meter: wide tolerance, and nobody is deactivated for it.
+  // Readings run ahead of the clock, a second each a meter: wide tolerance, and nobody is
+  // deactivated for it.
   genesis_.params = {{"energy_max_clock_skew_secs", 86'400}, {"energy_min_reputation_ppm", 0}};
   genesis_.plugins = plugins_->roster();
   // A directory that has a chain keeps its genesis: time is part of it.
@@ -109,7 +116,8 @@ void BenchWorld::open() {
 void BenchWorld::commit(const std::vector<CommandPtr>& commands) {
   const Chain::Produced made = must(chain_->produce(commands));
   for (std::size_t i = 0; i < commands.size(); ++i) {
-    if (made.step_of[i] == SIZE_MAX) die(Status(Code::kInternal, commands[i]->method + " is in no block"));
+    if (made.step_of[i] == SIZE_MAX)
+      die(Status(Code::kInternal, commands[i]->method + " is in no block"));
     const Step& step = made.block->steps[made.step_of[i]];
     if (step.outcome == Outcome::kApplied) continue;
     die(Status(Code::kInternal, commands[i]->method + ": " + step.name + ": " + step.text));
@@ -119,12 +127,14 @@ void BenchWorld::commit(const std::vector<CommandPtr>& commands) {
 void BenchWorld::populate() {
   std::vector<CommandPtr> block;
   for (std::uint64_t i = 0; i < size_.providers; ++i) {
-    block.push_back(admin_.sign("energy.register_provider", support::register_params(i, admin_.address(), kStake)));
+    block.push_back(admin_.sign("energy.register_provider",
+                                support::register_params(i, admin_.address(), kStake)));
     if (block.size() < kSetupBlock && i + 1 < size_.providers) continue;
     commit(block);
     block.clear();
   }
-  const std::uint64_t keyed = std::min(size_.providers, size_.max_keyed), stride = size_.providers / keyed;
+  const std::uint64_t keyed = std::min(size_.providers, size_.max_keyed),
+                      stride = size_.providers / keyed;
   json::array keys;
   for (std::uint64_t i = 0; i < keyed; ++i) {
     meters_.push_back({support::Meter(i * stride)});
@@ -152,7 +162,8 @@ std::vector<CommandPtr> BenchWorld::readings(std::uint64_t count) {
       for (std::size_t n = 0; n < jobs[sender].size(); ++n) {
         const Job& job = jobs[sender][n];
         out[n * accounts_.size() + sender] = accounts_[sender].sign(
-            "energy.submit_reading", job.meter->reading(job.kwh, first_timestamp_ + job.count, job.count));
+            "energy.submit_reading",
+            job.meter->reading(job.kwh, first_timestamp_ + job.count, job.count));
       }
     }
   };

@@ -1,6 +1,8 @@
-// BenchWorld: a chain on a real disk with the energy market on it, as blockd would run it, for the benchmarks of this folder.
+// BenchWorld: a chain on a real disk with the energy market on it, as blockd would run it, for the
+// benchmarks of this folder.
 //
-// One directory holds log and state; open() and close() may follow each other, so that a restart can be measured. [one thread]
+// One directory holds log and state; open() and close() may follow each other, so that a restart
+// can be measured. [one thread]
 #pragma once
 
 #include <cstdint>
@@ -17,7 +19,8 @@ namespace blockd::bench {
 // CPU time of this process, all threads, user and system, in seconds.
 double process_cpu_s();
 double wall_s();
-// Seconds of CPU of one libsodium Ed25519 verification of a message as long as a command's, measured now.
+// Seconds of CPU of one libsodium Ed25519 verification of a message as long as a command's,
+// measured now.
 double verify_cost_s();
 // Prints one result as a line of JSON on stdout.
 void report(std::string_view name, double value, std::string_view unit);
@@ -34,7 +37,7 @@ inline void must(const Status& status) {
 
 struct WorldSize {
   std::uint64_t providers = 10;
-  std::uint64_t senders = 8;       // oracle accounts
+  std::uint64_t senders = 8;         // oracle accounts
   std::uint64_t max_keyed = 10'000;  // the registry of keys holds no more
 };
 

@@ -1,4 +1,5 @@
-// Every fuzz target over its corpus and over random damage to it, so that ./dev test exercises them without libFuzzer.
+// Every fuzz target over its corpus and over random damage to it, so that ./dev test exercises them
+// without libFuzzer.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -37,11 +38,13 @@ CommandPtr signed_command() {
   return *made;
 }
 
-// Files of the corpus, and what is easier made than kept: signed commands, blocks, a library of this build.
+// Files of the corpus, and what is easier made than kept: signed commands, blocks, a library of
+// this build.
 std::vector<Bytes> seeds(std::string_view target) {
   std::vector<Bytes> out{Bytes()};
   std::vector<std::string> files;
-  for (const auto& file : std::filesystem::directory_iterator(TB_SOURCE_DIR "/tests/fuzz/corpus/" + std::string(target))) {
+  for (const auto& file : std::filesystem::directory_iterator(TB_SOURCE_DIR "/tests/fuzz/corpus/" +
+                                                              std::string(target))) {
     files.push_back(file.path().string());
   }
   std::sort(files.begin(), files.end());
@@ -65,7 +68,8 @@ std::vector<Bytes> seeds(std::string_view target) {
   return out;
 }
 
-// One to four small damages: a flipped bit, an odd byte, a piece removed, doubled or taken from elsewhere.
+// One to four small damages: a flipped bit, an odd byte, a piece removed, doubled or taken from
+// elsewhere.
 Bytes damaged(Bytes input, std::mt19937_64& random) {
   constexpr std::string_view kOdd("\0\x01\x7f\x80\xff\"\\{}[]:,-0e9\n", 19);
   for (std::uint64_t n = 1 + random() % 4; n > 0; --n) {
@@ -73,13 +77,24 @@ Bytes damaged(Bytes input, std::mt19937_64& random) {
       input.push_back(kOdd[random() % kOdd.size()]);
       continue;
     }
-    const std::size_t at = random() % input.size(), length = 1 + random() % std::min<std::size_t>(input.size() - at, 64);
+    const std::size_t at = random() % input.size(),
+                      length = 1 + random() % std::min<std::size_t>(input.size() - at, 64);
     switch (random() % 5) {
-      case 0: input[at] = static_cast<char>(static_cast<unsigned char>(input[at]) ^ (1u << (random() % 8))); break;
-      case 1: input[at] = kOdd[random() % kOdd.size()]; break;
-      case 2: input.erase(at, length); break;
-      case 3: input.insert(random() % input.size(), input.substr(at, length)); break;
-      default: input.replace(random() % input.size(), 1, input.substr(at, length));
+      case 0:
+        input[at] =
+            static_cast<char>(static_cast<unsigned char>(input[at]) ^ (1u << (random() % 8)));
+        break;
+      case 1:
+        input[at] = kOdd[random() % kOdd.size()];
+        break;
+      case 2:
+        input.erase(at, length);
+        break;
+      case 3:
+        input.insert(random() % input.size(), input.substr(at, length));
+        break;
+      default:
+        input.replace(random() % input.size(), 1, input.substr(at, length));
     }
   }
   return input;

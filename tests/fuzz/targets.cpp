@@ -22,7 +22,8 @@ void json(std::string_view input) {
   TB_ASSERT(printed_again.ok() && *printed_again == *printed);
 }
 
-// A command is taken from the log only in its canonical bytes, and from a request only when these stand in the request.
+// A command is taken from the log only in its canonical bytes, and from a request only when these
+// stand in the request.
 void envelope(std::string_view input) {
   const ParsedCommand logged = parse_envelope(Bytes(input));
   TB_ASSERT((logged.command == nullptr) == logged.refusal.has_value());
@@ -77,8 +78,9 @@ void block(std::string_view input) {
   if (header.ok()) TB_ASSERT(header->encode() == input);
 }
 
-constexpr Target kTargets[] = {{"json", &json},         {"envelope", &envelope}, {"yaml", &yaml}, {"manifest", &manifest},
-                               {"genesis", &genesis}, {"elf", &elf},           {"block", &block}};
+constexpr Target kTargets[] = {{"json", &json},         {"envelope", &envelope}, {"yaml", &yaml},
+                               {"manifest", &manifest}, {"genesis", &genesis},   {"elf", &elf},
+                               {"block", &block}};
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// The parsers that outsiders can reach, as fuzz targets: each takes any bytes, and aborts if a promise of the parser is broken.
+// The parsers that outsiders can reach, as fuzz targets: each takes any bytes, and aborts if a
+// promise of the parser is broken.
 //
 // libFuzzer programs (preset `fuzz`) and the ctest of every build call the same functions.
 #pragma once

@@ -25,7 +25,8 @@ Actors::Actors(std::uint64_t seed) : random_(seed ^ 0xac7045) {
 }
 
 void Actors::fill(Genesis& genesis) const {
-  for (const support::Account& account : accounts_) genesis.alloc.emplace_back(account.address(), kAlloc);
+  for (const support::Account& account : accounts_)
+    genesis.alloc.emplace_back(account.address(), kAlloc);
   std::sort(genesis.alloc.begin(), genesis.alloc.end());
   genesis.roles = {{accounts_.front().address(), "admin"}};
 }
@@ -44,8 +45,10 @@ std::vector<CommandPtr> Actors::batch(std::size_t commands, std::uint64_t time_m
   std::vector<CommandPtr> out;
   while (out.size() < commands) {
     out.push_back(one(time_ms));
-    if (one_in(40)) out.push_back(out.back());                    // twice the same: the second has a used nonce
-    if (one_in(60)) accounts_[below(accounts_.size())].nonce += 1;  // a gap: left out until the chain is asked again
+    if (one_in(40)) out.push_back(out.back());  // twice the same: the second has a used nonce
+    if (one_in(60))
+      accounts_[below(accounts_.size())].nonce +=
+          1;  // a gap: left out until the chain is asked again
   }
   return out;
 }
@@ -53,23 +56,45 @@ std::vector<CommandPtr> Actors::batch(std::size_t commands, std::uint64_t time_m
 CommandPtr Actors::one(std::uint64_t time_ms) {
   if (known_.meters.empty() && one_in(2)) return provider_command();
   switch (below(16)) {
-    case 0: case 1: case 2: return transfer();
-    case 3: return open_or_close_session(time_ms);
-    case 4: case 5: return provider_command();
-    case 6: return keys();
-    case 7: case 8: case 9: case 10: return reading(time_ms);
-    case 11: case 12: case 13: return settle();
-    default: return dispute();
+    case 0:
+    case 1:
+    case 2:
+      return transfer();
+    case 3:
+      return open_or_close_session(time_ms);
+    case 4:
+    case 5:
+      return provider_command();
+    case 6:
+      return keys();
+    case 7:
+    case 8:
+    case 9:
+    case 10:
+      return reading(time_ms);
+    case 11:
+    case 12:
+    case 13:
+      return settle();
+    default:
+      return dispute();
   }
 }
 
 CommandPtr Actors::transfer() {
   json::object params;
   switch (below(6)) {
-    case 0: params["to"] = "treasury"; break;
-    case 1: params["to"] = "energy:stakes"; break;  // an escrow
-    case 2: params["to"] = "tb1notanaddress"; break;
-    default: params["to"] = anyone().address();
+    case 0:
+      params["to"] = "treasury";
+      break;
+    case 1:
+      params["to"] = "energy:stakes";
+      break;  // an escrow
+    case 2:
+      params["to"] = "tb1notanaddress";
+      break;
+    default:
+      params["to"] = anyone().address();
   }
   params["amount"] = one_in(8) ? Actors::kAlloc * 3 : below(2000);
   return anyone().sign("ledger.transfer", std::move(params), one_in(10) ? kAlloc * 2 : below(60));
@@ -86,11 +111,13 @@ CommandPtr Actors::open_or_close_session(std::uint64_t time_ms) {
 
 CommandPtr Actors::provider_command() {
   support::Account& who = admin();
-    // One registration a batch, because a refused one would shift the numbers of those behind it.
-  const bool free = guessed_.meters.size() == known_.meters.size() && known_.meters.size() < kMaxMeters;
+  // One registration a batch, because a refused one would shift the numbers of those behind it.
+  const bool free =
+      guessed_.meters.size() == known_.meters.size() && known_.meters.size() < kMaxMeters;
   if (free && (known_.meters.empty() || one_in(2))) {
     const std::uint64_t meter = guessed_.meters.size();
-    json::object params = support::register_params(meter, anyone().address(), one_in(6) ? kAlloc * 3 : 1000 + below(3000));
+    json::object params = support::register_params(meter, anyone().address(),
+                                                   one_in(6) ? kAlloc * 3 : 1000 + below(3000));
     params["capacity_kwh"] = 200 + below(5000);
     guessed_.meters.push_back({support::Meter(meter)});
     return who.sign("energy.register_provider", std::move(params));
@@ -117,9 +144,11 @@ CommandPtr Actors::keys() {
   json::array keys;
   for (const Meter& meter : guessed_.meters) {
     if (one_in(15)) continue;  // revoked
-    keys.push_back(json::object{{"provider_id", meter.meter.provider_id()}, {"public_key_hex", meter.meter.public_key_hex()}});
+    keys.push_back(json::object{{"provider_id", meter.meter.provider_id()},
+                                {"public_key_hex", meter.meter.public_key_hex()}});
   }
-  if (one_in(20)) keys.push_back(json::object{{"provider_id", "energy-0xzz"}, {"public_key_hex", "00"}});
+  if (one_in(20))
+    keys.push_back(json::object{{"provider_id", "energy-0xzz"}, {"public_key_hex", "00"}});
   return admin().sign("energy.set_provider_keys", json::object{{"keys", std::move(keys)}});
 }
 
@@ -180,9 +209,11 @@ void Actors::learn(const BlockRecord& block) {
   for (const Step& step : block.steps) {
     if (step.kind != StepKind::kCommand) continue;
     const Command& command = *block.commands.at(step.command);
-    ++outcomes_[command.method + " " + std::string(outcome_name(step.outcome)) + (step.name.empty() ? "" : " " + step.name)];
+    ++outcomes_[command.method + " " + std::string(outcome_name(step.outcome)) +
+                (step.name.empty() ? "" : " " + step.name)];
     if (step.outcome != Outcome::kApplied) continue;
-    if (command.method == "energy.register_provider") known_.meters.push_back({support::Meter(known_.meters.size())});
+    if (command.method == "energy.register_provider")
+      known_.meters.push_back({support::Meter(known_.meters.size())});
     if (command.method == "energy.flag_dispute") ++known_.disputes;
     if (command.method != "energy.submit_reading") continue;
     for (Meter& m : known_.meters) {
@@ -191,7 +222,8 @@ void Actors::learn(const BlockRecord& block) {
       m.kwh = number(command.params, "kwh_reading");
       m.timestamp = number(command.params, "timestamp");
       m.nonce = number(command.params, "nonce");
-      if (m.kwh > before) known_.credits.push_back(support::Meter::meter_hash(command.params.get_object()));
+      if (m.kwh > before)
+        known_.credits.push_back(support::Meter::meter_hash(command.params.get_object()));
       if (known_.credits.size() > kMaxCredits) known_.credits.erase(known_.credits.begin());
     }
   }

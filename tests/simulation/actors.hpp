@@ -1,7 +1,9 @@
-// Actors: the people of the simulated market, and what they may believe of it from the blocks that were committed.
+// Actors: the people of the simulated market, and what they may believe of it from the blocks that
+// were committed.
 //
-// `batch` makes commands that are right, wrong, late or hostile; `learn` takes in a committed block. What the actors believe comes
-// from blocks alone, so that a block whose acknowledgement was lost is learned in the same way after the restart.
+// `batch` makes commands that are right, wrong, late or hostile; `learn` takes in a committed
+// block. What the actors believe comes from blocks alone, so that a block whose acknowledgement was
+// lost is learned in the same way after the restart.
 #pragma once
 
 #include <cstdint>
@@ -62,7 +64,7 @@ class Actors {
 
   std::mt19937_64 random_;
   std::vector<support::Account> accounts_;  // the first is the admin
-  Beliefs known_, guessed_;                 // guessed: while a batch is made, as if all of it succeeds
+  Beliefs known_, guessed_;  // guessed: while a batch is made, as if all of it succeeds
   std::map<std::string, std::uint64_t> outcomes_;
 };
 

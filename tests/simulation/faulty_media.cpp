@@ -16,8 +16,12 @@ class MortalFile final : public DiskFile {
     return file_->read_at(offset, n);
   }
   Status sync() override { return fate_.step() ? dead() : file_->sync(); }
-  Status truncate(std::uint64_t size) override { return fate_.step() ? dead() : file_->truncate(size); }
-  Status preallocate(std::uint64_t size) override { return fate_.step() ? dead() : file_->preallocate(size); }
+  Status truncate(std::uint64_t size) override {
+    return fate_.step() ? dead() : file_->truncate(size);
+  }
+  Status preallocate(std::uint64_t size) override {
+    return fate_.step() ? dead() : file_->preallocate(size);
+  }
   Result<std::uint64_t> size() const override { return file_->size(); }
 
  private:
@@ -41,21 +45,32 @@ Result<std::unique_ptr<DiskFile>> MortalDisk::open(const std::string& path, bool
   if (!file.ok()) return file.status();
   return std::unique_ptr<DiskFile>(std::make_unique<MortalFile>(*std::move(file), fate_));
 }
-Status MortalDisk::make_dir(const std::string& dir) { return fate_.step() ? dead() : disk_.make_dir(dir); }
+Status MortalDisk::make_dir(const std::string& dir) {
+  return fate_.step() ? dead() : disk_.make_dir(dir);
+}
 Status MortalDisk::rename(const std::string& from, const std::string& to) {
   return fate_.step() ? dead() : disk_.rename(from, to);
 }
-Status MortalDisk::remove(const std::string& path) { return fate_.step() ? dead() : disk_.remove(path); }
-Status MortalDisk::sync_dir(const std::string& dir) { return fate_.step() ? dead() : disk_.sync_dir(dir); }
+Status MortalDisk::remove(const std::string& path) {
+  return fate_.step() ? dead() : disk_.remove(path);
+}
+Status MortalDisk::sync_dir(const std::string& dir) {
+  return fate_.step() ? dead() : disk_.sync_dir(dir);
+}
 
 class MortalStore final : public KvStore {
  public:
-  MortalStore(MortalState& medium, std::unique_ptr<KvStore> rows) : medium_(medium), rows_(std::move(rows)) {}
-  Status get(BytesView key, std::optional<Bytes>* value) const override { return rows_->get(key, value); }
-  Status scan(BytesView prefix, BytesView after, std::size_t limit, const RowVisitor& visit) const override {
+  MortalStore(MortalState& medium, std::unique_ptr<KvStore> rows)
+      : medium_(medium), rows_(std::move(rows)) {}
+  Status get(BytesView key, std::optional<Bytes>* value) const override {
+    return rows_->get(key, value);
+  }
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
     return rows_->scan(prefix, after, limit, visit);
   }
-  Status scan_back(BytesView prefix, BytesView before, std::size_t limit, const RowVisitor& visit) const override {
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
     return rows_->scan_back(prefix, before, limit, visit);
   }
   Status write(std::span<const KvWrite> batch, bool sync) override {

@@ -1,7 +1,8 @@
-// What the simulated process writes to, and what is left of it when the power goes: a disk and a state store that share one
-// counter of steps, so that a crash can be placed before any of them.
+// What the simulated process writes to, and what is left of it when the power goes: a disk and a
+// state store that share one counter of steps, so that a crash can be placed before any of them.
 //
-// After the crash every further operation answers kAborted (the process is dead) until revive(). [one thread]
+// After the crash every further operation answers kAborted (the process is dead) until revive().
+// [one thread]
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,9 @@ class MortalDisk final : public Disk {
   std::uint64_t used(const std::string& dir) const;
 
   Result<std::unique_ptr<DiskFile>> open(const std::string& path, bool create) override;
-  Result<std::vector<std::string>> list(const std::string& dir) const override { return disk_.list(dir); }
+  Result<std::vector<std::string>> list(const std::string& dir) const override {
+    return disk_.list(dir);
+  }
   Status make_dir(const std::string& dir) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
@@ -60,7 +63,8 @@ class MortalState {
   explicit MortalState(Fate& fate) : fate_(fate) {}
   // A store over what survived; the one before must be gone.
   std::unique_ptr<KvStore> open();
-  // What a power cut leaves: a prefix of the batches that were not flushed. Call once after a death.
+  // What a power cut leaves: a prefix of the batches that were not flushed. Call once after a
+  // death.
   void crash(std::mt19937_64& random);
   void lose_all();
 

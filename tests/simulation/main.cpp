@@ -35,7 +35,10 @@ int main(int argc, char** argv) {
       verbose = true;
       continue;
     }
-    std::uint64_t* target = flag == "--seed" ? &seed : flag == "--seeds" ? &seeds : flag == "--steps" ? &steps : nullptr;
+    std::uint64_t* target = flag == "--seed"    ? &seed
+                            : flag == "--seeds" ? &seeds
+                            : flag == "--steps" ? &steps
+                                                : nullptr;
     const auto value = target != nullptr && i + 1 < argc ? parse_u64(argv[++i]) : std::nullopt;
     if (!value) return usage();
     *target = *value;
@@ -51,13 +54,17 @@ int main(int argc, char** argv) {
     const std::string failure = simulation.run(steps);
     const auto& c = simulation.counts();
     if (verbose || !failure.empty()) {
-      std::printf("seed %llu: %llu blocks, %llu commands, %llu crashes (%llu blocks learned after them), %llu failed syncs, %llu full disks, "
-                  "%llu lost states, %llu restarts, %llu replays\n",
-                  static_cast<unsigned long long>(n), static_cast<unsigned long long>(c.blocks), static_cast<unsigned long long>(c.commands),
-                  static_cast<unsigned long long>(c.crashes), static_cast<unsigned long long>(c.recovered_blocks),
-                  static_cast<unsigned long long>(c.failed_syncs), static_cast<unsigned long long>(c.full_disks),
-                  static_cast<unsigned long long>(c.lost_states), static_cast<unsigned long long>(c.restarts),
-                  static_cast<unsigned long long>(c.replays));
+      std::printf(
+          "seed %llu: %llu blocks, %llu commands, %llu crashes (%llu blocks learned after them), "
+          "%llu failed syncs, %llu full disks, "
+          "%llu lost states, %llu restarts, %llu replays\n",
+          static_cast<unsigned long long>(n), static_cast<unsigned long long>(c.blocks),
+          static_cast<unsigned long long>(c.commands), static_cast<unsigned long long>(c.crashes),
+          static_cast<unsigned long long>(c.recovered_blocks),
+          static_cast<unsigned long long>(c.failed_syncs),
+          static_cast<unsigned long long>(c.full_disks),
+          static_cast<unsigned long long>(c.lost_states),
+          static_cast<unsigned long long>(c.restarts), static_cast<unsigned long long>(c.replays));
     }
     if (verbose) {
       for (const auto& [what, count] : simulation.outcomes()) {
@@ -65,11 +72,12 @@ int main(int argc, char** argv) {
       }
     }
     if (!failure.empty()) {
-      std::printf("FAILED %s\nrepeat with: simulator --seed %llu --steps %llu\n", failure.c_str(), static_cast<unsigned long long>(n),
-                  static_cast<unsigned long long>(steps));
+      std::printf("FAILED %s\nrepeat with: simulator --seed %llu --steps %llu\n", failure.c_str(),
+                  static_cast<unsigned long long>(n), static_cast<unsigned long long>(steps));
       return 1;
     }
   }
-  std::printf("%llu seeds of %llu steps: all invariants held\n", static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps));
+  std::printf("%llu seeds of %llu steps: all invariants held\n",
+              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps));
   return 0;
 }

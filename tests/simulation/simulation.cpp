@@ -4,17 +4,22 @@ namespace blockd::sim {
 namespace {
 
 constexpr std::string_view kLogDir = "chain";
-constexpr std::uint64_t kMaxBatch = 10;         // commands
-constexpr std::uint64_t kMaxCrashDelay = 24;    // durable operations; a block takes about four
+constexpr std::uint64_t kMaxBatch = 10;       // commands
+constexpr std::uint64_t kMaxCrashDelay = 24;  // durable operations; a block takes about four
 constexpr std::size_t kMaxTrace = 24;
-constexpr int kMaxRecoveries = 8;               // crashes while recovering from a crash
+constexpr int kMaxRecoveries = 8;  // crashes while recovering from a crash
 
 Status broken(const std::string& what) { return Status(Code::kInternal, what); }
 
 }  // namespace
 
 Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins)
-    : random_(seed), plugins_(plugins), validator_(support::key_of("validator", 0)), disk_(seed, fate_), state_(fate_), actors_(seed) {
+    : random_(seed),
+      plugins_(plugins),
+      validator_(support::key_of("validator", 0)),
+      disk_(seed, fate_),
+      state_(fate_),
+      actors_(seed) {
   make_genesis();
   for (std::string_view id : {"ledger", "energy"}) {
     const auto* image = plugins_.image(id);
@@ -25,7 +30,8 @@ Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins)
     services.call = [](const std::string&, const std::string&) { return FaceHost::Answer{}; };
     services.metric = [](const std::string&, const std::string&, double, bool) {};
     services.log = [](const std::string&) {};
-    faces_.emplace(id, std::make_unique<FaceHost>(image->manifest, image->plugin->face, std::move(services)));
+    faces_.emplace(
+        id, std::make_unique<FaceHost>(image->manifest, image->plugin->face, std::move(services)));
   }
 }
 
@@ -99,9 +105,15 @@ Status Simulation::step() {
   clock_.now_ms += below(4000);
   if (one_in(60)) clock_.now_ms -= 5000;  // a clock that was set back
   switch (below(40)) {
-    case 0: case 1: case 2: case 3: return crash_somewhere();
-    case 4: return failed_sync();
-    case 5: return full_disk();
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return crash_somewhere();
+    case 4:
+      return failed_sync();
+    case 5:
+      return full_disk();
     case 6:  // a clean stop
       ++counts_.restarts;
       note("clean restart");
@@ -110,8 +122,10 @@ Status Simulation::step() {
     case 7:
       TB_TRY(chain_->swap_machines());
       return block();
-    case 8: return one_in(4) ? check_replay() : block();
-    default: return block();
+    case 8:
+      return one_in(4) ? check_replay() : block();
+    default:
+      return block();
   }
 }
 
@@ -128,10 +142,13 @@ Status Simulation::learn(const BlockRecord& block) {
   counts_.commands += block.commands.size();
   actors_.learn(block);
   const std::uint64_t height = block.header.height;
-  if (height != acknowledged_.size()) return broken("height " + std::to_string(height) + " came out of turn");
+  if (height != acknowledged_.size())
+    return broken("height " + std::to_string(height) + " came out of turn");
   acknowledged_.push_back({block.header.hash(), std::nullopt});
   if (chain_->view()->height != height) {
-    return fate_.dead() ? Status() : broken("height " + std::to_string(height) + " is committed, and views do not show it");
+    return fate_.dead() ? Status()
+                        : broken("height " + std::to_string(height) +
+                                 " is committed, and views do not show it");
   }
   auto root = chain_->state_root(chain_->view());
   if (!root.ok()) return root.status();
@@ -197,7 +214,8 @@ Status Simulation::recover(bool power_cut) {
       state_.lose_all();
     }
     fate_.revive();
-    if (i < kMaxRecoveries && one_in(3)) fate_.crash_in(1 + below(kMaxCrashDelay));  // and again, while it recovers
+    if (i < kMaxRecoveries && one_in(3))
+      fate_.crash_in(1 + below(kMaxCrashDelay));  // and again, while it recovers
     const Status status = open();
     if (!fate_.dead()) {
       fate_.revive();
@@ -210,18 +228,21 @@ Status Simulation::recover(bool power_cut) {
 
 // ---- invariants
 
-// All that was acknowledged is in the log under its hash; one block more may be there, whose acknowledgement was lost.
+// All that was acknowledged is in the log under its hash; one block more may be there, whose
+// acknowledgement was lost.
 Status Simulation::check_acknowledged() {
   const StateViewPtr view = chain_->view();
   const std::uint64_t head = view->height;
   if (head + 1 < acknowledged_.size()) {
-    return broken("acknowledged height " + std::to_string(acknowledged_.size() - 1) + " is lost, the head is " + std::to_string(head));
+    return broken("acknowledged height " + std::to_string(acknowledged_.size() - 1) +
+                  " is lost, the head is " + std::to_string(head));
   }
   if (head > acknowledged_.size()) return broken("the log has blocks that were never made");
   for (std::uint64_t height = 0; height < acknowledged_.size(); ++height) {
     auto header = chain_->header(height);
     if (!header.ok()) return header.status();
-    if (header->hash() != acknowledged_[height].hash) return broken("height " + std::to_string(height) + " is another block than acknowledged");
+    if (header->hash() != acknowledged_[height].hash)
+      return broken("height " + std::to_string(height) + " is another block than acknowledged");
   }
   if (head == acknowledged_.size()) {
     auto block = chain_->block(head);
@@ -232,7 +253,8 @@ Status Simulation::check_acknowledged() {
   auto root = chain_->state_root(view);
   if (!root.ok()) return root.status();
   std::optional<Hash>& known = acknowledged_.back().state_root;
-  if (known && *root != *known) return broken("recovered another state at height " + std::to_string(head));
+  if (known && *root != *known)
+    return broken("recovered another state at height " + std::to_string(head));
   if (!known) {
     known = *root;
     return check_replay();
@@ -247,7 +269,8 @@ Status Simulation::check_market() {
   if (!value.ok()) return value.status();
   const json::object& sums = value->get_object();
   if (sums.at("ok") != true || sums.at("sum").to_number<std::uint64_t>() != actors_.supply()) {
-    return broken("money is not conserved at height " + std::to_string(acknowledged_.size() - 1) + ": " + *ledger);
+    return broken("money is not conserved at height " + std::to_string(acknowledged_.size() - 1) +
+                  ": " + *ledger);
   }
   auto energy = query("energy", "energy.check");
   return energy.ok() ? Status() : energy.status();
@@ -257,7 +280,8 @@ Status Simulation::check_replay() {
   ++counts_.replays;
   const ReplayReport report = chain_->replay(one_in(2), nullptr);
   if (!report.ok) return broken("replay differs: " + report.difference);
-  if (report.state_root != *acknowledged_.back().state_root) return broken("replay ends in another state");
+  if (report.state_root != *acknowledged_.back().state_root)
+    return broken("replay ends in another state");
   return {};
 }
 
@@ -265,15 +289,20 @@ Result<std::string> Simulation::query(std::string_view plugin, std::string_view 
   const auto at = faces_.find(plugin);
   if (at == faces_.end()) return broken("plugin " + std::string(plugin) + " is not in this build");
   FaceHost& face = *at->second;
-  if (face.instance() == nullptr && face.create() != TB_OK) return broken(std::string(plugin) + ": its face refuses to start");
+  if (face.instance() == nullptr && face.create() != TB_OK)
+    return broken(std::string(plugin) + ": its face refuses to start");
   const auto& image = *plugins_.image(plugin);
   std::uint32_t index = 0;
-  while (index < image.manifest->methods.size() && image.manifest->methods[index].name != method) ++index;
+  while (index < image.manifest->methods.size() && image.manifest->methods[index].name != method)
+    ++index;
   if (index == image.manifest->methods.size()) return broken("no method " + std::string(method));
   ViewContext context(chain_->view(), image.manifest);
   JsonOut result, error;
-  const tb_status status = face.face()->query(face.instance(), context.view(), index, nullptr, 0, result.out(), error.out());
-  if (status != TB_OK) return broken(std::string(method) + " at height " + std::to_string(acknowledged_.size() - 1) + ": " + error.finish());
+  const tb_status status = face.face()->query(face.instance(), context.view(), index, nullptr, 0,
+                                              result.out(), error.out());
+  if (status != TB_OK)
+    return broken(std::string(method) + " at height " + std::to_string(acknowledged_.size() - 1) +
+                  ": " + error.finish());
   return result.finish();
 }
 

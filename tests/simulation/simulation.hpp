@@ -1,10 +1,14 @@
-// Simulation: one node's chain on a disk, a state store and a clock that a seed drives, with the real plugins in it.
+// Simulation: one node's chain on a disk, a state store and a clock that a seed drives, with the
+// real plugins in it.
 //
-// A step is a block, a crash, a restart, a full disk or a failed fsync. After every block, and after every recovery, these hold or run()
-// says which does not, and at which step:
-//   - what was acknowledged is there: every height with the hash it was acknowledged under, and the state root of the newest;
-//   - money is conserved: the ledger's accounts add up to what genesis gave out, and the energy market's invariants hold;
-//   - replay equals live: at the end, and now and then before it, the whole log executes again to the same roots.
+// A step is a block, a crash, a restart, a full disk or a failed fsync. After every block, and
+// after every recovery, these hold or run() says which does not, and at which step:
+//   - what was acknowledged is there: every height with the hash it was acknowledged under, and the
+//   state root of the newest;
+//   - money is conserved: the ledger's accounts add up to what genesis gave out, and the energy
+//   market's invariants hold;
+//   - replay equals live: at the end, and now and then before it, the whole log executes again to
+//   the same roots.
 // The same seed gives the same run. [one thread]
 #pragma once
 
@@ -27,8 +31,8 @@ namespace blockd::sim {
 class Simulation {
  public:
   struct Counts {
-    std::uint64_t blocks = 0, commands = 0, crashes = 0, recovered_blocks = 0, full_disks = 0, failed_syncs = 0, lost_states = 0,
-                  restarts = 0, replays = 0;
+    std::uint64_t blocks = 0, commands = 0, crashes = 0, recovered_blocks = 0, full_disks = 0,
+                  failed_syncs = 0, lost_states = 0, restarts = 0, replays = 0;
   };
 
   Simulation(std::uint64_t seed, support::PluginImages& plugins);

@@ -14,7 +14,8 @@ std::string text_of(const json::object& object, std::string_view member) {
   return {text.data(), text.size()};
 }
 
-Bytes preimage(const std::string& id, const std::string& meter, std::uint64_t kwh, std::uint64_t timestamp, std::uint64_t nonce) {
+Bytes preimage(const std::string& id, const std::string& meter, std::uint64_t kwh,
+               std::uint64_t timestamp, std::uint64_t nonce) {
   Bytes out = id + meter;
   put_u64(out, kwh);
   put_u64(out, timestamp);
@@ -28,7 +29,8 @@ SigningKey key_of(std::string_view kind, std::uint64_t number) {
   return SigningKey::from_seed(blake3({"tests/support/", kind, "/", std::to_string(number)}));
 }
 
-Account::Account(std::uint64_t number) : key_(key_of("account", number)), address_(address_of(key_.public_key())) {}
+Account::Account(std::uint64_t number)
+    : key_(key_of("account", number)), address_(address_of(key_.public_key())) {}
 
 CommandPtr Account::sign(std::string_view method, json::object params, std::uint64_t fee) {
   CommandDraft draft;
@@ -42,7 +44,8 @@ CommandPtr Account::sign(std::string_view method, json::object params, std::uint
   return *made;
 }
 
-Meter::Meter(std::uint64_t provider) : provider_(provider), key_(std::make_shared<const SigningKey>(key_of("meter", provider))) {}
+Meter::Meter(std::uint64_t provider)
+    : provider_(provider), key_(std::make_shared<const SigningKey>(key_of("meter", provider))) {}
 
 std::string Meter::provider_id() const {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -70,9 +73,11 @@ json::object Meter::reading(std::uint64_t kwh, std::uint64_t timestamp, std::uin
 std::string Meter::meter_hash(const json::object& reading) {
   auto signature = array_from_hex<64>(text_of(reading, "signature"));
   if (!signature.ok()) throw std::runtime_error(signature.status().to_string());
-  auto number = [&](std::string_view member) { return reading.at(member).to_number<std::uint64_t>(); };
-  Bytes all = preimage(text_of(reading, "provider_id"), text_of(reading, "meter_address"), number("kwh_reading"),
-                       number("timestamp"), number("nonce"));
+  auto number = [&](std::string_view member) {
+    return reading.at(member).to_number<std::uint64_t>();
+  };
+  Bytes all = preimage(text_of(reading, "provider_id"), text_of(reading, "meter_address"),
+                       number("kwh_reading"), number("timestamp"), number("nonce"));
   put_u32(all, 64);
   all.append(view(*signature));
   return to_hex(view(blake3(all)));

@@ -1,7 +1,9 @@
-// Who acts on the energy market in benchmarks and in the simulator: accounts that sign commands, and meters that sign readings.
+// Who acts on the energy market in benchmarks and in the simulator: accounts that sign commands,
+// and meters that sign readings.
 //
-// Everything is derived from numbers, so that the same numbers give the same keys, addresses and bytes. The signed bytes of
-// a reading are built here once more from the specification (energy spec, signed readings), not with the plugin's own code.
+// Everything is derived from numbers, so that the same numbers give the same keys, addresses and
+// bytes. The signed bytes of a reading are built here once more from the specification (energy
+// spec, signed readings), not with the plugin's own code.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +37,8 @@ class Account {
   std::string address_;
 };
 
-// A provider's meter; copies share its key. `provider` is the provider's number in the order of registration.
+// A provider's meter; copies share its key. `provider` is the provider's number in the order of
+// registration.
 class Meter {
  public:
   explicit Meter(std::uint64_t provider);

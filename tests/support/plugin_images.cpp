@@ -13,7 +13,8 @@ namespace {
 Result<PluginImages::Image> open_image(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    return Status(Code::kUnavailable, path + ": " + dlerror(), "build the plugins first: ./dev build plugins");
+    return Status(Code::kUnavailable, path + ": " + dlerror(),
+                  "build the plugins first: ./dev build plugins");
   }
   void* symbol = dlsym(library, "tb_plugin_entry");
   if (symbol == nullptr) return Status(Code::kInvalid, path + " does not export tb_plugin_entry");
@@ -32,7 +33,8 @@ Result<PluginImages::Image> open_image(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<PluginImages>> PluginImages::load(const std::string& dir, const std::vector<std::string>& names) {
+Result<std::unique_ptr<PluginImages>> PluginImages::load(const std::string& dir,
+                                                         const std::vector<std::string>& names) {
   auto out = std::make_unique<PluginImages>();
   for (const std::string& name : names) {
     auto image = open_image(dir + "/" + name + ".so");

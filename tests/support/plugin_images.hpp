@@ -1,7 +1,8 @@
-// PluginImages: the plugins of this build, loaded once for a benchmark or the simulator, as the machines of a chain.
+// PluginImages: the plugins of this build, loaded once for a benchmark or the simulator, as the
+// machines of a chain.
 //
-// The libraries are opened from the build directory (no probe, no signature: they were built a moment ago) and stay
-// mapped until the process ends. `find` may be called from any thread.
+// The libraries are opened from the build directory (no probe, no signature: they were built a
+// moment ago) and stay mapped until the process ends. `find` may be called from any thread.
 #pragma once
 
 #include <memory>
@@ -20,8 +21,10 @@ class PluginImages final : public MachineProvider {
     std::shared_ptr<const Manifest> manifest;
   };
 
-  // Loads `<dir>/<name>.so` for each name. Errors: kUnavailable (names the file and what dlopen said), kInvalid.
-  static Result<std::unique_ptr<PluginImages>> load(const std::string& dir, const std::vector<std::string>& names);
+  // Loads `<dir>/<name>.so` for each name. Errors: kUnavailable (names the file and what dlopen
+  // said), kInvalid.
+  static Result<std::unique_ptr<PluginImages>> load(const std::string& dir,
+                                                    const std::vector<std::string>& names);
 
   Result<Machine> find(const RosterEntry& entry) override;
   // A roster with all of them, ascending by id: what a genesis takes.

@@ -129,15 +129,20 @@ Refusal admission_refusal(int admission_code, std::string name, std::string_view
 
 namespace {
 
-// Length of the command inside the bytes of an envelope that is known to be canonical: behind it there is hex only.
+// Length of the command inside the bytes of an envelope that is known to be canonical: behind it
+// there is hex only.
 std::optional<std::size_t> signed_size_of(BytesView envelope) {
   const std::size_t middle = envelope.rfind(kEnvelopeMiddle);
-  if (!envelope.starts_with(kEnvelopeBegin) || middle == BytesView::npos || middle < kEnvelopeBegin.size()) return std::nullopt;
+  if (!envelope.starts_with(kEnvelopeBegin) || middle == BytesView::npos ||
+      middle < kEnvelopeBegin.size())
+    return std::nullopt;
   return middle - kEnvelopeBegin.size();
 }
 
-// Everything but the id. `from_log`: the bytes were found canonical before they were written, and have a checksum.
-std::optional<Refusal> parse_form(Bytes envelope_bytes, bool from_log, std::shared_ptr<Command>* parsed_command) {
+// Everything but the id. `from_log`: the bytes were found canonical before they were written, and
+// have a checksum.
+std::optional<Refusal> parse_form(Bytes envelope_bytes, bool from_log,
+                                  std::shared_ptr<Command>* parsed_command) {
   if (envelope_bytes.size() > kMaxEnvelopeBytes) {
     return bad_field("", "the envelope has " + std::to_string(envelope_bytes.size()) +
                              " bytes, at most " + std::to_string(kMaxEnvelopeBytes) + " are taken");
@@ -155,7 +160,8 @@ std::optional<Refusal> parse_form(Bytes envelope_bytes, bool from_log, std::shar
     const std::optional<std::size_t> size = signed_size_of(envelope_bytes);
     if (!size) return not_canonical("the envelope's bytes are not its canonical form");
     signed_size = *size;
-  } else if (auto refusal = check_canonical(*parsed, *command, *signatures, envelope_bytes, &signed_size)) {
+  } else if (auto refusal =
+                 check_canonical(*parsed, *command, *signatures, envelope_bytes, &signed_size)) {
     return refusal;
   }
   auto out = std::make_shared<Command>(json::value(memory));

@@ -255,8 +255,7 @@ class Pool final : public Mempool {
     if (command.nonce <= committed || command.nonce - committed > window) {
       Refusal refusal = admission_refusal(admission::kNonceGap, "nonce_gap",
                                           "nonce " + std::to_string(command.nonce) +
-                                              " is outside " + std::to_string(committed + 1) +
-                                              "…" +
+                                              " is outside " + std::to_string(committed + 1) + "…" +
                                               std::to_string(committed + window));
       refusal.expected = committed + 1;
       return refusal;

@@ -1,4 +1,5 @@
-// check_elf reads files of strangers: whatever the bytes are, it answers and touches nothing outside of them.
+// check_elf reads files of strangers: whatever the bytes are, it answers and touches nothing
+// outside of them.
 #include <elf.h>
 
 #include <cstring>
@@ -27,7 +28,8 @@ class ElfCheck : public LoaderTest {
   static void put(Bytes& image, std::size_t offset, const T& value) {
     std::memcpy(image.data() + offset, &value, sizeof value);
   }
-  // Calls `change` on each program header of `type` in a copy of the good library, and returns the refusal.
+  // Calls `change` on each program header of `type` in a copy of the good library, and returns the
+  // refusal.
   std::string with_segment(std::uint32_t type, const std::function<void(Elf64_Phdr&)>& change) {
     Bytes image = bytes_of("good");
     const auto header = at<Elf64_Ehdr>(image, 0);
@@ -45,17 +47,25 @@ class ElfCheck : public LoaderTest {
 TEST_F(ElfCheck, accepts_the_good_library) { EXPECT_TRUE(accepts(bytes_of("good"))); }
 
 TEST_F(ElfCheck, refuses_headers_that_lie) {
-  auto has = [](const std::string& text, const char* words) { return text.find(words) != std::string::npos; };
-  EXPECT_TRUE(has(with_segment(PT_LOAD, [](auto& s) { s.p_filesz = 1ull << 40; }), "outside the file"));
-  EXPECT_TRUE(has(with_segment(PT_LOAD, [](auto& s) { s.p_offset = ~0ull - 5; }), "outside the file"));
+  auto has = [](const std::string& text, const char* words) {
+    return text.find(words) != std::string::npos;
+  };
+  EXPECT_TRUE(
+      has(with_segment(PT_LOAD, [](auto& s) { s.p_filesz = 1ull << 40; }), "outside the file"));
+  EXPECT_TRUE(
+      has(with_segment(PT_LOAD, [](auto& s) { s.p_offset = ~0ull - 5; }), "outside the file"));
   EXPECT_TRUE(has(with_segment(PT_LOAD, [](auto& s) { s.p_memsz = 0; }), "lies about its size"));
   EXPECT_TRUE(has(with_segment(PT_LOAD, [](auto& s) { s.p_vaddr = 0; }), "overlap"));
   EXPECT_TRUE(has(with_segment(PT_LOAD, [](auto& s) { s.p_align = 3; }), "alignment"));
-  EXPECT_TRUE(has(with_segment(PT_LOAD, [](auto& s) { s.p_flags = PF_R | PF_W | PF_X; }), "writable and executable"));
-  EXPECT_TRUE(has(with_segment(PT_GNU_STACK, [](auto& s) { s.p_type = PT_NULL; }), "no stack marking"));
-  EXPECT_TRUE(has(with_segment(PT_DYNAMIC, [](auto& s) { s.p_vaddr += 16; }), "not where its address says"));
+  EXPECT_TRUE(has(with_segment(PT_LOAD, [](auto& s) { s.p_flags = PF_R | PF_W | PF_X; }),
+                  "writable and executable"));
+  EXPECT_TRUE(
+      has(with_segment(PT_GNU_STACK, [](auto& s) { s.p_type = PT_NULL; }), "no stack marking"));
+  EXPECT_TRUE(has(with_segment(PT_DYNAMIC, [](auto& s) { s.p_vaddr += 16; }),
+                  "not where its address says"));
   EXPECT_TRUE(has(with_segment(PT_DYNAMIC, [](auto& s) { s.p_filesz = 0; }), "no end"));
-  EXPECT_TRUE(has(with_segment(PT_DYNAMIC, [](auto& s) { s.p_type = PT_NULL; }), "no dynamic section"));
+  EXPECT_TRUE(
+      has(with_segment(PT_DYNAMIC, [](auto& s) { s.p_type = PT_NULL; }), "no dynamic section"));
 }
 
 TEST_F(ElfCheck, refuses_another_kind_of_file) {
@@ -66,11 +76,15 @@ TEST_F(ElfCheck, refuses_another_kind_of_file) {
     put(image, 0, header);
     return check_elf(image).message();
   };
-  EXPECT_NE(with([](auto& h) { h.e_machine = EM_RISCV; }).find("another processor"), std::string::npos);
-  EXPECT_NE(with([](auto& h) { h.e_ident[EI_CLASS] = ELFCLASS32; }).find("not 64-bit"), std::string::npos);
-  EXPECT_NE(with([](auto& h) { h.e_type = ET_REL; }).find("not a shared library"), std::string::npos);
+  EXPECT_NE(with([](auto& h) { h.e_machine = EM_RISCV; }).find("another processor"),
+            std::string::npos);
+  EXPECT_NE(with([](auto& h) { h.e_ident[EI_CLASS] = ELFCLASS32; }).find("not 64-bit"),
+            std::string::npos);
+  EXPECT_NE(with([](auto& h) { h.e_type = ET_REL; }).find("not a shared library"),
+            std::string::npos);
   EXPECT_NE(with([](auto& h) { h.e_phnum = 0; }).find("program header table"), std::string::npos);
-  EXPECT_NE(with([](auto& h) { h.e_phoff = ~0ull - 64; }).find("outside the file"), std::string::npos);
+  EXPECT_NE(with([](auto& h) { h.e_phoff = ~0ull - 64; }).find("outside the file"),
+            std::string::npos);
 }
 
 TEST_F(ElfCheck, a_table_outside_the_file_is_refused) {
@@ -82,7 +96,8 @@ TEST_F(ElfCheck, a_table_outside_the_file_is_refused) {
     for (std::size_t n = 0; n * sizeof(Elf64_Dyn) < segment.p_filesz; ++n) {
       const std::size_t offset = segment.p_offset + n * sizeof(Elf64_Dyn);
       auto entry = at<Elf64_Dyn>(good, offset);
-      const bool table = entry.d_tag == DT_STRTAB || entry.d_tag == DT_SYMTAB || entry.d_tag == DT_GNU_HASH || entry.d_tag == DT_STRSZ;
+      const bool table = entry.d_tag == DT_STRTAB || entry.d_tag == DT_SYMTAB ||
+                         entry.d_tag == DT_GNU_HASH || entry.d_tag == DT_STRSZ;
       if (!table) continue;
       entry.d_un.d_val = 1ull << 39;
       Bytes image = good;
@@ -94,7 +109,8 @@ TEST_F(ElfCheck, a_table_outside_the_file_is_refused) {
 
 TEST_F(ElfCheck, survives_every_truncation_of_its_first_pages) {
   const Bytes good = bytes_of("good");
-  for (std::size_t n = 0; n < std::min<std::size_t>(good.size(), 6000); n += 13) EXPECT_FALSE(accepts(good.substr(0, n)));
+  for (std::size_t n = 0; n < std::min<std::size_t>(good.size(), 6000); n += 13)
+    EXPECT_FALSE(accepts(good.substr(0, n)));
 }
 
 // The seed is fixed: a failure can be repeated.
@@ -105,10 +121,12 @@ TEST_F(ElfCheck, survives_random_damage) {
   for (int round = 0; round < 20'000; ++round) {
     Bytes image = good;
     // Most of the damage goes where the tables are.
-    const std::size_t range = round % 4 == 0 ? image.size() : std::min<std::size_t>(image.size(), 4096);
+    const std::size_t range =
+        round % 4 == 0 ? image.size() : std::min<std::size_t>(image.size(), 4096);
     for (std::uint64_t flips = 1 + random() % 4; flips > 0; --flips) {
       const std::size_t i = random() % range;
-      image[i] = round % 2 ? static_cast<char>(random()) : static_cast<char>(image[i] ^ (1 << (random() % 8)));
+      image[i] = round % 2 ? static_cast<char>(random())
+                           : static_cast<char>(image[i] ^ (1 << (random() % 8)));
     }
     if (round % 16 == 0) image.resize(random() % image.size());
     refused += accepts(image) ? 0 : 1;

@@ -50,8 +50,9 @@ TEST(FaceThread, runs_what_is_queued_before_it_ends_and_nothing_after) {
 class LocalStoreTest : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = (std::filesystem::temp_directory_path() / ("store-" + std::to_string(::getpid()) + "-" +
-                                                      testing::UnitTest::GetInstance()->current_test_info()->name()))
+    dir_ = (std::filesystem::temp_directory_path() /
+            ("store-" + std::to_string(::getpid()) + "-" +
+             testing::UnitTest::GetInstance()->current_test_info()->name()))
                .string();
     store_ = std::make_unique<LocalStore>(dir_);
   }
@@ -66,13 +67,18 @@ class LocalStoreTest : public testing::Test {
   }
   std::string keys(BytesView prefix, BytesView edge, std::size_t limit, bool backwards) {
     std::string out;
-    EXPECT_TRUE(store_->scan(prefix, edge, limit, backwards, [&](BytesView key, BytesView value) {
-      out.append(key).append("=").append(value).append(" ");
-      return true;
-    }).ok());
+    EXPECT_TRUE(store_
+                    ->scan(prefix, edge, limit, backwards,
+                           [&](BytesView key, BytesView value) {
+                             out.append(key).append("=").append(value).append(" ");
+                             return true;
+                           })
+                    .ok());
     return out;
   }
-  void put(BytesView key, std::optional<Bytes> value) { EXPECT_TRUE(store_->put(key, std::move(value)).ok()); }
+  void put(BytesView key, std::optional<Bytes> value) {
+    EXPECT_TRUE(store_->put(key, std::move(value)).ok());
+  }
 
   std::string dir_;
   std::unique_ptr<LocalStore> store_;
@@ -126,7 +132,8 @@ TEST_F(LocalStoreTest, scans_see_the_batch_in_order) {
 TEST_F(LocalStoreTest, a_batch_is_bounded) {
   store_->begin_batch();
   Status status;
-  for (int i = 0; status.ok() && i < 100; ++i) status = store_->put("k" + std::to_string(i), Bytes(1u << 20, 'x'));
+  for (int i = 0; status.ok() && i < 100; ++i)
+    status = store_->put("k" + std::to_string(i), Bytes(1u << 20, 'x'));
   EXPECT_EQ(status.code(), Code::kLimit);
   store_->drop_batch();
 }

@@ -1,4 +1,5 @@
-// A node in a test: the real host, chain and producer on a disk in memory, with the libraries that the build made.
+// A node in a test: the real host, chain and producer on a disk in memory, with the libraries that
+// the build made.
 #pragma once
 
 #include <boost/json/serialize.hpp>
@@ -42,7 +43,8 @@ class Board {
 // Stands for the RPC dispatcher: calls wait at the gate until the test opens it.
 class Gate final : public MethodCaller {
  public:
-  void call_as_plugin(const std::string&, const std::string&, json::value, std::function<void(bool, json::value)> done) override {
+  void call_as_plugin(const std::string&, const std::string&, json::value,
+                      std::function<void(bool, json::value)> done) override {
     board_.tell([&] { waiting_.push_back(std::move(done)); });
   }
   void await(std::size_t n) {
@@ -67,7 +69,9 @@ class HostTest : public LoaderTest {
     LogOptions log;
     log.to_stderr = false;
     log.lines_per_second = 0;
-    log.on_line = [this](std::string_view line) { lines_.tell([&] { log_text_.append(line).append("\n"); }); };
+    log.on_line = [this](std::string_view line) {
+      lines_.tell([&] { log_text_.append(line).append("\n"); });
+    };
     logger_ = *Logger::open(log);
     make_host();
   }
@@ -86,7 +90,8 @@ class HostTest : public LoaderTest {
     HostOptions options;
     options.rules = rules_;
     options.plugins_dir = dir_ / "in";
-    for (const auto& [id, library] : load_) options.load.push_back({id, library.empty() ? "" : built(library), required_, true});
+    for (const auto& [id, library] : load_)
+      options.load.push_back({id, library.empty() ? "" : built(library), required_, true});
     options.stores_dir = dir_ / "stores";
     options.metrics = &metrics_;
     options.bus = &bus_;
@@ -123,14 +128,16 @@ class HostTest : public LoaderTest {
     chain_ = *std::move(chain);
     ProducerOptions blocks;
     blocks.empty_block_interval_ms = 0;
-    Result<std::unique_ptr<Producer>> producer = Producer::start(*chain_, system_clock(), blocks, {});
+    Result<std::unique_ptr<Producer>> producer =
+        Producer::start(*chain_, system_clock(), blocks, {});
     if (!producer.ok()) return producer.status();
     producer_ = *std::move(producer);
     return host_->start(chain_.get(), producer_.get(), &gate_);
   }
   void must_run() {
     const Status status = run();
-    if (!status.ok()) throw std::runtime_error(status.to_string());  // ends the test: nothing else would make sense
+    if (!status.ok())
+      throw std::runtime_error(status.to_string());  // ends the test: nothing else would make sense
   }
   void stop() {
     if (host_) host_->stop();
@@ -148,7 +155,8 @@ class HostTest : public LoaderTest {
   CommandResult command(std::string_view method, const json::object& params) {
     auto end = std::make_shared<std::promise<CommandResult>>();
     std::future<CommandResult> ended = end->get_future();
-    auto refusal = producer_->submit_own(key_, method, params, "", [end](const CommandResult& result) { end->set_value(result); });
+    auto refusal = producer_->submit_own(
+        key_, method, params, "", [end](const CommandResult& result) { end->set_value(result); });
     if (!refusal) return ended.get();
     CommandResult refused;
     refused.refusal = refusal;
@@ -175,17 +183,20 @@ class HostTest : public LoaderTest {
     return out;
   }
 
-  // The answer of a query or local method in the present generation, or "error <code> <name>: <text>".
+  // The answer of a query or local method in the present generation, or "error <code> <name>:
+  // <text>".
   std::string ask(const std::string& method) { return ask_in(host_->generation(), method); }
   std::string ask_in(const GenerationPtr& generation, const std::string& method) {
     auto it = generation->methods.find(method);
     if (it == generation->methods.end()) return "no method";
     const MethodEntry& entry = it->second;
     std::string result;
-    const auto error = entry.spec->kind == MethodKind::kQuery ? entry.plugin->query(chain_->view(), entry.index, {}, &result)
-                                                             : entry.plugin->local(entry.index, {}, &result);
+    const auto error = entry.spec->kind == MethodKind::kQuery
+                           ? entry.plugin->query(chain_->view(), entry.index, {}, &result)
+                           : entry.plugin->local(entry.index, {}, &result);
     if (!error) return result;
-    return "error " + std::to_string(error->code) + " " + error->name + ": " + error->message + " " + json::serialize(error->data);
+    return "error " + std::to_string(error->code) + " " + error->name + ": " + error->message +
+           " " + json::serialize(error->data);
   }
   PluginStatus row(const std::string& id) {
     for (PluginStatus& status : host_->list()) {
@@ -204,7 +215,8 @@ class HostTest : public LoaderTest {
   void await_log(const std::string& words) {
     lines_.await([&] { return log_text_.find(words) != std::string::npos; });
   }
-  // Old faces end on the face thread, where timers take turns with other tasks, of which fewer than four wait here.
+  // Old faces end on the face thread, where timers take turns with other tasks, of which fewer than
+  // four wait here.
   void drain_faces() {
     await_messages("local.tick", 4);
     EXPECT_EQ(row("good").held_by, "");
@@ -213,8 +225,12 @@ class HostTest : public LoaderTest {
   void await_messages(const std::string& topic, std::size_t n) {
     Board board;
     std::size_t seen = 0;
-    auto inline_executor = [](std::function<void()> task) { std::thread(std::move(task)).detach(); };
-    auto subscription = bus_.subscribe({topic}, 16, inline_executor, [&](const BusMessage&, std::uint64_t) { board.tell([&] { ++seen; }); });
+    auto inline_executor = [](std::function<void()> task) {
+      std::thread(std::move(task)).detach();
+    };
+    auto subscription =
+        bus_.subscribe({topic}, 16, inline_executor,
+                       [&](const BusMessage&, std::uint64_t) { board.tell([&] { ++seen; }); });
     ASSERT_TRUE(subscription.ok());
     board.await([&] { return seen >= n; });
     subscription->close();

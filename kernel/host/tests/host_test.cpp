@@ -20,7 +20,8 @@ TEST_F(HostTest, commands_queries_and_local_methods_reach_the_plugin) {
 TEST_F(HostTest, errors_and_exceptions_of_a_face_become_errors_of_the_call) {
   must_run();
   EXPECT_EQ(ask("local.fail"), R"(error -40001 TooLate: the day is over {"hour":25})");
-  EXPECT_EQ(ask("local.throw"), "error -34014 internal_plugin_error: plugin local threw in local.throw {}");
+  EXPECT_EQ(ask("local.throw"),
+            "error -34014 internal_plugin_error: plugin local threw in local.throw {}");
 }
 
 TEST_F(HostTest, an_exception_in_apply_is_no_outcome) {
@@ -59,7 +60,8 @@ TEST_F(HostTest, every_event_is_delivered_once_and_in_order_over_a_restart) {
     do {  // the timer's messages say that the face thread goes round
       await_messages("local.tick", 1);
       seen = ask("local.events");
-    } while ((" " + seen).find(last) == std::string::npos && seen.find("\"" + last.substr(1)) == std::string::npos);
+    } while ((" " + seen).find(last) == std::string::npos &&
+             seen.find("\"" + last.substr(1)) == std::string::npos);
     return seen;
   };
   must_run();
@@ -108,11 +110,15 @@ TEST_F(OptionalPlugin, that_cannot_be_loaded_is_listed_as_failed) {
   EXPECT_NE(row("bad").error.find("out of spirits"), std::string::npos);
 }
 TEST_F(OptionalPlugin, with_another_id_is_refused) {
-  EXPECT_NE(second("other", "local").find("it is plugin 'local', the configuration names it 'other'"), std::string::npos);
+  EXPECT_NE(
+      second("other", "local").find("it is plugin 'local', the configuration names it 'other'"),
+      std::string::npos);
 }
 TEST_F(OptionalPlugin, that_claims_anothers_method_is_refused) {
   const std::string why = second("bad", "bad-clash");
-  EXPECT_NE(why.find("method 'good.get' of plugin 'bad' is already that of plugin 'good'"), std::string::npos) << why;
+  EXPECT_NE(why.find("method 'good.get' of plugin 'bad' is already that of plugin 'good'"),
+            std::string::npos)
+      << why;
 }
 TEST_F(OptionalPlugin, whose_service_nobody_provides_is_refused) {
   const std::string why = second("bad", "bad-dependency");
@@ -120,7 +126,8 @@ TEST_F(OptionalPlugin, whose_service_nobody_provides_is_refused) {
 }
 TEST_F(OptionalPlugin, whose_face_cannot_be_made_is_left_out) {
   const std::string why = second("bad", "bad-create");
-  EXPECT_NE(why.find("failed: plugin bad threw in create: no room for a face"), std::string::npos) << why;
+  EXPECT_NE(why.find("failed: plugin bad threw in create: no room for a face"), std::string::npos)
+      << why;
 }
 
 TEST_F(HostTest, a_missing_machine_is_named_and_the_chain_goes_on_when_it_is_staged) {

@@ -10,7 +10,8 @@ namespace {
 std::size_t mappings() {
   std::ifstream maps("/proc/self/maps");
   std::size_t n = 0;
-  for (std::string line; std::getline(maps, line);) n += line.find(".so") != std::string::npos ? 1 : 0;
+  for (std::string line; std::getline(maps, line);)
+    n += line.find(".so") != std::string::npos ? 1 : 0;
   return n;
 }
 
@@ -24,8 +25,9 @@ std::size_t resident_kib() {
 
 TEST_F(LoaderTest, a_good_library_is_loaded_and_described) {
   std::vector<std::string> steps;
-  Result<std::shared_ptr<Library>> loaded =
-      Library::load(rules_, built("good"), [&](std::string_view line) { steps.emplace_back(line.substr(0, line.find(':'))); });
+  Result<std::shared_ptr<Library>> loaded = Library::load(
+      rules_, built("good"),
+      [&](std::string_view line) { steps.emplace_back(line.substr(0, line.find(':'))); });
   ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
   const Library& library = **loaded;
   EXPECT_EQ(library.manifest()->id, "good");
@@ -75,16 +77,23 @@ TEST_P(BadLibrary, is_refused_with_the_reason_and_leaves_nothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, BadLibrary,
-    testing::Values(Wrong{"bad-crash", "crashed while loading (signal 11"}, Wrong{"bad-exit", "ended its process while loading (exit code 0)"},
-                    Wrong{"bad-close", "crashed while loading"}, Wrong{"bad-throws", "tb_plugin_entry threw: out of spirits"},
-                    Wrong{"bad-null", "returned null"}, Wrong{"bad-abi", "it was built for ABI 2.0, this node offers 1.0"},
+    testing::Values(Wrong{"bad-crash", "crashed while loading (signal 11"},
+                    Wrong{"bad-exit", "ended its process while loading (exit code 0)"},
+                    Wrong{"bad-close", "crashed while loading"},
+                    Wrong{"bad-throws", "tb_plugin_entry threw: out of spirits"},
+                    Wrong{"bad-null", "returned null"},
+                    Wrong{"bad-abi", "it was built for ABI 2.0, this node offers 1.0"},
                     Wrong{"bad-size", "lies about its size (1073741824 bytes)"},
                     Wrong{"bad-face_size", "its face table lies about its size (16 bytes)"},
-                    Wrong{"bad-tables", "neither a machine nor a face"}, Wrong{"bad-empty", "its manifest is empty"},
-                    Wrong{"bad-manifest", "colour"}, Wrong{"bad-null_entry", "declares method bad.local, but the table has no local"},
-                    Wrong{"bad-thread_local", "thread_local with a destructor"}, Wrong{"bad-export", "it exports tb_surplus"},
-                    Wrong{"bad-unique", "unique symbol"}, Wrong{"bad-execstack", "executable stack"},
-                    Wrong{"bad-runpath", "run path"}, Wrong{"bad-nodelete", "stay mapped for ever"}),
+                    Wrong{"bad-tables", "neither a machine nor a face"},
+                    Wrong{"bad-empty", "its manifest is empty"}, Wrong{"bad-manifest", "colour"},
+                    Wrong{"bad-null_entry",
+                          "declares method bad.local, but the table has no local"},
+                    Wrong{"bad-thread_local", "thread_local with a destructor"},
+                    Wrong{"bad-export", "it exports tb_surplus"},
+                    Wrong{"bad-unique", "unique symbol"},
+                    Wrong{"bad-execstack", "executable stack"}, Wrong{"bad-runpath", "run path"},
+                    Wrong{"bad-nodelete", "stay mapped for ever"}),
     [](const testing::TestParamInfo<Wrong>& wrong) {
       std::string name = wrong.param.library;
       std::replace(name.begin(), name.end(), '-', '_');
@@ -110,8 +119,10 @@ TEST_F(LoaderTest, what_is_no_library_is_refused) {
 TEST_F(LoaderTest, truncated_copies_are_refused) {
   const Bytes whole = bytes_of("good");
   for (std::size_t percent = 1; percent < 100; percent += 7) {
-    const std::string path = file_of("cut.so", BytesView(whole).substr(0, whole.size() * percent / 100));
-    EXPECT_NE(refusal(path).find("is it truncated?"), std::string::npos) << percent << " percent: " << refusal(path);
+    const std::string path =
+        file_of("cut.so", BytesView(whole).substr(0, whole.size() * percent / 100));
+    EXPECT_NE(refusal(path).find("is it truncated?"), std::string::npos)
+        << percent << " percent: " << refusal(path);
   }
 }
 
@@ -119,7 +130,9 @@ TEST_F(LoaderTest, a_version_below_the_least_is_refused_unless_signatures_are_of
   rules_.min_version = {{"good", "1.0.10"}, {"other", "9"}};
   EXPECT_EQ(refusal(built("good")), "");
   rules_.policy = SignaturePolicy::kWarn;
-  EXPECT_NE(refusal(built("good")).find("version 1.0.0 is below plugins.min_version 1.0.10 of good"), std::string::npos);
+  EXPECT_NE(
+      refusal(built("good")).find("version 1.0.0 is below plugins.min_version 1.0.10 of good"),
+      std::string::npos);
   EXPECT_EQ(refusal(built("good-sm2")), "");
 }
 

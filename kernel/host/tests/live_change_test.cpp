@@ -31,7 +31,8 @@ TEST_F(HostTest, reload_of_other_behaviour_is_refused_by_the_rehearsal) {
   EXPECT_EQ(row("good").version, "1.0.0");
   set(2);
   EXPECT_EQ(ask("good.get"), R"({"value":"2"})");
-  // What was refused is in no index: a restart without the configured file takes the build that ran.
+  // What was refused is in no index: a restart without the configured file takes the build that
+  // ran.
   load_ = {{"local", "local"}};
   restart();
   must_run();
@@ -46,7 +47,9 @@ TEST_F(HostTest, reload_of_other_rules_names_the_upgrade) {
   EXPECT_NE(status.message().find("sm 1 -> 2"), std::string::npos) << status.message();
   EXPECT_EQ(status.hint(), "use: contract-cli plugin upgrade " + built("good-sm2"));
   EXPECT_EQ(host_->reload("nobody", "").code(), Code::kNotFound);
-  EXPECT_NE(host_->reload("good", built("local")).message().find("it is plugin 'local', not 'good'"), std::string::npos);
+  EXPECT_NE(
+      host_->reload("good", built("local")).message().find("it is plugin 'local', not 'good'"),
+      std::string::npos);
 }
 
 TEST_F(HostTest, a_refused_reload_leaves_the_metrics_alone) {
@@ -66,7 +69,8 @@ TEST_F(HostTest, calls_in_flight_keep_the_old_image_until_they_end) {
   ASSERT_TRUE(host_->reload("local", built("local-build2")).ok());
   EXPECT_EQ(ask("local.version"), R"({"version":"1.0.1"})");
   EXPECT_FALSE(old.expired());
-  EXPECT_NE(row("local").held_by.find("older image 1.0.0, 1 calls in flight"), std::string::npos) << row("local").held_by;
+  EXPECT_NE(row("local").held_by.find("older image 1.0.0, 1 calls in flight"), std::string::npos)
+      << row("local").held_by;
   gate_.open();
   caller.join();
   EXPECT_EQ(answer, R"({"status":0,"answers":1})");
@@ -95,7 +99,8 @@ TEST_F(HostTest, an_upgrade_switches_machine_and_face_at_the_block_of_the_roster
   EXPECT_EQ(row("good").sm, 2u);
   EXPECT_EQ(ask("good.version"), R"({"version":"2.0.0"})");
   EXPECT_EQ(metrics_.find("good_sets_total")->counter()->value(), 3u);
-  // After a restart with the old file in the configuration the machine and its face come out of the store.
+  // After a restart with the old file in the configuration the machine and its face come out of the
+  // store.
   restart();
   must_run();
   EXPECT_EQ(ask("good.version"), R"({"version":"2.0.0"})");
@@ -140,8 +145,10 @@ TEST_F(HostTest, many_reloads_while_calls_and_blocks_go_on) {
     caller = std::thread([&] {
       while (!stop) {
         const GenerationPtr generation = host_->generation();
-        const std::string answer = ask_in(generation, "local.version"), number = ask_in(generation, "good.get");
-        if (!answer.starts_with(R"({"version":"1.0.)") || !number.starts_with(R"({"value":)")) ++wrong;
+        const std::string answer = ask_in(generation, "local.version"),
+                          number = ask_in(generation, "good.get");
+        if (!answer.starts_with(R"({"version":"1.0.)") || !number.starts_with(R"({"value":)"))
+          ++wrong;
         ++asked;
       }
     });

@@ -1,4 +1,5 @@
-// What the tests of the loader share: a directory of their own, rules, and the libraries that the build made for them.
+// What the tests of the loader share: a directory of their own, rules, and the libraries that the
+// build made for them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,13 +13,16 @@
 
 namespace blockd {
 
-inline std::string built(const std::string& name) { return std::string(TB_TEST_PLUGIN_DIR) + "/" + name + ".so"; }
+inline std::string built(const std::string& name) {
+  return std::string(TB_TEST_PLUGIN_DIR) + "/" + name + ".so";
+}
 
 class LoaderTest : public testing::Test {
  protected:
   void SetUp() override {
     const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-    dir_ = std::filesystem::temp_directory_path() / ("host-" + std::to_string(::getpid()) + "-" + test->name());
+    dir_ = std::filesystem::temp_directory_path() /
+           ("host-" + std::to_string(::getpid()) + "-" + test->name());
     std::filesystem::create_directories(dir_ / "in");
     rules_.policy = SignaturePolicy::kOff;
     rules_.store_dir = dir_ / "store";
@@ -51,7 +55,8 @@ class LoaderTest : public testing::Test {
   std::size_t stored_files() const {
     std::size_t n = 0;
     std::error_code none;
-    for (const auto& entry : std::filesystem::directory_iterator(dir_ / "store", none)) n += entry.path().extension() == ".so" ? 1 : 0;
+    for (const auto& entry : std::filesystem::directory_iterator(dir_ / "store", none))
+      n += entry.path().extension() == ".so" ? 1 : 0;
     return n;
   }
 

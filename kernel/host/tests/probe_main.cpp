@@ -1,4 +1,5 @@
-// The child that checks libraries for the tests: what the node's own program does with --probe-plugin.
+// The child that checks libraries for the tests: what the node's own program does with
+// --probe-plugin.
 #include <string_view>
 
 #include "kernel/host/library.hpp"

@@ -29,16 +29,19 @@ SignatureStatement greeter() {
 
 TEST(SignatureStatement, the_example_of_the_specification_to_the_byte) {
   const SignatureStatement s = greeter();
-  EXPECT_EQ(s.canonical(),
-            R"({"abi":"1.0","arch":"x86_64-linux-gnu","file":"39ccc15d0e0dc3b6aebcd94fbcead5aaa84d281bf6e4b46489f7eacfc83cb0bb",)"
-            R"("id":"greeter","manifest":"0d197521d9a48760576da1c87dfd828a60d397ea1e16f92a5b7c44b4f4060ce1","sm":1,"version":"1.2.0"})");
-  EXPECT_EQ(to_hex(blake3(s.canonical())), "6c3a12603bc97c6d29749d34d04af6231d3b3f7c30f9e9e9fb0d8c123423748d");
+  EXPECT_EQ(
+      s.canonical(),
+      R"({"abi":"1.0","arch":"x86_64-linux-gnu","file":"39ccc15d0e0dc3b6aebcd94fbcead5aaa84d281bf6e4b46489f7eacfc83cb0bb",)"
+      R"("id":"greeter","manifest":"0d197521d9a48760576da1c87dfd828a60d397ea1e16f92a5b7c44b4f4060ce1","sm":1,"version":"1.2.0"})");
+  EXPECT_EQ(to_hex(blake3(s.canonical())),
+            "6c3a12603bc97c6d29749d34d04af6231d3b3f7c30f9e9e9fb0d8c123423748d");
   const SigningKey key = key_of(1);
-  EXPECT_EQ(sign_statement(s, key),
-            "{\"signatures\":[{\"key\":\"" + to_hex(key.public_key()) +
-                "\",\"sig\":\"03927d02b803b738d419ebaf528d135825cd36fe4a9e395694f792b3745ded5f392cba4b812c7c4fa7d454e3d4a233f39f727996026fe"
-                "3366a52db2ea3f8ef0f\"}],\"statement\":" +
-                s.canonical() + "}\n");
+  EXPECT_EQ(sign_statement(s, key), "{\"signatures\":[{\"key\":\"" + to_hex(key.public_key()) +
+                                        "\",\"sig\":"
+                                        "\"03927d02b803b738d419ebaf528d135825cd36fe4a9e395694f792b3"
+                                        "745ded5f392cba4b812c7c4fa7d454e3d4a233f39f727996026fe"
+                                        "3366a52db2ea3f8ef0f\"}],\"statement\":" +
+                                        s.canonical() + "}\n");
 }
 
 TEST(SignatureStatement, is_valid_by_a_listed_key_only_and_for_its_file_only) {
@@ -82,7 +85,8 @@ TEST(SignatureStatement, one_bad_signature_spoils_the_rest) {
   EXPECT_EQ(read_signed_file(text, file, {key.public_key()}).state, SignatureState::kValid);
   text[text.rfind("\"}],\"statement\"") - 1] ^= 1;
   EXPECT_EQ(read_signed_file(text, file, {key.public_key()}).state, SignatureState::kBad);
-  EXPECT_EQ(read_signed_file(R"({"signatures":[],"statement":{}})", file, {}).state, SignatureState::kBad);
+  EXPECT_EQ(read_signed_file(R"({"signatures":[],"statement":{}})", file, {}).state,
+            SignatureState::kBad);
   EXPECT_EQ(read_signed_file("no json", file, {}).state, SignatureState::kBad);
 }
 
@@ -129,7 +133,10 @@ class SignedLibrary : public LoaderTest {
     return "refused";
   }
   using Policies = std::vector<std::string>;
-  Policies under_all() { return {under(SignaturePolicy::kOff), under(SignaturePolicy::kWarn), under(SignaturePolicy::kEnforce)}; }
+  Policies under_all() {
+    return {under(SignaturePolicy::kOff), under(SignaturePolicy::kWarn),
+            under(SignaturePolicy::kEnforce)};
+  }
 
   SigningKey key_ = key_of(1);
   std::string path_;
@@ -150,7 +157,8 @@ TEST_F(SignedLibrary, policies_decide_what_is_loaded) {
 
 TEST_F(SignedLibrary, under_enforce_no_code_runs_before_the_signature_was_looked_at) {
   path_ = file_of("bad.so", bytes_of("bad-hang"));
-  EXPECT_EQ(under(SignaturePolicy::kEnforce), "refused");  // would wait for the probe's deadline otherwise
+  EXPECT_EQ(under(SignaturePolicy::kEnforce),
+            "refused");  // would wait for the probe's deadline otherwise
 }
 
 }  // namespace

@@ -62,8 +62,8 @@ void accept(Tcp::acceptor& acceptor) {
 int main(int argc, char** argv) {
   asio::io_context context(1);
   const int port = argc > 1 ? std::atoi(argv[1]) : 0;
-  Tcp::acceptor acceptor(context, {asio::ip::make_address("127.0.0.1"),
-                                   static_cast<asio::ip::port_type>(port)});
+  Tcp::acceptor acceptor(
+      context, {asio::ip::make_address("127.0.0.1"), static_cast<asio::ip::port_type>(port)});
   std::cout << acceptor.local_endpoint().port() << std::endl;
   accept(acceptor);
   context.run();

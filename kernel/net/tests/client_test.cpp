@@ -66,7 +66,8 @@ TEST_F(ClientTest, sends_from_a_worker_thread) {
   EXPECT_EQ(done.get_future().get(), "GET /echo ");
 }
 
-// In a child process, as the limit of descriptors is the process's. Exit codes name the step that failed.
+// In a child process, as the limit of descriptors is the process's. Exit codes name the step that
+// failed.
 int serve_without_descriptors() {
   IoPool pool(1);
   HttpServer server(pool, {});

@@ -63,8 +63,9 @@ TEST_F(HttpServerTest, head_has_the_length_but_no_body) {
 TEST_F(HttpServerTest, sends_continue_and_takes_chunked_bodies) {
   listen();
   RawClient client(port());
-  ASSERT_TRUE(client.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
-                          "Transfer-Encoding: chunked\r\n\r\n"));
+  ASSERT_TRUE(
+      client.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n"));
   EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 100 Continue"));
   ASSERT_TRUE(client.send("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
   EXPECT_TRUE(client.read_until("abcde").ends_with("POST /echo abcde"));
@@ -75,7 +76,8 @@ TEST_F(HttpServerTest, refuses_what_is_malformed) {
   for (const std::string_view bad :
        {"nonsense\r\n\r\n", "GET /a%zz HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
         "GET relative HTTP/1.1\r\nHost: x\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"}) {
     RawClient client(port());
     ASSERT_TRUE(client.send(bad));
@@ -89,7 +91,8 @@ TEST_F(HttpServerTest, refuses_an_oversized_head_with_431_and_body_with_413) {
   head.send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(20000, 'h') + "\r\n\r\n");
   EXPECT_TRUE(head.read_to_end().starts_with("HTTP/1.1 431 "));
   RawClient body(port());
-  body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n" + std::string(5000, 'b'));
+  body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n" +
+            std::string(5000, 'b'));
   EXPECT_TRUE(body.read_to_end().starts_with("HTTP/1.1 413 "));
   RawClient chunked(port());
   chunked.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -224,7 +227,8 @@ TEST_F(HttpTimeoutTest, a_client_that_never_reads_its_answer_is_cut) {
 TEST_F(HttpServerTest, compresses_long_texts_for_those_who_ask) {
   listen();
   HttpClient client;
-  HttpClientRequest request{.method = "GET", .url = url("/big?n=100000"), .headers = {}, .body = {}};
+  HttpClientRequest request{
+      .method = "GET", .url = url("/big?n=100000"), .headers = {}, .body = {}};
   EXPECT_EQ(client.send(request)->body.size(), 100000u);
   request.headers.emplace_back("Accept-Encoding", "deflate, gzip;q=0.5");
   auto packed = client.send(request);
@@ -275,7 +279,8 @@ TEST_F(HttpServerTest, a_port_moves_from_one_interface_to_all) {
   EXPECT_EQ(client.get(url("/echo"))->status, 200);
 }
 
-TEST_F(HttpServerTest, removing_a_listener_closes_idle_connections_and_ends_busy_ones_after_their_answer) {
+TEST_F(HttpServerTest,
+       removing_a_listener_closes_idle_connections_and_ends_busy_ones_after_their_answer) {
   listen();
   RawClient idle(port()), busy(port());
   idle.send(kGetEcho);
@@ -295,7 +300,9 @@ TEST_F(HttpServerTest, unix_socket_has_its_mode_tells_the_peer_and_goes_away) {
   TempDir dir;
   const std::string path = dir.file("rpc.sock");
   ASSERT_TRUE(server
-                  .set_listener({.name = "local", .addresses = {"unix:" + path}, .handler = handler,
+                  .set_listener({.name = "local",
+                                 .addresses = {"unix:" + path},
+                                 .handler = handler,
                                  .unix_mode = 0660})
                   .ok());
   struct stat file {};
@@ -366,7 +373,8 @@ TEST_F(HttpServerTest, tells_the_observer_about_every_answer) {
   auto counter = std::make_shared<Counter>();
   HttpServer watched(pool, {}, counter);
   ASSERT_TRUE(
-      watched.set_listener({.name = "seen", .addresses = {"127.0.0.1:0"}, .handler = handler}).ok());
+      watched.set_listener({.name = "seen", .addresses = {"127.0.0.1:0"}, .handler = handler})
+          .ok());
   HttpClient client;
   const std::string target = "http://127.0.0.1:" + std::to_string(watched.port("seen")) + "/none";
   EXPECT_EQ(client.get(target)->status, 404);

@@ -1,5 +1,5 @@
-// What the tests of net share: a server on free ports, a handler with known routes, a raw client that sends what
-// it likes, certificates made with the openssl program.
+// What the tests of net share: a server on free ports, a handler with known routes, a raw client
+// that sends what it likes, certificates made with the openssl program.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -41,8 +41,8 @@ void eventually(Condition condition) {
   while (!condition()) std::this_thread::yield();
 }
 
-// GET /echo: method, path, query, body; /big?n=: n bytes; /held: answered by release(); /who: who asks; else 404.
-// WebSockets on /ws (echo) and /flood (sends until the queue refuses).
+// GET /echo: method, path, query, body; /big?n=: n bytes; /held: answered by release(); /who: who
+// asks; else 404. WebSockets on /ws (echo) and /flood (sends until the queue refuses).
 class TestHandler : public HttpHandler {
  public:
   void handle(std::shared_ptr<const HttpRequest> request, HttpReply reply) override {
@@ -56,11 +56,11 @@ class TestHandler : public HttpHandler {
       changed_.notify_all();
       return;
     } else if (request->path == "/who") {
-      response.body = request->listener + " ip=" + request->remote_ip +
-                      " uid=" + (request->over_unix_socket ? std::to_string(request->peer_uid) : "-") +
+      response.body = request->listener + " ip=" + request->remote_ip + " uid=" +
+                      (request->over_unix_socket ? std::to_string(request->peer_uid) : "-") +
                       " tls=" + (request->over_tls ? "yes" : "no") + " cn=" +
-                      (request->tls_client_cert ? request->tls_client_cert->common_name + " fp=" +
-                                                      request->tls_client_cert->fingerprint
+                      (request->tls_client_cert ? request->tls_client_cert->common_name +
+                                                      " fp=" + request->tls_client_cert->fingerprint
                                                 : "-");
     } else if (request->path == "/throw") {
       throw std::runtime_error("broken handler");

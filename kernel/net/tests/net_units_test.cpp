@@ -31,8 +31,9 @@ TEST(UrlTest, takes_unix_urls_apart) {
 }
 
 TEST(UrlTest, refuses_bad_urls) {
-  for (const char* bad : {"", "node:8545", "ftp://x", "http://", "http://h:0", "http://h:65536", "http://h:",
-                          "http://u:p@h/", "http://h/a b", "http://[::1", "http://h/\r\nX: y", "unix:"}) {
+  for (const char* bad : {"", "node:8545", "ftp://x", "http://", "http://h:0", "http://h:65536",
+                          "http://h:", "http://u:p@h/", "http://h/a b", "http://[::1",
+                          "http://h/\r\nX: y", "unix:"}) {
     EXPECT_EQ(parse_url(bad).status().code(), Code::kInvalid) << bad;
   }
   EXPECT_EQ(parse_url("http://u:secret@h/").status().message().find("secret"), std::string::npos);

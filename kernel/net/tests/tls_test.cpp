@@ -24,7 +24,8 @@ class TlsTest : public NetTest {
     run(make + "-subj /CN=test-ca -keyout " + file("ca.key") + " -out " + file("ca.pem"));
     issue("server", "127.0.0.1");
     issue("alice", "alice");
-    run(make + "-subj /CN=stranger -keyout " + file("stranger.key") + " -out " + file("stranger.pem"));
+    run(make + "-subj /CN=stranger -keyout " + file("stranger.key") + " -out " +
+        file("stranger.pem"));
   }
   void issue(const std::string& name, const std::string& common_name) {
     run("openssl req -newkey ed25519 -nodes -subj /CN=" + common_name + " -keyout " +

@@ -10,7 +10,9 @@
 
 namespace blockd {
 
-Result<DumpRequest> read_dump_request(const std::string& program, const std::vector<std::string>& words, const std::string& flag) {
+Result<DumpRequest> read_dump_request(const std::string& program,
+                                      const std::vector<std::string>& words,
+                                      const std::string& flag) {
   DumpRequest request;
   request.kernel = Rpc::kernel_manifests();
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -19,7 +21,8 @@ Result<DumpRequest> read_dump_request(const std::string& program, const std::vec
       continue;
     }
     if (words[i].starts_with("--")) {
-      return Status(Code::kInvalid, "unknown flag or flag without a value: " + words[i], "expected " + flag + " and paths of libraries");
+      return Status(Code::kInvalid, "unknown flag or flag without a value: " + words[i],
+                    "expected " + flag + " and paths of libraries");
     }
     auto manifest = manifest_of_library(program, words[i]);
     if (!manifest.ok()) return manifest.status();
@@ -36,7 +39,8 @@ Status write_dump(const std::string& path, const std::string& text) {
     std::cout << text << std::flush;
     return std::cout ? Status() : Status(Code::kIo, "standard output cannot be written");
   }
-  if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty()) TB_TRY(make_directories(folder.string(), 0755));
+  if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty())
+    TB_TRY(make_directories(folder.string(), 0755));
   return write_file_atomic(path, text, 0644);
 }
 

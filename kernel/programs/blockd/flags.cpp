@@ -31,13 +31,15 @@ void split(const std::string& text, std::vector<std::string>* out) {
 
 }  // namespace
 
-Result<NodeFlags> parse_node_flags(const ConfigSchema& schema, const std::vector<std::string>& words) {
+Result<NodeFlags> parse_node_flags(const ConfigSchema& schema,
+                                   const std::vector<std::string>& words) {
   const auto flags = flags_of(schema);
   NodeFlags out;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string flag = words[i], value;
     bool has_value = false;
-    if (const std::size_t equals = flag.find('='); flag.starts_with("--") && equals != std::string::npos) {
+    if (const std::size_t equals = flag.find('=');
+        flag.starts_with("--") && equals != std::string::npos) {
       value = flag.substr(equals + 1);
       flag.resize(equals);
       has_value = true;
@@ -73,10 +75,12 @@ Result<NodeFlags> parse_node_flags(const ConfigSchema& schema, const std::vector
     }
     auto it = flags.find(flag);
     if (it == flags.end()) {
-      std::vector<std::string> names = {"--config", "--foreground", "--plugins", "--no-plugin", "--no-telemetry", "--help"};
+      std::vector<std::string> names = {"--config",    "--foreground",   "--plugins",
+                                        "--no-plugin", "--no-telemetry", "--help"};
       for (const auto& [name, key] : flags) names.push_back(name);
       auto near = nearest_name(flag, names);
-      return Status(Code::kInvalid, "unknown flag " + flag, near ? "did you mean " + *near + "?" : "`blockd run --help` lists the flags");
+      return Status(Code::kInvalid, "unknown flag " + flag,
+                    near ? "did you mean " + *near + "?" : "`blockd run --help` lists the flags");
     }
     if (it->second->type == ConfigType::kBool && !has_value) {
       value = "true";

@@ -1,4 +1,5 @@
-// Command line of blockd: which flags exist follows from the configuration's schema, so that a new key brings its flag.
+// Command line of blockd: which flags exist follows from the configuration's schema, so that a new
+// key brings its flag.
 #pragma once
 
 #include <string>
@@ -16,12 +17,13 @@ struct NodeFlags {
   bool foreground = false;
   bool help = false;
   std::vector<std::pair<std::string, std::string>> keys;  // key name, text
-  std::vector<std::string> plugins;      // --plugins a,b: only these
-  std::vector<std::string> no_plugins;   // --no-plugin x
+  std::vector<std::string> plugins;                       // --plugins a,b: only these
+  std::vector<std::string> no_plugins;                    // --no-plugin x
 };
 
 // Errors: kInvalid with the nearest flag.
-Result<NodeFlags> parse_node_flags(const ConfigSchema& schema, const std::vector<std::string>& words);
+Result<NodeFlags> parse_node_flags(const ConfigSchema& schema,
+                                   const std::vector<std::string>& words);
 std::string node_flags_help(const ConfigSchema& schema);
 
 }  // namespace blockd

@@ -8,19 +8,23 @@
 namespace blockd {
 namespace {
 
-constexpr std::uint64_t kOperatorStart = 10'000'000;  // smallest unit; inside the supply cap of the economics rules
+constexpr std::uint64_t kOperatorStart =
+    10'000'000;  // smallest unit; inside the supply cap of the economics rules
 constexpr std::uint64_t kTreasuryStart = 1'000'000;
 
 Result<std::shared_ptr<const SigningKey>> key_at(const std::string& path) {
-  if (const std::size_t slash = path.rfind('/'); slash != std::string::npos) TB_TRY(make_directories(path.substr(0, slash), 0700));
+  if (const std::size_t slash = path.rfind('/'); slash != std::string::npos)
+    TB_TRY(make_directories(path.substr(0, slash), 0700));
   Result<SigningKey> key = load_node_key(path, true);
   if (!key.ok()) return key.status();
   return std::shared_ptr<const SigningKey>(std::make_shared<SigningKey>(*std::move(key)));
 }
 
-std::string role_key_path(const Config& config, const std::string& data_dir, std::string_view role) {
+std::string role_key_path(const Config& config, const std::string& data_dir,
+                          std::string_view role) {
   if (const json::object* map = config.get("operator.role_keys").if_object()) {
-    if (const json::value* path = map->if_contains(role); path && path->is_string()) return std::string(path->get_string());
+    if (const json::value* path = map->if_contains(role); path && path->is_string())
+      return std::string(path->get_string());
   }
   return data_dir + "/keys/" + std::string(role) + ".key";
 }
@@ -56,7 +60,9 @@ Result<NodeKeys> load_node_keys(const Config& config, const std::string& data_di
   return keys;
 }
 
-Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys, const std::vector<RosterEntry>& roster, std::uint64_t now_ms, bool* made) {
+Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
+                                     const std::vector<RosterEntry>& roster, std::uint64_t now_ms,
+                                     bool* made) {
   const std::string path = config.text("chain.genesis_file");
   *made = false;
   if (file_exists(path)) {
@@ -66,8 +72,10 @@ Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
     return genesis.ok() ? std::move(genesis) : Result<Genesis>(genesis.status().in(path));
   }
   if (config.text("chain.genesis") != "create") {
-    return Status(Code::kInvalid, "chain.genesis_file: no genesis for chain '" + config.text("chain.id") + "' at " + path,
-                  "copy the network's genesis file there, or start a chain of your own with --chain dev");
+    return Status(
+        Code::kInvalid,
+        "chain.genesis_file: no genesis for chain '" + config.text("chain.id") + "' at " + path,
+        "copy the network's genesis file there, or start a chain of your own with --chain dev");
   }
   Genesis g;
   g.chain_id = config.text("chain.id");
@@ -80,11 +88,16 @@ Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
   g.validators.push_back({config.text("node.label"), 1, keys.validator->public_key()});
   const std::string op = address_of(keys.op->public_key());
   g.alloc = {{op, kOperatorStart}, {"treasury", kTreasuryStart}};
-  g.roles = {{op, "operator"}, {address_of(keys.admin->public_key()), "admin"}, {address_of(keys.oracle->public_key()), "oracle"}};
+  g.roles = {{op, "operator"},
+             {address_of(keys.admin->public_key()), "admin"},
+             {address_of(keys.oracle->public_key()), "oracle"}};
   if (const json::object* params = config.get("chain.genesis_params").if_object()) {
     for (const auto& [key, value] : *params) {
-      if (!value.is_int64() && !value.is_uint64()) return Status(Code::kInvalid, "chain.genesis_params." + std::string(key) + ": expected a whole number");
-      g.params.emplace_back(key, value.is_int64() ? static_cast<std::uint64_t>(value.get_int64()) : value.get_uint64());
+      if (!value.is_int64() && !value.is_uint64())
+        return Status(Code::kInvalid,
+                      "chain.genesis_params." + std::string(key) + ": expected a whole number");
+      g.params.emplace_back(key, value.is_int64() ? static_cast<std::uint64_t>(value.get_int64())
+                                                  : value.get_uint64());
     }
   }
   std::sort(g.alloc.begin(), g.alloc.end());

@@ -7,12 +7,16 @@
 
 namespace blockd {
 
-// Loads the node's keys, making those that do not exist (mode 0600). Errors: kDenied, kInvalid, kIo, each with the file.
+// Loads the node's keys, making those that do not exist (mode 0600). Errors: kDenied, kInvalid,
+// kIo, each with the file.
 Result<NodeKeys> load_node_keys(const Config& config, const std::string& data_dir);
 
-// Reads chain.genesis_file, or makes one for a profile that allows it: this node is the only validator, its operator account
-// gets 10,000,000 and `treasury` 1,000,000 of the smallest unit, its accounts get their roles. Kept as the file.
-// Errors: kInvalid "no genesis for chain 'main'", kIo.
-Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys, const std::vector<RosterEntry>& roster, std::uint64_t now_ms, bool* made);
+// Reads chain.genesis_file, or makes one for a profile that allows it: this node is the only
+// validator, its operator account gets 10,000,000 and `treasury` 1,000,000 of the smallest unit,
+// its accounts get their roles. Kept as the file. Errors: kInvalid "no genesis for chain 'main'",
+// kIo.
+Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
+                                     const std::vector<RosterEntry>& roster, std::uint64_t now_ms,
+                                     bool* made);
 
 }  // namespace blockd

@@ -9,7 +9,8 @@
 
 namespace blockd {
 
-Result<std::shared_ptr<const Manifest>> manifest_of_library(const std::string& blockd, const std::string& file) {
+Result<std::shared_ptr<const Manifest>> manifest_of_library(const std::string& blockd,
+                                                            const std::string& file) {
   std::string folder = (std::filesystem::temp_directory_path() / "the-block-XXXXXX").string();
   if (!::mkdtemp(folder.data())) return errno_status(folder);
   LoadRules rules;

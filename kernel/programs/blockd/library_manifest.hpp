@@ -1,4 +1,5 @@
-// The manifest of a plugin file, for programs that run no node: `config check`, `--print-openrpc`, `--print-reference`.
+// The manifest of a plugin file, for programs that run no node: `config check`, `--print-openrpc`,
+// `--print-reference`.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,9 @@
 
 namespace blockd {
 
-// The steps of Library::check() without a signature, in a temporary folder that is gone afterwards. `blockd` is the path of
-// that program, which is the probe. Errors: those of Library::check().
-Result<std::shared_ptr<const Manifest>> manifest_of_library(const std::string& blockd, const std::string& file);
+// The steps of Library::check() without a signature, in a temporary folder that is gone afterwards.
+// `blockd` is the path of that program, which is the probe. Errors: those of Library::check().
+Result<std::shared_ptr<const Manifest>> manifest_of_library(const std::string& blockd,
+                                                            const std::string& file);
 
 }  // namespace blockd

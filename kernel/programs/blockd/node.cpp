@@ -1,4 +1,5 @@
-// Starting and stopping (node-and-cli spec 5.1): config, lock, keys, log, plugins, chain, services, listeners, faces, ready.
+// Starting and stopping (node-and-cli spec 5.1): config, lock, keys, log, plugins, chain, services,
+// listeners, faces, ready.
 
 #include <signal.h>
 #include <time.h>
@@ -28,7 +29,8 @@ std::string with_newlines(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-Result<std::unique_ptr<Node>> Node::start(const NodeFlags& flags, const std::string& program, int* exit_code) {
+Result<std::unique_ptr<Node>> Node::start(const NodeFlags& flags, const std::string& program,
+                                          int* exit_code) {
   auto node = std::make_unique<NodeImpl>(flags, program);
   *exit_code = 1;
   if (Status status = node->start(exit_code); !status.ok()) return status;
@@ -57,14 +59,16 @@ Status NodeImpl::load_first_config(int* exit_code) {
   TB_ASSERT(schema.ok());
   const std::string program_dir = std::filesystem::path(program_).parent_path().string();
   inputs_.environment = environment_variables();
-  inputs_.file = flags_.config_given ? flags_.config_file : default_config_file(inputs_.environment, program_dir);
+  inputs_.file = flags_.config_given ? flags_.config_file
+                                     : default_config_file(inputs_.environment, program_dir);
   inputs_.file_required = flags_.config_given || inputs_.environment.contains("TB_CONFIG");
   inputs_.flags = flags_.keys;
   inputs_.profile_dirs = profile_dirs_of(inputs_.file, program_dir);
   first_load_ = load_config(*schema, inputs_);
   if (!first_load_.ok()) {
     *exit_code = 2;
-    return Status(Code::kInvalid, with_newlines(first_load_.errors()), "`contract-cli config check FILE` says the same without a start");
+    return Status(Code::kInvalid, with_newlines(first_load_.errors()),
+                  "`contract-cli config check FILE` says the same without a start");
   }
   first_config_ = first_load_.config;
   data_dir_ = first_config_->text("data_dir");
@@ -85,7 +89,9 @@ Status NodeImpl::open_data_dir() {
 
 Status NodeImpl::open_log() {
   MetricDecl emitted{.name = "log_emit_total", .help = "Log lines written"};
-  MetricDecl dropped{.name = "log_drop_total", .labels = {"reason"}, .help = "Log lines that were not written",
+  MetricDecl dropped{.name = "log_drop_total",
+                     .labels = {"reason"},
+                     .help = "Log lines that were not written",
                      .presets = {{"rate_limit"}, {"queue_full"}, {"disk"}}};
   Result<MetricFamily*> emit = metrics_.declare("kernel", emitted);
   Result<MetricFamily*> drop = metrics_.declare("kernel", dropped);
@@ -104,7 +110,9 @@ Status NodeImpl::open_log() {
   if (!levels.ok()) return levels.status().in("log.level");
   options.levels = *levels;
   options.on_emit = [counter = (*emit)->counter()] { counter->add(); };
-  options.on_drop = [family = *drop](LogDrop reason, std::uint64_t n) { family->counter({log_drop_name(reason)})->add(n); };
+  options.on_drop = [family = *drop](LogDrop reason, std::uint64_t n) {
+    family->counter({log_drop_name(reason)})->add(n);
+  };
   Result<std::unique_ptr<Logger>> log = Logger::open(std::move(options));
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
@@ -137,7 +145,8 @@ Status NodeImpl::load_full_config(int* exit_code) {
   ConfigLoad load = load_config(*schema, inputs_);
   if (!load.ok()) {
     *exit_code = 2;
-    return Status(Code::kInvalid, with_newlines(load.errors()), "`contract-cli config check FILE` says the same without a start");
+    return Status(Code::kInvalid, with_newlines(load.errors()),
+                  "`contract-cli config check FILE` says the same without a start");
   }
   for (const std::string& warning : load.warnings()) log_->target("config").warn(warning);
   for (const std::string& secret : load.config->secrets()) TB_TRY(log_->add_secret(secret));
@@ -150,7 +159,8 @@ Status NodeImpl::load_full_config(int* exit_code) {
 Status NodeImpl::open_chain() {
   const std::shared_ptr<const Config> c = config();
   bool made = false;
-  Result<Genesis> genesis = load_or_make_genesis(*c, keys_, host_->genesis_roster(), system_clock().unix_ms(), &made);
+  Result<Genesis> genesis =
+      load_or_make_genesis(*c, keys_, host_->genesis_roster(), system_clock().unix_ms(), &made);
   if (!genesis.ok()) return genesis.status();
   const std::string state_dir = c->text("storage.state_dir"), log_dir = data_dir_ + "/chain";
   TB_TRY(make_directories(log_dir));
@@ -163,12 +173,16 @@ Status NodeImpl::open_chain() {
     return open_leveldb(state_dir, options);
   };
   Result<std::unique_ptr<KvStore>> state = open_state(fresh_log);
-  if (!state.ok() && !fresh_log && (state.status().code() == Code::kNotFound || state.status().code() == Code::kCorrupt)) {
+  if (!state.ok() && !fresh_log &&
+      (state.status().code() == Code::kNotFound || state.status().code() == Code::kCorrupt)) {
     // A state that is lost or damaged beside a whole log is set aside and made again from it.
-    notes_.push_back("the state is not usable (" + state.status().message() + "); it is made again from the log");
+    notes_.push_back("the state is not usable (" + state.status().message() +
+                     "); it is made again from the log");
     if (std::filesystem::exists(state_dir)) {
       std::error_code error;
-      std::filesystem::rename(state_dir, state_dir + ".before-" + std::to_string(system_clock().unix_ms() / 1000), error);
+      std::filesystem::rename(
+          state_dir, state_dir + ".before-" + std::to_string(system_clock().unix_ms() / 1000),
+          error);
       if (error) return Status(Code::kIo, state_dir + ": cannot be set aside: " + error.message());
     }
     state = open_state(true);
@@ -188,7 +202,8 @@ Status NodeImpl::open_chain() {
   if (!chain.ok()) return chain.status();
   chain_ = *std::move(chain);
   for (const std::string& note : notes_) log_->target("chain").info(note);
-  if (Status stalled = chain_->stalled(); !stalled.ok()) log_->target("chain").error(stalled.message(), {{"hint", stalled.hint()}});
+  if (Status stalled = chain_->stalled(); !stalled.ok())
+    log_->target("chain").error(stalled.message(), {{"hint", stalled.hint()}});
   return {};
 }
 
@@ -200,15 +215,19 @@ Status NodeImpl::start_services() {
   admission.limits = mempool_limits(*c);
   admission.service_requires_account = c->boolean("mempool.service_requires_account");
   admission.journal_dir = data_dir_ + "/mempool";
-  for (const auto& key : {keys_.op, keys_.admin, keys_.oracle}) admission.own_accounts.push_back(address_of(key->public_key()));
+  for (const auto& key : {keys_.op, keys_.admin, keys_.oracle})
+    admission.own_accounts.push_back(address_of(key->public_key()));
   ProducerOptions producing = producer_options(*c);
   producing.on_fatal = [this](const Status& why) {
     log_->target("node").error("storage_error", {{"reason", why.message()}});
     exit_code_.store(1);
     shutdown_.store(true);
   };
-  producing.on_note = [target = log_->target("producer")](std::string_view line) { target.info(line); };
-  Result<std::unique_ptr<Producer>> producer = Producer::start(*chain_, system_clock(), producing, admission);
+  producing.on_note = [target = log_->target("producer")](std::string_view line) {
+    target.info(line);
+  };
+  Result<std::unique_ptr<Producer>> producer =
+      Producer::start(*chain_, system_clock(), producing, admission);
   if (!producer.ok()) return producer.status();
   producer_ = *std::move(producer);
   RpcParts parts;
@@ -246,17 +265,25 @@ Status NodeImpl::open_listeners() {
     listener_names_.push_back(listener.name);
     TB_TRY(server_->set_listener(std::move(listener)));
   }
-  service_->add_listener([this](const std::shared_ptr<const Config>& now, const std::vector<std::string>& changed) { apply_config(now, changed); });
-  Result<std::unique_ptr<ConfigWatcher>> watcher =
-      ConfigWatcher::start(watched_files(inputs_), ConfigWatcher::mode_from(c->text("config.watch")),
-                           static_cast<unsigned>(c->u64("config.watch_poll_ms")), [this] { (void)reload("file"); });
+  service_->add_listener(
+      [this](const std::shared_ptr<const Config>& now, const std::vector<std::string>& changed) {
+        apply_config(now, changed);
+      });
+  Result<std::unique_ptr<ConfigWatcher>> watcher = ConfigWatcher::start(
+      watched_files(inputs_), ConfigWatcher::mode_from(c->text("config.watch")),
+      static_cast<unsigned>(c->u64("config.watch_poll_ms")), [this] { (void)reload("file"); });
   if (!watcher.ok()) {
-    log_->target("config").warn("config_watch_init_failed", {{"reason", watcher.status().message()}});
+    log_->target("config").warn("config_watch_init_failed",
+                                {{"reason", watcher.status().message()}});
   } else {
     watcher_ = *std::move(watcher);
-    if (watcher_->mode() == "poll") log_->target("config").info("config_watch_fallback", {{"mode", "poll"}, {"interval_ms", c->u64("config.watch_poll_ms")}});
+    if (watcher_->mode() == "poll")
+      log_->target("config").info(
+          "config_watch_fallback",
+          {{"mode", "poll"}, {"interval_ms", c->u64("config.watch_poll_ms")}});
   }
-  log_->target("node").info("ready", {{"height", chain_->view()->height}, {"chain", chain_->genesis().chain_id}});
+  log_->target("node").info(
+      "ready", {{"height", chain_->view()->height}, {"chain", chain_->genesis().chain_id}});
   return {};
 }
 
@@ -266,7 +293,11 @@ Status NodeImpl::reload(const std::string& source) {
   std::vector<std::string> lines;
   for (const ConfigProblem& problem : report.problems) {
     lines.push_back(problem.to_string());
-    if (!problem.warning) log_->target("config").error("config_reload_failed", {{"file", problem.file}, {"line", problem.line}, {"key", problem.key}, {"reason", problem.text}});
+    if (!problem.warning)
+      log_->target("config").error("config_reload_failed", {{"file", problem.file},
+                                                            {"line", problem.line},
+                                                            {"key", problem.key},
+                                                            {"reason", problem.text}});
   }
   return Status(Code::kInvalid, with_newlines(lines));
 }

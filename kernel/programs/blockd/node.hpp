@@ -1,4 +1,5 @@
-// Node: everything of one blockd process, put together in the order of node-and-cli spec 5.1 and taken apart in reverse.
+// Node: everything of one blockd process, put together in the order of node-and-cli spec 5.1 and
+// taken apart in reverse.
 #pragma once
 
 #include <memory>
@@ -11,12 +12,15 @@ namespace blockd {
 
 class Node {
  public:
-  // Starts everything and returns when the node is ready (or can say why it is not). On error everything that was started is
-  // stopped again. `*exit_code` is 2 for a refused configuration, else 1. [main; signals blocked]
-  static Result<std::unique_ptr<Node>> start(const NodeFlags& flags, const std::string& program, int* exit_code);
+  // Starts everything and returns when the node is ready (or can say why it is not). On error
+  // everything that was started is stopped again. `*exit_code` is 2 for a refused configuration,
+  // else 1. [main; signals blocked]
+  static Result<std::unique_ptr<Node>> start(const NodeFlags& flags, const std::string& program,
+                                             int* exit_code);
   virtual ~Node() = default;
 
-  // Blocks until SIGTERM, SIGINT or node.shutdown; carries out SIGHUP and SIGUSR1 meanwhile. Returns the exit code. [main]
+  // Blocks until SIGTERM, SIGINT or node.shutdown; carries out SIGHUP and SIGUSR1 meanwhile.
+  // Returns the exit code. [main]
   virtual int run() = 0;
   // Where to look, for a person. Several lines.
   virtual std::string greeting() const = 0;

@@ -14,13 +14,16 @@ namespace blockd {
 LoadRules NodeImpl::load_rules(const Config& c) const {
   LoadRules rules;
   const std::string policy = c.text("plugins.signatures");
-  rules.policy = policy == "off" ? SignaturePolicy::kOff : policy == "enforce" ? SignaturePolicy::kEnforce : SignaturePolicy::kWarn;
+  rules.policy = policy == "off"       ? SignaturePolicy::kOff
+                 : policy == "enforce" ? SignaturePolicy::kEnforce
+                                       : SignaturePolicy::kWarn;
   if (Result<Bytes> text = read_file(c.text("plugins.signers_file"), 1u << 20); text.ok()) {
     Result<std::vector<PublicKey>> signers = parse_signers(*text);
     if (signers.ok()) {
       rules.signers = *signers;
     } else {
-      log_->target("host").error(c.text("plugins.signers_file") + ": " + signers.status().message());
+      log_->target("host").error(c.text("plugins.signers_file") + ": " +
+                                 signers.status().message());
     }
   }
   if (const json::object* least = c.get("plugins.min_version").if_object()) {
@@ -38,9 +41,14 @@ std::vector<PluginRequest> NodeImpl::plugin_requests(const Config& c) const {
   const std::string program_dir = std::filesystem::path(program_).parent_path().string();
   std::vector<PluginRequest> out;
   for (const PluginLoad& wanted : plugins_to_load(c)) {
-    if (!flags_.plugins.empty() && std::find(flags_.plugins.begin(), flags_.plugins.end(), wanted.id) == flags_.plugins.end()) continue;
-    if (std::find(flags_.no_plugins.begin(), flags_.no_plugins.end(), wanted.id) != flags_.no_plugins.end()) continue;
-    out.push_back({wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled});
+    if (!flags_.plugins.empty() &&
+        std::find(flags_.plugins.begin(), flags_.plugins.end(), wanted.id) == flags_.plugins.end())
+      continue;
+    if (std::find(flags_.no_plugins.begin(), flags_.no_plugins.end(), wanted.id) !=
+        flags_.no_plugins.end())
+      continue;
+    out.push_back(
+        {wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled});
   }
   return out;
 }
@@ -84,11 +92,13 @@ HttpLimits NodeImpl::http_limits(const Config& c) const {
 namespace {
 
 // The first of the TLS sections in `order` that has anything set (node-and-cli spec 5.4).
-std::optional<TlsServerConfig> tls_of(const Config& c, std::initializer_list<std::string_view> order) {
+std::optional<TlsServerConfig> tls_of(const Config& c,
+                                      std::initializer_list<std::string_view> order) {
   for (const std::string_view part : order) {
     const std::string section = "tls." + std::string(part) + ".";
     const std::string cert = c.text(section + "cert"), key = c.text(section + "key");
-    const std::string ca = c.text(section + "client_ca"), optional_ca = c.text(section + "client_ca_optional");
+    const std::string ca = c.text(section + "client_ca"),
+                      optional_ca = c.text(section + "client_ca_optional");
     if (cert.empty() && key.empty() && ca.empty() && optional_ca.empty()) continue;
     TlsServerConfig tls;
     tls.cert_file = cert;
@@ -104,7 +114,8 @@ std::optional<TlsServerConfig> tls_of(const Config& c, std::initializer_list<std
 
 std::vector<ListenerConfig> NodeImpl::listeners(const Config& c) const {
   std::vector<ListenerConfig> out;
-  auto add = [&](const std::string& name, std::vector<std::string> addresses, std::optional<TlsServerConfig> tls) {
+  auto add = [&](const std::string& name, std::vector<std::string> addresses,
+                 std::optional<TlsServerConfig> tls) {
     if (addresses.empty()) return;
     ListenerConfig listener;
     listener.name = name;
@@ -129,17 +140,21 @@ std::vector<ListenerConfig> NodeImpl::listeners(const Config& c) const {
   // A plugin whose routes name its own id as listener says in its key `listen` where that is.
   for (const auto& plugin : host_->generation()->plugins) {
     const Manifest& m = plugin->manifest();
-    const bool own = std::any_of(m.http.begin(), m.http.end(), [&](const HttpRoute& r) { return r.listener == m.id; });
+    const bool own = std::any_of(m.http.begin(), m.http.end(),
+                                 [&](const HttpRoute& r) { return r.listener == m.id; });
     const std::string key = plugin_config_key(m, "listen");
     if (!own || !c.schema().find(key)) continue;
-    if (const std::string address = c.text(key); !address.empty() && address != "off") add(m.id, {address}, std::nullopt);
+    if (const std::string address = c.text(key); !address.empty() && address != "off")
+      add(m.id, {address}, std::nullopt);
   }
   return out;
 }
 
-void NodeImpl::apply_config(const std::shared_ptr<const Config>& now, const std::vector<std::string>& changed) {
+void NodeImpl::apply_config(const std::shared_ptr<const Config>& now,
+                            const std::vector<std::string>& changed) {
   const LogTarget log = log_->target("config");
-  if (Result<LogLevels> levels = LogLevels::parse(now->text("log.level")); levels.ok()) log_->set_levels(*levels);
+  if (Result<LogLevels> levels = LogLevels::parse(now->text("log.level")); levels.ok())
+    log_->set_levels(*levels);
   log_->set_json(now->text("log.format") == "json");
   for (const std::string& secret : now->secrets()) (void)log_->add_secret(secret);
   producer_->set_options(producer_options(*now));
@@ -149,10 +164,12 @@ void NodeImpl::apply_config(const std::shared_ptr<const Config>& now, const std:
   std::vector<std::string> names;
   for (ListenerConfig& listener : listeners(*now)) {
     names.push_back(listener.name);
-    if (Status status = server_->set_listener(std::move(listener)); !status.ok()) log.error("listener not changed", {{"reason", status.message()}});
+    if (Status status = server_->set_listener(std::move(listener)); !status.ok())
+      log.error("listener not changed", {{"reason", status.message()}});
   }
   for (const std::string& name : listener_names_) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) (void)server_->remove_listener(name);
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      (void)server_->remove_listener(name);
   }
   listener_names_ = names;
   host_->on_config_changed(changed);
@@ -161,7 +178,8 @@ void NodeImpl::apply_config(const std::shared_ptr<const Config>& now, const std:
   log.info("config_reload_ok", {{"changed", list}});
 }
 
-// On a solo chain whose operator may change the roster, a plugin that the configuration newly names is installed through the log.
+// On a solo chain whose operator may change the roster, a plugin that the configuration newly names
+// is installed through the log.
 void NodeImpl::install_new_plugins() {
   if (chain_->genesis().authority != "operator") return;
   const StateViewPtr view = chain_->view();
@@ -174,14 +192,20 @@ void NodeImpl::install_new_plugins() {
     params["consensus_hash"] = to_hex(entry.consensus_hash);
     params["first_height"] = 0;
     const LogTarget log = log_->target("host");
-    auto refusal = producer_->submit_own(*keys_.op, "chain.set_plugin", params, "configuration", [log, id = entry.id](const CommandResult& result) {
-      if (result.refusal || result.outcome != Outcome::kApplied) {
-        log.error("plugin not installed", {{"plugin", id}, {"reason", result.refusal ? result.refusal->message : result.text}});
-      } else {
-        log.info("plugin installed through the log", {{"plugin", id}, {"height", result.height}});
-      }
-    });
-    if (refusal) log.error("plugin not installed", {{"plugin", entry.id}, {"reason", refusal->message}});
+    auto refusal = producer_->submit_own(
+        *keys_.op, "chain.set_plugin", params, "configuration",
+        [log, id = entry.id](const CommandResult& result) {
+          if (result.refusal || result.outcome != Outcome::kApplied) {
+            log.error("plugin not installed",
+                      {{"plugin", id},
+                       {"reason", result.refusal ? result.refusal->message : result.text}});
+          } else {
+            log.info("plugin installed through the log",
+                     {{"plugin", id}, {"height", result.height}});
+          }
+        });
+    if (refusal)
+      log.error("plugin not installed", {{"plugin", entry.id}, {"reason", refusal->message}});
   }
 }
 
@@ -192,9 +216,11 @@ std::string NodeImpl::greeting() const {
   };
   std::string plugins;
   for (const PluginStatus& p : host_->list()) {
-    plugins += (plugins.empty() ? "" : ", ") + p.id + (p.state == "running" ? "" : " (" + p.state + ")");
+    plugins +=
+        (plugins.empty() ? "" : ", ") + p.id + (p.state == "running" ? "" : " (" + p.state + ")");
   }
-  std::string out = "blockd " TB_VERSION " is ready on chain '" + chain_->genesis().chain_id + "' at height " + std::to_string(chain_->view()->height) + "\n";
+  std::string out = "blockd " TB_VERSION " is ready on chain '" + chain_->genesis().chain_id +
+                    "' at height " + std::to_string(chain_->view()->height) + "\n";
   out += "  plugins   " + plugins + "\n";
   out += "  JSON-RPC  " + url("rpc", "/") + "\n";
   out += "  metrics   " + url("metrics", "/metrics") + "\n";

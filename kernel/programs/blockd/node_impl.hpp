@@ -23,13 +23,16 @@ class NodeEffects final : public EffectSink {
  public:
   void attach(Host* host) { host_ = host; }
   void attach(Rpc* rpc) { rpc_.store(rpc); }
-  void metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels, std::int64_t value) override {
+  void metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels,
+              std::int64_t value) override {
     host_->metric(plugin, metric, labels, value);
   }
-  void log(const Manifest& plugin, std::uint32_t level, std::string_view text, std::uint64_t height) override {
+  void log(const Manifest& plugin, std::uint32_t level, std::string_view text,
+           std::uint64_t height) override {
     host_->log(plugin, level, text, height);
   }
-  void committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr& view) override {
+  void committed(const std::shared_ptr<const BlockRecord>& block,
+                 const StateViewPtr& view) override {
     host_->committed(block, view);
     if (Rpc* rpc = rpc_.load()) rpc->committed(block);
   }
@@ -41,7 +44,8 @@ class NodeEffects final : public EffectSink {
 
 class NodeImpl final : public Node {
  public:
-  NodeImpl(const NodeFlags& flags, std::string program) : flags_(flags), program_(std::move(program)) {}
+  NodeImpl(const NodeFlags& flags, std::string program)
+      : flags_(flags), program_(std::move(program)) {}
   ~NodeImpl() override;
 
   Status start(int* exit_code);
@@ -57,7 +61,8 @@ class NodeImpl final : public Node {
   Status open_chain();
   Status start_services();
   Status open_listeners();
-  void apply_config(const std::shared_ptr<const Config>& config, const std::vector<std::string>& changed);
+  void apply_config(const std::shared_ptr<const Config>& config,
+                    const std::vector<std::string>& changed);
   Status reload(const std::string& source);
   void install_new_plugins();
   void stop();
@@ -68,7 +73,9 @@ class NodeImpl final : public Node {
   ProducerOptions producer_options(const Config& config) const;
   HttpLimits http_limits(const Config& config) const;
   std::vector<ListenerConfig> listeners(const Config& config) const;
-  std::shared_ptr<const Config> config() const { return service_ ? service_->current() : first_config_; }
+  std::shared_ptr<const Config> config() const {
+    return service_ ? service_->current() : first_config_;
+  }
 
   NodeFlags flags_;
   std::string program_;

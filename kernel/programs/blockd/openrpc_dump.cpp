@@ -15,7 +15,8 @@ int print_openrpc(const std::string& program, const std::vector<std::string>& wo
   options.visible = [](const MethodSpec&) { return true; };
   ManifestList manifests = request->kernel;
   manifests.insert(manifests.end(), request->plugins.begin(), request->plugins.end());
-  const Status written = write_dump(request->out, json::serialize(openrpc_document(manifests, options)) + "\n");
+  const Status written =
+      write_dump(request->out, json::serialize(openrpc_document(manifests, options)) + "\n");
   return written.ok() ? 0 : refuse_dump(written);
 }
 

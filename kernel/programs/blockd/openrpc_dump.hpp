@@ -1,5 +1,6 @@
-// `blockd --print-openrpc [--out FILE] LIBRARY…`: the document that a node with these plugins would answer to rpc.discover. Used at
-// build time, so that contract-cli's help works before any node has run.
+// `blockd --print-openrpc [--out FILE] LIBRARY…`: the document that a node with these plugins would
+// answer to rpc.discover. Used at build time, so that contract-cli's help works before any node has
+// run.
 #pragma once
 
 #include <string>

@@ -11,23 +11,29 @@ constexpr const char* kShare = "/../share/the-block";
 
 }  // namespace
 
-std::string default_config_file(const std::map<std::string, std::string>& environment, const std::string& program_dir) {
-  if (const auto named = environment.find("TB_CONFIG"); named != environment.end() && !named->second.empty()) return named->second;
+std::string default_config_file(const std::map<std::string, std::string>& environment,
+                                const std::string& program_dir) {
+  if (const auto named = environment.find("TB_CONFIG");
+      named != environment.end() && !named->second.empty())
+    return named->second;
   const std::string here = "config/node.yaml";
   if (file_exists(here)) return here;
   const std::string installed = program_dir + kShare + "/config/node.yaml";
   return file_exists(installed) ? std::filesystem::weakly_canonical(installed).string() : here;
 }
 
-std::vector<std::string> profile_dirs_of(const std::string& config_file, const std::string& program_dir) {
+std::vector<std::string> profile_dirs_of(const std::string& config_file,
+                                         const std::string& program_dir) {
   const std::string config_dir = std::filesystem::path(config_file).parent_path().string();
   return {(config_dir.empty() ? std::string(".") : config_dir) + "/profiles", "config/profiles",
           program_dir + kShare + "/config/profiles", program_dir + "/../../../config/profiles"};
 }
 
-std::string plugin_file(const Config& config, const std::string& program_dir, const PluginLoad& wanted) {
+std::string plugin_file(const Config& config, const std::string& program_dir,
+                        const PluginLoad& wanted) {
   if (wanted.file.starts_with('/')) return wanted.file;
-  std::vector<std::string> dirs = {program_dir + "/../plugins", program_dir + "/../lib/the-block/plugins"};
+  std::vector<std::string> dirs = {program_dir + "/../plugins",
+                                   program_dir + "/../lib/the-block/plugins"};
   for (const std::string& dir : config.list("plugins.dir")) dirs.push_back(dir);
   for (const std::string& dir : dirs) {
     const std::string file = dir + "/" + wanted.file;

@@ -9,17 +9,25 @@ namespace {
 
 ConfigType type_of(const Field& field) {
   switch (field.type) {
-    case FieldType::kBool: return ConfigType::kBool;
+    case FieldType::kBool:
+      return ConfigType::kBool;
     case FieldType::kU8:
     case FieldType::kU16:
     case FieldType::kU32:
     case FieldType::kU64:
-    case FieldType::kU128: return ConfigType::kU64;
-    case FieldType::kI64: return ConfigType::kI64;
-    case FieldType::kList: return field.fields.empty() || field.fields[0].type == FieldType::kString ? ConfigType::kStringList : ConfigType::kList;
+    case FieldType::kU128:
+      return ConfigType::kU64;
+    case FieldType::kI64:
+      return ConfigType::kI64;
+    case FieldType::kList:
+      return field.fields.empty() || field.fields[0].type == FieldType::kString
+                 ? ConfigType::kStringList
+                 : ConfigType::kList;
     case FieldType::kRecord:
-    case FieldType::kAny: return ConfigType::kMap;
-    default: return ConfigType::kString;
+    case FieldType::kAny:
+      return ConfigType::kMap;
+    default:
+      return ConfigType::kString;
   }
 }
 
@@ -32,7 +40,8 @@ std::optional<json::value> bound(const std::optional<U128>& limit) {
 
 namespace {
 
-// The variables that hold tokens of a role are secret keys of the plugin's section: TB_ENERGY_ORACLE_TOKEN is energy.oracle_token.
+// The variables that hold tokens of a role are secret keys of the plugin's section:
+// TB_ENERGY_ORACLE_TOKEN is energy.oracle_token.
 Status add_token_keys(const Manifest& manifest, ConfigSchema* schema) {
   const std::string section = plugin_config_key(manifest, "");
   const std::string prefix = derived_variable(section.substr(0, section.size() - 1)) + "_";
@@ -67,7 +76,8 @@ std::string plugin_config_key(const Manifest& manifest, const std::string& key) 
   return section + "." + key;
 }
 
-Result<std::shared_ptr<const ConfigSchema>> make_schema(const std::vector<std::shared_ptr<const Manifest>>& manifests) {
+Result<std::shared_ptr<const ConfigSchema>> make_schema(
+    const std::vector<std::shared_ptr<const Manifest>>& manifests) {
   auto schema = std::make_shared<ConfigSchema>();
   add_kernel_keys(*schema);
   for (const auto& manifest : manifests) {

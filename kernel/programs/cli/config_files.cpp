@@ -56,7 +56,8 @@ Loaded load(Session& session, const std::string& named) {
 // 0 without errors; 2 with one, like a node that refuses to start.
 int check(Session& session, const LocalArgs& args) {
   std::string file = args.words.empty() ? args.get("--file") : args.words[0];
-  if (file.empty()) file = default_config_file(session.world.environment, session.world.program_dir);
+  if (file.empty())
+    file = default_config_file(session.world.environment, session.world.program_dir);
   const auto [loaded, unchecked] = load(session, file);
   std::vector<std::string> all_warnings = loaded.warnings();
   all_warnings.insert(all_warnings.end(), unchecked.begin(), unchecked.end());
@@ -76,8 +77,7 @@ int check(Session& session, const LocalArgs& args) {
                       << '\n';
     return loaded.ok() ? kExitOk : kExitUsage;
   }
-  for (const std::string& text : all_warnings)
-    session.world.err << "warning: " << text << '\n';
+  for (const std::string& text : all_warnings) session.world.err << "warning: " << text << '\n';
   for (const std::string& text : loaded.errors())
     session.world.err << "error[config_invalid]: " << text << '\n';
   if (loaded.ok() && !session.options.quiet) session.world.out << file << ": ok\n";

@@ -104,8 +104,9 @@ int run_repair(Session& session, const LocalArgs& args) {
   Result<DirectoryLock> lock = DirectoryLock::acquire(data);
   if (!lock.ok()) {
     const bool busy = lock.status().code() == Code::kBusy;
-    return session.fail(Status(busy ? Code::kDenied : Code::kNotFound, lock.status().message(),
-                               busy ? "stop the node first" : "--data names the directory of a node"));
+    return session.fail(
+        Status(busy ? Code::kDenied : Code::kNotFound, lock.status().message(),
+               busy ? "stop the node first" : "--data names the directory of a node"));
   }
   const bool dry_run = args.has("--dry-run");
   Result<RepairReport> report =

@@ -8,7 +8,9 @@ namespace {
 
 using Commands = RpcWorld;
 
-std::string text_of(const Reply& r, const char* member) { return std::string(r.result().at(member).as_string()); }
+std::string text_of(const Reply& r, const char* member) {
+  return std::string(r.result().at(member).as_string());
+}
 
 TEST_F(Commands, are_signed_by_the_node_and_answered_when_committed) {
   const Reply r = local_call("bank.run", R"({"op":"put","key":"row1","n":5})");
@@ -23,8 +25,13 @@ TEST_F(Commands, are_signed_by_the_node_and_answered_when_committed) {
   const Reply block = call("block.get", R"({"hash":")" + text_of(r, "hash") + R"(","full":true})");
   EXPECT_EQ(block.result().at("command_count").as_int64(), 1);
   EXPECT_EQ(block.result().at("events").as_array().size(), 1u);
-  EXPECT_EQ(block.result().at("commands").as_array()[0].at("command").at("memo").as_string(), "socket");
-  EXPECT_EQ(call("state.get", R"({"namespace":"bank","key":")" + to_hex("row1") + "\"}").result().at("value").as_string(), to_hex("v2:5"));
+  EXPECT_EQ(block.result().at("commands").as_array()[0].at("command").at("memo").as_string(),
+            "socket");
+  EXPECT_EQ(call("state.get", R"({"namespace":"bank","key":")" + to_hex("row1") + "\"}")
+                .result()
+                .at("value")
+                .as_string(),
+            to_hex("v2:5"));
 }
 
 TEST_F(Commands, tell_the_plugins_refusal_with_its_place) {
@@ -39,7 +46,12 @@ TEST_F(Commands, run_dry_without_a_trace) {
   const Reply r = local_call("bank.run", R"({"op":"put","n":5,"_tx":{"dry_run":true}})");
   EXPECT_TRUE(r.result().at("dry_run").as_bool());
   EXPECT_EQ(world_.chain->view()->height, 0u);
-  EXPECT_EQ(local_call("bank.run", R"({"op":"put","_tx":{"dry_ran":true}})").error().at("data").at("nearest").as_string(), "dry_run");
+  EXPECT_EQ(local_call("bank.run", R"({"op":"put","_tx":{"dry_ran":true}})")
+                .error()
+                .at("data")
+                .at("nearest")
+                .as_string(),
+            "dry_run");
 }
 
 TEST_F(Commands, may_be_left_behind) {
@@ -59,7 +71,8 @@ TEST_F(Commands, of_the_sender_go_in_as_they_are) {
   EXPECT_EQ(text_of(again, "error"), "nonce_gap");
   EXPECT_EQ(again.result().at("code").as_int64(), 3);
   const CommandPtr next = world_.op("put", "mine", 4);
-  EXPECT_EQ(text_of(call("submit_tx", R"({"tx":")" + to_hex(next->envelope) + "\"}"), "status"), "ok");
+  EXPECT_EQ(text_of(call("submit_tx", R"({"tx":")" + to_hex(next->envelope) + "\"}"), "status"),
+            "ok");
   const std::string metrics = metrics_.render();
   EXPECT_NE(metrics.find("tx_rejected_total{reason=\"nonce_gap\"} 2\n"), std::string::npos);
   EXPECT_NE(metrics.find("tx_admitted_total 2\n"), std::string::npos);
@@ -67,7 +80,8 @@ TEST_F(Commands, of_the_sender_go_in_as_they_are) {
 
 TEST_F(Commands, must_be_of_the_called_method_and_nothing_else) {
   const CommandPtr noop = world_.command("chain.noop", json::object{});
-  EXPECT_EQ(call("bank.run", noop->envelope).error().at("data").at("field").as_string(), "command.method");
+  EXPECT_EQ(call("bank.run", noop->envelope).error().at("data").at("field").as_string(),
+            "command.method");
   std::string more = noop->envelope;
   more.insert(1, R"("extra":1,)");
   EXPECT_EQ(call("chain.noop", more).error().at("data").at("field").as_string(), "extra");
@@ -101,7 +115,8 @@ TEST_F(Commands, are_refused_while_the_node_stops) {
 
 TEST_F(Commands, leave_nonces_for_the_next) {
   const std::string account = address_of(world_.user.public_key());
-  EXPECT_EQ(call("account.nonce", R"({"account":")" + account + "\"}").result().at("next").as_int64(), 1);
+  EXPECT_EQ(
+      call("account.nonce", R"({"account":")" + account + "\"}").result().at("next").as_int64(), 1);
   local_call("chain.noop");
   const Reply r = call("account.nonce", R"({"account":")" + account + "\"}");
   EXPECT_EQ(r.result().at("nonce").as_int64(), 1);
@@ -137,9 +152,13 @@ TEST_F(Commands, make_list_and_revoke_tokens) {
   EXPECT_EQ(call("whoami", "{}", token).result().at("role").as_string(), "operator");
   EXPECT_EQ(local_call("token.list").result().at("tokens").as_array().size(), 1u);
   EXPECT_EQ(local_call("token.list").http.body.find(token), std::string::npos);
-  EXPECT_EQ(text_of(local_call("token.revoke", R"({"id":")" + text_of(made, "id") + "\"}"), "revoked"), text_of(made, "id"));
+  EXPECT_EQ(
+      text_of(local_call("token.revoke", R"({"id":")" + text_of(made, "id") + "\"}"), "revoked"),
+      text_of(made, "id"));
   EXPECT_EQ(call("whoami", "{}", token).http.status, 401);
-  EXPECT_EQ(local_call("token.create", R"({"role":"king"})").error().at("data").at("field").as_string(), "role");
+  EXPECT_EQ(
+      local_call("token.create", R"({"role":"king"})").error().at("data").at("field").as_string(),
+      "role");
 }
 
 TEST_F(Commands, replay_to_the_same_roots) {
@@ -164,7 +183,8 @@ TEST_F(Commands, leave_the_node_to_say_how_it_is) {
   EXPECT_TRUE(r.result().at("validator").as_bool());
   EXPECT_EQ(call("consensus.status").result().at("quorum_power").as_int64(), 1);
   EXPECT_EQ(call("mempool.stats", R"({"lane":"service"})").result().at("size").as_int64(), 0);
-  EXPECT_EQ(local_call("mempool.set_cap", R"({"cap":16})").result().at("previous").as_int64(), 1024);
+  EXPECT_EQ(local_call("mempool.set_cap", R"({"cap":16})").result().at("previous").as_int64(),
+            1024);
   EXPECT_EQ(local_call("mempool.set_cap", R"({"cap":20})").result().at("previous").as_int64(), 16);
   EXPECT_FALSE(shut_down_);
   local_call("node.shutdown");

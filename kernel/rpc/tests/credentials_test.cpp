@@ -12,7 +12,9 @@ namespace {
 
 // The worked example of 6.13.
 constexpr const char* kSigned =
-    "tbt1.eyJhdWQiOiJkZXYiLCJleHAiOjE3MDAwMDM2MDAsImlhdCI6MTcwMDAwMDAwMCwiaWQiOiIwMDExMjIzMzQ0NTU2NmFhIiwicm9sZSI6Im9wZXJhdG9yIiwic3ViIjoiY2kifQ."
+    "tbt1."
+    "eyJhdWQiOiJkZXYiLCJleHAiOjE3MDAwMDM2MDAsImlhdCI6MTcwMDAwMDAwMCwiaWQiOiIwMDExMjIzMzQ0NTU2NmFhIi"
+    "wicm9sZSI6Im9wZXJhdG9yIiwic3ViIjoiY2kifQ."
     "Xft7P8v2oaW536xU-eAuFefEj36F2GDo0EDQ9lMQBZR0tKy1M7-DzEDpdA1r7U0iT5rQqZFe7IeMAF2Sz4S6Ag";
 
 class CredentialsTest : public ::testing::Test {
@@ -31,7 +33,8 @@ class CredentialsTest : public ::testing::Test {
   void set(const std::string& key, json::value value) { config_->set(key, {std::move(value)}); }
   std::shared_ptr<const Credentials> load() {
     auto roles = std::make_shared<const RoleTable>(std::vector<std::shared_ptr<const Manifest>>{});
-    auto loaded = Credentials::load(*config_, "dev", SigningKey::from_seed(World::seed(1)).public_key(), roles, clock_);
+    auto loaded = Credentials::load(
+        *config_, "dev", SigningKey::from_seed(World::seed(1)).public_key(), roles, clock_);
     EXPECT_TRUE(loaded.ok()) << loaded.status().to_string();
     return *loaded;
   }
@@ -55,7 +58,9 @@ TEST_F(CredentialsTest, takes_the_signed_token_of_the_spec) {
 }
 
 TEST_F(CredentialsTest, refuses_a_signed_token_that_is_changed_late_early_or_revoked) {
-  auto bad = [&](const std::string& token) { return load()->identify(from("192.0.2.1", token)).bad_credential; };
+  auto bad = [&](const std::string& token) {
+    return load()->identify(from("192.0.2.1", token)).bad_credential;
+  };
   std::string changed = kSigned;
   changed[20] = changed[20] == 'A' ? 'B' : 'A';
   EXPECT_TRUE(bad(changed));
@@ -74,8 +79,10 @@ TEST_F(CredentialsTest, refuses_a_signed_token_that_is_changed_late_early_or_rev
 
 TEST_F(CredentialsTest, takes_a_listed_token_until_it_expires) {
   const std::string token = "tb_ci_0123456789012345678901234567890123456789012";
-  ASSERT_TRUE(write_tokens(dir_ + "/tokens.yaml", {{"ci", blake3(token), {"read"}, 1'700'000'010}}).ok());
-  EXPECT_EQ(std::filesystem::status(dir_ + "/tokens.yaml").permissions(), std::filesystem::perms(0600));
+  ASSERT_TRUE(
+      write_tokens(dir_ + "/tokens.yaml", {{"ci", blake3(token), {"read"}, 1'700'000'010}}).ok());
+  EXPECT_EQ(std::filesystem::status(dir_ + "/tokens.yaml").permissions(),
+            std::filesystem::perms(0600));
   Caller caller = load()->identify(from("192.0.2.1", token));
   EXPECT_EQ(caller.level, Level::kRead);
   EXPECT_EQ(caller.id, "ci");

@@ -16,8 +16,12 @@ TEST_F(Dispatch, answers_a_query_on_one_view) {
 }
 
 TEST_F(Dispatch, keeps_the_id_as_it_was_sent) {
-  EXPECT_EQ(send(request(R"({"jsonrpc":"2.0","id":"a\u00e9","method":"whoami"})")).body.at("id").as_string(), "a\xc3\xa9");
-  EXPECT_TRUE(send(request(R"({"jsonrpc":"2.0","id":null,"method":"whoami"})")).body.at("id").is_null());
+  EXPECT_EQ(send(request(R"({"jsonrpc":"2.0","id":"a\u00e9","method":"whoami"})"))
+                .body.at("id")
+                .as_string(),
+            "a\xc3\xa9");
+  EXPECT_TRUE(
+      send(request(R"({"jsonrpc":"2.0","id":null,"method":"whoami"})")).body.at("id").is_null());
   EXPECT_EQ(send(request(R"({"jsonrpc":"2.0","id":1.5,"method":"whoami"})")).code(), -32600);
 }
 
@@ -31,7 +35,8 @@ TEST_F(Dispatch, refuses_what_is_no_request) {
 }
 
 TEST_F(Dispatch, answers_each_call_of_a_batch_but_notifications) {
-  const Reply r = send(request(R"([{"jsonrpc":"2.0","id":1,"method":"shop.show","params":{"count":1}},
+  const Reply r =
+      send(request(R"([{"jsonrpc":"2.0","id":1,"method":"shop.show","params":{"count":1}},
     {"jsonrpc":"2.0","method":"whoami"},{"jsonrpc":"2.0","id":2,"method":"shop.keep"},7])"));
   ASSERT_EQ(r.http.status, 200);
   const json::array& list = r.body.as_array();
@@ -57,7 +62,8 @@ TEST_F(Dispatch, names_the_field_and_the_nearest_one) {
   EXPECT_EQ(r.name(), "InvalidParams");
   EXPECT_EQ(r.error().at("data").at("field").as_string(), "cuont");
   EXPECT_EQ(r.error().at("data").at("nearest").as_string(), "count");
-  EXPECT_EQ(call("shop.show", R"({"count":11})").error().at("data").at("field").as_string(), "count");
+  EXPECT_EQ(call("shop.show", R"({"count":11})").error().at("data").at("field").as_string(),
+            "count");
   EXPECT_EQ(call("shop.show", R"({"count":1,"number":1})").code(), -32602);
 }
 
@@ -106,7 +112,8 @@ TEST_F(Dispatch, says_that_a_plugin_was_unloaded) {
 TEST_F(Dispatch, demands_a_credential_when_a_token_is_set) {
   reconfigure("rpc.auth_token", "a-token-for-operators");
   EXPECT_EQ(call("whoami").http.status, 401);
-  EXPECT_EQ(call("whoami", "{}", "a-token-for-operators").result().at("role").as_string(), "operator");
+  EXPECT_EQ(call("whoami", "{}", "a-token-for-operators").result().at("role").as_string(),
+            "operator");
   EXPECT_EQ(call("whoami", "{}", kAdmin).result().at("role").as_string(), "admin");
   EXPECT_EQ(local_call("whoami").result().at("role").as_string(), "admin");
 }
@@ -140,34 +147,50 @@ TEST_F(Dispatch, counts_a_batch_by_its_calls) {
 }
 
 TEST_F(Dispatch, lets_a_guarded_plugin_answer_in_its_own_words) {
-  EXPECT_TRUE(call("energy.show").body.as_object().contains("result"));  // no tokens configured: open to read
+  EXPECT_TRUE(call("energy.show").body.as_object().contains("result"));  // no tokens configured:
+                                                                         // open to read
   reconfigure("energy.test_token", "a-token-for-providers");
   clock_.pass_ms(2000);
   EXPECT_EQ(call("energy.show").code(), -33009);
   EXPECT_EQ(call("energy.show", "{}", "some-other-bearer-token").code(), -33009);
   clock_.pass_ms(2000);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(call("energy.show", "{}", "a-token-for-providers").body.as_object().contains("result"));
-  const Reply over = call("energy.show", R"({"wrong":1})", "a-token-for-providers");  // the limit comes before the params
+  for (int i = 0; i < 3; ++i)
+    EXPECT_TRUE(
+        call("energy.show", "{}", "a-token-for-providers").body.as_object().contains("result"));
+  const Reply over = call("energy.show", R"({"wrong":1})",
+                          "a-token-for-providers");  // the limit comes before the params
   EXPECT_EQ(over.code(), -33010);
   EXPECT_EQ(over.name(), "RateLimited");
   EXPECT_NE(over.header("Retry-After"), "");
   clock_.pass_ms(1001);
-  EXPECT_TRUE(call("energy.show", "{}", "a-token-for-providers").body.as_object().contains("result"));
+  EXPECT_TRUE(
+      call("energy.show", "{}", "a-token-for-providers").body.as_object().contains("result"));
 }
 
 TEST_F(Dispatch, waits_for_a_height) {
   EXPECT_EQ(call("shop.show", R"({"count":1,"min_height":0})").http.status, 200);
   std::promise<HttpResponse> later;
-  rpc_->handle(std::make_shared<const HttpRequest>(request(R"({"jsonrpc":"2.0","id":1,"method":"shop.show","params":{"count":1,"min_height":1}})")),
-               [&](HttpResponse r) { later.set_value(std::move(r)); });
+  rpc_->handle(
+      std::make_shared<const HttpRequest>(request(
+          R"({"jsonrpc":"2.0","id":1,"method":"shop.show","params":{"count":1,"min_height":1}})")),
+      [&](HttpResponse r) { later.set_value(std::move(r)); });
   producer_->cut_now();
-  EXPECT_EQ(later.get_future().get().body, R"({"jsonrpc":"2.0","id":1,"result":{"height":1,"n":1}})");
-  EXPECT_EQ(call("shop.show", R"({"count":1,"min_height":-1})").error().at("data").at("field").as_string(), "min_height");
+  EXPECT_EQ(later.get_future().get().body,
+            R"({"jsonrpc":"2.0","id":1,"result":{"height":1,"n":1}})");
+  EXPECT_EQ(call("shop.show", R"({"count":1,"min_height":-1})")
+                .error()
+                .at("data")
+                .at("field")
+                .as_string(),
+            "min_height");
 }
 
 TEST_F(Dispatch, answers_plugins_as_operators) {
   std::promise<std::pair<bool, json::value>> got;
-  rpc_->call_as_plugin("shop", "shop.keep", json::object{{"count", 2}}, [&](bool ok, json::value v) { got.set_value({ok, std::move(v)}); });
+  rpc_->call_as_plugin("shop", "shop.keep", json::object{{"count", 2}},
+                       [&](bool ok, json::value v) {
+                         got.set_value({ok, std::move(v)});
+                       });
   const auto [ok, value] = got.get_future().get();
   EXPECT_TRUE(ok);
   EXPECT_EQ(value.at("n").as_int64(), 2);

@@ -63,7 +63,11 @@ class FakePeer final : public WsPeer {
 
 class Events : public RpcWorld {
  protected:
-  void run(int n) { ASSERT_TRUE(local_call("bank.run", R"({"op":"put","n":)" + std::to_string(n) + "}").body.as_object().contains("result")); }
+  void run(int n) {
+    ASSERT_TRUE(local_call("bank.run", R"({"op":"put","n":)" + std::to_string(n) + "}")
+                    .body.as_object()
+                    .contains("result"));
+  }
   void connect(std::size_t room, const std::string& bearer = {}) {
     HttpRequest r = get("/ws");
     if (!bearer.empty()) r.headers.add("Authorization", "Bearer " + bearer);
@@ -78,7 +82,9 @@ class Events : public RpcWorld {
     handler_.reset();
     RpcWorld::TearDown();
   }
-  static std::string cursor_of(const json::value& message) { return std::string(message.at("params").at("cursor").as_string()); }
+  static std::string cursor_of(const json::value& message) {
+    return std::string(message.at("params").at("cursor").as_string());
+  }
 
   std::unique_ptr<WsHandler> handler_;
   std::shared_ptr<FakePeer> peer_;
@@ -97,9 +103,17 @@ TEST_F(Events, are_listed_behind_a_cursor) {
   EXPECT_FALSE(rest.result().at("more").as_bool());
   const std::string end(rest.result().at("cursor").as_string());
   run(4);
-  EXPECT_EQ(call("events.list", R"({"from":")" + end + "\"}").result().at("events").as_array()[0].at("cursor").as_string(), "4-0");
-  EXPECT_EQ(call("events.list", R"({"topics":["other.*"]})").result().at("events").as_array().size(), 0u);
-  EXPECT_EQ(call("events.list", R"({"from":"x"})").error().at("data").at("field").as_string(), "from");
+  EXPECT_EQ(call("events.list", R"({"from":")" + end + "\"}")
+                .result()
+                .at("events")
+                .as_array()[0]
+                .at("cursor")
+                .as_string(),
+            "4-0");
+  EXPECT_EQ(
+      call("events.list", R"({"topics":["other.*"]})").result().at("events").as_array().size(), 0u);
+  EXPECT_EQ(call("events.list", R"({"from":"x"})").error().at("data").at("field").as_string(),
+            "from");
 }
 
 TEST_F(Events, tell_what_is_too_old) {
@@ -114,7 +128,8 @@ TEST_F(Events, tell_what_is_too_old) {
 TEST_F(Events, come_over_a_websocket_from_a_cursor_and_live) {
   run(1);
   connect(100);
-  handler_->on_message(R"({"jsonrpc":"2.0","id":7,"method":"events.subscribe","params":{"topics":["bank.ran"],"from":"start"}})");
+  handler_->on_message(
+      R"({"jsonrpc":"2.0","id":7,"method":"events.subscribe","params":{"topics":["bank.ran"],"from":"start"}})");
   const json::value answer = peer_->read();
   EXPECT_EQ(answer.at("id").as_int64(), 7);
   const std::string subscription(answer.at("result").at("subscription").as_string());
@@ -125,16 +140,21 @@ TEST_F(Events, come_over_a_websocket_from_a_cursor_and_live) {
   EXPECT_EQ(first.at("params").at("data").at("op").as_string(), "put");
   run(2);
   EXPECT_EQ(cursor_of(peer_->read()), "2-0");
-  handler_->on_message(R"({"jsonrpc":"2.0","id":8,"method":"events.unsubscribe","params":{"subscription":")" + subscription + "\"}}");
+  handler_->on_message(
+      R"({"jsonrpc":"2.0","id":8,"method":"events.unsubscribe","params":{"subscription":")" +
+      subscription + "\"}}");
   EXPECT_EQ(peer_->read().at("id").as_int64(), 8);
-  handler_->on_message(R"({"jsonrpc":"2.0","id":9,"method":"events.unsubscribe","params":{"subscription":")" + subscription + "\"}}");
+  handler_->on_message(
+      R"({"jsonrpc":"2.0","id":9,"method":"events.unsubscribe","params":{"subscription":")" +
+      subscription + "\"}}");
   EXPECT_EQ(peer_->read().at("error").at("code").as_int64(), -34006);
 }
 
 TEST_F(Events, begin_at_the_head_unless_told) {
   run(1);
   connect(100);
-  handler_->on_message(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"topics":["*"]}})");
+  handler_->on_message(
+      R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"topics":["*"]}})");
   peer_->read();
   run(2);
   EXPECT_EQ(cursor_of(peer_->read()), "2-0");
@@ -143,7 +163,8 @@ TEST_F(Events, begin_at_the_head_unless_told) {
 TEST_F(Events, wait_for_a_slow_client_without_a_gap) {
   for (int i = 0; i < 5; ++i) run(i);
   connect(2);
-  handler_->on_message(R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"topics":["*"],"from":"start"}})");
+  handler_->on_message(
+      R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"topics":["*"],"from":"start"}})");
   peer_->wait_for(2);
   std::vector<std::string> seen;
   bool lagged = false;
@@ -187,7 +208,8 @@ TEST_F(Events, refuse_foreign_pages_and_wrong_tokens) {
 TEST_F(Events, end_with_the_credential) {
   const Reply made = local_call("token.create", R"({"role":"read"})");
   connect(10, std::string(made.result().at("token").as_string()));
-  local_call("token.revoke", R"({"id":")" + std::string(made.result().at("id").as_string()) + "\"}");
+  local_call("token.revoke",
+             R"({"id":")" + std::string(made.result().at("id").as_string()) + "\"}");
   peer_->wait_closed();
   EXPECT_FALSE(peer_->is_open());
 }
@@ -198,7 +220,8 @@ TEST(Cursor, names_the_event_behind_which_reading_goes_on) {
   EXPECT_EQ(at->height, 12u);
   EXPECT_EQ(at->index, 4u);
   EXPECT_EQ(cursor_before(*at), "12-3");
-  for (const char* bad : {"", "12", "12-", "-1", "a-b", "1-99999999999"}) EXPECT_FALSE(behind_cursor(bad).ok()) << bad;
+  for (const char* bad : {"", "12", "12-", "-1", "a-b", "1-99999999999"})
+    EXPECT_FALSE(behind_cursor(bad).ok()) << bad;
 }
 
 }  // namespace

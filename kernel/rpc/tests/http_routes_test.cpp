@@ -17,11 +17,13 @@ TEST_F(HttpRoutes, answer_probes) {
   rpc_->set_starting(true);
   const Reply starting = send(get("/readyz", "metrics"));
   EXPECT_EQ(starting.http.status, 503);
-  EXPECT_EQ(starting.http.body, R"({"ready":false,"height":0,"reasons":["starting","plugin:energy"]})");
+  EXPECT_EQ(starting.http.body,
+            R"({"ready":false,"height":0,"reasons":["starting","plugin:energy"]})");
   rpc_->set_starting(false);
   rpc_->stopping();
   EXPECT_EQ(send(get("/readyz")).body.at("reasons").as_array()[1].as_string(), "stopping");
-  EXPECT_EQ(send(get("/v1/health", "status")).body.at("checks").at("plugins").as_string(), "failed_required");
+  EXPECT_EQ(send(get("/v1/health", "status")).body.at("checks").at("plugins").as_string(),
+            "failed_required");
 }
 
 TEST_F(HttpRoutes, show_the_status_page_on_its_listener_only) {
@@ -35,7 +37,9 @@ TEST_F(HttpRoutes, serve_metrics_unless_telemetry_is_off) {
   const Reply r = send(get("/metrics", "metrics"));
   EXPECT_EQ(r.http.status, 200);
   EXPECT_EQ(r.http.content_type, "text/plain; version=0.0.4; charset=utf-8");
-  for (const char* line : {"\ncurrent_block_height 0\n", "\nblock_height_total 0\n", "\ntx_submitted_total 0\n", "\nmempool_size{lane=\"service\"} 0\n", "\nrpc_bans_total 0\n"}) {
+  for (const char* line :
+       {"\ncurrent_block_height 0\n", "\nblock_height_total 0\n", "\ntx_submitted_total 0\n",
+        "\nmempool_size{lane=\"service\"} 0\n", "\nrpc_bans_total 0\n"}) {
     EXPECT_NE(r.http.body.find(line), std::string::npos) << line;
   }
   reconfigure("telemetry.enabled", false);

@@ -71,7 +71,8 @@ TEST(RateLimiter, forgets_the_client_that_was_idle_longest) {
   RateLimiter limiter(clock);
   limiter.set_limits({1, 60'000, 300'000});
   std::uint64_t wait = 0;
-  for (std::size_t i = 0; i < RateLimiter::kMaxClients + 10; ++i) limiter.take(std::to_string(i), 1, &wait);
+  for (std::size_t i = 0; i < RateLimiter::kMaxClients + 10; ++i)
+    limiter.take(std::to_string(i), 1, &wait);
   EXPECT_EQ(limiter.clients(), RateLimiter::kMaxClients);
 }
 

@@ -1,5 +1,6 @@
-// A whole node without sockets: a chain in memory, the real producer, pool and pools of threads, and a host whose plugins are declared by
-// the test. Requests are handed to the Rpc as the HTTP server would.
+// A whole node without sockets: a chain in memory, the real producer, pool and pools of threads,
+// and a host whose plugins are declared by the test. Requests are handed to the Rpc as the HTTP
+// server would.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,17 +43,21 @@ class FakePlugin final : public PluginInstance {
   Machine machine() const override { return {}; }
   bool has_face() const override { return true; }
   std::uint64_t calls_in_flight() const override { return 0; }
-  std::optional<CallError> query(const StateViewPtr& view, std::uint32_t, const std::vector<tb_value>& params, std::string* result) override {
+  std::optional<CallError> query(const StateViewPtr& view, std::uint32_t,
+                                 const std::vector<tb_value>& params,
+                                 std::string* result) override {
     const std::uint64_t n = params.empty() ? 0 : params[0].num;
     *result = "{\"height\":" + std::to_string(view->height) + ",\"n\":" + std::to_string(n) + "}";
     return std::nullopt;
   }
-  std::optional<CallError> local(std::uint32_t, const std::vector<tb_value>&, std::string* result) override {
+  std::optional<CallError> local(std::uint32_t, const std::vector<tb_value>&,
+                                 std::string* result) override {
     *result = "{}";
     return std::nullopt;
   }
   HttpAnswer http(const StateViewPtr&, const HttpCall& call) override {
-    return {200, "text/plain", call.path.empty() ? "none" : call.path[0].first + "=" + call.path[0].second};
+    return {200, "text/plain",
+            call.path.empty() ? "none" : call.path[0].first + "=" + call.path[0].second};
   }
 
  private:
@@ -65,11 +70,13 @@ class FakeHost final : public Host {
   void show(const std::vector<std::shared_ptr<const Manifest>>& plugins) {
     auto next = std::make_shared<Generation>();
     next->number = ++number_;
-    auto add = [&](const std::shared_ptr<PluginInstance>& plugin, const std::shared_ptr<const Manifest>& m) {
+    auto add = [&](const std::shared_ptr<PluginInstance>& plugin,
+                   const std::shared_ptr<const Manifest>& m) {
       next->manifests.push_back(m);
       for (std::uint32_t i = 0; i < m->methods.size(); ++i) {
         next->methods[m->methods[i].name] = {plugin, m.get(), &m->methods[i], i};
-        for (const std::string& alias : m->methods[i].aliases) next->methods[alias] = {plugin, m.get(), &m->methods[i], i};
+        for (const std::string& alias : m->methods[i].aliases)
+          next->methods[alias] = {plugin, m.get(), &m->methods[i], i};
       }
     };
     for (const auto& m : Rpc::kernel_manifests()) add(nullptr, m);
@@ -77,7 +84,8 @@ class FakeHost final : public Host {
       auto plugin = std::make_shared<FakePlugin>(m);
       next->plugins.push_back(plugin);
       add(plugin, m);
-      for (std::uint32_t i = 0; i < m->http.size(); ++i) next->routes.push_back({plugin, &m->http[i], i});
+      for (std::uint32_t i = 0; i < m->http.size(); ++i)
+        next->routes.push_back({plugin, &m->http[i], i});
     }
     std::lock_guard lock(mutex_);
     generation_ = std::move(next);
@@ -95,14 +103,21 @@ class FakeHost final : public Host {
   std::vector<RosterEntry> genesis_roster() const override { return {}; }
   Status start(Chain*, Producer*, MethodCaller*) override { return {}; }
   void stop() override {}
-  Status reload(const std::string&, const std::string&) override { return Status(Code::kInvalid, "another sm", "contract-cli plugin upgrade x.so"); }
-  Result<UpgradePlan> stage(const std::string&, bool) override { return Status(Code::kInvalid, "no library"); }
+  Status reload(const std::string&, const std::string&) override {
+    return Status(Code::kInvalid, "another sm", "contract-cli plugin upgrade x.so");
+  }
+  Result<UpgradePlan> stage(const std::string&, bool) override {
+    return Status(Code::kInvalid, "no library");
+  }
   Status load(const std::string&) override { return {}; }
   Status unload(const std::string&) override { return {}; }
-  Result<std::vector<std::string>> prune(std::optional<unsigned>) override { return std::vector<std::string>{}; }
+  Result<std::vector<std::string>> prune(std::optional<unsigned>) override {
+    return std::vector<std::string>{};
+  }
   void on_config_changed(const std::vector<std::string>&) override {}
   Result<Machine> find(const RosterEntry& entry) override { return machines_.find(entry); }
-  void metric(const Manifest&, std::uint32_t, const std::vector<std::string>&, std::int64_t) override {}
+  void metric(const Manifest&, std::uint32_t, const std::vector<std::string>&,
+              std::int64_t) override {}
   void log(const Manifest&, std::uint32_t, std::string_view, std::uint64_t) override {}
   void committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr&) override {
     if (on_block) on_block(block);
@@ -115,14 +130,16 @@ class FakeHost final : public Host {
   std::uint64_t number_ = 0;
 };
 
-inline constexpr std::string_view kGuarded = R"({"id":"energy","version":"1.0.0","summary":"With tokens of its own",
+inline constexpr std::string_view kGuarded =
+    R"({"id":"energy","version":"1.0.0","summary":"With tokens of its own",
   "methods":[{"name":"energy.show","kind":"query","role":"energy.provider","summary":"A query","rate_class":"settle",
               "params":[{"name":"n","type":"u64","default":0}]}],
   "roles":[{"name":"energy.provider","token_env":"TB_ENERGY_TEST_TOKEN"}],
   "rate_classes":[{"name":"settle"}],"window_config":"energy.rps",
   "unauthorized":{"code":-33009,"name":"Unauthorized"},"rate_limited":{"code":-33010,"name":"RateLimited"},
   "http":[{"method":"GET","path":"/meter/:id/reading"},{"method":"GET","path":"/secret","role":"operator"}]})";
-inline constexpr std::string_view kPlain = R"({"id":"shop","version":"1.0.0","summary":"Plain","invalid_params_name":"InvalidParams",
+inline constexpr std::string_view kPlain =
+    R"({"id":"shop","version":"1.0.0","summary":"Plain","invalid_params_name":"InvalidParams",
   "methods":[{"name":"shop.show","kind":"query","aliases":["shop.old"],"summary":"A query",
               "params":[{"name":"count","type":"u64","max":10,"aliases":["number"]}]},
              {"name":"shop.secret","kind":"query","role":"shop.keeper","hidden":true,"summary":"Hidden"},
@@ -151,8 +168,14 @@ class RpcWorld : public ::testing::Test {
     dir_ = ::mkdtemp(name);
     schema_ = std::make_shared<ConfigSchema>();
     add_kernel_keys(*schema_);
-    ASSERT_TRUE(schema_->add({.name = "energy.rps", .type = ConfigType::kU64, .default_value = 3}).ok());
-    ASSERT_TRUE(schema_->add({.name = "energy.test_token", .default_value = nullptr, .env = {"TB_ENERGY_TEST_TOKEN"}, .secret = true}).ok());
+    ASSERT_TRUE(
+        schema_->add({.name = "energy.rps", .type = ConfigType::kU64, .default_value = 3}).ok());
+    ASSERT_TRUE(schema_
+                    ->add({.name = "energy.test_token",
+                           .default_value = nullptr,
+                           .env = {"TB_ENERGY_TEST_TOKEN"},
+                           .secret = true})
+                    .ok());
     set("rpc.tokens_file", json::value(dir_ + "/tokens.yaml"));
     set("rpc.admin_token_file", json::value(dir_ + "/admin.token"));
     set("rpc.tokens_per_sec", 1000);
@@ -177,7 +200,8 @@ class RpcWorld : public ::testing::Test {
     parts.clock = &clock_;
     parts.workers = &workers_;
     parts.io = &io_;
-    parts.keys.op = parts.keys.admin = parts.keys.oracle = std::make_shared<SigningKey>(SigningKey::from_seed(World::seed(2)));
+    parts.keys.op = parts.keys.admin = parts.keys.oracle =
+        std::make_shared<SigningKey>(SigningKey::from_seed(World::seed(2)));
     parts.keys.validator = std::make_shared<SigningKey>(SigningKey::from_seed(World::seed(1)));
     parts.config = [this] { return config(); };
     parts.data_dir = dir_;
@@ -230,7 +254,8 @@ class RpcWorld : public ::testing::Test {
   }
   Reply send(HttpRequest r) {
     std::promise<HttpResponse> answer;
-    rpc_->handle(std::make_shared<const HttpRequest>(std::move(r)), [&](HttpResponse response) { answer.set_value(std::move(response)); });
+    rpc_->handle(std::make_shared<const HttpRequest>(std::move(r)),
+                 [&](HttpResponse response) { answer.set_value(std::move(response)); });
     Reply out;
     out.http = answer.get_future().get();
     if (out.http.content_type == "application/json" && !out.http.body.empty()) {
@@ -240,12 +265,16 @@ class RpcWorld : public ::testing::Test {
     }
     return out;
   }
-  Reply call(const std::string& method, const std::string& params = "{}", const std::string& bearer = {}) {
-    return send(request(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}", bearer));
+  Reply call(const std::string& method, const std::string& params = "{}",
+             const std::string& bearer = {}) {
+    return send(
+        request(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}",
+                bearer));
   }
   // As the owner of the node's process, over the local socket.
   Reply local_call(const std::string& method, const std::string& params = "{}") {
-    HttpRequest r = request(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}");
+    HttpRequest r =
+        request(R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":)" + params + "}");
     r.over_unix_socket = true;
     r.listener = "socket";
     r.remote_ip.clear();

@@ -1,5 +1,5 @@
 // The test kit with the greeter of the SDK's examples: what a plugin author sees.
-#include "sdk/include/tb/testkit.hpp"
+#include "tb/testkit.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
-#include "plugins/energy/tests/market_bench.hpp"
 #include "plugins/energy/rules/ids.hpp"
+#include "plugins/energy/tests/market_bench.hpp"
 
 namespace energy {
 namespace {

@@ -6,10 +6,10 @@
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
 #include "plugins/energy/keys.hpp"
-#include "plugins/energy/tests/market_bench.hpp"
 #include "plugins/energy/rules/fees.hpp"
 #include "plugins/energy/rules/reputation.hpp"
 #include "plugins/energy/state_codec.hpp"
+#include "plugins/energy/tests/market_bench.hpp"
 
 namespace energy {
 namespace {

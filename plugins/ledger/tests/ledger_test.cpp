@@ -71,9 +71,7 @@ class Ledger : public ::testing::Test {
                       {.from = from});
   }
   std::string balance(std::string_view account) {
-    return chain_
-        .query("balance", R"({"address":")" + chain_.account(account) + R"("})")
-        .json;
+    return chain_.query("balance", R"({"address":")" + chain_.account(account) + R"("})").json;
   }
   // The name of the error, or nothing.
   std::string moved(std::string_view kind, const std::string& from, const std::string& to,
@@ -130,13 +128,13 @@ TEST_F(Ledger, both_spellings_of_the_amount_debit_one_balance) {
                   .ok());
   EXPECT_EQ(balance("bob"), R"({"amount":42,"balance":42})");
   EXPECT_EQ(chain_
-                .run("ledger.transfer",
-                     R"({"to":")" + bob + R"(","amount":1,"amount_consumer":1})", {.from = "alice"})
+                .run("ledger.transfer", R"({"to":")" + bob + R"(","amount":1,"amount_consumer":1})",
+                     {.from = "alice"})
                 .error_code,
             -32602);
-  EXPECT_EQ(chain_.run("ledger.transfer", R"({"to":")" + bob + R"("})", {.from = "alice"})
-                .error_code,
-            -32602);
+  EXPECT_EQ(
+      chain_.run("ledger.transfer", R"({"to":")" + bob + R"("})", {.from = "alice"}).error_code,
+      -32602);
 }
 
 TEST_F(Ledger, a_transfer_to_oneself_changes_nothing) {

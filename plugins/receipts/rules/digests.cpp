@@ -226,8 +226,8 @@ std::string encode_list(const std::vector<Item>& items) {
 
 Hash commitment(const Header* header, std::string_view list_encoding) {
   const std::string bytes = header == nullptr ? std::string() : header_bytes(*header);
-  return tb::blake3({"tb.receipt.block.v2", kZero, bytes, le(list_encoding.size(), 4),
-                     list_encoding});
+  return tb::blake3(
+      {"tb.receipt.block.v2", kZero, bytes, le(list_encoding.size(), 4), list_encoding});
 }
 
 Hash empty_commitment() { return commitment(nullptr, le(0, 8)); }

@@ -17,8 +17,7 @@ bool fits(std::uint64_t a, std::uint64_t b, std::uint64_t budget, std::uint64_t 
 bool Drain::offer(const Item& item) {
   const std::size_t number = offered_++;
   const std::uint64_t bytes = encoded_length(item.encoding);
-  if (taken_.size() + 1 > limits_.max_receipts ||
-      !fits(block_.bytes, bytes, limits_.byte_budget) ||
+  if (taken_.size() + 1 > limits_.max_receipts || !fits(block_.bytes, bytes, limits_.byte_budget) ||
       !fits(block_.units, item.units, limits_.verify_budget)) {
     return false;
   }

@@ -4,16 +4,21 @@ namespace receipts {
 namespace {
 
 constexpr FieldSpec kStorageFields[] = {
-    {"contract_id", Kind::kText},     {"provider", Kind::kText},
-    {"bytes", Kind::kNumber},         {"price", Kind::kNumber},
-    {"block_height", Kind::kNumber},  {"provider_escrow", Kind::kNumber},
-    {"region", Kind::kText, true},    {"chunk_hash", Kind::kDigest, true},
-    {"provider_signature", Kind::kBytes}, {"signature_nonce", Kind::kNumber},
+    {"contract_id", Kind::kText},
+    {"provider", Kind::kText},
+    {"bytes", Kind::kNumber},
+    {"price", Kind::kNumber},
+    {"block_height", Kind::kNumber},
+    {"provider_escrow", Kind::kNumber},
+    {"region", Kind::kText, true},
+    {"chunk_hash", Kind::kDigest, true},
+    {"provider_signature", Kind::kBytes},
+    {"signature_nonce", Kind::kNumber},
 };
 constexpr FieldSpec kStorageSlashFields[] = {
-    {"provider", Kind::kText},     {"amount", Kind::kNumber},
-    {"block_height", Kind::kNumber}, {"reason", Kind::kText},
-    {"region", Kind::kText, true}, {"contract_id", Kind::kText, true},
+    {"provider", Kind::kText},           {"amount", Kind::kNumber},
+    {"block_height", Kind::kNumber},     {"reason", Kind::kText},
+    {"region", Kind::kText, true},       {"contract_id", Kind::kText, true},
     {"chunk_hash", Kind::kDigest, true},
 };
 constexpr FieldSpec kComputeFields[] = {
@@ -33,8 +38,8 @@ constexpr FieldSpec kComputeFields[] = {
     {"blocktorch_proof_latency_ms", Kind::kNumber, true},
 };
 constexpr FieldSpec kComputeSlashFields[] = {
-    {"job_id", Kind::kText},     {"provider", Kind::kText},   {"buyer", Kind::kText},
-    {"burned", Kind::kNumber},   {"reason", Kind::kText},     {"deadline", Kind::kNumber},
+    {"job_id", Kind::kText},        {"provider", Kind::kText},       {"buyer", Kind::kText},
+    {"burned", Kind::kNumber},      {"reason", Kind::kText},         {"deadline", Kind::kNumber},
     {"resolved_at", Kind::kNumber}, {"block_height", Kind::kNumber},
 };
 constexpr FieldSpec kEnergyFields[] = {
@@ -44,8 +49,8 @@ constexpr FieldSpec kEnergyFields[] = {
     {"provider_signature", Kind::kBytes}, {"signature_nonce", Kind::kNumber},
 };
 constexpr FieldSpec kEnergySlashFields[] = {
-    {"provider", Kind::kText},   {"meter_hash", Kind::kDigest},   {"slash_amount", Kind::kNumber},
-    {"reason", Kind::kText},     {"block_height", Kind::kNumber},
+    {"provider", Kind::kText}, {"meter_hash", Kind::kDigest},   {"slash_amount", Kind::kNumber},
+    {"reason", Kind::kText},   {"block_height", Kind::kNumber},
 };
 constexpr FieldSpec kAdFields[] = {
     {"campaign_id", Kind::kText},

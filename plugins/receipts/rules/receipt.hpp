@@ -34,9 +34,9 @@ inline constexpr std::string_view kMarketNames[kMarkets] = {"storage", "compute"
 enum class Kind : std::uint8_t {
   kText,
   kNumber,
-  kSmall,      // u32, encoded as u64
-  kFlag,       // bool, encoded as u64
-  kDigest,     // 32 bytes
+  kSmall,   // u32, encoded as u64
+  kFlag,    // bool, encoded as u64
+  kDigest,  // 32 bytes
   kBytes,
   kRoutes,     // list of {role, address}, sorted by role, roles unique
   kBreakdown,  // the eight numbers of kBreakdownNames

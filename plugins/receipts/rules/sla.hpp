@@ -1,4 +1,5 @@
-// The proof latency budget of a compute job (receipts spec 6.8), for the compute market. Pure. [any]
+// The proof latency budget of a compute job (receipts spec 6.8), for the compute market. Pure.
+// [any]
 #pragma once
 
 #include <cstdint>

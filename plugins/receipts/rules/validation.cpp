@@ -70,7 +70,8 @@ Checked check_lengths(const Receipt& receipt) {
 
 Checked check_zeros(const Receipt& receipt) {
   for (std::string_view name : never_zero(receipt.type())) {
-    if (!name.empty() && receipt.number(name) == 0) return mismatch(std::string(name) + " must not be 0");
+    if (!name.empty() && receipt.number(name) == 0)
+      return mismatch(std::string(name) + " must not be 0");
   }
   if (receipt.type() == Type::kAd && receipt.number("spend") == 0 &&
       receipt.number("spend_usd_micros") == 0) {
@@ -83,8 +84,7 @@ Checked check_zeros(const Receipt& receipt) {
 
 Checked check_blocktorch(const Receipt& receipt) {
   if (!receipt.has_blocktorch()) return {};
-  for (std::string_view name :
-       {"blocktorch_benchmark_commit", "blocktorch_tensor_profile_epoch"}) {
+  for (std::string_view name : {"blocktorch_benchmark_commit", "blocktorch_tensor_profile_epoch"}) {
     if (receipt.bytes(name).empty())
       return Refused{Reason::kBlockTorch, std::string(name) + " is missing or empty"};
   }
@@ -126,9 +126,9 @@ Checked check_signature(const Receipt& receipt, const Questions& ask) {
   const std::string provider(receipt.provider());
   const std::string key = ask.key_of(provider);
   if (key.empty()) {
-    return Refused{Reason::kUnknownProvider,
-                   "provider '" + provider + "' has no key for this height; register it with "
-                   "receipts.register_provider"};
+    return Refused{Reason::kUnknownProvider, "provider '" + provider +
+                                                 "' has no key for this height; register it with "
+                                                 "receipts.register_provider"};
   }
   if (!ask.nonce_fresh(provider, receipt.nonce())) {
     return Refused{Reason::kReplayedNonce, "nonce " + std::to_string(receipt.nonce()) +
@@ -137,8 +137,10 @@ Checked check_signature(const Receipt& receipt, const Questions& ask) {
   }
   const std::optional<Hash> claim = claim_digest(receipt);
   if (!claim || !ask.verify(key, claim->view(), signature)) {
-    return Refused{Reason::kSignatureInvalid, "the signature over the claim digest does not verify "
-                                              "under the key of provider '" + provider + "'"};
+    return Refused{Reason::kSignatureInvalid,
+                   "the signature over the claim digest does not verify "
+                   "under the key of provider '" +
+                       provider + "'"};
   }
   return {};
 }

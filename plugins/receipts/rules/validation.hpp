@@ -24,8 +24,8 @@ enum class Reason : std::uint8_t {
   kDaExpired,
 };
 inline constexpr std::string_view kReasonNames[] = {
-    "schema_mismatch",  "signature_invalid",      "unknown_provider",    "replayed_nonce",
-    "duplicate_detection", "blocktorch_metadata", "budget_exceeded",     "header_mismatch",
+    "schema_mismatch",        "signature_invalid",   "unknown_provider", "replayed_nonce",
+    "duplicate_detection",    "blocktorch_metadata", "budget_exceeded",  "header_mismatch",
     "aggregate_sig_mismatch", "diversity_violation", "da_expired"};
 inline std::string_view name_of(Reason reason) {
   return kReasonNames[static_cast<std::size_t>(reason)];

@@ -119,11 +119,11 @@ class Receipts : public ::testing::Test {
                       {.from = "boss", .admin = true});
   }
   tb::Ran register_provider() {
-    return chain_.run("receipts.register_provider",
-                      tb::cat(R"({"provider_id":"prov","verifying_key_hex":")",
-                              hex(chain_.public_key("prov")),
-                              R"(","source":{"kind":"governance","proposal_id":"1"}})"),
-                      {.from = "boss", .admin = true});
+    return chain_.run(
+        "receipts.register_provider",
+        tb::cat(R"({"provider_id":"prov","verifying_key_hex":")", hex(chain_.public_key("prov")),
+                R"(","source":{"kind":"governance","proposal_id":"1"}})"),
+        {.from = "boss", .admin = true});
   }
   static std::string hex(std::string_view bytes) {
     std::string out;
@@ -184,7 +184,8 @@ TEST_F(Receipts, a_flood_of_one_provider_waits_while_others_are_placed) {
   chain_.advance();
   EXPECT_EQ(chain_.metric("receipt_drain_depth"), 0);
   EXPECT_EQ(chain_.metric("pending_receipts_energy"), 0);
-  EXPECT_TRUE(answers("receipts.get", R"({"height":4,"index":7})", R"("contract_id":"energy:199")"));
+  EXPECT_TRUE(
+      answers("receipts.get", R"({"height":4,"index":7})", R"("contract_id":"energy:199")"));
   EXPECT_EQ(chain_.replay_check(), "");
 }
 
@@ -242,12 +243,13 @@ TEST_F(Receipts, validation_passes_over_all_that_was_sealed) {
   ASSERT_TRUE(submit(1, "prov").ok());
   ASSERT_TRUE(settle("p1", 0, 200).ok());
   chain_.advance(5);
-  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":-57})",
-                      R"("from":0,"to":8,"blocks":9,"receipts":201,"ok":true,"success_ppm":1000000)"))
+  EXPECT_TRUE(
+      answers("receipts.validate", R"({"from_block":-57})",
+              R"("from":0,"to":8,"blocks":9,"receipts":201,"ok":true,"success_ppm":1000000)"))
       << last_;
   EXPECT_TRUE(answers("receipts.validate", R"({"from_block":2,"to_block":2})", R"("receipts":1,)"));
-  EXPECT_TRUE(answers("receipts.validate", R"({"from_block":0,"market":"energy"})",
-                      R"("receipts":200,)"));
+  EXPECT_TRUE(
+      answers("receipts.validate", R"({"from_block":0,"market":"energy"})", R"("receipts":200,)"));
   EXPECT_EQ(chain_.query("receipts.validate", R"({"from_block":9})").error_name, "invalid_params");
   EXPECT_EQ(chain_.metric("receipt_validation_errors_total", {"header_mismatch"}), 0);
 }
@@ -284,8 +286,8 @@ TEST_F(Receipts, a_flaw_is_counted_once_until_the_state_is_reset) {
   }
   EXPECT_TRUE(answers("receipts.stats", R"({"market":"storage"})", R"("unknown_provider":1)"));
   EXPECT_TRUE(answers("receipts.stats", R"({"market":"energy"})", R"("unknown_provider":0)"));
-  EXPECT_TRUE(answers("receipts.reset_validation_state", "{}",
-                      R"({"status":"reset","cleared_entries":1})"))
+  EXPECT_TRUE(
+      answers("receipts.reset_validation_state", "{}", R"({"status":"reset","cleared_entries":1})"))
       << last_;
   EXPECT_TRUE(answers("receipts.stats", R"({"market":"storage"})", R"("unknown_provider":0)"));
   EXPECT_TRUE(answers("receipts.validate", R"({"from_block":0})", error));

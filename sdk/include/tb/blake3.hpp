@@ -1,7 +1,8 @@
 // Blake3: BLAKE3-256 for machines, which have no host to ask (a face may use Host::blake3). [any]
 //
-// Hash mode, 32 bytes of output, no key, no context. Portable, no allocation, no state outside the object. An input of up to
-// 1,024 bytes, which nearly all are, never touches the tree. Source: the BLAKE3 paper, version 2021-11-05, section 2.
+// Hash mode, 32 bytes of output, no key, no context. Portable, no allocation, no state outside the
+// object. An input of up to 1,024 bytes, which nearly all are, never touches the tree. Source: the
+// BLAKE3 paper, version 2021-11-05, section 2.
 //
 //   tb::Hash id = tb::blake3("text");
 //   tb::Hash same = tb::Blake3().update("te").update("xt").finish();
@@ -48,9 +49,12 @@ class Blake3 {
                                            0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
   // Where each round reads the message: the permutation of the paper, applied round by round.
   static constexpr std::uint8_t kSchedule[7][16] = {
-      {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8},
-      {3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1}, {10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6},
-      {12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4}, {9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7},
+      {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+      {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8},
+      {3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1},
+      {10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6},
+      {12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4},
+      {9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7},
       {11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13}};
 
   static void mix(std::uint32_t* v, int a, int b, int c, int d, std::uint32_t x, std::uint32_t y) {
@@ -64,12 +68,24 @@ class Blake3 {
     v[b] = std::rotr(v[b] ^ v[c], 7);
   }
 
-  static void compress(const std::uint32_t* cv, const std::uint32_t* block, std::uint64_t counter, std::uint32_t size,
-                       std::uint32_t flags, std::uint32_t* out) {
-    std::uint32_t v[16] = {cv[0],  cv[1],  cv[2],  cv[3],  cv[4],
-                           cv[5],  cv[6],  cv[7],  kIv[0], kIv[1],
-                           kIv[2], kIv[3], static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
-                           size,   flags};
+  static void compress(const std::uint32_t* cv, const std::uint32_t* block, std::uint64_t counter,
+                       std::uint32_t size, std::uint32_t flags, std::uint32_t* out) {
+    std::uint32_t v[16] = {cv[0],
+                           cv[1],
+                           cv[2],
+                           cv[3],
+                           cv[4],
+                           cv[5],
+                           cv[6],
+                           cv[7],
+                           kIv[0],
+                           kIv[1],
+                           kIv[2],
+                           kIv[3],
+                           static_cast<std::uint32_t>(counter),
+                           static_cast<std::uint32_t>(counter >> 32),
+                           size,
+                           flags};
     for (const std::uint8_t* at : kSchedule) {
       mix(v, 0, 4, 8, 12, block[at[0]], block[at[1]]);
       mix(v, 1, 5, 9, 13, block[at[2]], block[at[3]]);
@@ -86,7 +102,8 @@ class Blake3 {
   static void load(const std::uint8_t* bytes, std::uint32_t* words) {
     for (int i = 0; i < 16; ++i, bytes += 4) {
       words[i] = static_cast<std::uint32_t>(bytes[0]) | static_cast<std::uint32_t>(bytes[1]) << 8 |
-                 static_cast<std::uint32_t>(bytes[2]) << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
+                 static_cast<std::uint32_t>(bytes[2]) << 16 |
+                 static_cast<std::uint32_t>(bytes[3]) << 24;
     }
   }
 
@@ -98,12 +115,15 @@ class Blake3 {
     std::uint32_t size;
     std::uint32_t flags;
 
-    void chaining_value(std::uint32_t* out) const { compress(cv, block, counter, size, flags, out); }
+    void chaining_value(std::uint32_t* out) const {
+      compress(cv, block, counter, size, flags, out);
+    }
     Hash root() const {
       std::uint32_t words[8];
       compress(cv, block, 0, size, flags | kRoot, words);
       Hash hash;
-      for (std::size_t i = 0; i < 32; ++i) hash.bytes[i] = static_cast<std::uint8_t>(words[i / 4] >> (8 * (i % 4)));
+      for (std::size_t i = 0; i < 32; ++i)
+        hash.bytes[i] = static_cast<std::uint8_t>(words[i / 4] >> (8 * (i % 4)));
       return hash;
     }
   };
@@ -165,7 +185,8 @@ class Blake3 {
     std::size_t blocks_ = 0;
   };
 
-  // The finished chunk joins the tree: as many subtrees merge as the number of chunks ends in zero bits.
+  // The finished chunk joins the tree: as many subtrees merge as the number of chunks ends in zero
+  // bits.
   void end_chunk() {
     std::uint32_t cv[8];
     chunk_.output().chaining_value(cv);
@@ -180,7 +201,8 @@ class Blake3 {
   }
 
   Chunk chunk_;
-  std::uint32_t stack_[54][8];  // 2^54 chunks are more bytes than a u64 counts; written up to depth_ only
+  std::uint32_t
+      stack_[54][8];  // 2^54 chunks are more bytes than a u64 counts; written up to depth_ only
   std::size_t depth_ = 0;
 };
 

@@ -1,4 +1,5 @@
-// Libraries that a node must refuse, one per macro. What is wrong with some of them is how they are linked (see CMakeLists.txt).
+// Libraries that a node must refuse, one per macro. What is wrong with some of them is how they are
+// linked (see CMakeLists.txt).
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
@@ -50,7 +51,9 @@ tb_status create(tb_host*, void**) {
 #endif
 }
 
-tb_status query(void*, tb_view*, uint32_t, const tb_value*, uint32_t, tb_out*, tb_out*) { return TB_OK; }
+tb_status query(void*, tb_view*, uint32_t, const tb_value*, uint32_t, tb_out*, tb_out*) {
+  return TB_OK;
+}
 
 constexpr tb_face kFace = {
 #if defined(BAD_FACE_SIZE)
@@ -58,7 +61,7 @@ constexpr tb_face kFace = {
 #else
     sizeof(tb_face),
 #endif
-    0, create, nullptr, query, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+    0,  create, nullptr, query, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
 
 const tb_plugin kPlugin = {
 #if defined(BAD_SIZE)
@@ -71,7 +74,7 @@ const tb_plugin kPlugin = {
 #else
     TB_ABI_MAJOR,
 #endif
-    TB_ABI_MINOR, 0,
+    TB_ABI_MINOR,     0,
 #if defined(BAD_EMPTY)
     {nullptr, 12},
 #else
