@@ -38,10 +38,9 @@ typedef int32_t tb_status;
 #define TB_ABORTED (-2) /* trouble of the host: return at once, nothing you do counts any more */
 #define TB_E_WRONG_THREAD (-3) /* the function's tag does not allow this thread */
 #define TB_E_INVALID (-4)      /* an argument is outside the contract */
-#define TB_E_LIMIT (-5) /* a limit of the step was reached; the command ends with limit_exceeded \
-                         */
-#define TB_E_UNSUPPORTED (-6) /* no such function, service or extension here */
-#define TB_E_BUSY (-7)        /* a bounded queue is full; try later */
+#define TB_E_LIMIT (-5)        /* a limit of the step: the command ends with limit_exceeded */
+#define TB_E_UNSUPPORTED (-6)  /* no such function, service or extension here */
+#define TB_E_BUSY (-7)         /* a bounded queue is full; try later */
 #define TB_E_TIMEOUT (-8)
 
 /* A borrowed byte string. `ptr` may be NULL when `len` is 0. Texts are UTF-8 and not
