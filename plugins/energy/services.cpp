@@ -187,7 +187,6 @@ void describe_services(tb::Plugin& p) {
       .function(kRelease, "release")
       .function(kCapture, "capture");
   p.requires_service(kReceipts, "receipts/1")
-      .optional()
       .function(kEmitReceipt, "emit_receipt")
       .function(kTallyReceipt, "tally_rehearsal")
       .function(kMarketSample, "market_sample");
