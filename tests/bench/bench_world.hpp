@@ -20,8 +20,8 @@ namespace blockd::bench {
 double process_cpu_s();
 double wall_s();
 // Seconds of CPU of one libsodium Ed25519 verification of a message as long as a command's,
-// measured now.
-double verify_cost_s();
+// measured now, while `threads` threads do nothing else.
+double verify_cost_s(unsigned threads);
 // Prints one result as a line of JSON on stdout.
 void report(std::string_view name, double value, std::string_view unit);
 // Ends the program with what went wrong.
