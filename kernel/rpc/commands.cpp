@@ -1,6 +1,8 @@
 // Calls of methods of kind `command`: unsigned ones are signed with the node's key of the role,
 // signed ones go in as they are.
 
+#include <boost/json/serialize.hpp>
+
 #include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/chain/mempool.hpp"
@@ -10,6 +12,21 @@ namespace blockd {
 namespace {
 
 constexpr int kNonceTries = 8;  // a nonce may be taken between looking and sending
+
+// The members that the node adds are the node's: a plugin's own of the same name would stand twice
+// in the object.
+std::string without_committed_members(const std::string& result) {
+  const char* const kOurs[] = {"height", "hash", "command_id"};
+  bool may_clash = false;
+  for (const char* name : kOurs) {
+    may_clash = may_clash || result.find("\"" + std::string(name) + "\":") != std::string::npos;
+  }
+  if (!may_clash) return result.empty() ? "{}" : result;
+  Result<json::value> parsed = parse_json(result);
+  if (!parsed.ok() || !parsed->is_object()) return result;
+  for (const char* name : kOurs) parsed->get_object().erase(name);
+  return json::serialize(*parsed);
+}
 
 std::string committed_members(const CommandResult& r) {
   return ",\"height\":" + std::to_string(r.height) + ",\"hash\":\"" + to_hex(r.block_hash) +
@@ -130,7 +147,7 @@ void RpcImpl::answer_command(const CallPtr& call, const CommandResult& result, C
   if (result.refusal) return finish(call, admission(*result.refusal, *call), {});
   if (result.outcome != Outcome::kApplied) return finish(call, from_result(result), {});
   finish(call, std::nullopt,
-         splice(result.result.empty() ? "{}" : result.result, committed_members(result)));
+         splice(without_committed_members(result.result), committed_members(result)));
 }
 
 // Hands in a signed command and answers: at once, or when it is committed. Returns the refusal

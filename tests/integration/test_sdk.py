@@ -44,6 +44,10 @@ class SdkTest(unittest.TestCase):
             node.cli("plugin", "upgrade", library)
             listed = {p["id"]: p for p in node.rpc("plugin.list")}
             self.assertEqual(listed["my-market"]["state"], "running")
+            # Its result has a member `height` of its own; the answer must name each member once.
+            written = node.cli_json("my-market", "write", "motto", "one log, many machines")
+            self.assertEqual(written["height"], node.rpc("tx.status", {"id": written["command_id"]})["height"])
+            self.assertEqual(node.cli_json("my-market", "read", "motto")["text"], "one log, many machines")
             self.assertIn("my-market", node.cli("help", "--all", "--format", "json").stdout.replace("_", "-"))
 
 

@@ -35,7 +35,8 @@ class Drain {
  public:
   explicit Drain(const DrainLimits& limits) : limits_(limits) {}
 
-  // Whether the receipt is taken for now; its number is that of the call, from 0.
+  // Whether the receipt fits so far (diversity may still return it); its number is that of the
+  // call, from 0.
   bool offer(const Item& item);
   // Puts the receipts of shards back whose providers are not diverse enough.
   // `origin_of` answers for a provider.
