@@ -36,7 +36,8 @@ struct HttpLimits {
   std::uint32_t keep_alive_ms = 90000;         // silence between two requests -> closed
   std::uint32_t write_timeout_ms = 10000;      // each 64 KiB of a response -> closed
   std::uint32_t handshake_timeout_ms = 10000;  // TLS and WebSocket handshakes
-  std::uint32_t connections = 4096;            // all listeners together
+  std::uint32_t connections = 4096;            // over TCP, all listeners together
+  std::uint32_t local_connections = 256;       // over Unix sockets: a crowd leaves room for these
   std::uint32_t connections_per_ip = 256;      // TCP only
   std::uint32_t requests_in_work = 1024;       // handed to handlers, not yet answered -> 503
   std::uint32_t ws_queue_messages = 256;       // per WebSocket, waiting to be written

@@ -30,8 +30,11 @@ void ServerCore::set_limits(const HttpLimits& limits) {
 
 std::optional<ConnectionSlot> ServerCore::take_slot(const std::string& ip) {
   std::lock_guard lock(mutex_);
-  if (slots_ >= limits_.connections) return std::nullopt;
-  if (!ip.empty()) {
+  if (ip.empty()) {
+    if (local_ >= limits_.local_connections) return std::nullopt;
+    ++local_;
+  } else {
+    if (slots_ - local_ >= limits_.connections) return std::nullopt;
     const auto found = per_ip_.find(ip);
     if (found != per_ip_.end() && found->second >= limits_.connections_per_ip) return std::nullopt;
     ++per_ip_[ip];
@@ -44,7 +47,9 @@ void ServerCore::give_slot(const std::string& ip) {
   std::lock_guard lock(mutex_);
   TB_ASSERT(slots_ > 0);
   --slots_;
-  if (!ip.empty()) {
+  if (ip.empty()) {
+    --local_;
+  } else {
     const auto found = per_ip_.find(ip);
     TB_ASSERT(found != per_ip_.end());
     if (--found->second == 0) per_ip_.erase(found);

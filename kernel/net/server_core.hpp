@@ -121,7 +121,7 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   HttpLimits limits() const;
   void set_limits(const HttpLimits& limits);
 
-  // nullopt: a limit of connections is reached. `ip` empty: counts in the total only.
+  // nullopt: a limit of connections is reached. `ip` empty: over a Unix socket.
   std::optional<ConnectionSlot> take_slot(const std::string& ip);
   void give_slot(const std::string& ip);
   std::uint64_t open_slots() const;
@@ -138,7 +138,8 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   mutable std::mutex mutex_;
   std::condition_variable empty_;
   HttpLimits limits_;
-  std::uint64_t slots_ = 0;
+  std::uint64_t slots_ = 0;  // taken, local ones included
+  std::uint64_t local_ = 0;
   std::unordered_map<std::string, std::uint32_t> per_ip_;  // bounded by HttpLimits::connections
   std::unordered_set<Connection*> connections_;
 };

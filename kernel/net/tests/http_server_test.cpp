@@ -155,6 +155,25 @@ TEST_F(HttpServerTest, refuses_more_connections_than_allowed_and_takes_them_agai
   EXPECT_TRUE(contains(again.read_until("GET /echo "), "200 OK"));
 }
 
+TEST_F(HttpServerTest, a_crowd_over_tcp_leaves_room_for_local_clients) {
+  HttpLimits limits;
+  limits.connections = 1;
+  server.set_limits(limits);
+  listen();
+  TempDir dir;
+  const std::string path = dir.file("room.sock");
+  ASSERT_TRUE(
+      server.set_listener({.name = "local", .addresses = {"unix:" + path}, .handler = handler})
+          .ok());
+  RawClient outside(port());
+  outside.send(kGetEcho);
+  outside.read_until("GET /echo ");
+  RawClient crowd(port());
+  EXPECT_TRUE(crowd.read_to_end().starts_with("HTTP/1.1 503 "));
+  HttpClient client;
+  EXPECT_TRUE(client.get("unix:" + path + ":/who").ok());
+}
+
 TEST_F(HttpServerTest, a_crowd_is_refused_at_once_while_those_inside_are_served) {
   HttpLimits limits;
   limits.connections = 10;
