@@ -13,6 +13,7 @@ Header ChainImpl::make_header(const BlockInput& input, const BlockOutput& output
   h.height = input.height;
   h.previous = input.previous;
   h.time_ms = input.time_ms;
+  h.proposer = input.proposer;
   h.epoch = input.height / options_.genesis.epoch_length;
   h.command_root = output.command_root;
   h.receipt_root = output.receipt_root;
@@ -35,6 +36,7 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   input.height = head_ + 1;
   input.time_ms = std::max(head_time_ms_, options_.clock->unix_ms());
   input.previous = head_hash_;
+  input.proposer = options_.validator_key->public_key();
   input.machines = machines_;
   input.params = params_;
   input.commands = &commands;
@@ -46,7 +48,6 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
     return status;
   }
   Header header = make_header(input, output);
-  header.proposer = options_.validator_key->public_key();
   header.mmr_root = mmr_.root();
   const Hash hash = header.hash();
   std::shared_ptr<BlockRecord> record = make_record(input, output, hash, header);

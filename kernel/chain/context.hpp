@@ -68,6 +68,7 @@ struct BlockScope {
   std::uint64_t height = 0, time_ms = 0, epoch = 0, epoch_length = 1;
   bool last_of_epoch = false;
   Hash seed{};
+  PublicKey proposer{};  // zero where no block is being made: dry runs and committed views
   const BoundMachine* receipts = nullptr;  // provider of receipts/1, or null
 };
 
@@ -100,6 +101,9 @@ class StepRun {
   run_hook();  // begin, end or epoch, by the kind of the step; TB_OK when the machine has none
   tb_status run_check_params(std::span<const tb_param_change> changes);
   tb_status run_params_changed(std::span<const tb_param_change> changes);
+  // A function of a service of the owner, called by the kernel; `result` may be null.
+  tb_status run_service(std::uint32_t service, std::uint32_t function, const tb_value* args,
+                        std::uint32_t count, tb_out* result);
   tb_status run_migrate(std::uint32_t from_schema, BytesView cursor, std::uint32_t rows,
                         std::optional<Bytes>* next);
 

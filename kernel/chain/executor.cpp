@@ -118,6 +118,7 @@ void Executor::scope_block(std::shared_ptr<const MachineSet> machines) {
   scope.epoch = in_->height / genesis_.epoch_length;
   scope.last_of_epoch = (in_->height + 1) % genesis_.epoch_length == 0;
   scope.seed = seed_;
+  scope.proposer = in_->proposer;
   scope.receipts = machines->provider_of("receipts/1");
   out_->machines = std::move(machines);
   run_.set_scope(scope);
@@ -177,28 +178,40 @@ Status Executor::hook_steps() {
   return {};
 }
 
+// Its signature checks are computed in a replay, too: a plugin may have several such steps in a
+// block, so that a log could not tell whose they are.
+Status Executor::service_step(StepKind kind, const MachineSet::FunctionRef& function,
+                              const tb_value* args, std::uint32_t count, tb_out* result) {
+  overlay_.begin_step();
+  run_.start(kind, function.machine, nullptr, nullptr);
+  const tb_status status =
+      run_.run_service(function.service, function.function, args, count, result);
+  if (run_.poisoned()) return aborted(run_, in_->height, kind);
+  Step step;
+  run_.finish(status, &step);
+  step.false_checks.clear();
+  keep_step(std::move(step), nullptr);
+  return {};
+}
+
 Status Executor::find_commitment() {
   out_->receipts_commitment = kNoReceipts;
   const BoundMachine* provider = out_->machines->provider_of("receipts/1");
   if (provider == nullptr) return {};
-  const std::vector<ServiceProvided>& provides = provider->machine.manifest->provides;
-  for (std::uint32_t s = 0; s < provides.size(); ++s) {
-    if (provides[s].name != "receipts/1") continue;
-    for (std::uint32_t f = 0; f < provides[s].functions.size(); ++f) {
-      if (provides[s].functions[f].name != "commitment") continue;
-      overlay_.begin_step();
-      run_.start(StepKind::kEnd, provider, nullptr, nullptr);
-      arena_.clear();
-      ValueOut out(arena_);
-      tb_status status = run_.ask_kernel(*provider, s, f, out.out());
-      if (run_.poisoned()) return aborted(run_, in_->height, StepKind::kEnd);
-      const tb_value* value = out.finish();
-      if (value->type == TB_TYPE_RECORD && value->count == 1) value = value->items;
-      BytesView hash = to_view(value->str);
-      if (status == TB_OK && value->type == TB_TYPE_BYTES && hash.size() == 32) {
-        std::memcpy(out_->receipts_commitment.data(), hash.data(), 32);
-        return {};
-      }
+  const MachineSet::FunctionRef told = out_->machines->find_function("receipts/1", "commitment");
+  if (told.machine != nullptr) {
+    overlay_.begin_step();
+    run_.start(StepKind::kEnd, provider, nullptr, nullptr);
+    arena_.clear();
+    ValueOut out(arena_);
+    tb_status status = run_.ask_kernel(*provider, told.service, told.function, out.out());
+    if (run_.poisoned()) return aborted(run_, in_->height, StepKind::kEnd);
+    const tb_value* value = out.finish();
+    if (value->type == TB_TYPE_RECORD && value->count == 1) value = value->items;
+    BytesView hash = to_view(value->str);
+    if (status == TB_OK && value->type == TB_TYPE_BYTES && hash.size() == 32) {
+      std::memcpy(out_->receipts_commitment.data(), hash.data(), 32);
+      return {};
     }
   }
   return Status(Code::kAborted,

@@ -24,6 +24,7 @@ inline constexpr std::uint32_t kMigrateRowsPerBlock = 2000;
 struct BlockInput {
   std::uint64_t height = 0, time_ms = 0;
   Hash previous{};
+  PublicKey proposer{};  // as the header names it; zero in the genesis block
   std::shared_ptr<const MachineSet> machines;  // in force before the block
   std::shared_ptr<const ParamValues> params;  // in force before the block; null: read from the rows
   const std::vector<CommandPtr>* commands = nullptr;
@@ -78,7 +79,11 @@ class Executor {
   struct ParamChanges {
     const BoundMachine* machine = nullptr;
     std::vector<tb_param_change> changes;
+    const std::string& key_of(const tb_param_change& change) const {
+      return machine->machine.manifest->params[change.index].key;
+    }
   };
+  using WaitingParams = std::vector<ParamChanges>;  // by machine
 
   Status begin_block(const KvReader& base, RowCache* rows, const BlockInput& input,
                      BlockOutput* output);
@@ -88,9 +93,15 @@ class Executor {
   Status write_param_defaults(const Manifest& manifest);
   Status write_genesis_params();
   Status param_steps();
-  Status collect_param_changes(std::vector<ParamChanges>* by_machine);
-  Status check_params_step(ParamChanges& changes);
-  Status change_params_step(const ParamChanges& changes, ParamValues* values);
+  Status activate_params();
+  Status collect_param_changes(WaitingParams* by_machine);
+  Status keep_vouched_params(const std::vector<std::pair<std::string, std::uint64_t>>& values);
+  Status check_params_step(ParamChanges& changes, bool* refused);
+  Status change_params_step(const ParamChanges& changes, WaitingParams* waiting,
+                            std::vector<std::string>* told);
+  void take_back_params(const ParamChanges& changes, WaitingParams* waiting,
+                        const std::vector<std::string>& told);
+  static void drop_shared(WaitingParams* waiting, const std::string& key);
   Status refuse_params(std::string_view plugin, std::string_view name, std::string text);
   Status use_params();
   Status migrate_steps();
@@ -101,6 +112,9 @@ class Executor {
   bool fits(const Command& command, std::string* why) const;
   Status hook_steps();
   Status hook(StepKind kind, const BoundMachine& machine);
+  // A function of a service as a step of its plugin, called by the kernel.
+  Status service_step(StepKind kind, const MachineSet::FunctionRef& function, const tb_value* args,
+                      std::uint32_t count, tb_out* result);
   Status find_commitment();
   void keep_step(Step&& step, const Hash* command_id);
   void scope_block(std::shared_ptr<const MachineSet> machines);
@@ -121,6 +135,7 @@ class Executor {
   std::string scratch_;
   const BlockInput* in_ = nullptr;
   BlockOutput* out_ = nullptr;
+  ParamValues* values_in_force_ = nullptr;  // while plugins are told of changes
   std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0;
   Hash seed_{};
 };

@@ -209,6 +209,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
       input.height = h;
       input.time_ms = batch.time_ms;
       input.previous = previous;
+      input.proposer = front->header.proposer;
       input.machines = machines;
       input.params = params;
       input.commands = &batch.commands;
@@ -228,7 +229,6 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     if (!status.ok()) return stop(where + status.message());
     if (h != 0) {
       Header header = make_header(input, output);
-      header.proposer = front->header.proposer;
       header.mmr_root = mmr.root();
       header.macro = front->header.macro;
       if (header.hash() != front->header.hash()) {
@@ -307,6 +307,7 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
     input.height = header.height;
     input.time_ms = header.time_ms;
     input.previous = header.previous;
+    input.proposer = header.proposer;
     input.machines = *machines;
     input.commands = &batch->commands;
     input.collect = true;
