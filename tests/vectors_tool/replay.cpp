@@ -6,6 +6,7 @@
 
 #include "kernel/base/mmr_vectors.hpp"
 #include "plugins/energy/tests/vectors.hpp"
+#include "plugins/gov-core/tests/vectors.hpp"
 #include "plugins/receipts/vectors.hpp"
 #include "tests/vectors_tool/compare.hpp"
 
@@ -72,8 +73,9 @@ Result<json::value> replay_case(const std::string& subsystem, const std::string&
   if (subsystem == "mmr") return replay_mmr_case(input);
   if (subsystem == "energy") return replay_text(energy::replay_energy_case, kind, input);
   if (subsystem == "receipts") return replay_text(receipts::replay_receipts_case, kind, input);
+  if (subsystem == "governance") return replay_text(gov::replay_governance_case, kind, input);
   return Status(Code::kNotFound, "there are no vectors of '" + subsystem + "'",
-                "the subsystems are mmr, energy and receipts");
+                "the subsystems are mmr, energy, governance and receipts");
 }
 
 Tally replay_lines(const std::string& subsystem, const std::string& file_stem, std::istream& text,
