@@ -42,6 +42,11 @@ struct Sender {
   bool admin = false;  // has role admin for this call
   std::vector<std::string_view> roles{};  // roles of manifests, "energy.oracle"
   std::vector<std::string_view> cosigners{};
+  // Members of the envelope. `pct` of the fee goes to the consumer pool; `lane` is "consumer",
+  // "industrial" or "service"; `session` names the key that signs in place of the account.
+  std::uint64_t fee = 0;
+  std::uint32_t pct = 100;
+  std::string_view lane{}, memo{}, session{};
 };
 
 // How a command or a query ended. Texts are compact JSON, members as the plugin put them.
