@@ -155,7 +155,7 @@ std::vector<std::string> texts_in(const json::object& object, std::string_view n
 bool verify_hex(std::string_view signer, std::string_view message, std::string_view signature) {
   const auto key = blockd::array_from_hex<32>(signer);
   const auto bytes = blockd::array_from_hex<64>(signature);
-  return key.ok() && bytes.ok() && blockd::verify(*key, message, *bytes);
+  return key.ok() && bytes.ok() && blockd::ed25519_verify(*key, message, *bytes);
 }
 
 json::value replay_release(const json::object& input) {
