@@ -20,9 +20,20 @@ class Claims {
                const std::string& plugin) {
     for (const std::string& name : names) add(what, name, plugin);
   }
+  // Plugins may share a parameter that they declare alike: every name of it then stands for the
+  // same key and range.
+  void add_param(const std::string& name, const ParamSpec& param, const std::string& plugin) {
+    const auto [at, fresh] = params_.emplace(name, &param);
+    if (fresh || same_param(*at->second, param)) {
+      owners_.emplace("parameter '" + name + "'", plugin);
+      return;
+    }
+    add("parameter", name, plugin);
+  }
   const Status& first() const { return first_; }
 
  private:
+  std::map<std::string, const ParamSpec*> params_;
   std::map<std::string, std::string> owners_;
   Status first_;
 };
@@ -54,8 +65,8 @@ void claim(const Manifest& manifest, Claims& claims) {
   }
   for (const HttpRoute& route : manifest.http) claims.add("HTTP route", route_shape(route), id);
   for (const ParamSpec& param : manifest.params) {
-    claims.add("parameter", param.key, id);
-    claims.add_all("parameter", param.aliases, id);
+    claims.add_param(param.key, param, id);
+    for (const std::string& alias : param.aliases) claims.add_param(alias, param, id);
   }
   for (const ConfigSpec& config : manifest.config) {
     if (config.key.find('.') != std::string::npos) claims.add("config key", config.key, id);
@@ -65,6 +76,10 @@ void claim(const Manifest& manifest, Claims& claims) {
 }
 
 }  // namespace
+
+bool same_param(const ParamSpec& a, const ParamSpec& b) {
+  return a.key == b.key && a.default_value == b.default_value && a.min == b.min && a.max == b.max;
+}
 
 Status check_clashes(const ManifestList& manifests) {
   Claims claims;

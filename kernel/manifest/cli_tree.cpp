@@ -34,6 +34,7 @@ struct Raw {
 };
 
 void read_extension(ObjectReader& in, Raw* out) {
+  if (in.has("alias_of")) return in.accept_rest();  // an older name has no verb of its own
   CliNode& node = out->node;
   in.text("plugin", &node.plugin);
   in.word_as("kind", {"command", "query", "local"}, &node.kind, true);

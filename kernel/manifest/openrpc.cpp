@@ -129,6 +129,17 @@ json::object extension(const Manifest& manifest, const MethodSpec& method) {
   return out;
 }
 
+// An older name of a method, listed so that a client finds it, and marked so that a new one does
+// not.
+json::object alias_object(const MethodSpec& method, const std::string& alias) {
+  return {{"name", alias},
+          {"deprecated", true},
+          {"summary", "Older name of " + method.name},
+          {"params", json::array{}},
+          {"result", json::object{{"name", "result"}, {"schema", json::object{}}}},
+          {"x-tb", json::object{{"alias_of", method.name}}}};
+}
+
 json::object method_object(const Manifest& manifest, const MethodSpec& method) {
   json::array params;
   for (const Field& field : method.params) params.emplace_back(param_object(field));
@@ -164,7 +175,10 @@ json::object openrpc_document(const ManifestList& manifests, const OpenRpcOption
                                       {"summary", manifest->summary}});
     for (const MethodSpec& method : manifest->methods) {
       const bool shown = options.visible ? options.visible(method) : !method.hidden;
-      if (shown) methods.emplace_back(method_object(*manifest, method));
+      if (!shown) continue;
+      methods.emplace_back(method_object(*manifest, method));
+      for (const std::string& alias : method.aliases)
+        methods.emplace_back(alias_object(method, alias));
     }
   }
   return {{"openrpc", "1.2.6"},

@@ -59,9 +59,8 @@ class MetricRegistry::Exporter : public prometheus::Collectable {
   explicit Exporter(const MetricRegistry& registry) : registry_(registry) {}
   std::vector<prometheus::MetricFamily> Collect() const override {
     std::vector<prometheus::MetricFamily> out;
+    // A family without series yet prints its header alone: what will be there can be seen.
     for (const auto& [name, family] : registry_.exported()) out.push_back(convert(name, *family));
-    // A family with labels but no series yet would print a bare header.
-    std::erase_if(out, [](const auto& f) { return f.metric.empty(); });
     return out;
   }
 

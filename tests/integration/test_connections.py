@@ -98,8 +98,9 @@ class ConnectionsTest(unittest.TestCase):
                 s.close()
 
     def test_a_client_that_never_reads_and_one_of_a_byte_a_second(self):
-        request = b'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 58\r\n\r\n'
-        body = b'{"jsonrpc":"2.0","id":1,"method":"rpc.discover","params":{}}'[:58]
+        body = b'{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}'
+        request = (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+                   + str(len(body)).encode() + b"\r\n\r\n")
         silent = socket.create_connection(("127.0.0.1", self.port))
         silent.setblocking(False)
         slow = socket.create_connection(("127.0.0.1", self.port))
