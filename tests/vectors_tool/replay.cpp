@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "kernel/base/mmr_vectors.hpp"
+#include "plugins/economics/tests/vectors.hpp"
 #include "plugins/energy/tests/vectors.hpp"
 #include "plugins/gov-core/tests/vectors.hpp"
 #include "plugins/receipts/vectors.hpp"
@@ -71,6 +72,7 @@ bool run_case(const std::string& subsystem, const Case& one, std::ostream& out) 
 Result<json::value> replay_case(const std::string& subsystem, const std::string& kind,
                                 const json::value& input) {
   if (subsystem == "mmr") return replay_mmr_case(input);
+  if (subsystem == "economics") return replay_text(economics::replay_economics_case, kind, input);
   if (subsystem == "energy") return replay_text(energy::replay_energy_case, kind, input);
   if (subsystem == "receipts") return replay_text(receipts::replay_receipts_case, kind, input);
   if (subsystem == "governance") return replay_text(gov::replay_governance_case, kind, input);
