@@ -9,19 +9,39 @@
 
 namespace blockd::builtin {
 
+inline constexpr std::int32_t kCodeForbidden = -34003, kCodeRoster = -34008,
+                              kCodeUnknownParam = -32060, kCodeGovernance = -32061;
+
+std::string_view manifest_text();
+
 inline tb_str str(std::string_view text) { return to_str(text); }
 // The row `key` of namespace `chain`; `*status` is TB_NOT_FOUND when there is none.
 std::string read_row(tb_view* view, const std::string& key, tb_status* status);
 // `nearest` (may be empty) goes into the error's data.
 tb_status fail(tb_ctx* ctx, std::int32_t code, std::string_view name, const std::string& text,
                std::string_view nearest = {});
+// The same for a function that reads: always TB_FAILED.
+tb_status refuse(tb_out* error, std::int32_t code, std::string_view name, std::string_view text);
+// Fails unless `caller` provides `service`.
+tb_status only_provider(tb_ctx* ctx, tb_str caller, std::string_view service);
+// The run behind a view.
+inline StepRun& run_of(tb_view* view) { return blockd::run_of(reinterpret_cast<tb_ctx*>(view)); }
 
-// chain.set_params.
+// Commands (builtin_roster.cpp, builtin_params.cpp).
+tb_status set_plugin(tb_ctx* ctx, const tb_value* params);
 tb_status set_params(tb_ctx* ctx, const tb_value* params);
-// Functions of the service chain/1.
-tb_status serve(tb_ctx* ctx, std::uint32_t service, std::uint32_t function, tb_str caller,
-                const tb_value* args, std::uint32_t count, tb_out* result);
-tb_status answer(tb_view* view, std::uint32_t service, std::uint32_t function, tb_str caller,
-                 const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error);
+
+// Functions of chain/1 that write, and that read.
+tb_status set_param(tb_ctx* ctx, tb_str caller, const tb_value* args, tb_out* result);
+tb_status set_role(tb_ctx* ctx, tb_str caller, const tb_value* args, tb_out* result);
+tb_status switch_plugin(tb_ctx* ctx, tb_str caller, const tb_value* args, tb_out* result);
+tb_status param(tb_view* view, tb_str caller, const tb_value* args, tb_out* result, tb_out* error);
+tb_status check_param(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
+                      tb_out* error);
+tb_status spec(tb_view* view, tb_str caller, const tb_value* args, tb_out* result, tb_out* error);
+tb_status specs(tb_view* view, tb_str caller, const tb_value* args, tb_out* result, tb_out* error);
+tb_status plugin(tb_view* view, tb_str caller, const tb_value* args, tb_out* result, tb_out* error);
+tb_status escrow_owner(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
+                       tb_out* error);
 
 }  // namespace blockd::builtin

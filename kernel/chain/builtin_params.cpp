@@ -12,8 +12,11 @@
 namespace blockd::builtin {
 namespace {
 
-constexpr std::int32_t kCodeForbidden = -34003, kCodeUnknownParam = -32060,
-                       kCodeOutOfBounds = -32061;
+constexpr std::int32_t kCodeOutOfBounds = kCodeGovernance;
+constexpr std::size_t kMaxKey = 256;
+constexpr std::uint64_t kMaxPage = 1000;
+
+constexpr std::uint32_t kEscrowOwner = 2;  // place among the functions of chain/1
 
 struct Wanted {
   std::string_view key;
@@ -36,51 +39,73 @@ std::uint64_t value_in_force(tb_view* view, const ParamSpec& spec, tb_status* st
   return *status == TB_OK ? read_u64_row(BytesView(row)) : spec.default_value;
 }
 
+std::string range_error(const ParamSpec& spec, std::uint64_t value) {
+  return spec.key + ": " + std::to_string(value) + " is outside " + std::to_string(spec.min) +
+         ".." + std::to_string(spec.max) + (spec.unit.empty() ? "" : " " + spec.unit);
+}
+
+bool in_range(const ParamSpec& spec, std::uint64_t value) {
+  return value >= spec.min && value <= spec.max;
+}
+
 // Checks key and range, and has the row of the value wait. Several values of one parameter: the
-// last one counts.
-tb_status wait_for_block(tb_ctx* ctx, const Wanted& wanted) {
+// last one counts. A key that nobody declares is for governance to vouch for.
+tb_status wait_for_block(tb_ctx* ctx, const Wanted& wanted, bool vouched) {
   const MachineSet::ParamRef param = machines_of(ctx).find_param(wanted.key);
-  if (param.machine == nullptr) return unknown_param(ctx, wanted.key);
-  if (wanted.value < param.spec->min || wanted.value > param.spec->max) {
-    return fail(ctx, kCodeOutOfBounds, "out_of_bounds",
-                param.spec->key + ": " + std::to_string(wanted.value) + " is outside " +
-                    std::to_string(param.spec->min) + ".." + std::to_string(param.spec->max) +
-                    (param.spec->unit.empty() ? "" : " " + param.spec->unit));
+  if (param.machine == nullptr) {
+    if (!vouched || wanted.key.empty() || wanted.key.size() > kMaxKey)
+      return unknown_param(ctx, wanted.key);
+    return ctx->api->put(ctx, str("waiting/" + std::string(wanted.key)),
+                         str(u64_row(wanted.value)));
   }
+  if (!in_range(*param.spec, wanted.value))
+    return fail(ctx, kCodeOutOfBounds, "out_of_bounds", range_error(*param.spec, wanted.value));
   return ctx->api->put(ctx, str("waiting/" + param.spec->key), str(u64_row(wanted.value)));
 }
 
-// Asks each plugin concerned about all of its values that wait, older ones included: they come into
-// force together.
-tb_status check_waiting(tb_ctx* ctx) {
-  std::vector<std::pair<std::string, std::uint64_t>> rows;
-  tb_row_sink sink{&rows, [](void* user, tb_str key, tb_str value) -> std::uint32_t {
-                     auto* list =
-                         static_cast<std::vector<std::pair<std::string, std::uint64_t>>*>(user);
-                     list->emplace_back(to_view(key).substr(std::string_view("waiting/").size()),
-                                        read_u64_row(to_view(value)));
+using ChangesByMachine = std::map<const BoundMachine*, std::vector<tb_param_change>>;
+
+// All values that wait, and `added`, by the plugins that declare them. A key that no plugin
+// declares concerns nobody.
+tb_status collect_waiting(tb_view* view, const MachineSet& machines, const Wanted* added,
+                          ChangesByMachine* by_machine) {
+  std::map<std::string, std::uint64_t> values;
+  tb_row_sink sink{&values, [](void* user, tb_str key, tb_str value) -> std::uint32_t {
+                     auto* map = static_cast<std::map<std::string, std::uint64_t>*>(user);
+                     map->emplace(to_view(key).substr(std::string_view("waiting/").size()),
+                                  read_u64_row(to_view(value)));
                      return 1;
                    }};
-  if (tb_status s = ctx->view.api->scan(&ctx->view, str("waiting/"), {}, UINT32_MAX, &sink);
-      s != TB_OK)
+  if (tb_status s = view->api->scan(view, str("waiting/"), {}, UINT32_MAX, &sink); s != TB_OK)
     return s;
-  std::map<const BoundMachine*, std::vector<tb_param_change>> by_machine;
-  const MachineSet& machines = machines_of(ctx);
-  for (const auto& [key, value] : rows) {
-    const MachineSet::ParamRef param = machines.find_param(key);
-    if (param.machine == nullptr)
-      continue;  // its plugin was suspended; the row is dropped at the start of the next block
-    tb_status status = TB_OK;
-    const std::uint64_t old = value_in_force(&ctx->view, *param.spec, &status);
-    if (status < 0) return status;
-    by_machine[param.machine].push_back({param.index, 0, old, value});
-  }
-  for (const BoundMachine& machine : machines.machines()) {
-    auto it = by_machine.find(&machine);
-    if (it == by_machine.end()) continue;
-    if (tb_status s = run_of(ctx).ask_check_params(machine, it->second); s != TB_OK) return s;
+  if (added != nullptr) values[std::string(added->key)] = added->value;
+  for (const auto& [key, value] : values) {
+    for (const MachineSet::ParamRef& param : machines.find_params(key)) {
+      tb_status status = TB_OK;
+      const std::uint64_t old = value_in_force(view, *param.spec, &status);
+      if (status < 0) return status;
+      (*by_machine)[param.machine].push_back({param.index, 0, old, value});
+    }
   }
   return TB_OK;
+}
+
+// Asks each plugin concerned about all of its values that wait, older ones included: they come into
+// force together. In the order of the machines.
+tb_status ask_plugins(StepRun& run, const ChangesByMachine& by_machine) {
+  for (const BoundMachine& machine : run.machines().machines()) {
+    auto it = by_machine.find(&machine);
+    if (it == by_machine.end()) continue;
+    if (tb_status s = run.ask_check_params(machine, it->second); s != TB_OK) return s;
+  }
+  return TB_OK;
+}
+
+tb_status check_waiting(tb_ctx* ctx) {
+  ChangesByMachine by_machine;
+  if (tb_status s = collect_waiting(&ctx->view, machines_of(ctx), nullptr, &by_machine); s != TB_OK)
+    return s;
+  return ask_plugins(blockd::run_of(ctx), by_machine);
 }
 
 // The single form {key, value} and the list may both be given; the list comes first.
@@ -103,6 +128,11 @@ tb_status set_params(tb_ctx* ctx, const tb_value* params) {
   if (authority != "operator")
     return fail(ctx, kCodeForbidden, "forbidden",
                 "on this chain governance alone changes parameters");
+  if (const BoundMachine* governance = machines_of(ctx).provider_of("params/1")) {
+    return fail(ctx, kCodeForbidden, "forbidden",
+                "parameters of this chain are changed by proposals to plugin " +
+                    governance->roster.id + ": use `contract-cli gov param update`");
+  }
   if ((ctx->caller->roles & TB_ROLE_ADMIN) == 0) {
     return fail(ctx, kCodeForbidden, "forbidden", "this account does not have the role admin");
   }
@@ -112,42 +142,95 @@ tb_status set_params(tb_ctx* ctx, const tb_value* params) {
                 "give `key` and `value`, or a list `values` of them");
   }
   for (const Wanted& one : wanted) {
-    if (tb_status s = wait_for_block(ctx, one); s != TB_OK) return s;
+    if (tb_status s = wait_for_block(ctx, one, false); s != TB_OK) return s;
   }
   return check_waiting(ctx);
 }
 
-tb_status serve(tb_ctx* ctx, std::uint32_t, std::uint32_t, tb_str caller, const tb_value* args,
-                std::uint32_t, tb_out*) {
-  const BoundMachine* governance = machines_of(ctx).provider_of("params/1");
-  if (governance == nullptr || governance->roster.id != to_view(caller)) {
-    return fail(ctx, kCodeForbidden, "forbidden",
-                "plugin " + std::string(to_view(caller)) +
-                    " does not provide params/1: only that plugin changes parameters");
-  }
-  if (tb_status s = wait_for_block(ctx, {to_view(args[0].str), args[1].num}); s != TB_OK) return s;
+tb_status set_param(tb_ctx* ctx, tb_str caller, const tb_value* args, tb_out*) {
+  if (tb_status s = only_provider(ctx, caller, "params/1"); s != TB_OK) return s;
+  if (tb_status s = wait_for_block(ctx, {to_view(args[0].str), args[1].num}, true); s != TB_OK)
+    return s;
   return check_waiting(ctx);
 }
 
-tb_status answer(tb_view* view, std::uint32_t, std::uint32_t, tb_str, const tb_value* args,
-                 std::uint32_t, tb_out* result, tb_out* error) {
-  const MachineSet::ParamRef param =
-      machines_of(reinterpret_cast<tb_ctx*>(view)).find_param(to_view(args[0].str));
-  if (param.machine == nullptr) {
-    error->api->put_i64(error, str("code"), kCodeUnknownParam);
-    error->api->put_str(error, str("name"), str("unknown_param"));
-    error->api->put_str(
-        error, str("text"),
-        str("no active plugin has the parameter '" + std::string(to_view(args[0].str)) + "'"));
-    return TB_FAILED;
-  }
-  tb_status status = TB_OK;
-  const std::uint64_t value = value_in_force(view, *param.spec, &status);
+tb_status param(tb_view* view, tb_str, const tb_value* args, tb_out* result, tb_out* error) {
+  std::string key(to_view(args[0].str));
+  const MachineSet::ParamRef declared = run_of(view).machines().find_param(key);
+  if (declared.machine != nullptr) key = declared.spec->key;
+  tb_status status = TB_NOT_FOUND;
+  std::string row = key.size() <= kMaxKey ? read_row(view, "param/" + key, &status) : "";
   if (status < 0) return status;
-  const std::string row = read_row(view, "waiting/" + param.spec->key, &status);
+  if (status == TB_NOT_FOUND && declared.machine == nullptr) {
+    return refuse(error, kCodeUnknownParam, "unknown_param",
+                  "no active plugin has the parameter '" + key.substr(0, kMaxKey) + "'");
+  }
+  const std::uint64_t value =
+      status == TB_OK ? read_u64_row(BytesView(row)) : declared.spec->default_value;
+  row = read_row(view, "waiting/" + key, &status);
   if (status < 0) return status;
   result->api->put_u64(result, str("value"), value);
   result->api->put_u64(result, str("next"), status == TB_OK ? read_u64_row(BytesView(row)) : value);
+  return TB_OK;
+}
+
+tb_status check_param(tb_view* view, tb_str, const tb_value* args, tb_out*, tb_out* error) {
+  StepRun& run = run_of(view);
+  const std::uint64_t value = args[1].num;
+  const MachineSet::ParamRef declared = run.machines().find_param(to_view(args[0].str));
+  if (declared.machine == nullptr) return TB_OK;  // concerns no plugin
+  if (!in_range(*declared.spec, value))
+    return refuse(error, kCodeOutOfBounds, "out_of_bounds", range_error(*declared.spec, value));
+  const Wanted wanted{declared.spec->key, value};
+  ChangesByMachine by_machine;
+  if (tb_status s = collect_waiting(view, run.machines(), &wanted, &by_machine); s != TB_OK)
+    return s;
+  return ask_plugins(run, by_machine);
+}
+
+namespace {
+
+void put_spec(tb_out* result, const MachineSet::ParamRef& param) {
+  const tb_out_api& out = *result->api;
+  const ParamSpec& s = *param.spec;
+  out.put_str(result, str("key"), str(s.key));
+  out.put_str(result, str("owner"), str(param.machine->roster.id));
+  out.put_str(result, str("declared_owner"), str(s.owner));
+  out.put_u64(result, str("default"), s.default_value);
+  out.put_u64(result, str("min"), s.min);
+  out.put_u64(result, str("max"), s.max);
+  out.put_str(result, str("unit"), str(s.unit));
+  out.put_u64(result, str("timelock_epochs"), s.timelock_epochs);
+  out.put_u64(result, str("rollback_epochs"), s.rollback_epochs);
+  out.begin_list(result, str("aliases"));
+  for (const std::string& alias : s.aliases) out.put_str(result, {}, str(alias));
+  out.end(result);
+}
+
+}  // namespace
+
+tb_status spec(tb_view* view, tb_str, const tb_value* args, tb_out* result, tb_out* error) {
+  const MachineSet::ParamRef param = run_of(view).machines().find_param(to_view(args[0].str));
+  if (param.machine == nullptr) {
+    return refuse(error, kCodeUnknownParam, "unknown_param",
+                  "no active plugin declares the parameter '" +
+                      std::string(to_view(args[0].str).substr(0, kMaxKey)) + "'");
+  }
+  put_spec(result, param);
+  return TB_OK;
+}
+
+tb_status specs(tb_view* view, tb_str, const tb_value* args, tb_out* result, tb_out*) {
+  const auto& params = run_of(view).machines().params();
+  std::uint64_t left = args[1].num == 0 ? 100 : std::min(args[1].num, kMaxPage);
+  result->api->begin_list(result, str("specs"));
+  for (auto it = params.upper_bound(to_view(args[0].str)); it != params.end() && left > 0;
+       ++it, --left) {
+    result->api->begin_record(result, {});
+    put_spec(result, it->second.front());
+    result->api->end(result);
+  }
+  result->api->end(result);
   return TB_OK;
 }
 

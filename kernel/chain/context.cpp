@@ -220,6 +220,16 @@ tb_status StepRun::run_params_changed(std::span<const tb_param_change> changes) 
   });
 }
 
+tb_status StepRun::run_service(std::uint32_t service, std::uint32_t function, const tb_value* args,
+                               std::uint32_t count, tb_out* result) {
+  if (owner_->machine.table->serve == nullptr) return TB_E_UNSUPPORTED;
+  ErrorTap nowhere(nullptr);
+  tb_out* out = result == nullptr ? &nowhere : result;
+  return run_owner([&](tb_ctx* ctx, const tb_machine& table) {
+    return table.serve(ctx, service, function, to_str(kChainSpace), args, count, out);
+  });
+}
+
 tb_status StepRun::ask_check_params(const BoundMachine& machine,
                                     std::span<const tb_param_change> changes) {
   if (machine.machine.table->check_params == nullptr) return TB_OK;

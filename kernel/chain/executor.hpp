@@ -24,7 +24,7 @@ inline constexpr std::uint32_t kMigrateRowsPerBlock = 2000;
 struct BlockInput {
   std::uint64_t height = 0, time_ms = 0;
   Hash previous{};
-  PublicKey proposer{};  // as the header names it; zero in the genesis block
+  PublicKey proposer{};                        // as the header names it; zero in the genesis block
   std::shared_ptr<const MachineSet> machines;  // in force before the block
   std::shared_ptr<const ParamValues> params;  // in force before the block; null: read from the rows
   const std::vector<CommandPtr>* commands = nullptr;

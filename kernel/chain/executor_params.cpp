@@ -49,10 +49,23 @@ Status Executor::use_params() {
 
 Status Executor::param_steps() {
   TB_TRY(use_params());
-  std::vector<ParamChanges> waiting;
+  TB_TRY(activate_params());
+  WaitingParams waiting;
   TB_TRY(collect_param_changes(&waiting));
   if (waiting.empty()) return {};
-  for (ParamChanges& changes : waiting) TB_TRY(check_params_step(changes));
+  // A refusal takes values away from whoever shares them, so that plugin is asked once more.
+  for (bool again = true; again;) {
+    again = false;
+    for (ParamChanges& changes : waiting) {
+      if (changes.changes.empty()) continue;
+      bool refused = false;
+      const std::vector<tb_param_change> asked = changes.changes;
+      TB_TRY(check_params_step(changes, &refused));
+      if (!refused) continue;
+      for (const tb_param_change& c : asked) drop_shared(&waiting, changes.key_of(c));
+      again = true;
+    }
+  }
   // All new values are in force before the first plugin is told, so that whom it asks answers by
   // the same set.
   auto values = std::make_shared<ParamValues>(*out_->params);
@@ -60,47 +73,86 @@ Status Executor::param_steps() {
     for (const tb_param_change& c : changes.changes)
       (*values)[changes.machine->index][c.index] = c.new_value;
   }
+  values_in_force_ = values.get();
   out_->params = values;
   run_.set_params(out_->params);
+  std::vector<std::string> told;
   for (const ParamChanges& changes : waiting) {
-    if (!changes.changes.empty()) TB_TRY(change_params_step(changes, values.get()));
+    if (!changes.changes.empty()) TB_TRY(change_params_step(changes, &waiting, &told));
   }
   return {};
 }
 
-// Waiting rows by the plugin that they belong to, in the order of the machines. Rows that belong to
-// nobody any more are dropped.
-Status Executor::collect_param_changes(std::vector<ParamChanges>* by_machine) {
+// Governance takes what is due from its queue and has it wait; a refusal is its own matter.
+Status Executor::activate_params() {
+  const MachineSet::FunctionRef activate = out_->machines->find_function("params/1", "activate");
+  if (activate.machine == nullptr) return {};
+  return service_step(StepKind::kParams, activate, nullptr, 0, nullptr);
+}
+
+// Waiting rows by the plugins that declare them, in the order of the machines. Those that nobody
+// declares become rows at once if there is a governance, whose catalogue is wider than the roster;
+// else they are dropped.
+Status Executor::collect_param_changes(WaitingParams* by_machine) {
   auto rows = rows_below(kWaitingRows);
   if (!rows.ok()) return rows.status();
   if (rows->empty()) return {};
-  std::vector<ParamChanges> all(out_->machines->machines().size());
+  const bool governed = out_->machines->provider_of("params/1") != nullptr;
+  WaitingParams all(out_->machines->machines().size());
+  std::vector<std::pair<std::string, std::uint64_t>> vouched;
   for (const auto& [key, row] : *rows) {
-    const MachineSet::ParamRef param = out_->machines->find_param(key);
+    const std::vector<MachineSet::ParamRef>& owners = out_->machines->find_params(key);
     const std::uint64_t value = read_u64_row(BytesView(row));
     std::string wrong;
-    if (param.machine == nullptr) {
+    if (owners.empty()) {
+      if (governed) {
+        vouched.emplace_back(key, value);
+        continue;
+      }
       wrong = "no active plugin has the parameter '" + key + "' any more";
-    } else if (value < param.spec->min || value > param.spec->max) {
-      wrong = key + ": " + std::to_string(value) + " is outside " +
-              std::to_string(param.spec->min) + ".." + std::to_string(param.spec->max);
+    } else if (const ParamSpec& spec = *owners[0].spec; value < spec.min || value > spec.max) {
+      wrong = key + ": " + std::to_string(value) + " is outside " + std::to_string(spec.min) +
+              ".." + std::to_string(spec.max);
     }
     if (!wrong.empty()) {
       overlay_.begin_step();
       TB_TRY(overlay_.erase(row_key(kWaitingRows, key)));
-      TB_TRY(refuse_params(param.machine == nullptr ? kChainSpace : param.machine->roster.id,
-                           param.machine == nullptr ? "unknown_param" : "out_of_bounds",
-                           std::move(wrong)));
+      TB_TRY(refuse_params(owners.empty() ? kChainSpace : owners[0].machine->roster.id,
+                           owners.empty() ? "unknown_param" : "out_of_bounds", std::move(wrong)));
       continue;
     }
-    ParamChanges& changes = all[param.machine->index];
-    changes.machine = param.machine;
-    const std::uint64_t old = (*out_->params)[param.machine->index][param.index];
-    changes.changes.push_back({param.index, 0, old, value});
+    for (const MachineSet::ParamRef& param : owners) {
+      ParamChanges& changes = all[param.machine->index];
+      changes.machine = param.machine;
+      const std::uint64_t old = (*out_->params)[param.machine->index][param.index];
+      changes.changes.push_back({param.index, 0, old, value});
+    }
   }
   std::copy_if(all.begin(), all.end(), std::back_inserter(*by_machine),
                [](const ParamChanges& c) { return c.machine != nullptr; });
+  return keep_vouched_params(vouched);
+}
+
+Status Executor::keep_vouched_params(
+    const std::vector<std::pair<std::string, std::uint64_t>>& values) {
+  if (values.empty()) return {};
+  overlay_.begin_step();
+  for (const auto& [key, value] : values) {
+    TB_TRY(overlay_.erase(row_key(kWaitingRows, key)));
+    TB_TRY(put_row(row_key(kParamRows, key), u64_row(value)));
+  }
+  Step step;
+  step.kind = StepKind::kParams;
+  step.plugin = kChainSpace;
+  keep_step(std::move(step), nullptr);
   return {};
+}
+
+void Executor::drop_shared(WaitingParams* waiting, const std::string& key) {
+  for (ParamChanges& changes : *waiting) {
+    std::erase_if(changes.changes,
+                  [&](const tb_param_change& c) { return changes.key_of(c) == key; });
+  }
 }
 
 Status Executor::refuse_params(std::string_view plugin, std::string_view name, std::string text) {
@@ -117,7 +169,7 @@ Status Executor::refuse_params(std::string_view plugin, std::string_view name, s
 
 // A refusal drops all waiting values of the plugin and is recorded. The check writes nothing,
 // whatever it tries.
-Status Executor::check_params_step(ParamChanges& changes) {
+Status Executor::check_params_step(ParamChanges& changes, bool* refused) {
   overlay_.begin_step();
   const std::vector<ParamSpec>& specs = changes.machine->machine.manifest->params;
   const Overlay::Savepoint before = overlay_.savepoint();
@@ -132,6 +184,7 @@ Status Executor::check_params_step(ParamChanges& changes) {
   run_.finish(status, &step);
   overlay_.rollback(before);
   if (step.outcome == Outcome::kApplied) return {};
+  *refused = true;
   for (const tb_param_change& c : changes.changes)
     TB_TRY(overlay_.erase(row_key(kWaitingRows, specs[c.index].key)));
   changes.changes.clear();
@@ -140,15 +193,17 @@ Status Executor::check_params_step(ParamChanges& changes) {
   return {};
 }
 
-Status Executor::change_params_step(const ParamChanges& changes, ParamValues* values) {
+// Tells one plugin. If it cannot live with its new values the old ones stay; those that another
+// plugin has been told of before hold.
+Status Executor::change_params_step(const ParamChanges& changes, WaitingParams* waiting,
+                                    std::vector<std::string>* told) {
   const BoundMachine& machine = *changes.machine;
-  const std::vector<ParamSpec>& specs = machine.machine.manifest->params;
   overlay_.begin_step();
   for (const tb_param_change& c : changes.changes)
-    TB_TRY(overlay_.erase(row_key(kWaitingRows, specs[c.index].key)));
+    TB_TRY(overlay_.erase(row_key(kWaitingRows, changes.key_of(c))));
   const Overlay::Savepoint before = overlay_.savepoint();
   for (const tb_param_change& c : changes.changes) {
-    TB_TRY(put_row(row_key(kParamRows, specs[c.index].key), u64_row(c.new_value)));
+    TB_TRY(put_row(row_key(kParamRows, changes.key_of(c)), u64_row(c.new_value)));
   }
   run_.start(StepKind::kParams, &machine, nullptr,
              trusted(StepKind::kParams, machine.roster.id, 0));
@@ -160,13 +215,30 @@ Status Executor::change_params_step(const ParamChanges& changes, ParamValues* va
   }
   Step step;
   run_.finish(status, &step);
-  if (step.outcome != Outcome::kApplied) {  // the plugin cannot live with them: the old ones stay
+  if (step.outcome == Outcome::kApplied) {
+    for (const tb_param_change& c : changes.changes) told->push_back(changes.key_of(c));
+  } else {
     overlay_.rollback(before);
-    for (const tb_param_change& c : changes.changes)
-      (*values)[machine.index][c.index] = c.old_value;
+    take_back_params(changes, waiting, *told);
   }
   keep_step(std::move(step), nullptr);
   return {};
+}
+
+void Executor::take_back_params(const ParamChanges& changes, WaitingParams* waiting,
+                                const std::vector<std::string>& told) {
+  const std::vector<tb_param_change> list = changes.changes;
+  for (const tb_param_change& c : list) {
+    const std::string& key = changes.key_of(c);
+    if (std::find(told.begin(), told.end(), key) != told.end()) continue;
+    for (const MachineSet::ParamRef& owner : out_->machines->find_params(key))
+      (*values_in_force_)[owner.machine->index][owner.index] = c.old_value;
+    for (ParamChanges& other : *waiting) {
+      if (other.machine == changes.machine) continue;
+      std::erase_if(other.changes,
+                    [&](const tb_param_change& o) { return other.key_of(o) == key; });
+    }
+  }
 }
 
 }  // namespace blockd

@@ -149,13 +149,16 @@ Status Executor::apply_switch(const Switch& change, std::vector<RosterEntry> ros
   return {};
 }
 
-// Parameters that are new get their default; values that governance has set stay.
+// Parameters that are new get their default; values that governance has set stay, moved to the
+// nearest that the plugin takes.
 Status Executor::write_param_defaults(const Manifest& manifest) {
   for (const ParamSpec& param : manifest.params) {
     std::string key = kernel_key(kParamRows, param.key), scratch;
     std::optional<BytesView> row;
     TB_TRY(overlay_.find(key, &scratch, &row));
-    if (!row) TB_TRY(put_row(std::move(key), u64_row(param.default_value)));
+    const std::uint64_t value =
+        row ? std::clamp(read_u64_row(row), param.min, param.max) : param.default_value;
+    if (!row || value != read_u64_row(row)) TB_TRY(put_row(std::move(key), u64_row(value)));
   }
   return {};
 }

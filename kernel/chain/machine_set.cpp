@@ -7,6 +7,7 @@
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/base/json.hpp"
+#include "kernel/manifest/clash.hpp"
 
 namespace blockd {
 namespace {
@@ -27,7 +28,9 @@ Status claim(std::map<std::string, std::string>& owners, std::string_view what,
 }
 
 Status check_clashes(const std::vector<BoundMachine>& machines) {
-  std::map<std::string, std::string> methods, events, escrows, params, services;
+  std::map<std::string, std::string> methods, events, escrows, services;
+  // A plugin's id is a prefix of its own, declared or not.
+  for (const BoundMachine& m : machines) escrows.emplace(m.roster.id, m.roster.id);
   for (const BoundMachine& m : machines) {
     const Manifest& manifest = *m.machine.manifest;
     for (const MethodSpec& method : manifest.methods) {
@@ -38,10 +41,8 @@ Status check_clashes(const std::vector<BoundMachine>& machines) {
     for (const EventSpec& event : manifest.events)
       TB_TRY(claim(events, "event", event.topic, manifest.id));
     for (const std::string& prefix : manifest.escrow_prefixes) {
-      TB_TRY(claim(escrows, "escrow prefix", prefix, manifest.id));
+      if (prefix != manifest.id) TB_TRY(claim(escrows, "escrow prefix", prefix, manifest.id));
     }
-    for (const ParamSpec& param : manifest.params)
-      TB_TRY(claim(params, "parameter", param.key, manifest.id));
     for (const ServiceProvided& service : manifest.provides) {
       TB_TRY(claim(services, "service", service.name, manifest.id));
     }
@@ -202,6 +203,7 @@ Result<std::shared_ptr<const MachineSet>> MachineSet::build(Entries machines,
                                           {}});
   }
   TB_TRY(check_clashes(set->machines_));
+  TB_TRY(set->index_params());
   for (BoundMachine& m : set->machines_) {
     const Manifest& manifest = *m.machine.manifest;
     m.slots = set->bind(manifest);
@@ -255,6 +257,17 @@ const BoundMachine* MachineSet::provider_of(std::string_view service) const {
   return nullptr;
 }
 
+std::string_view MachineSet::escrow_owner(std::string_view account) const {
+  const std::size_t end = account.find_first_of("/:");
+  if (end == std::string_view::npos) return {};
+  for (const BoundMachine& m : machines_) {
+    for (const std::string& prefix : m.machine.manifest->escrow_prefixes) {
+      if (prefix == account.substr(0, end)) return m.roster.id;
+    }
+  }
+  return {};
+}
+
 MachineSet::MethodRef MachineSet::find_command(std::string_view name) const {
   auto it = commands_.find(std::string(name));
   if (it == commands_.end()) return {};
@@ -262,17 +275,60 @@ MachineSet::MethodRef MachineSet::find_command(std::string_view name) const {
   return {&m, &m.machine.manifest->methods[it->second.second], it->second.second};
 }
 
-MachineSet::ParamRef MachineSet::find_param(std::string_view key) const {
+MachineSet::FunctionRef MachineSet::find_function(std::string_view service,
+                                                  std::string_view function) const {
+  const BoundMachine* machine = provider_of(service);
+  if (machine == nullptr) return {};
+  const std::vector<ServiceProvided>& provides = machine->machine.manifest->provides;
+  for (std::uint32_t s = 0; s < provides.size(); ++s) {
+    if (provides[s].name != service) continue;
+    for (std::uint32_t f = 0; f < provides[s].functions.size(); ++f) {
+      if (provides[s].functions[f].name == function) return {machine, s, f};
+    }
+  }
+  return {};
+}
+
+// Two plugins may share a parameter, when they declare it alike; a name has one meaning only.
+Status MachineSet::index_params() {
   for (const BoundMachine& m : machines_) {
-    const std::vector<ParamSpec>& params = m.machine.manifest->params;
-    for (std::uint32_t i = 0; i < params.size(); ++i) {
-      const std::vector<std::string>& aliases = params[i].aliases;
-      if (params[i].key == key || std::find(aliases.begin(), aliases.end(), key) != aliases.end()) {
-        return {&m, &params[i], i};
+    const std::vector<ParamSpec>& specs = m.machine.manifest->params;
+    for (std::uint32_t i = 0; i < specs.size(); ++i) {
+      std::vector<ParamRef>& owners = params_[specs[i].key];
+      if (!owners.empty() && !same_param(*owners[0].spec, specs[i])) {
+        return Status(Code::kInvalid,
+                      "plugins " + owners[0].machine->roster.id + " and " + m.roster.id +
+                          " declare the parameter '" + specs[i].key +
+                          "' with different defaults or ranges",
+                      "leave one of them out, or use versions that fit together");
+      }
+      owners.push_back({&m, &specs[i], i});
+    }
+  }
+  for (const auto& [key, owners] : params_) {
+    for (const ParamRef& owner : owners) {
+      for (const std::string& alias : owner.spec->aliases) {
+        auto [it, fresh] = param_aliases_.emplace(alias, key);
+        if ((fresh || it->second == key) && !params_.contains(alias)) continue;
+        const std::string other = params_.contains(alias) ? alias : it->second;
+        return clash("parameter", alias, owner.machine->roster.id,
+                     find_param(other).machine->roster.id);
       }
     }
   }
   return {};
+}
+
+MachineSet::ParamRef MachineSet::find_param(std::string_view key) const {
+  const std::vector<ParamRef>& owners = find_params(key);
+  return owners.empty() ? ParamRef{} : owners.front();
+}
+
+const std::vector<MachineSet::ParamRef>& MachineSet::find_params(std::string_view key) const {
+  static const std::vector<ParamRef> kNone;
+  auto alias = param_aliases_.find(key);
+  auto it = params_.find(alias == param_aliases_.end() ? key : std::string_view(alias->second));
+  return it == params_.end() ? kNone : it->second;
 }
 
 const BoundMachine* MachineSet::find(std::string_view id) const {

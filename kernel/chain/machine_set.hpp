@@ -4,6 +4,8 @@
 // as long as any set that names it lives.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -59,7 +61,7 @@ class MachineSet {
  public:
   // Sorts by services (ties by id) and binds. The kernel's own machine, id "chain", is added in
   // front. Errors: kInvalid for a missing or circular requirement, a clash of methods, events or
-  // escrow prefixes; each names both plugins.
+  // escrow prefixes, or a parameter that two declare differently; each names both plugins.
   static Result<std::shared_ptr<const MachineSet>> build(
       std::vector<std::pair<RosterEntry, Machine>> machines, std::uint32_t kernel_sm = 1);
 
@@ -77,10 +79,26 @@ class MachineSet {
     const ParamSpec* spec = nullptr;
     std::uint32_t index = 0;
   };
-  // A governance parameter by key or alias; machine == nullptr when no plugin has it.
+  // A governance parameter by key or alias; machine == nullptr when no plugin has it. Of several
+  // plugins that declare it the first.
   ParamRef find_param(std::string_view key) const;
+  // All that declare it, in the order of the machines.
+  const std::vector<ParamRef>& find_params(std::string_view key) const;
+  // Every parameter by key.
+  const std::map<std::string, std::vector<ParamRef>, std::less<>>& params() const {
+    return params_;
+  }
   // The machine that provides `service` ("receipts/1"), or null.
   const BoundMachine* provider_of(std::string_view service) const;
+  // A function of a service, as the kernel calls it itself.
+  struct FunctionRef {
+    const BoundMachine* machine = nullptr;  // null: nobody has it
+    std::uint32_t service = 0, function = 0;
+  };
+  FunctionRef find_function(std::string_view service, std::string_view function) const;
+  // The id of the plugin whose manifest declares the escrow prefix of a system account
+  // ("storage/contracts" -> "storage-market"); empty when no active plugin does.
+  std::string_view escrow_owner(std::string_view account) const;
   // All entries, suspended ones too, ascending by id; without the kernel's own machine.
   const std::vector<RosterEntry>& roster() const { return roster_; }
   // Binds the slots of a plugin that is not in the set itself (one without machine); what is absent
@@ -90,8 +108,12 @@ class MachineSet {
   const Hash& roster_hash() const { return roster_hash_; }
 
  private:
+  Status index_params();
+
   std::vector<BoundMachine> machines_;
   std::unordered_map<std::string, std::pair<std::uint32_t, std::uint32_t>> commands_;
+  std::map<std::string, std::vector<ParamRef>, std::less<>> params_;
+  std::map<std::string, std::string, std::less<>> param_aliases_;
   std::vector<RosterEntry> roster_;
   Hash roster_hash_{};
 };
@@ -103,7 +125,8 @@ Result<RosterEntry> parse_roster_row(std::string_view row);
 Hash roster_hash_of(std::uint32_t kernel_sm, const std::vector<RosterEntry>& ascending);
 
 // The kernel's own machine, id "chain": chain.set_plugin, chain.set_params, chain.noop, and the
-// service chain/1 by which governance changes parameters. Lives for ever. [any]
+// service chain/1 by which governance changes parameters, roles and the roster. Lives for ever.
+// [any]
 const Machine& chain_machine();
 
 }  // namespace blockd

@@ -4,7 +4,7 @@
 
 #include "kernel/base/address.hpp"
 #include "kernel/chain/kernel_rows.hpp"
-#include "kernel/chain/tests/test_machines.hpp"
+#include "kernel/chain/tests/test_governance.hpp"
 
 namespace blockd::test {
 namespace {
@@ -165,54 +165,18 @@ TEST(ParamsAuthority, needs_an_admin_and_a_chain_without_governance) {
   EXPECT_EQ(p.block->steps.at(p.step_of[0]).name, "forbidden");
 }
 
-// A governance of one command: gov.write {key, value} through chain/1.
-constexpr std::string_view kGovManifest =
-    R"({"id":"gov","version":"1.0.0","summary":"Writes parameters","sm":1,"schema":1,
-  "requires":[{"name":"chain/1","functions":["set_param","param"]}],
-  "provides":[{"name":"params/1","functions":[]}],
-  "methods":[{"name":"gov.write","kind":"command","role":"open","summary":"Write","params":[
-    {"name":"key","type":"string"},{"name":"value","type":"u64"}]}]})";
-
-tb_status gov_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, std::uint32_t,
-                    tb_out* result) {
-  if (tb_status s = ctx->api->call(ctx, 0, 0, params, 2, nullptr, nullptr); s != TB_OK) return s;
-  return ctx->view.api->ask(&ctx->view, 0, 1, params, 1, result, nullptr);
-}
-
-struct Governed : Provider {
-  bool with_params_service = true;
-  std::shared_ptr<const Manifest> gov;
-  tb_machine gov_table{};
-  Governed() {
-    gov_table.size = sizeof gov_table;
-    gov_table.sm = gov_table.sm_min = gov_table.schema = 1;
-    gov_table.apply = gov_apply;
-  }
-  Result<Machine> find(const RosterEntry& entry) override {
-    if (entry.id != "gov") return Provider::find(entry);
-    std::string text(kGovManifest);
-    if (!with_params_service) text.replace(text.find("params/1"), 8, "papers/1");
-    gov = manifest_of(text);
-    return Machine{gov, &gov_table, nullptr};
-  }
-};
-
 TEST(ParamsService, the_provider_of_params_1_writes_values_and_nobody_else) {
   for (bool allowed : {true, false}) {
-    Governed provider;
-    provider.with_params_service = allowed;
-    World w;
-    w.machines = &provider;
-    w.genesis.authority = "governance";
-    w.genesis.plugins.insert(w.genesis.plugins.begin() + 1, World::entry("gov", 1, 1));
+    GovernedWorld w;
+    if (!allowed)
+      w.provider_of_all.gov_text.replace(w.provider_of_all.gov_text.find("params/1"), 8,
+                                         "papers/1");
     Status opened = w.open();
     ASSERT_TRUE(opened.ok()) << opened.to_string();
-    Chain::Produced p =
-        w.block({w.command("gov.write", json::object{{"key", "bank_limit"}, {"value", 33}})});
-    const Step& step = p.block->steps.at(p.step_of[0]);
+    const Step step = w.call(0, "bank_limit", 33);
     if (allowed) {
-      EXPECT_EQ(step.result, R"({"value":9,"next":33})") << step.text;
-      w.block({});
+      EXPECT_EQ(step.outcome, Outcome::kApplied) << step.text;
+      EXPECT_EQ(w.call(1, "bank_limit").result, R"({"value":33,"next":33})");
       EXPECT_EQ(w.row("bank", "changed"), "0:9>33;");
     } else {
       EXPECT_EQ(step.name, "forbidden");
