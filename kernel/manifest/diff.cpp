@@ -23,7 +23,8 @@ constexpr ListKind kLists[] = {
     {"provides", "service", "name"}, {"requires", "required service", "name"},
     {"roles", "role", "name"},       {"rate_classes", "rate class", "name"},
     {"http", "route", "path"},       {"timers", "timer", "name"},
-    {"alerts", "alert", "name"},     {"panels", "panel", "title"}};
+    {"alerts", "alert", "name"},     {"panels", "panel", "title"},
+    {"recordings", "recording", "name"}};
 
 using Entries = std::map<std::string, const json::value*>;
 

@@ -169,8 +169,17 @@ struct TimerSpec {
   std::string name;
   std::uint64_t interval_ms = 1000;
 };
+// Expressions of alerts and recordings may hold `${epoch_seconds}` and `${name:default}`, which
+// become numbers when the rule files are made (rules.hpp).
 struct AlertSpec {
-  std::string name, expr, severity, summary, runbook, for_duration = "0m";
+  std::string name, expr, severity, summary, runbook;
+  std::string for_duration = "0m";  // "10m", or "3ep": lengths of an epoch
+  std::string group;                // of rules, and page of runbooks; empty: the plugin's id
+  std::string alias;                // older name, shown as a label
+};
+// A recording rule: a series that Prometheus computes.
+struct RecordingSpec {
+  std::string name, expr;
 };
 struct PanelSpec {
   std::string row, title, expr, unit, type;
@@ -204,6 +213,7 @@ struct Manifest {
   std::vector<HttpRoute> http;
   std::vector<TimerSpec> timers;
   std::vector<AlertSpec> alerts;
+  std::vector<RecordingSpec> recordings;
   std::vector<PanelSpec> panels;
   json::object source;    // as declared
   Hash hash{};            // BLAKE3 of its canonical JSON

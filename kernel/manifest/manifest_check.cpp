@@ -444,8 +444,18 @@ void check_monitoring(const Manifest& manifest, const Place& root) {
     here.require(names::is_metric(alert.name),
                  "an alert's name is made of letters, digits and '_'");
     here.require(!alert.expr.empty(), "expr is empty");
-    here.require(names::is_duration(alert.for_duration), "for: expected a duration such as 10m");
+    here.require(names::is_alert_duration(alert.for_duration),
+                 "for: expected a duration such as 10m, or 3ep for epochs");
     alerts.add(here, alert.name, alert.name);
+  }
+  Unique recordings("recording");
+  for (std::size_t i = 0; i < manifest.recordings.size(); ++i) {
+    const RecordingSpec& record = manifest.recordings[i];
+    const Place here = root.entry("recordings", i, record.name);
+    here.require(names::is_metric(record.name),
+                 "a recording's name is made of letters, digits, '_' and ':'");
+    here.require(!record.expr.empty(), "expr is empty");
+    recordings.add(here, record.name, record.name);
   }
   for (std::size_t i = 0; i < manifest.panels.size(); ++i) {
     const PanelSpec& panel = manifest.panels[i];

@@ -139,6 +139,13 @@ void read_alert(ObjectReader& in, AlertSpec* out) {
   in.text("summary", &out->summary);
   in.text("runbook", &out->runbook);
   in.text("for", &out->for_duration);
+  in.text("group", &out->group);
+  in.text("alias", &out->alias);
+}
+
+void read_recording(ObjectReader& in, RecordingSpec* out) {
+  in.text("name", &out->name, true);
+  in.text("expr", &out->expr, true);
 }
 
 void read_panel(ObjectReader& in, PanelSpec* out) {
@@ -233,6 +240,7 @@ void read_manifest(ObjectReader& in, Manifest* out) {
   in.list("http", &out->http, read_route);
   in.list("timers", &out->timers, read_timer, 256);
   in.list("alerts", &out->alerts, read_alert);
+  in.list("recordings", &out->recordings, read_recording);
   in.list("panels", &out->panels, read_panel);
 }
 

@@ -190,6 +190,10 @@ void append_face(std::string& out, const Manifest& manifest) {
     out += "| " + alert.name + " | " + cell(alert.severity) + " | " + alert.for_duration + " | " +
            code(alert.expr) + " | " + cell(alert.summary) + " |\n";
   }
+  if (!manifest.recordings.empty())
+    out += "\n## Recording rules\n\n| Series | Expression |\n| --- | --- |\n";
+  for (const RecordingSpec& record : manifest.recordings)
+    out += "| `" + record.name + "` | " + code(record.expr) + " |\n";
 }
 
 std::string upper(std::string_view text) {

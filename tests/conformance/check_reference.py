@@ -1,28 +1,37 @@
 #!/usr/bin/env python3
-"""Holds docs/reference to the manifests: usage check_reference.py BLOCKD LIBRARY…
+"""Holds docs/reference and dashboards/prometheus to the manifests: usage check_reference.py BLOCKD LIBRARY…
 
-Exit code 1 names each page that is missing, too many, or not what the manifests say.
+Exit code 1 names each file that is missing, too many, or not what the manifests say.
 """
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-PAGES = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reference"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# verb of blockd, folder, pattern of the files that it makes there
+MADE = [("--print-reference", ROOT / "docs" / "reference", "*.md"), ("--print-rules", ROOT / "dashboards" / "prometheus", "*.rules.yml")]
+
+
+def stale_files(blockd, libraries, verb, folder, pattern):
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run([blockd, verb, "--dir", made, *libraries], check=True)
+        wanted = {p.name: p.read_text() for p in pathlib.Path(made).iterdir()}
+    found = {p.name: p.read_text() for p in folder.glob(pattern) if p.name != "README.md"}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) == found.get(name):
+            continue
+        why = "is missing" if name not in found else "belongs to no manifest" if name not in wanted else "is not what the manifests say"
+        yield f"{(folder / name).relative_to(ROOT)} {why}"
 
 
 def main():
     blockd, *libraries = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([blockd, "--print-reference", "--dir", folder, *libraries], check=True)
-        wanted = {p.name: p.read_text() for p in pathlib.Path(folder).iterdir()}
-    found = {p.name: p.read_text() for p in PAGES.glob("*.md") if p.name != "README.md"}
-    stale = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    for name in stale:
-        why = "is missing" if name not in found else "belongs to no manifest" if name not in wanted else "is not what the manifests say"
-        print(f"error: docs/reference/{name} {why}", file=sys.stderr)
+    stale = [line for made in MADE for line in stale_files(blockd, libraries, *made)]
+    for line in stale:
+        print(f"error: {line}", file=sys.stderr)
     if stale:
-        print("run `./dev docs` and commit the pages", file=sys.stderr)
+        print("run `./dev docs` and commit the files", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -14,14 +14,18 @@
 #include "kernel/programs/blockd/node.hpp"
 #include "kernel/programs/blockd/openrpc_dump.hpp"
 #include "kernel/programs/blockd/reference_dump.hpp"
+#include "kernel/programs/blockd/rules_dump.hpp"
 
 namespace {
 
 constexpr const char* kUsage =
     "usage: blockd run [FLAGS]           start the node (`blockd run --help` lists the flags)\n"
+    "       blockd call METHOD [PARAMS] --data-dir DIR [FLAGS]   one query on the data of a node "
+    "that does not run\n"
     "       blockd --print-openrpc [--out FILE] LIBRARY…   the OpenRPC document of the kernel and "
     "these plugins\n"
     "       blockd --print-reference [--dir DIR] LIBRARY…  their reference pages in Markdown\n"
+    "       blockd --print-rules [--dir DIR] LIBRARY…      their Prometheus rules\n"
     "       blockd --version\n";
 
 int refuse(const blockd::Status& status, int code) {
@@ -52,6 +56,26 @@ int run(const std::string& program, const std::vector<std::string>& words) {
   return (*node)->run();
 }
 
+int call(const std::string& program, std::vector<std::string> words) {
+  blockd::OfflineCall call;
+  const auto flag = [](const std::string& word) { return word.starts_with("--"); };
+  if (words.empty() || flag(words[0])) {
+    std::cerr << kUsage;
+    return 2;
+  }
+  call.method = words[0];
+  words.erase(words.begin());
+  if (!words.empty() && !flag(words[0])) {
+    call.params = words[0];
+    words.erase(words.begin());
+  }
+  blockd::ConfigSchema schema;
+  blockd::add_kernel_keys(schema);
+  blockd::Result<blockd::NodeFlags> flags = blockd::parse_node_flags(schema, words);
+  if (!flags.ok()) return refuse(flags.status(), 2);
+  return blockd::Node::call(*flags, program, call);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -78,6 +102,9 @@ int main(int argc, char** argv) {
     return blockd::print_openrpc(program, {words.begin() + 1, words.end()});
   if (words[0] == "--print-reference")
     return blockd::print_reference(program, {words.begin() + 1, words.end()});
+  if (words[0] == "--print-rules")
+    return blockd::print_rules(program, {words.begin() + 1, words.end()});
+  if (words[0] == "call") return call(program, {words.begin() + 1, words.end()});
   if (words[0] == "run") return run(program, {words.begin() + 1, words.end()});
   // `blockd --config FILE` means run.
   if (words[0].starts_with("--")) return run(program, words);

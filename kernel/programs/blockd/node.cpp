@@ -99,14 +99,15 @@ Status NodeImpl::open_log() {
   if (!drop.ok()) return drop.status();
   LogOptions options;
   const std::string file = first_config_->text("log.file");
-  options.file = file == "off" ? "" : file;
-  options.to_stderr = flags_.foreground;
+  options.file = file == "off" || offline_ ? "" : file;
+  options.to_stderr = flags_.foreground || offline_;
   options.json = first_config_->text("log.format") == "json";
   options.max_file_bytes = first_config_->u64("log.max_file_bytes");
   options.max_files = static_cast<unsigned>(first_config_->u64("log.max_files"));
   options.lines_per_second = first_config_->u64("log.lines_per_second");
   options.queue_lines = first_config_->u64("log.queue");
-  Result<LogLevels> levels = LogLevels::parse(first_config_->text("log.level"));
+  Result<LogLevels> levels =
+      LogLevels::parse(offline_ ? "error" : first_config_->text("log.level"));
   if (!levels.ok()) return levels.status().in("log.level");
   options.levels = *levels;
   options.on_emit = [counter = (*emit)->counter()] { counter->add(); };
@@ -131,6 +132,7 @@ Status NodeImpl::load_plugins() {
   options.log = log_.get();
   options.clock = &system_clock();
   options.config = [this] { return config(); };
+  options.run_timers = !offline_;
   Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
   if (!host.ok()) return host.status();
   host_ = *std::move(host);
@@ -218,6 +220,7 @@ Status NodeImpl::start_services() {
   for (const auto& key : {keys_.op, keys_.admin, keys_.oracle})
     admission.own_accounts.push_back(address_of(key->public_key()));
   ProducerOptions producing = producer_options(*c);
+  producing.only_reads = offline_;
   producing.on_fatal = [this](const Status& why) {
     log_->target("node").error("storage_error", {{"reason", why.message()}});
     exit_code_.store(1);

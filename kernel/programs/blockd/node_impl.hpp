@@ -49,10 +49,13 @@ class NodeImpl final : public Node {
   ~NodeImpl() override;
 
   Status start(int* exit_code);
+  // The same without producer, listeners and timers, and one call. [main]
+  int call(const OfflineCall& call);
   int run() override;
   std::string greeting() const override;
 
  private:
+  Status open_offline(int* exit_code);
   Status load_first_config(int* exit_code);
   Status open_data_dir();
   Status open_log();
@@ -87,6 +90,7 @@ class NodeImpl final : public Node {
   std::vector<std::string> notes_;
   std::atomic<bool> shutdown_{false};
   bool stopped_ = false;
+  bool offline_ = false;  // only reads its data
   std::atomic<int> exit_code_{0};
 
   // In order of making; destroyed in reverse.

@@ -325,10 +325,14 @@ class AlertEntry : public Entry<AlertEntry> {
  public:
   using Entry::Entry;
   AlertEntry& expr(std::string_view promql) { return set("expr", promql); }
+  // "10m", or "3ep": three lengths of an epoch.
   AlertEntry& for_duration(std::string_view duration) { return set("for", duration); }
   AlertEntry& severity(std::string_view level) { return set("severity", level); }
   AlertEntry& summary(std::string_view text) { return set("summary", text); }
   AlertEntry& runbook(std::string_view anchor) { return set("runbook", anchor); }
+  // Of rules, and page of runbooks; the plugin's id unless given.
+  AlertEntry& group(std::string_view name) { return set("group", name); }
+  AlertEntry& alias(std::string_view name) { return set("alias", name); }
 };
 
 class PanelEntry : public Entry<PanelEntry> {

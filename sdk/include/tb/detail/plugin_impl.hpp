@@ -77,6 +77,13 @@ inline ServiceEntry& Plugin::provides(std::string_view name) {
   return provides_.emplace_back(json, problem_, handlers_, handlers_.services.size() - 1);
 }
 
+inline Plugin& Plugin::recording(std::string_view name, std::string_view expr) {
+  detail::Json& json = json_.array_at("recordings").push(detail::Json::object());
+  json.set("name", name);
+  json.set("expr", expr);
+  return *this;
+}
+
 inline PanelEntry& Plugin::panel(std::string_view row, std::string_view title,
                                  std::string_view expr) {
   PanelEntry& added = entry(panels_, "panels", "row", row);
