@@ -84,15 +84,14 @@ bool is_account_id(std::string_view text) {
          });
 }
 
-std::string_view owner_of(std::string_view account) {
+std::string_view prefix_of(std::string_view account) {
   if (account == kTreasury) return kTreasury;
   const std::size_t end = account.find_first_of("/:");
   return end == std::string_view::npos ? std::string_view() : account.substr(0, end);
 }
 
 bool may_debit(const Debit& debit) {
-  const std::string_view owner = owner_of(debit.from);
-  if (!owner.empty()) return owner == debit.plugin;
+  if (!debit.owner.empty()) return debit.owner == debit.plugin;
   return debit.from == debit.plugin || debit.consented ||
          (!debit.account.empty() && debit.from == debit.account);
 }

@@ -2,8 +2,9 @@
 // governance-treasury spec 5.18). Pure functions. [any]
 //
 // An account is an address (`tb1…`, bech32m) or a system account (`treasury`, `energy:stakes`,
-// `naming/stakes`). The part of a system account before the first '/' or ':' is its prefix; the
-// plugin of that id owns the account, no key signs for it.
+// `storage/contracts`). The part of a system account before the first '/' or ':' is its prefix; the
+// plugin whose manifest declares that prefix owns the account, no key signs for it. Which plugin
+// that is, the kernel knows (escrows.hpp).
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,13 @@ std::string stored_form(std::string_view address);
 // 1 to 128 printable bytes without blanks: what services take, so that short names pass too.
 bool is_account_id(std::string_view text);
 
-// The id of the plugin that alone takes money out of a system account, or empty: an ordinary one.
-std::string_view owner_of(std::string_view account);
+// The prefix of an escrow, or empty: an account of another kind. `treasury` is an escrow too.
+std::string_view prefix_of(std::string_view account);
 
 // Who asks for money to leave an account.
 struct Debit {
   std::string_view from;
+  std::string_view owner;    // the plugin whose escrow `from` is; empty: no escrow
   std::string_view plugin;   // that calls the service
   std::string_view account;  // that sent the command; empty in a hook
   bool consented = false;    // the plugin says that its own rule has checked the owner's consent

@@ -1,4 +1,5 @@
 // ledger: accounts, transfers, fees, and the service ledger/1. describe() is the table of contents.
+#include "plugins/ledger/outside.hpp"
 #include "plugins/ledger/queries.hpp"
 #include "plugins/ledger/service.hpp"
 #include "plugins/ledger/sessions.hpp"
@@ -112,7 +113,7 @@ void describe(tb::Plugin& p) {
       "Accounts, transfers and fees; the service ledger/1 moves money for other plugins");
   p.method_prefix("balance").escrow_prefix("ledger");
   p.genesis(&genesis).end(&end_block).params_changed(&params_changed);
-  describe_services(p);
+  describe_required(p);
   describe_commands(p);
   describe_queries(p);
   describe_service(p);

@@ -1,5 +1,6 @@
 #include "plugins/ledger/queries.hpp"
 
+#include "plugins/ledger/outside.hpp"
 #include "plugins/ledger/transfer.hpp"
 
 namespace ledger {
@@ -25,7 +26,7 @@ BOOST_DESCRIBE_STRUCT(AccountParams, (), (account))
 tb::Status account(tb::View& view, const AccountParams& in, tb::Out& out) {
   const std::string_view name = in.account == "treasury_account_id" ? kTreasury : in.account;
   const auto row = view.load<Account>(account_key(name));
-  const std::string_view owner = owner_of(name);
+  const std::string owner = owner_of(view, name);
   const std::uint64_t amount = row.value_or(Account{}).amount;
   out.put("account", name);
   out.put("exists", row.has_value());

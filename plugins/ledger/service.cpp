@@ -1,5 +1,9 @@
 #include "plugins/ledger/service.hpp"
 
+#include <algorithm>
+
+#include "plugins/ledger/levy.hpp"
+#include "plugins/ledger/outside.hpp"
 #include "plugins/ledger/transfer.hpp"
 
 namespace ledger {
@@ -7,7 +11,8 @@ namespace {
 
 tb::Status check_debit(tb::Ctx& ctx, std::string_view plugin, std::string_view from,
                        bool consented) {
-  if (may_debit({from, plugin, ctx.account(), consented})) return tb::ok();
+  const std::string owner = owner_of(ctx, from, plugin);
+  if (may_debit({from, owner, plugin, ctx.account(), consented})) return tb::ok();
   return ctx.fail(kNotAllowed,
                   tb::cat("plugin ", plugin, " may not take money out of ", from,
                           ": it is neither the sender's account nor one of the plugin's own, and "
@@ -15,7 +20,7 @@ tb::Status check_debit(tb::Ctx& ctx, std::string_view plugin, std::string_view f
 }
 
 tb::Status check_escrow(tb::Ctx& ctx, std::string_view plugin, std::string_view escrow) {
-  if (owner_of(escrow) == plugin) return tb::ok();
+  if (owner_of(ctx, escrow, plugin) == plugin) return tb::ok();
   return ctx.fail(kNotAllowed, tb::cat(escrow, " is not an escrow of plugin ", plugin));
 }
 
@@ -30,6 +35,28 @@ tb::Status balance(tb::View& view, std::string_view, const AccountArgs& in, tb::
 }
 tb::Status exists(tb::View& view, std::string_view, const AccountArgs& in, tb::Out& out) {
   out.put("exists", view.has(account_key(in.account)));
+  return tb::ok();
+}
+
+constexpr std::uint32_t kMaxPage = 1000;
+
+struct PageArgs {
+  std::string_view after;
+  std::uint32_t limit = 0;
+};
+BOOST_DESCRIBE_STRUCT(PageArgs, (), (after, limit))
+
+tb::Status accounts(tb::View& view, std::string_view, const PageArgs& in, tb::Out& out) {
+  const tb::Key after = account_key(in.after);
+  out.list("accounts", [&](tb::Out& list) {
+    view.scan(kAccounts, in.after.empty() ? std::string_view() : after.view(),
+              std::min(in.limit, kMaxPage), [&](std::string_view key, std::string_view row) {
+                list.record({}, [&](tb::Out& item) {
+                  item.put("account", key.substr(kAccounts.size()));
+                  item.put("amount", tb::row_as<Account>(row).amount);
+                });
+              });
+  });
   return tb::ok();
 }
 
@@ -146,8 +173,9 @@ tb::Status take_fees(tb::Ctx& ctx, std::string_view plugin, const TakeFeesArgs& 
 tb::Status block_stats(tb::View& view, std::string_view, const tb::NoArgs&, tb::Out& out) {
   BlockStats stats = view.load<BlockStats>(kStatsKey).value_or(BlockStats{});
   if (stats.height != view.height()) stats = BlockStats{};
-  out.put("transactions", stats.transactions);
-  out.put("volume", stats.volume);
+  out.put("tx_count", stats.transactions);
+  out.put("tx_volume", stats.volume);
+  out.put("non_kyc_volume", stats.non_kyc_volume);
   return tb::ok();
 }
 
@@ -229,8 +257,20 @@ void describe_service(tb::Plugin& p) {
   tb::ServiceEntry& service = p.provides("ledger/1");
   service.function("balance", &balance).help("Balance of an account, 0 if it does not exist");
   service.function("exists", &exists).help("Whether an account was ever credited");
+  service.function("accounts", &accounts)
+      .help("Balances of up to `limit` accounts behind `after`, ascending");
   describe_moves(service);
   describe_supply(service);
+  service.function("set_levy", &set_levy)
+      .help("What each ledger.transfer of an unverified sender pays on top; economics only")
+      .error(kNotAllowed)
+      .error(kUnknownAccount);
+  service.function("watch", &watch)
+      .help("From now on, credits of the caller's account by ledger.transfer are kept for it")
+      .error(kNotAllowed);
+  service.function("take_credits", &take_credits)
+      .help("Credits of a watched account since the last call, at most 64 and one sum a source")
+      .error(kNotAllowed);
   service.function("block_stats", &block_stats)
       .help("Commands that moved money in this block so far, and their volume");
   service.function("fee_state", &fee_state).help("Base fee and fee floors of the next block");

@@ -6,6 +6,8 @@
 //   f/<lane u8><slot u16>          Sample: fee per byte of a paid command; a ring of 4,096 a lane
 //   s/<len><account><key>          Session: a session key of an account
 //   stats                          BlockStats of the newest block that moved money
+//   levy                           Levy on transfers, if economics has set one
+//   w/<account>                    Watched: an account whose plugin takes its credits
 //
 // Invariant: the sum of all accounts, the two fee pools and all escrows among them, is `supply`.
 #pragma once
@@ -55,6 +57,26 @@ struct Session {
 };
 BOOST_DESCRIBE_STRUCT(Session, (), (expires_at_ms, limit, spent))
 
+// What economics has each ledger.transfer pay on top: floor(amount · bps_micro / 10^10) to `to`.
+struct Levy {
+  static constexpr std::uint8_t kLayout = 1;
+  std::uint64_t bps_micro = 0;
+  std::string to;
+};
+BOOST_DESCRIBE_STRUCT(Levy, (), (bps_micro, to))
+
+struct Credit {
+  std::string from;  // empty: the sum of several
+  std::uint64_t amount = 0;
+  std::string source;  // donation or tariff
+};
+BOOST_DESCRIBE_STRUCT(Credit, (), (from, amount, source))
+struct Watched {
+  static constexpr std::uint8_t kLayout = 1;
+  std::vector<Credit> credits;  // since the last take_credits; see watch.hpp for the bound
+};
+BOOST_DESCRIBE_STRUCT(Watched, (), (credits))
+
 // A transaction is a command in which at least one transfer or capture moved money between two
 // accounts; the volume is the sum of these amounts and of the tips (economics spec 7).
 struct BlockStats {
@@ -62,18 +84,21 @@ struct BlockStats {
   std::uint64_t height = 0;
   std::uint64_t transactions = 0;
   std::uint64_t volume = 0;
-  std::uint32_t counted = 0;  // 1 + place of the last command that was counted
+  std::uint64_t non_kyc_volume = 0;  // the part that left accounts which kyc/1 does not verify
+  std::uint32_t counted = 0;         // 1 + place of the last command that was counted
 };
-BOOST_DESCRIBE_STRUCT(BlockStats, (), (height, transactions, volume, counted))
+BOOST_DESCRIBE_STRUCT(BlockStats, (), (height, transactions, volume, non_kyc_volume, counted))
 
 inline constexpr std::string_view kAccounts = "a/";
 inline constexpr std::string_view kSupplyKey = "supply";
 inline constexpr std::string_view kFeesKey = "fees";
 inline constexpr std::string_view kStatsKey = "stats";
+inline constexpr std::string_view kLevyKey = "levy";
 inline constexpr std::uint64_t kSampleRing = 4096;
 inline constexpr std::uint64_t kMaxAmount = (std::uint64_t{1} << 63) - 1;
 
 inline tb::Key account_key(std::string_view account) { return tb::Key(kAccounts).raw(account); }
+inline tb::Key watch_key(std::string_view account) { return tb::Key("w/").raw(account); }
 inline tb::Key sample_key(std::uint32_t lane, std::uint64_t number) {
   return tb::Key("f/")
       .u8(static_cast<std::uint8_t>(lane))

@@ -3,20 +3,12 @@
 #include <array>
 #include <vector>
 
+#include "plugins/ledger/levy.hpp"
+#include "plugins/ledger/outside.hpp"
 #include "plugins/ledger/sessions.hpp"
 
 namespace ledger {
 namespace {
-
-struct GetArgs {
-  std::string_view key;
-};
-BOOST_DESCRIBE_STRUCT(GetArgs, (), (key))
-struct GetResult {
-  std::uint64_t value = 0;
-};
-BOOST_DESCRIBE_STRUCT(GetResult, (), (value))
-constexpr tb::Function<GetArgs, GetResult> kGetParam{kParamsService, 0};
 
 bool add_overflows(std::uint64_t a, std::uint64_t b) { return a + b < a; }
 
@@ -46,17 +38,23 @@ void note_move(tb::Ctx& ctx, const Move& move) {
   ctx.add(kMoves, 1, {move.kind});
 }
 
-// Counts a transfer or capture of a command for block_stats(); `tip` belongs to the volume.
-void count(tb::Ctx& ctx, std::uint64_t amount, std::uint64_t tip) {
-  if (ctx.account().empty()) return;
+std::uint64_t capped_sum(std::uint64_t a, std::uint64_t b) {
+  return add_overflows(a, b) ? ~std::uint64_t{0} : a + b;
+}
+
+// Counts what a transfer, a capture or a tip of a command took out of `from` for block_stats().
+tb::Status count(tb::Ctx& ctx, std::string_view from, std::uint64_t amount) {
+  if (ctx.account().empty()) return tb::ok();
+  bool verified = false;
+  if (auto s = ask_verified(ctx, from, &verified); !s) return s;
   BlockStats stats = ctx.load<BlockStats>(kStatsKey).value_or(BlockStats{});
-  if (stats.height != ctx.height()) stats = BlockStats{ctx.height(), 0, 0, 0};
+  if (stats.height != ctx.height()) stats = BlockStats{ctx.height(), 0, 0, 0, 0};
   if (stats.counted != ctx.caller().index + 1) ++stats.transactions;
   stats.counted = ctx.caller().index + 1;
-  for (std::uint64_t part : {amount, tip}) {
-    stats.volume = add_overflows(stats.volume, part) ? ~std::uint64_t{0} : stats.volume + part;
-  }
+  stats.volume = capped_sum(stats.volume, amount);
+  if (!verified) stats.non_kyc_volume = capped_sum(stats.non_kyc_volume, amount);
   ctx.store(kStatsKey, stats);
+  return tb::ok();
 }
 
 }  // namespace
@@ -90,8 +88,8 @@ tb::Status move(tb::Ctx& ctx, const Move& move) {
     ctx.store(to_key, to);
   }
   note_move(ctx, move);
-  if (move.kind == "transfer" || move.kind == "capture") count(ctx, move.amount, 0);
-  return tb::ok();
+  const bool counts = move.kind == "transfer" || move.kind == "capture";
+  return counts ? count(ctx, move.from, move.amount) : tb::ok();
 }
 
 tb::Status mint(tb::Ctx& ctx, std::string_view to, std::uint64_t amount, std::string_view kind) {
@@ -135,20 +133,6 @@ tb::Status burn(tb::Ctx& ctx, std::string_view from, std::uint64_t amount,
   return tb::ok();
 }
 
-tb::Status check_safe_mode(tb::Ctx& ctx) {
-  if (ctx.account().empty()) return tb::ok();
-  const auto enforced = ctx.ask(kGetParam, {"safe_mode_enforced"});
-  if (enforced.absent) return tb::ok();
-  if (!enforced) return ctx.fail(enforced);
-  if (enforced->value == 0) return tb::ok();
-  const auto operational = ctx.ask(kGetParam, {"launch_operational_flag"});
-  if (!operational) return ctx.fail(operational);
-  if (operational->value != 0) return tb::ok();
-  return ctx.fail(kSafeMode,
-                  "the ledger is in safe mode (launch_operational_flag = 0, safe_mode_enforced = "
-                  "1): transfers and holds wait for the launch governor");
-}
-
 namespace {
 
 struct Payment {
@@ -173,17 +157,17 @@ tb::Status read_payment(tb::Ctx& ctx, const TransferParams& in, Payment& out) {
 
 tb::Status check_receiver(tb::Ctx& ctx, std::string_view to) {
   if (is_address(to)) return tb::ok();
+  if (to == kTreasury) return tb::ok();  // takes donations from the first block on
   if (!is_system_account(to) || !ctx.has(account_key(to))) {
     return ctx.fail(kInvalidParams,
                     tb::cat("'", to.substr(0, kMaxAccountBytes),
                             "' is neither an address with a right checksum nor an existing "
                             "system account; check the spelling"));
   }
-  if (!owner_of(to).empty() && to != kTreasury) {
-    return ctx.fail(kNotAllowed,
-                    tb::cat(to, " is an escrow: only plugin ", owner_of(to), " moves money there"));
-  }
-  return tb::ok();
+  const std::string owner = owner_of(ctx, to);
+  if (owner.empty()) return tb::ok();
+  return ctx.fail(kNotAllowed,
+                  tb::cat(to, " is an escrow: only plugin ", owner, " moves money there"));
 }
 
 tb::Status pay_fee(tb::Ctx& ctx) {
@@ -196,9 +180,9 @@ tb::Status pay_fee(tb::Ctx& ctx) {
   return tb::ok();
 }
 
-void take_sample(tb::Ctx& ctx) {
+tb::Status take_sample(tb::Ctx& ctx) {
   const tb_caller& caller = ctx.caller();
-  if (caller.envelope_bytes == 0) return;
+  if (caller.envelope_bytes == 0) return tb::ok();
   FeeState fees = ctx.load<FeeState>(kFeesKey).value_or(FeeState{});
   fees.gas += kGasPerByte * caller.envelope_bytes;
   if (caller.lane == TB_LANE_CONSUMER || caller.lane == TB_LANE_INDUSTRIAL) {
@@ -207,7 +191,8 @@ void take_sample(tb::Ctx& ctx) {
     ctx.store(sample_key(caller.lane, taken++), Sample{caller.fee / caller.envelope_bytes});
   }
   ctx.store(kFeesKey, fees);
-  if (caller.fee > fees.base_fee) count(ctx, 0, caller.fee - fees.base_fee);
+  if (caller.fee <= fees.base_fee) return tb::ok();
+  return count(ctx, ctx.account(), caller.fee - fees.base_fee);  // the tip
 }
 
 }  // namespace
@@ -217,19 +202,26 @@ tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out) 
   if (auto s = read_payment(ctx, in, payment); !s) return s;
   if (auto s = check_safe_mode(ctx); !s) return s;
   if (auto s = check_receiver(ctx, in.to); !s) return s;
+  LevyDue levy;
+  if (auto s = levy_due(ctx, payment.total(), &levy); !s) return s;
   const std::uint64_t fee = ctx.caller().fee;
-  if (auto s = spend_session(ctx, payment.total() + fee); !s) return s;
+  // Each of the three is below 2^63; only two of them together are sure to fit.
+  const std::uint64_t spent = capped_sum(payment.total() + fee, levy.amount);
+  if (auto s = spend_session(ctx, spent); !s) return s;
   const std::string to = is_address(in.to) ? stored_form(in.to) : std::string(in.to);
   const std::string_view memo = tb::to_view(ctx.caller().memo);
   if (auto s = move(ctx, {"transfer", ctx.account(), to, payment.total(), memo}); !s) return s;
+  note_credit(ctx, to, {std::string(ctx.account()), payment.total(), std::string(kDonation)});
+  if (auto s = pay_levy(ctx, levy); !s) return s;
   if (auto s = pay_fee(ctx); !s) return s;
-  take_sample(ctx);
+  if (auto s = take_sample(ctx); !s) return s;
   ctx.record(kTransferRecord,
              {ctx.command_id(), ctx.account(), to, payment.consumer, payment.industrial, fee});
   out.put("from", ctx.account());
   out.put("to", to);
   out.put("amount", payment.total());
   out.put("fee", fee);
+  out.put("levy", levy.amount);
   out.put("balance", balance_of(ctx, ctx.account()));
   return tb::ok();
 }
@@ -280,10 +272,6 @@ tb::Status params_changed(tb::Ctx& ctx, const tb::ParamChanges& changes) {
   ctx.store(kFeesKey, fees);
   ctx.add(kWindowChanged);
   return tb::ok();
-}
-
-void describe_services(tb::Plugin& p) {
-  p.requires_service(kParamsService, "params/1").optional().function(kGetParam, "get");
 }
 
 }  // namespace ledger

@@ -15,7 +15,7 @@ inline std::uint64_t balance_of(tb::View& view, std::string_view account) {
 }
 
 struct Move {
-  std::string_view kind;  // transfer, hold, release, capture, fee, fees
+  std::string_view kind;  // transfer, hold, release, capture, fee, fees, levy
   std::string_view from;
   std::string_view to;
   std::uint64_t amount = 0;
@@ -28,10 +28,6 @@ tb::Status mint(tb::Ctx& ctx, std::string_view to, std::uint64_t amount, std::st
 // Errors: unknown_account, insufficient_funds.
 tb::Status burn(tb::Ctx& ctx, std::string_view from, std::uint64_t amount, std::string_view reason);
 
-// Refuses with safe_mode while governance holds the ledger there; asked for transfers and holds of
-// commands only, so that nothing is stranded.
-tb::Status check_safe_mode(tb::Ctx& ctx);
-
 struct TransferParams {
   std::string_view to;
   std::optional<std::uint64_t> amount, amount_consumer, amount_industrial;
@@ -43,9 +39,5 @@ tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out);
 // Hook `end`: base fee and fee floors of the next block.
 tb::Status end_block(tb::Ctx& ctx);
 tb::Status params_changed(tb::Ctx& ctx, const tb::ParamChanges& changes);
-
-// Slot of governance's parameters; absent where the roster has no governance.
-inline constexpr tb::Service kParamsService{0};
-void describe_services(tb::Plugin& p);
 
 }  // namespace ledger

@@ -78,19 +78,30 @@ TEST(Accounts, system_accounts_follow_the_grammar) {
   EXPECT_FALSE(is_system_account(std::string(129, 'a')));
 }
 
-TEST(Accounts, only_the_owner_of_a_prefix_debits_an_escrow) {
-  EXPECT_TRUE(may_debit({"energy:stakes", "energy", "", false}));
-  EXPECT_FALSE(may_debit({"energy:stakes", "ad-market", "", true}));
-  EXPECT_FALSE(may_debit({"energy:stakes", "energ", "energy:stakes", true}));
-  EXPECT_FALSE(may_debit({"treasury", "energy", "", true}));
-  EXPECT_TRUE(may_debit({"treasury/pending", "treasury", "", false}));
+TEST(Accounts, an_escrow_has_a_prefix_and_so_has_the_treasury) {
+  EXPECT_EQ(prefix_of("storage/contracts"), "storage");
+  EXPECT_EQ(prefix_of("energy:stakes"), "energy");
+  EXPECT_EQ(prefix_of("treasury"), "treasury");
+  EXPECT_EQ(prefix_of("treasury/pending"), "treasury");
+  EXPECT_EQ(prefix_of("pool"), "");
+  EXPECT_EQ(prefix_of(kAddress), "");
+}
+
+TEST(Accounts, only_its_owner_debits_an_escrow) {
+  const auto asks = [](std::string_view plugin) {
+    return Debit{"storage/contracts", "storage-market", plugin, "", true};
+  };
+  EXPECT_TRUE(may_debit(asks("storage-market")));
+  EXPECT_FALSE(may_debit(asks("storage")));
+  EXPECT_FALSE(may_debit(asks("storage-marke")));
+  EXPECT_FALSE(may_debit({"treasury", "treasury", "energy", "treasury", true}));
 }
 
 TEST(Accounts, a_plugin_debits_the_sender_and_who_consented) {
-  EXPECT_TRUE(may_debit({kAddress, "energy", kAddress, false}));
-  EXPECT_FALSE(may_debit({kAddress, "energy", "tb1other", false}));
-  EXPECT_TRUE(may_debit({kAddress, "energy", "tb1other", true}));
-  EXPECT_FALSE(may_debit({kAddress, "energy", "", false}));
+  EXPECT_TRUE(may_debit({kAddress, "", "energy", kAddress, false}));
+  EXPECT_FALSE(may_debit({kAddress, "", "energy", "tb1other", false}));
+  EXPECT_TRUE(may_debit({kAddress, "", "energy", "tb1other", true}));
+  EXPECT_FALSE(may_debit({kAddress, "", "energy", "", false}));
 }
 
 }  // namespace
