@@ -7,7 +7,7 @@
 namespace blockd {
 namespace {
 
-Status bad(std::string_view field) {
+Status no_vector(std::string_view field) {
   return Status(Code::kInvalid,
                 "MMR case: " + std::string(field) + " is missing or of another form");
 }
@@ -17,11 +17,11 @@ Status bad(std::string_view field) {
 class Fields {
  public:
   explicit Fields(const json::value& value) : object_(value.if_object()) {
-    if (object_ == nullptr) status_ = bad("object");
+    if (object_ == nullptr) status_ = no_vector("object");
   }
   const Status& status() const { return status_; }
   void fail(std::string_view field) {
-    if (status_.ok()) status_ = bad(field);
+    if (status_.ok()) status_ = no_vector(field);
   }
   const json::value* find(std::string_view field) {
     const json::value* value = object_ ? object_->if_contains(field) : nullptr;

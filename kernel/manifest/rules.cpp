@@ -42,13 +42,13 @@ Result<std::string> filled(const std::string& expr, const RuleOptions& options, 
   return out.append(expr, from);
 }
 
-std::string lower(std::string text) {
+std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
 }
 
-std::string quoted(const std::string& text) {
+std::string yaml_quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'') out.push_back('\'');  // YAML doubles it
@@ -69,7 +69,7 @@ Result<std::string> alert_rule(const Manifest& manifest, const AlertSpec& alert,
   Result<std::string> expr = filled(alert.expr, options, &left_out);
   if (!expr.ok()) return expr.status();
   if (left_out) return std::string();
-  std::string out = "      - alert: " + alert.name + "\n        expr: " + quoted(*expr) +
+  std::string out = "      - alert: " + alert.name + "\n        expr: " + yaml_quoted(*expr) +
                     "\n        for: " + duration(alert.for_duration, options) +
                     "\n        labels:\n";
   if (!alert.alias.empty()) out += "          alias: " + alert.alias + "\n";
@@ -78,7 +78,7 @@ Result<std::string> alert_rule(const Manifest& manifest, const AlertSpec& alert,
          "\n        annotations:\n" +
          "          description: 'value {{ $value }} on {{ $labels.instance }}'\n" +
          "          runbook_url: " + options.runbook_base + "/" + group + ".md#" +
-         lower(alert.name) + "\n          summary: " + quoted(alert.summary) + "\n";
+         lower_case(alert.name) + "\n          summary: " + yaml_quoted(alert.summary) + "\n";
   return out;
 }
 
@@ -90,8 +90,7 @@ std::vector<const RecordingSpec*> in_order(const std::vector<RecordingSpec>& lis
   while (!waiting.empty()) {
     auto next = std::find_if(waiting.begin(), waiting.end(), [&](const auto& one) {
       return std::none_of(waiting.begin(), waiting.end(), [&](const auto& other) {
-        return other.first != one.first &&
-               one.second->expr.find(other.first) != std::string::npos;
+        return other.first != one.first && one.second->expr.find(other.first) != std::string::npos;
       });
     });
     if (next == waiting.end()) next = waiting.begin();  // a ring: Prometheus takes any order
@@ -129,7 +128,7 @@ Result<std::string> prometheus_rules(const Manifest& manifest, const RuleOptions
     bool left_out = false;
     Result<std::string> expr = filled(record->expr, options, &left_out);
     if (!expr.ok()) return expr.status();
-    out += "      - record: " + record->name + "\n        expr: " + quoted(*expr) + "\n";
+    out += "      - record: " + record->name + "\n        expr: " + yaml_quoted(*expr) + "\n";
   }
   if (out.empty()) return out;
   return "# Made from the manifests by `./dev docs`; change them, not this file.\ngroups:\n" + out;

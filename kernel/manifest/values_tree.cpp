@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxValues = 1'000'000;
 constexpr std::size_t kMaxText = 64u << 20;
-constexpr std::size_t kMaxOpen = kMaxJsonDepth;
+constexpr std::size_t kMaxTreeDepth = kMaxJsonDepth;
 
 }  // namespace
 
@@ -89,7 +89,7 @@ struct ValueOut::Impl : tb_out {
 
   void begin(tb_str name, std::uint32_t type) {
     if (!start(name)) return;
-    if (frames.size() >= kMaxOpen) return fail("more than 64 levels");
+    if (frames.size() >= kMaxTreeDepth) return fail("more than 64 levels");
     const bool member = !frames.empty() && frames.back().type == TB_TYPE_RECORD;
     frames.push_back(Frame{member ? to_str(copy(to_view(name))) : tb_str{}, type, values.size()});
   }
@@ -270,7 +270,7 @@ void write_tree(tb_out* out, tb_str name, const tb_value& value, std::size_t dep
       return api.put_str(out, name,
                          to_str("\xff"));  // of no known type: refused like any invalid text
   }
-  if (depth > kMaxOpen) return;
+  if (depth > kMaxTreeDepth) return;
   for (std::uint32_t i = 0; i < value.count; ++i)
     write_tree(out, value.items[i].name, value.items[i], depth + 1);
   api.end(out);

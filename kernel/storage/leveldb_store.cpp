@@ -37,16 +37,16 @@ Status translate(const leveldb::Status& status, const std::string& dir) {
   return Status(Code::kIo, message);
 }
 
-class Reader final : public KvReader {
+class LevelReader final : public KvReader {
  public:
-  Reader(leveldb::DB* db, const std::string* dir, const leveldb::Snapshot* snapshot)
+  LevelReader(leveldb::DB* db, const std::string* dir, const leveldb::Snapshot* snapshot)
       : db_(db), dir_(dir) {
     options_.verify_checksums = true;
     options_.snapshot = snapshot;
   }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
-  ~Reader() override {
+  LevelReader(const LevelReader&) = delete;
+  LevelReader& operator=(const LevelReader&) = delete;
+  ~LevelReader() override {
     if (options_.snapshot != nullptr) db_->ReleaseSnapshot(options_.snapshot);
   }
 
@@ -125,7 +125,7 @@ class LevelDbStore final : public KvStore {
     leveldb::Status status = leveldb::DB::Open(options_, dir_, &db);
     if (!status.ok()) return translate(status, dir_);
     db_.reset(db);
-    reader_ = std::make_unique<Reader>(db, &dir_, nullptr);
+    reader_ = std::make_unique<LevelReader>(db, &dir_, nullptr);
     return {};
   }
 
@@ -156,7 +156,7 @@ class LevelDbStore final : public KvStore {
   }
 
   std::shared_ptr<const KvReader> snapshot() const override {
-    return std::make_shared<Reader>(db_.get(), &dir_, db_->GetSnapshot());
+    return std::make_shared<LevelReader>(db_.get(), &dir_, db_->GetSnapshot());
   }
 
   // A synced write covers the present log only: an older one, whose table is still being written,
@@ -182,7 +182,7 @@ class LevelDbStore final : public KvStore {
   std::unique_ptr<leveldb::Cache> cache_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;
   std::unique_ptr<leveldb::DB> db_;
-  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<LevelReader> reader_;
 };
 
 // Without CURRENT LevelDB takes the directory for a new database and deletes the tables in it.
