@@ -31,6 +31,9 @@ using CommandDone = std::function<void(const CommandResult&)>;  // called once, 
 struct ProducerOptions {
   std::uint64_t block_interval_ms = 0;           // 0: cut when there is work
   std::uint64_t empty_block_interval_ms = 1000;  // 0: never
+  // No block is made, no command taken and no journal read: somebody looks at the data of a node
+  // that does not run.
+  bool only_reads = false;
   // Called once, on the executor thread, when the chain met an I/O error: nothing is produced any
   // more, the process should end. May be null.
   std::function<void(const Status&)> on_fatal;

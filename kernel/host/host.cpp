@@ -184,7 +184,9 @@ Status HostImpl::start(Chain* chain, Producer* producer, MethodCaller* caller) {
   std::lock_guard publishing(publish_mutex_);
   follower_now_ = follower_.get();
   publish(present());
-  for (const auto& [id, plugin] : present()) plugin->start_timers();
+  if (options_.run_timers) {
+    for (const auto& [id, plugin] : present()) plugin->start_timers();
+  }
   running_ = true;
   return {};
 }
@@ -230,6 +232,7 @@ void HostImpl::stop() {
     staged.swap(staged_);
   }
   for (const auto& [id, plugin] : plugins) plugin->stop_timers();
+  services_.http.stop();  // before the thread that its answers go to
   face_thread_->stop();
   services_.caller = nullptr;
   {

@@ -126,6 +126,7 @@ struct HostOptions {
   Clock* clock = nullptr;
   std::function<std::shared_ptr<const Config>()>
       config;  // the present generation of the configuration
+  bool run_timers = true;  // false: faces answer and follow the log, and do nothing by themselves
 };
 
 class Host : public MachineProvider, public EffectSink {

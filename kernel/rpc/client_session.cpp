@@ -220,7 +220,7 @@ bool ClientSession::pump_one(Subscription& s, const std::shared_ptr<WsPeer>& pee
     s.lagged = false;
   }
   std::optional<EventLog::Gap> gap;
-  const EventPosition at = rpc_.events().served(s.at, &gap);
+  const EventPosition at = rpc_.events().served(s.at, false, &gap);
   if (gap) {
     const std::string params = "{" + member + "\"from\":" + std::to_string(gap->from) +
                                ",\"to\":" + std::to_string(gap->to) + "}";

@@ -46,8 +46,8 @@ Result<EventPosition> EventLog::position(std::string_view from) const {
   return behind_cursor(from);
 }
 
-EventPosition EventLog::served(EventPosition at, std::optional<Gap>* gap) const {
-  const std::uint64_t head = chain_->view()->height, retain = retain_();
+EventPosition EventLog::served(EventPosition at, bool archived, std::optional<Gap>* gap) const {
+  const std::uint64_t head = chain_->view()->height, retain = archived ? head + 1 : retain_();
   const std::uint64_t first =
       std::max(chain_->first_height(), head >= retain ? head - retain + 1 : 0);
   gap->reset();

@@ -52,7 +52,8 @@ class EventLog {
   struct Gap {
     std::uint64_t from = 0, to = 0;
   };
-  EventPosition served(EventPosition at, std::optional<Gap>* gap) const;
+  // `archived`: or the oldest block in the log.
+  EventPosition served(EventPosition at, bool archived, std::optional<Gap>* gap) const;
 
   struct Item {
     EventPosition at;

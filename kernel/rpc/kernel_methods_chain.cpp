@@ -278,12 +278,28 @@ Answer block_latest(RpcImpl& rpc, const Call& call, std::string* result) {
   return answer_block(rpc, call, call.view->height, result);
 }
 
+Answer block_genesis(RpcImpl& rpc, const Call&, std::string* result) {
+  *result = rpc.parts().chain->genesis().to_json();
+  return std::nullopt;
+}
+
+// Old blocks cost a read of the disk each: whoever asks for them must be an operator.
+std::optional<RpcError> may_read_archive(const Call& call) {
+  const Caller& caller = call.message->caller;
+  if (caller.plugin || caller.level >= Level::kOperator) return std::nullopt;
+  return rpc_error(-34003, "forbidden", "`archived` needs the role operator", 403);
+}
+
 Answer events_list(RpcImpl& rpc, const Call& call, std::string* result) {
   EventLog& log = rpc.events();
+  const bool archived = call.flag("archived");
+  if (archived) {
+    if (auto refusal = may_read_archive(call)) return refusal;
+  }
   Result<EventPosition> begin = log.position(has_param(call, "from") ? call.text("from") : "start");
   if (!begin.ok()) return param_error(call, "from", begin.status().message());
   std::optional<EventLog::Gap> gap;
-  EventPosition at = log.served(*begin, &gap);
+  EventPosition at = log.served(*begin, archived, &gap);
   const std::uint64_t limit = std::min<std::uint64_t>(call.number("limit", 100), kMaxListedEvents);
   std::string list;
   std::size_t count = 0;
@@ -348,6 +364,7 @@ constexpr KernelEntry kEntries[] = {
     {"mempool.set_cap", mempool_set_cap},
     {"block.get", block_get},
     {"block.latest", block_latest},
+    {"block.genesis", block_genesis},
     {"events.list", events_list, KernelRun::kWorker},
     {"events.subscribe", events_subscribe},
     {"events.unsubscribe", events_unsubscribe},

@@ -36,7 +36,7 @@ class ExecutorProducer final : public Producer {
         intake_(chain, clock, admission, [this] { wake(); }) {}
 
   Status open(const AdmissionOptions& admission) {
-    TB_TRY(intake_.recover(admission, options_.on_note));
+    if (!options_.only_reads) TB_TRY(intake_.recover(admission, options_.on_note));
     show_life();
     last_block_us_ = clock_.monotonic_us();
     thread_ = std::thread([this] { run(); });
@@ -139,6 +139,7 @@ class ExecutorProducer final : public Producer {
     const std::uint64_t now = clock_.monotonic_us();
     const bool ready = intake_.pool().ready();
     std::lock_guard lock(mutex_);
+    if (options_.only_reads) return UINT64_MAX;
     if (blocked_) return now >= retry_at_us_ ? 0 : retry_at_us_ - now;
     if (cut_) return 0;
     const std::uint64_t interval = options_.block_interval_ms * 1000,
@@ -277,6 +278,9 @@ class ExecutorProducer final : public Producer {
 
   // Why nothing is taken in at this moment.
   std::optional<Refusal> closed() const {
+    if (only_reads())
+      return make_refusal(kRpcNotReady, "not_ready",
+                          "the data of this node is only read: no command is taken");
     Status status = health();
     if (status.ok()) status = chain_.stalled();
     if (status.ok()) return std::nullopt;
@@ -312,6 +316,10 @@ class ExecutorProducer final : public Producer {
   bool stopping() const {
     std::lock_guard lock(mutex_);
     return stop_;
+  }
+  bool only_reads() const {
+    std::lock_guard lock(mutex_);
+    return options_.only_reads;
   }
   void wake() {
     std::lock_guard lock(mutex_);

@@ -138,6 +138,18 @@ TEST_F(ProducerTest, cut_now_makes_a_block_of_nothing) {
   EXPECT_EQ(chain_.batches(), std::vector<std::size_t>{0});
 }
 
+TEST_F(ProducerTest, one_that_only_reads_makes_no_block_and_takes_no_command) {
+  options_.only_reads = true;
+  options_.empty_block_interval_ms = 1;
+  start();
+  EXPECT_EQ(word(submit(test_command(a_, 1, 0, "t.do", "hello"))), "not_ready");
+  producer_->cut_now();
+  clock_.pass_ms(100);
+  turn();
+  turn();
+  EXPECT_TRUE(chain_.batches().empty());
+}
+
 TEST_F(ProducerTest, a_poisoned_command_is_taken_out_and_the_rest_goes_on) {
   chain_.hold();
   start();

@@ -72,7 +72,11 @@ int main(int argc, char** argv) {
                    program_dir(),
                    ask_password,
                    system_clock()};
-  const int code = cli::run_cli(world, {argv + 1, argv + argc});
+  std::vector<std::string> args(argv + 1, argv + argc);
+  // The name under which runbooks call the audit.
+  if (argc > 0 && std::filesystem::path(argv[0]).filename() == "settlement_audit")
+    args.insert(args.begin(), {"settlement", "audit"});
+  const int code = cli::run_cli(world, args);
   std::cout.flush();
   return code;
 }
