@@ -18,8 +18,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "kernel/base/bytes.hpp"
@@ -31,12 +35,12 @@ namespace blockd::lua {
 // Stands in the kernel's sm: another version of Lua, or of our library, may compute otherwise.
 inline constexpr std::string_view kLuaVersion = "5.4.4";
 
-inline constexpr std::size_t kMaxSource = 65'536;        // bytes of a text
-inline constexpr std::size_t kMaxMemory = 8u << 20;      // bytes that a call may allocate in sum
-inline constexpr std::size_t kMaxBorderString = 4096;    // bytes of a string that crosses
-inline constexpr std::size_t kMaxBorderEntries = 4096;   // entries of all tables that cross at once
+inline constexpr std::size_t kMaxSource = 65'536;       // bytes of a text
+inline constexpr std::size_t kMaxMemory = 8u << 20;     // bytes that a call may allocate in sum
+inline constexpr std::size_t kMaxBorderString = 4096;   // bytes of a string that crosses
+inline constexpr std::size_t kMaxBorderEntries = 4096;  // entries of all tables that cross at once
 inline constexpr std::size_t kMaxBorderDepth = 16;
-inline constexpr std::size_t kMaxReason = 1024;          // bytes of a refusal's reason
+inline constexpr std::size_t kMaxReason = 1024;                 // bytes of a refusal's reason
 inline constexpr std::uint64_t kBudgetParamChange = 1'000'000;  // instructions
 inline constexpr std::uint64_t kBudgetEpoch = 5'000'000;
 inline constexpr std::uint64_t kBudgetBlock = 200'000;  // on_block, before_apply, after_apply
@@ -56,8 +60,8 @@ std::string_view fault_name(Fault fault);
 
 // The global table `hook` of a text.
 struct Header {
-  std::string name;     // [a-z0-9][a-z0-9-]{0,63}
-  std::string version;  // semantic version
+  std::string name;                  // [a-z0-9][a-z0-9-]{0,63}
+  std::string version;               // semantic version
   std::vector<std::string> on;       // events, of kEvents, each with a function of that name
   std::vector<std::string> keys;     // parameters for on_param_change; "*": all
   std::vector<std::string> owns;     // parameters that the script sets itself
@@ -81,18 +85,20 @@ struct Reads {
   std::function<Status(std::string_view key, std::optional<json::value>* value)> state;
   std::function<Status(std::string_view name, std::optional<std::int64_t>* value)> econ;
   std::function<Status(std::optional<std::uint64_t>* amount)> treasury_balance;
-  std::function<void(std::string_view text)> log;  // at most 16 lines a call, 1 KiB each
+  // At most 16 lines a call, 1 KiB each, of any bytes; what is more is dropped.
+  std::function<void(std::string_view text)> log;
   // Node-local scripts only; empty for voted ones: metrics.set(name, integer).
   std::function<void(std::string_view name, std::int64_t value)> set_metric;
 };
 
 struct Answer {
   Fault fault = Fault::kNone;
-  std::string text;          // of the fault: "script:12: ..."; at most 1 KiB, no addresses
-  json::value first;         // what the function returned: null, bool, integer, string, array, object
-  json::value second;        // its second value; null if none
+  std::string text;    // of the fault: "script:12: ..."; at most 1 KiB, no addresses
+  json::value first;   // what the function returned: null, bool, integer, string, array, object
+  json::value second;  // its second value; null if none
   std::uint64_t instructions = 0;  // used, library charges included
-  Status aborted;            // trouble of the host: the call has no outcome
+  std::uint64_t memory = 0;        // bytes that the call took
+  Status aborted;                  // trouble of the host: the call has no outcome
   bool ok() const { return fault == Fault::kNone && aborted.ok(); }
 };
 
@@ -106,7 +112,7 @@ class Script {
   Script(const Script&) = delete;
   Script& operator=(const Script&) = delete;
 
-  const Hash& hash() const;      // BLAKE3 of the text
+  const Hash& hash() const;  // BLAKE3 of the text
   // The header, if the text has one: golden vectors and `script run` take texts without.
   const std::optional<Header>& header() const;
   bool has(std::string_view function) const;  // a global function of that name
@@ -150,7 +156,8 @@ struct HookResult {
 };
 HookResult read_hook_result(std::string_view event, Answer* answer);
 
-// Compiled scripts by hash, at most `capacity` (least recently used go). Not shared by threads.
+// Compiled scripts by hash, at most `capacity`; the least recently used goes when another comes,
+// and with it what pointed to it. Not shared by threads.
 class ScriptPool {
  public:
   explicit ScriptPool(std::size_t capacity = 64);
