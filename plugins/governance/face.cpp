@@ -1,0 +1,385 @@
+#include "plugins/governance/face.hpp"
+
+#include <algorithm>
+
+#include "plugins/gov-core/params_catalogue.hpp"
+#include "plugins/gov-core/provenance.hpp"
+#include "plugins/governance/files.hpp"
+#include "plugins/governance/provenance.hpp"
+#include "plugins/governance/verbs.hpp"
+#include "tb/blake3.hpp"
+
+namespace governance {
+namespace {
+
+constexpr std::uint64_t kMaxLimit = 200;
+constexpr std::uint32_t kScan = 65'536;
+constexpr std::uint64_t kWrittenAtOnce = 1000;  // entries of the provenance log
+constexpr std::string_view kPlaceKey = "at";
+
+tb::Key by_key(std::string_view key) { return tb::Key("k/").text(key); }
+
+std::optional<std::string> optional_text(const tb::Value& value) {
+  return value.absent() ? std::nullopt : std::optional(std::string(value.text()));
+}
+
+}  // namespace
+
+tb::Status Face::on_event(const tb::ChainEvent& event) {
+  Place place;
+  if (const auto row = host_.store_get(kPlaceKey)) {
+    place = tb::row_as<Place>(*row);
+    if (event.height < place.height ||
+        (event.height == place.height && event.index <= place.index))
+      return tb::ok();
+  } else {
+    place.from_height = event.height;
+  }
+  if (event.topic == "gov.param_changed") take_param(event.data);
+  if (event.topic == "gov.energy_settlement") take_settlement(event.data);
+  if (event.topic == "gov.provenance") take_entry(event.data);
+  place.height = event.height;
+  place.index = event.index;
+  return host_.store_put(kPlaceKey, tb::encode_row(place));
+}
+
+void Face::take_param(const tb::Value& data) {
+  ParamRow row;
+  row.seq = data["seq"].u64();
+  row.key = data["key"].text();
+  row.proposal_id = data["proposal_id"].u64();
+  row.epoch = data["epoch"].u64();
+  row.height = data["height"].u64();
+  row.time = data["time"].u64();
+  row.old_value = data["old_value"].u64();
+  row.new_value = data["new_value"].u64();
+  row.voted_value = data["voted_value"].u64();
+  row.event = data["event"].text();
+  row.actor = data["actor"].text();
+  row.script = optional_text(data["script"]);
+  host_.store_put(id_key("h/", row.seq), tb::encode_row(row)).ignore();
+  const tb::Key index = by_key(row.key);
+  host_.store_put(tb::Key(index).u64(row.seq), {}).ignore();
+  // Beyond the limit the oldest row of the key goes.
+  std::uint64_t kept = 0, oldest = 0;
+  host_
+      .store_scan_back(index, {}, kScan,
+                       [&](std::string_view key, std::string_view) {
+                         oldest = tb::Key::read_u64(key, index.view().size());
+                         return ++kept <= kHistoryPerKey;
+                       })
+      .ignore();
+  if (kept > kHistoryPerKey) {
+    host_.store_erase(tb::Key(index).u64(oldest)).ignore();
+    host_.store_erase(id_key("h/", oldest)).ignore();
+  }
+  history_changed_ = true;
+  const std::lock_guard lock(activated_mutex_);
+  if (row.event == "activate") activated_epoch_ = row.epoch;
+}
+
+void Face::take_settlement(const tb::Value& data) {
+  SettlementChange record;
+  if (data.raw() == nullptr || !tb::decode(*data.raw(), record)) return;
+  host_.store_put(id_key("s/", record.proposal_id), tb::encode_row(record)).ignore();
+  std::uint64_t kept = 0;
+  std::string oldest;
+  host_
+      .store_scan_back("s/", {}, kScan,
+                       [&](std::string_view key, std::string_view) {
+                         oldest = key;
+                         return ++kept <= kSettlementsKept;
+                       })
+      .ignore();
+  if (kept > kSettlementsKept) host_.store_erase(oldest).ignore();
+}
+
+void Face::take_entry(const tb::Value& data) {
+  const EntryRow row{std::string(data["hash"].text()), std::string(data["entry"].text()),
+                     optional_text(data["snapshot"])};
+  host_.store_put(id_key("p/", data["seq"].u64()), tb::encode_row(row)).ignore();
+  provenance_changed_ = true;
+}
+
+tb::Status Face::param_history(tb::View& view, const HistoryParams& in, tb::Out& out) {
+  const std::uint64_t limit = in.limit == 0 ? 50 : std::min(in.limit, kMaxLimit);
+  const std::string key = in.key ? gov::canonical_key(*in.key) : std::string();
+  if (key.size() > 255)
+    return view.fail(tb::kInvalidParamsCode, "invalid_params", "key: at most 255 bytes");
+  const tb::Key prefix = in.key ? by_key(key) : tb::Key("h/");
+  tb::Key before;
+  if (in.cursor) before = tb::Key(prefix).u64(*in.cursor);
+  std::optional<std::uint64_t> next;
+  std::vector<ParamRow> found;
+  const tb::Status status = host_.store_scan_back(
+      prefix, before, kScan, [&](std::string_view at, std::string_view) {
+        const std::uint64_t seq = tb::Key::read_u64(at, prefix.view().size());
+        const auto row = host_.store_get(id_key("h/", seq));
+        if (!row) return true;
+        ParamRow change = tb::row_as<ParamRow>(*row);
+        if (in.since_epoch && change.epoch < *in.since_epoch) return false;
+        if (found.size() == limit) {
+          next = found.back().seq;
+          return false;
+        }
+        found.push_back(std::move(change));
+        return true;
+      });
+  if (!status) return status;
+  out.put("changes", found);
+  out.put("next_cursor", next);
+  return tb::ok();
+}
+
+tb::Status Face::policy_history(tb::View& view, tb::Out& out) {
+  std::vector<PolicyRow> rows = policy_rows(host_);
+  out.list("history", [&](tb::Out& list) {
+    for (const PolicyRow& row : rows) list.element(row);
+  });
+  out.put("epoch", view.epoch());
+  return tb::ok();
+}
+
+tb::Status Face::settlement_history(tb::View&, tb::Out& out) {
+  std::vector<SettlementChange> records;
+  const tb::Status status = host_.store_scan_back(
+      "s/", {}, static_cast<std::uint32_t>(kSettlementsKept),
+      [&](std::string_view, std::string_view row) {
+        records.push_back(tb::row_as<SettlementChange>(row));
+        return true;
+      });
+  std::stable_sort(records.begin(), records.end(),
+                   [](const SettlementChange& a, const SettlementChange& b) {
+                     return a.applied_at_epoch > b.applied_at_epoch;
+                   });
+  out.list({}, [&](tb::Out& list) {
+    for (const SettlementChange& record : records) {
+      list.record({}, [&](tb::Out& item) {
+        item.write(record);
+        if (!record.rolled_back_at) item.null("rolled_back_at");
+      });
+    }
+  });
+  return status;
+}
+
+tb::Status Face::provenance(tb::View&, const EntriesParams& in, tb::Out& out) {
+  const std::uint64_t limit = in.limit == 0 ? 50 : std::min(in.limit, kMaxLimit);
+  const std::string wanted = in.id ? tb::cat(R"("disbursement_id":)", *in.id, ",") : std::string();
+  std::optional<std::uint64_t> next;
+  std::uint64_t count = 0, last = 0;
+  tb::Status status = tb::ok();
+  out.list("entries", [&](tb::Out& list) {
+    const tb::Key before = in.cursor ? id_key("p/", *in.cursor) : tb::Key();
+    status = host_.store_scan_back(
+        "p/", before, kScan, [&](std::string_view key, std::string_view row) {
+          const EntryRow entry = tb::row_as<EntryRow>(row);
+          if (!wanted.empty() && entry.entry.find(wanted) == std::string::npos) return true;
+          if (count == limit) {
+            next = last;
+            return false;
+          }
+          last = tb::Key::read_u64(key, 2);
+          ++count;
+          list.record({}, [&](tb::Out& item) {
+            item.put("seq", last);
+            item.put("hash", entry.hash);
+            item.put("entry", entry.entry);
+            item.put("snapshot", entry.snapshot);
+          });
+          return true;
+        });
+  });
+  out.put("next_cursor", next);
+  return status;
+}
+
+// Walks the chain of this node's entries, compares its tip with the state, and the file with both.
+tb::Status Face::verify(tb::View& view, tb::Out& out) {
+  const auto tip = view.load<ProvenanceTip>(kProvenanceKey);
+  std::string problem, previous;
+  std::uint64_t count = 0, expected = 0;
+  const tb::Status status =
+      host_.store_scan("p/", {}, ~std::uint32_t{0}, [&](std::string_view key, std::string_view row) {
+        const EntryRow entry = tb::row_as<EntryRow>(row);
+        const std::uint64_t seq = tb::Key::read_u64(key, 2);
+        if (problem.empty() && count > 0 && seq != expected)
+          problem = tb::cat("entry ", expected, " is missing");
+        if (problem.empty() && tb::blake3(entry.entry).hex() != entry.hash)
+          problem = tb::cat("entry ", seq, " does not have its hash");
+        const std::string link = tb::cat(R"("prev_hash":")", previous, "\"");
+        if (problem.empty() && count > 0 && entry.entry.find(link) == std::string::npos)
+          problem = tb::cat("entry ", seq, " does not name the one before it");
+        previous = entry.hash;
+        expected = seq + 1;
+        ++count;
+        return true;
+      });
+  if (problem.empty() && tip && (count == 0 || previous != tip->hash))
+    problem = tb::cat("the tip of the state is entry ", tip->seq,
+                      "; this node's list ends elsewhere");
+  std::string file = read_whole_file(provenance_path());
+  const bool file_same = file.empty() ? count == 0 : file == provenance_text();
+  if (problem.empty() && !file_same)
+    problem = tb::cat(provenance_path(), " is not what the chain says; "
+                      "`gov provenance export` writes it again");
+  out.put("ok", problem.empty());
+  out.put("entries", count);
+  out.put("tip_hash", previous.empty() ? std::string(gov::kFirstPrevHash) : previous);
+  out.put("problem", problem);
+  return status;
+}
+
+// `out` is a name beside provenance.json: a caller far away must not choose where a node writes.
+tb::Status Face::export_provenance(tb::LocalCall& call, const ExportParams& in, tb::Out& out) {
+  std::string target = provenance_path();
+  if (in.out) {
+    if (in.out->empty() || in.out->size() > 128 || in.out->front() == '.' ||
+        in.out->find('/') != std::string_view::npos)
+      return call.fail({tb::kInvalidParamsCode, "invalid_params"},
+                       tb::cat("out: a file name, written beside ", target));
+    target = tb::cat(target.substr(0, target.rfind('/') + 1), *in.out);
+  }
+  const bool written = write_file(target, provenance_text());
+  out.put("ok", written);
+  out.put("path", target);
+  return tb::ok();
+}
+
+std::string Face::provenance_path() const {
+  const std::string path = host_.config(kProvenancePath);
+  return path.empty() ? host_.config(kDirectory) + "/provenance.json" : path;
+}
+
+std::string Face::provenance_text() {
+  std::string entries, tip(gov::kFirstPrevHash);
+  host_
+      .store_scan("p/", {}, ~std::uint32_t{0},
+                  [&](std::string_view, std::string_view bytes) {
+                    const EntryRow row = tb::row_as<EntryRow>(bytes);
+                    entries += tb::cat(entries.empty() ? "" : ",\n", R"({"entry":)", row.entry,
+                                       R"(,"hash":)", gov::json_text(row.hash));
+                    if (row.snapshot) entries += tb::cat(R"(,"snapshot":)", *row.snapshot);
+                    entries += '}';
+                    tip = row.hash;
+                    return true;
+                  })
+      .ignore();
+  return tb::cat(R"({"version":1,"tip_hash":")", tip, "\",\"entries\":[\n", entries, "\n]}\n");
+}
+
+bool Face::write_file(const std::string& path, const std::string& text) {
+  const std::string problem = write_whole_file(path, text);
+  if (problem.empty()) return true;
+  host_.add(kFileErrors);
+  host_.log(TB_LOG_ERROR, tb::cat("governance file was not written, and will be tried again: ",
+                                  problem));
+  return false;
+}
+
+// A failed write is tried again at the next commit: the log of the chain is the source.
+void Face::write_files() {
+  const std::string directory = host_.config(kDirectory) + "/history/";
+  if (provenance_changed_.exchange(false) && !write_file(provenance_path(), provenance_text()))
+    provenance_changed_ = true;
+  if (!history_changed_.exchange(false)) return;
+  bool good = write_file(directory + "param_changes.json", param_changes_text(host_));
+  good = write_file(directory + "fee_floor_policy.json", fee_floor_text(host_)) && good;
+  good = write_file(directory + "dependency_policy.json", policy_text(host_)) && good;
+  std::optional<std::uint64_t> epoch;
+  std::string values;
+  {
+    const std::lock_guard lock(activated_mutex_);
+    std::swap(epoch, activated_epoch_);
+    values = values_;
+  }
+  if (epoch) good = write_file(tb::cat(directory, *epoch, ".json"), values) && good;
+  if (!good) history_changed_ = true;
+}
+
+void Face::on_commit(tb::View& view) {
+  if (!provenance_changed_ && !history_changed_) return;
+  {
+    const std::lock_guard lock(activated_mutex_);
+    if (activated_epoch_) values_ = values_text(view);
+  }
+  // The whole log is written at once: a long one not with every block, but by the timer.
+  const auto tip = view.load<ProvenanceTip>(kProvenanceKey);
+  if (!tip || tip->seq <= kWrittenAtOnce) write_files();
+}
+
+void Face::write_later() {
+  if (provenance_changed_ || history_changed_) write_files();
+}
+
+namespace {
+
+void describe_histories(tb::Plugin& p) {
+  auto& history = p.query("gov.param_history", &Face::param_history)
+                      .alias("governance.param_history")
+                      .role("open")
+                      .summary("Changes of parameters, newest first, as this node has seen them")
+                      .field("key")
+                      .max(128)
+                      .field("since_epoch")
+                      .field("cursor")
+                      .help("changes with a smaller seq")
+                      .field("limit")
+                      .defaulted();
+  verb(history, "gov param history", {"gov params history"})
+      .list("changes")
+      .columns({"epoch", "key", "old_value", "new_value", "event", "proposal_id"})
+      .id_field("seq")
+      .table();
+  verb(p.query("gov.dependency_policy_history", &Face::policy_history)
+           .role("open")
+           .summary("Which runtimes, transports and storage engines were allowed since when"),
+       "gov param policy-history")
+      .list("history")
+      .columns({"epoch", "kind", "allowed", "proposal_id"});
+  verb(p.query("gov.energy_settlement_history", &Face::settlement_history)
+           .role("open")
+           .summary("Changes of the energy market's settlement mode, newest first"),
+       "gov energy-settlement history", {"gov energy-settlement timeline"});
+}
+
+void describe_provenance(tb::Plugin& p) {
+  auto& list = p.query("gov.provenance", &Face::provenance)
+                   .role("open")
+                   .summary("The provenance log, newest first")
+                   .field("cursor")
+                   .field("id")
+                   .help("entries of this disbursement")
+                   .field("limit")
+                   .defaulted();
+  verb(list, "gov provenance list").list("entries").columns({"seq", "hash", "entry"}).id_field(
+      "seq");
+  verb(p.query("gov.provenance_verify", &Face::verify)
+           .role("open")
+           .summary("Recompute the provenance chain, and compare it with state and file"),
+       "gov provenance verify")
+      .ok_member("ok");
+  auto& write = p.local("gov.provenance_export", &Face::export_provenance)
+                    .role("operator")
+                    .summary("Write provenance.json anew")
+                    .field("out")
+                    .help("another file name, beside provenance.json");
+  verb(write, "gov provenance export").ok_member("ok");
+}
+
+}  // namespace
+
+void describe_face(tb::Plugin& p) {
+  p.face<Face>();
+  p.on_event(&Face::on_event).on_commit(&Face::on_commit);
+  p.timer("files", 1000, &Face::write_later);
+  p.config(kDirectory, "directory", "${data}/governance")
+      .help("where provenance.json and the history files are written");
+  p.config(kProvenancePath, "provenance_path", "")
+      .env("TB_GOV_PROVENANCE_PATH")
+      .help("provenance.json, if not in the directory");
+  describe_histories(p);
+  describe_provenance(p);
+}
+
+}  // namespace governance

@@ -1,0 +1,24 @@
+// Voted Lua scripts: proposed, installed, disabled, suspended, shown (spec 5.9). [machine]
+//
+// What the houses vote on is the text, by its hash. A script of the same name replaces the older
+// one. Keys that a script owns belong to no other script. The row `scripts/active` holds all that
+// run, in the order (priority, name); it is written anew with each change, and the executor asks
+// then which events it has to call.
+#pragma once
+
+#include "plugins/governance/common.hpp"
+
+namespace governance {
+
+// Compiles a text in the kernel's sandbox and reads its header.
+Refused check_source(tb::View& view, std::string_view source, ScriptPayload* payload);
+Refused install_script(tb::Ctx& ctx, const ScriptPayload& payload, std::uint64_t proposal_id);
+Refused disable_script(tb::Ctx& ctx, const std::string& name, std::uint64_t proposal_id);
+Refused roll_back_script(tb::Ctx& ctx, const Proposal& proposal);
+// `failures` in a row after this block; ten suspend it.
+void note_failures(tb::Ctx& ctx, const std::string& name, std::uint32_t failures,
+                   std::string_view reason);
+
+void describe_scripts(tb::Plugin& p);
+
+}  // namespace governance
