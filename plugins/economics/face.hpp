@@ -17,7 +17,7 @@ BOOST_DESCRIBE_STRUCT(ReplayParams, (), (from, to, verify, write))
 
 struct SimulateParams {
   std::uint64_t epochs = 50;
-  std::vector<std::string> set;
+  std::optional<std::vector<std::string>> set;
 };
 BOOST_DESCRIBE_STRUCT(SimulateParams, (), (epochs, set))
 

@@ -28,14 +28,14 @@ bool read_epoch(tb::View& view, const tb::Value& value, std::uint64_t* out) {
 }
 
 struct SnapshotParams {
-  tb::Value epoch;
+  std::optional<tb::Value> epoch;
   bool hash = false;
 };
 BOOST_DESCRIBE_STRUCT(SnapshotParams, (), (epoch, hash))
 
 tb::Status snapshot(tb::View& view, const SnapshotParams& in, tb::Out& out) {
   std::uint64_t epoch = 0;
-  if (!read_epoch(view, in.epoch, &epoch))
+  if (!read_epoch(view, in.epoch.value_or(tb::Value()), &epoch))
     return view.fail(kInvalidParams, "epoch is a number or `latest`");
   const auto snap = load_snapshot(view, epoch);
   if (!snap) {

@@ -105,9 +105,10 @@ tb::Status Face::replay(tb::LocalCall& call, const ReplayParams& in, tb::Out& ou
 }
 
 tb::Status Face::simulate(tb::LocalCall& call, const SimulateParams& in, tb::Out& out) {
-  std::vector<Override> overrides(in.set.size());
-  for (std::size_t i = 0; i < in.set.size(); ++i) {
-    if (auto s = read_override(call, in.set[i], &overrides[i]); !s) return s;
+  const std::vector<std::string> wanted = in.set.value_or(std::vector<std::string>());
+  std::vector<Override> overrides(wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (auto s = read_override(call, wanted[i], &overrides[i]); !s) return s;
   }
   return call.host().with_view([&](tb::View& view) {
     const std::uint64_t newest = newest_epoch(view);

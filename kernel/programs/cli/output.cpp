@@ -326,10 +326,21 @@ std::string table_text(const json::value& result, const Shape& shape) {
   return align(headings, cells);
 }
 
+std::string bare_text(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    out += escape_controls(text.substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
 Result<std::string> format_result(const Session& session, const json::value& result,
                                   const Shape& shape) {
   if (session.options.quiet) return std::string();
   Format format = session.options.format;
+  if (format == Format::kAuto && result.is_string()) return bare_text(result.get_string());
   if (format == Format::kAuto) {
     format = shape.table && session.world.out_is_terminal ? Format::kTable : Format::kJson;
   }

@@ -22,6 +22,7 @@ struct Shape {
 };
 
 // The text in the format of the session's options, with a line feed at its end; empty with --quiet.
+// Unless a format is asked for, a result that is one text is printed as it is, without quotes.
 // Errors: kInvalid (ids of a result that has none).
 Result<std::string> format_result(const Session& session, const json::value& result,
                                   const Shape& shape);
@@ -29,6 +30,9 @@ Result<std::string> format_result(const Session& session, const json::value& res
 std::string json_text(const json::value& value, bool pretty);
 std::string yaml_text(const json::value& value);
 std::string table_text(const json::value& result, const Shape& shape);
+// A result that is one text: a hash, or lines such as comma-separated values. Each line ends with a
+// line feed.
+std::string bare_text(std::string_view text);
 // Control characters as \xNN.
 std::string escape_controls(std::string_view text);
 // One cell: texts bare, structures as JSON, control characters escaped.

@@ -35,6 +35,11 @@ TEST(Output, tables_align_numbers_right_and_leave_holes_visible) {
   EXPECT_EQ(table_text(value(R"(["x","y"])"), Shape{}), "x\ny\n");
 }
 
+TEST(Output, a_single_text_is_printed_line_by_line) {
+  EXPECT_EQ(bare_text("5d0c"), "5d0c\n");
+  EXPECT_EQ(bare_text("a,b\n1,\x1b[2J\n"), "a,b\n1,\\x1b[2J\n");
+}
+
 TEST(Output, control_characters_do_not_reach_the_terminal) {
   EXPECT_EQ(cell_text(value(R"("a\u001b[2J\u009bz\u007f\n")")), "a\\x1b[2J\\xc2\\x9bz\\x7f\\x0a");
   EXPECT_EQ(cell_text(value(R"("grün")")), "grün");
