@@ -1,0 +1,152 @@
+// Alerts and dashboard panels of the treasury. The runbook anchors are those of docs/runbooks.
+#include "plugins/treasury/describe.hpp"
+
+namespace treasury {
+namespace {
+
+constexpr std::string_view kRow = "Treasury System Dashboard";
+
+struct Alert {
+  std::string_view name, expr, duration, severity, summary;
+};
+
+constexpr Alert kAlerts[] = {
+    {"TreasuryBacklogCritical", "treasury_disbursement_backlog{status=\"\"} > 100", "3ep",
+     "critical", "more than 100 open disbursements for 3 epochs"},
+    {"TreasuryBacklogModerate", "treasury_disbursement_backlog{status=\"\"} > 50", "2ep", "warning",
+     "more than 50 for 2 epochs"},
+    {"TreasuryExecutorFailing", "sum by (instance) (rate(treasury_execution_errors_total[5m])) > 1",
+     "0m", "critical", "more than one executor error per second"},
+    {"TreasuryNoProgress",
+     "increase(governance_disbursements_total{status=\"finalized\"}[10m]) == 0 and on (instance) "
+     "treasury_executor_pending_matured > 0",
+     "0m", "critical", "matured disbursements, none finalised in 10 min"},
+    {"TreasuryLatencyHigh",
+     "histogram_quantile(0.95, sum by (le) (rate(treasury_disbursement_lag_seconds_bucket[10m]))) "
+     "> 600",
+     "10m", "warning", "execution latency p95 above 600 s"},
+    {"TreasuryProposalStalled",
+     "treasury_disbursement_oldest_state_age_seconds{status=\"matured\"} > ${epoch_seconds}", "1ep",
+     "warning", "a matured disbursement waits longer than ROLLBACK_WINDOW_EPOCHS (1 epoch)"},
+    {"TreasuryLeaseReleased", "treasury_executor_lease_released == 1", "5m", "warning",
+     "no executor holds the lease"},
+    {"TreasuryLeaseWatermarkLagging",
+     "clamp_min(treasury_executor_last_submitted_nonce - treasury_executor_lease_last_nonce, 0) > "
+     "1 and delta(treasury_executor_last_submitted_nonce[10m]) > 0 and "
+     "delta(treasury_executor_lease_last_nonce[10m]) == 0",
+     "10m", "page", "lease watermark stuck behind submitted nonces"},
+    {"TreasuryLeaseWatermarkRegression", "delta(treasury_executor_lease_last_nonce[15m]) < 0", "5m",
+     "page", "lease watermark went back"},
+    {"TreasuryCircuitBreakerOpen", "treasury_circuit_breaker_state == 1", "1m", "critical",
+     "circuit breaker open"},
+    {"TreasuryBalanceCriticallyLow", "treasury:balance:total < ${treasury_min_balance:1000000}",
+     "5m", "critical", "treasury balance below the configured minimum"},
+    {"TreasuryHighErrorRate", "sum by (instance) (treasury:errors:rate1m) * 60 > 1", "5m",
+     "warning", "more than one error per minute"},
+    {"TreasuryDisbursementLagHigh", "treasury:disbursement_lag:p95 > 3600", "15m", "warning",
+     "lag p95 above 1 h"},
+    {"TreasuryDependencyFailuresHigh",
+     "sum by (instance) (rate(treasury_dependency_failures_total[1m])) > 0.5", "5m", "warning",
+     "dependency checks fail"},
+    {"TreasuryErrorSpike", "treasury:errors:spike_detected == 1", "2m", "warning",
+     "error rate 3 times its 1 h mean"},
+    {"TreasuryLagSpike", "treasury:lag:spike_detected == 1", "5m", "warning",
+     "lag twice its 1 h mean"},
+    {"TreasuryCapacityHigh", "treasury:capacity:utilization_ratio > 0.8", "15m", "warning",
+     "above 80 % of 100 disbursements/min"},
+};
+
+struct Recording {
+  std::string_view name, expr;
+};
+
+constexpr Recording kRecordings[] = {
+    {"treasury:disbursements:total:by_status", "max by (status) (governance_disbursements_total)"},
+    {"treasury:backlog:current:by_status",
+     "max by (status) (treasury_disbursement_backlog{status!=\"\"})"},
+    {"treasury:errors:total:by_reason", "sum by (reason) (treasury_execution_errors_total)"},
+    {"treasury:dependency_failures:total:by_type",
+     "max by (failure_type) (treasury_dependency_failures_total)"},
+    {"treasury:balance:total", "max(treasury_balance)"},
+    {"treasury:balance:ct:total", "max(treasury_balance)"},
+    {"treasury:disbursements:rate1m", "rate(governance_disbursements_total[1m])"},
+    {"treasury:disbursements:rate1h", "rate(governance_disbursements_total[1h])"},
+    {"treasury:errors:rate1m", "rate(treasury_execution_errors_total[1m])"},
+    {"treasury:dependency_failures:rate1m", "rate(treasury_dependency_failures_total[1m])"},
+    {"treasury:capacity:utilization_ratio",
+     "max(rate(governance_disbursements_total{status=\"draft\"}[1m])) * 60 / 100"},
+    {"treasury:errors:spike_detected",
+     "sum(rate(treasury_execution_errors_total[1m])) > bool 3 * "
+     "avg_over_time(sum(rate(treasury_execution_errors_total[1m]))[1h:1m])"},
+    {"treasury:lag:spike_detected",
+     "treasury:disbursement_lag:p95 > bool 2 * "
+     "avg_over_time(treasury:disbursement_lag:p95[1h:30s])"},
+};
+
+void describe_recordings(tb::Plugin& p) {
+  for (const Recording& rule : kRecordings) p.recording(rule.name, rule.expr);
+  const auto quantile = [](std::string_view q, std::string_view metric) {
+    return tb::cat("histogram_quantile(0.", q, ", sum by (le) (rate(", metric, "_bucket[5m])))");
+  };
+  constexpr std::string_view kLag = "treasury_disbursement_lag_seconds";
+  constexpr std::string_view kTick = "treasury_executor_tick_duration_seconds";
+  for (std::string_view q : {"50", "95", "99"}) {
+    p.recording(tb::cat("treasury:disbursement_lag:p", q), quantile(q, kLag));
+    p.recording(tb::cat("treasury:executor_tick:p", q), quantile(q, kTick));
+  }
+  p.recording("treasury_disbursement_lag_seconds_p95", quantile("95", kLag));
+}
+
+void describe_panels(tb::Plugin& p) {
+  p.panel(kRow, "Disbursement Pipeline (State Transitions Over Time)",
+          "governance_disbursements_total");
+  p.panel(kRow, "Queue Depth (Queued Status)", "treasury_disbursement_backlog{status=\"queued\"}")
+      .type("gauge")
+      .thresholds({50, 100});
+  p.panel(kRow, "Execution Lag (p95)",
+          "histogram_quantile(0.95, sum by (le) "
+          "(rate(treasury_disbursement_lag_seconds_bucket[5m])))")
+      .type("gauge")
+      .unit("s")
+      .thresholds({300, 600});
+  p.panel(kRow, "Execution Errors (Rate, Error Types)",
+          "sum by (reason) (rate(treasury_execution_errors_total[5m]))");
+  p.panel(kRow, "Balance Trend (7d)", "treasury_balance");
+  p.panel(kRow, "Executor Health (Tick Duration p95)",
+          "histogram_quantile(0.95, sum by (le) "
+          "(rate(treasury_executor_tick_duration_seconds_bucket[5m])))")
+      .type("gauge")
+      .unit("s")
+      .thresholds({1, 5});
+  p.panel(kRow, "Executor Queue Depth", "treasury_executor_pending_matured");
+  p.panel(kRow, "Staged intents", "treasury_executor_staged_intents");
+  p.panel(kRow, "Executor successes", "treasury_executor_success_total");
+  p.panel(kRow, "Executor failures", "treasury_executor_failure_total");
+  p.panel(kRow, "Submitted nonces", "treasury_executor_last_submitted_nonce");
+  p.panel(kRow, "Lease nonces", "treasury_executor_lease_last_nonce");
+  p.panel(kRow, "Lease state", "treasury_executor_lease_released");
+  p.panel(kRow, "Circuit breaker", "treasury_circuit_breaker_state");
+  p.panel(kRow, "Oldest record by state", "treasury_disbursement_oldest_state_age_seconds")
+      .unit("s");
+  p.panel(kRow, "Accruals by source", "sum by (source) (increase(treasury_accrual_total[1h]))");
+  p.panel(kRow, "Finalised in 10 minutes",
+          "increase(governance_disbursements_total{status=\"finalized\"}[10m])");
+}
+
+}  // namespace
+
+void describe_monitoring(tb::Plugin& p) {
+  for (const Alert& alert : kAlerts) {
+    p.alert(alert.name)
+        .expr(alert.expr)
+        .for_duration(alert.duration)
+        .severity(alert.severity)
+        .summary(alert.summary)
+        .group("treasury")
+        .runbook(tb::cat("treasury.md#", alert.name));
+  }
+  describe_recordings(p);
+  describe_panels(p);
+}
+
+}  // namespace treasury
