@@ -76,7 +76,8 @@ Result<std::string> alert_rule(const Manifest& manifest, const AlertSpec& alert,
   out += "          plugin: " + manifest.id + "\n          service: " + group +
          "\n          severity: " + (alert.severity.empty() ? "warning" : alert.severity) +
          "\n        annotations:\n" +
-         "          description: 'value {{ $value }} on {{ $labels.instance }}'\n" +
+         "          description: 'value {{ $value }}{{ with $labels.instance }} on {{ . }}{{ end "
+         "}}'\n" +
          "          runbook_url: " + options.runbook_base + "/" + group + ".md#" +
          lower_case(alert.name) + "\n          summary: " + yaml_quoted(alert.summary) + "\n";
   return out;
