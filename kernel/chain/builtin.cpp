@@ -56,21 +56,25 @@ tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::
 using Serve = tb_status (*)(tb_ctx*, tb_str caller, const tb_value* args, tb_out* result);
 constexpr Serve kServe[] = {
     builtin::set_param,     nullptr, nullptr, nullptr, nullptr, builtin::set_role,
-    builtin::switch_plugin, nullptr, nullptr};
+    builtin::switch_plugin, nullptr, nullptr, nullptr, nullptr};
 using Answer = tb_status (*)(tb_view*, tb_str caller, const tb_value* args, tb_out* result,
                              tb_out* error);
-constexpr Answer kAnswer[] = {nullptr,       builtin::param,  builtin::check_param,
-                              builtin::spec, builtin::specs,  nullptr,
-                              nullptr,       builtin::plugin, builtin::escrow_owner};
+constexpr Answer kAnswer[] = {nullptr,           builtin::param,        builtin::check_param,
+                              builtin::spec,     builtin::specs,        nullptr,
+                              nullptr,           builtin::plugin,       builtin::escrow_owner,
+                              builtin::proposer, builtin::genesis_facts};
+
+constexpr Answer kAnswerLua[] = {builtin::lua_check, builtin::lua_run, builtin::lua_tally};
 
 tb_status serve(tb_ctx* ctx, std::uint32_t, std::uint32_t function, tb_str caller,
                 const tb_value* args, std::uint32_t, tb_out* result) {
   return kServe[function](ctx, caller, args, result);
 }
 
-tb_status answer(tb_view* view, std::uint32_t, std::uint32_t function, tb_str caller,
+tb_status answer(tb_view* view, std::uint32_t service, std::uint32_t function, tb_str caller,
                  const tb_value* args, std::uint32_t, tb_out* result, tb_out* error) {
-  return kAnswer[function](view, caller, args, result, error);
+  return (service == 0 ? kAnswer[function] : kAnswerLua[function])(view, caller, args, result,
+                                                                   error);
 }
 
 constexpr tb_machine kTable = {

@@ -43,5 +43,17 @@ tb_status specs(tb_view* view, tb_str caller, const tb_value* args, tb_out* resu
 tb_status plugin(tb_view* view, tb_str caller, const tb_value* args, tb_out* result, tb_out* error);
 tb_status escrow_owner(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
                        tb_out* error);
+tb_status genesis_facts(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
+                        tb_out* error);
+tb_status proposer(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
+                   tb_out* error);
+
+// Functions of lua/1: all read.
+tb_status lua_check(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
+                    tb_out* error);
+tb_status lua_run(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
+                  tb_out* error);
+tb_status lua_tally(tb_view* view, tb_str caller, const tb_value* args, tb_out* result,
+                    tb_out* error);
 
 }  // namespace blockd::builtin

@@ -104,7 +104,35 @@ constexpr std::string_view kManifest = R"json({
      "errors": [{"code": -34008, "name": "unknown_plugin", "help": "not in the roster"}]},
     {"name": "escrow_owner", "read": true,
      "help": "{owner}: the plugin that declares the escrow prefix of a system account; empty: none",
-     "params": [{"name": "account", "type": "string"}]}]}]})json";
+     "params": [{"name": "account", "type": "string"}]},
+    {"name": "proposer", "read": true,
+     "help": "{account, key} of whom the block's header names as proposer; empty where no block is being made",
+     "params": []},
+    {"name": "genesis", "read": true,
+     "help": "{validators, roles}: validators {name, power, public_key} and accounts with a role {account, role}",
+     "params": []}]},
+   {"name": "lua/1", "functions": [
+    {"name": "check", "read": true,
+     "help": "Compiles a text and reads its header: {hash, header: {name, version, on, keys, owns, methods, priority}}",
+     "params": [{"name": "source", "type": "string"}],
+     "errors": [{"code": -32061, "name": "lua_syntax_error", "help": "the text does not compile"},
+                {"code": -32061, "name": "lua_bad_return", "help": "the header is wrong"}]},
+    {"name": "run", "read": true,
+     "help": "Calls the function `event` of the text in the caller's row `source_key`, with the budget of that event: {refused, reason, has_value, value, params, state, events, instructions}. Rows `state_prefix`<key> of the caller are the script's own store",
+     "params": [{"name": "name", "type": "string"}, {"name": "hash", "type": "hash"},
+                {"name": "source_key", "type": "bytes"}, {"name": "state_prefix", "type": "bytes"},
+                {"name": "event", "type": "string"}, {"name": "argument", "type": "any"}],
+     "errors": [{"code": -32061, "name": "lua_syntax_error", "help": "the text does not compile"},
+                {"code": -32061, "name": "lua_runtime_error",
+                 "help": "the script raised an error, or there is no such text"},
+                {"code": -32061, "name": "lua_budget_exceeded",
+                 "help": "more instructions than the event allows"},
+                {"code": -32061, "name": "lua_memory_exceeded", "help": "more than 8 MiB"},
+                {"code": -32061, "name": "lua_float_value", "help": "a number that is no integer"},
+                {"code": -32061, "name": "lua_bad_return", "help": "the event may not return this"}]},
+    {"name": "tally", "read": true,
+     "help": "How the caller's runs of a script in this block have ended: {seen, ok_since, failed}",
+     "params": [{"name": "name", "type": "string"}]}]}]})json";
 
 }  // namespace
 

@@ -197,6 +197,7 @@ void put_spec(tb_out* result, const MachineSet::ParamRef& param) {
   out.put_str(result, str("owner"), str(param.machine->roster.id));
   out.put_str(result, str("declared_owner"), str(s.owner));
   out.put_u64(result, str("default"), s.default_value);
+  out.put_u64(result, str("default_value"), s.default_value);  // for readers in C++
   out.put_u64(result, str("min"), s.min);
   out.put_u64(result, str("max"), s.max);
   out.put_str(result, str("unit"), str(s.unit));

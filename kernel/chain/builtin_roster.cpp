@@ -1,4 +1,5 @@
 // How the roster and roles are changed: the operator's command, and the services for governance.
+#include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/base/json.hpp"
 #include "kernel/chain/builtin.hpp"
@@ -122,6 +123,59 @@ tb_status plugin(tb_view* view, tb_str, const tb_value* args, tb_out* result, tb
 tb_status escrow_owner(tb_view* view, tb_str, const tb_value* args, tb_out* result, tb_out*) {
   const std::string_view owner = run_of(view).machines().escrow_owner(to_view(args[0].str));
   result->api->put_str(result, str("owner"), str(owner));
+  return TB_OK;
+}
+
+tb_status proposer(tb_view* view, tb_str, const tb_value*, tb_out* result, tb_out*) {
+  const PublicKey& key = run_of(view).proposer();
+  const bool named = key != PublicKey{};
+  result->api->put_str(result, str("account"), str(named ? address_of(key) : std::string()));
+  result->api->put_bytes(result, str("key"), str(blockd::view(key)));
+  return TB_OK;
+}
+
+namespace {
+
+void put_validators(const std::string& row, tb_out* result) {
+  const tb_out_api& out = *result->api;
+  const Result<json::value> list = parse_json(row);
+  out.begin_list(result, str("validators"));
+  for (const json::value& entry :
+       list.ok() && list->is_array() ? list->get_array() : json::array()) {
+    const json::object& validator = entry.as_object();
+    const Result<Bytes> key = from_hex(std::string_view(validator.at("public_key").as_string()));
+    if (!key.ok()) continue;
+    out.begin_record(result, {});
+    out.put_str(result, str("name"), str(validator.at("name").as_string()));
+    out.put_u64(result, str("power"), validator.at("power").to_number<std::uint64_t>());
+    out.put_bytes(result, str("public_key"), str(*key));
+    out.end(result);
+  }
+  out.end(result);
+}
+
+}  // namespace
+
+// What a plugin that keeps members and keys starts from: validators and roles as they stand.
+tb_status genesis_facts(tb_view* view, tb_str, const tb_value*, tb_out* result, tb_out*) {
+  constexpr std::uint32_t kMaxRoles = 4096;
+  tb_status status = TB_OK;
+  const std::string validators = read_row(view, "validators", &status);
+  if (status < 0) return status;
+  put_validators(validators, result);
+  result->api->begin_list(result, str("roles"));
+  tb_row_sink sink{result, [](void* user, tb_str key, tb_str role) -> std::uint32_t {
+                     auto* out = static_cast<tb_out*>(user);
+                     out->api->begin_record(out, {});
+                     out->api->put_str(out, str("account"),
+                                       str(to_view(key).substr(std::string_view("role/").size())));
+                     out->api->put_str(out, str("role"), role);
+                     out->api->end(out);
+                     return 1;
+                   }};
+  status = view->api->scan(view, str("role/"), {}, kMaxRoles, &sink);
+  if (status < 0) return status;
+  result->api->end(result);
   return TB_OK;
 }
 

@@ -7,6 +7,22 @@
 #include "kernel/chain/kernel_rows.hpp"
 
 namespace blockd {
+namespace {
+
+// The block that would follow a committed view.
+BlockScope next_block_scope(const StateView& view, std::uint64_t time_ms) {
+  BlockScope scope;
+  scope.machines = view.machines.get();
+  scope.height = view.height + 1;
+  scope.time_ms = time_ms;
+  scope.epoch_length = view.epoch_length;
+  scope.epoch = scope.height / scope.epoch_length;
+  scope.last_of_epoch = (scope.height + 1) % scope.epoch_length == 0;
+  scope.seed = block_seed(view.head_hash, scope.height);
+  return scope;
+}
+
+}  // namespace
 
 Header ChainImpl::make_header(const BlockInput& input, const BlockOutput& output) const {
   Header h;
@@ -39,6 +55,7 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   input.proposer = options_.validator_key->public_key();
   input.machines = machines_;
   input.params = params_;
+  input.scripts = scripts_;
   input.commands = &commands;
   input.producing = true;
   input.collect = true;
@@ -67,10 +84,16 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   head_hash_ = hash;
   machines_ = output.machines;
   params_ = output.params;
+  scripts_ = output.scripts;
   mmr_.append(hash);
-  behind_ =
-      Committed{state_writes(input.height, hash), record, output.machines,          output.params,
-                std::move(output.effects),        hash,   output.delta_bytes.size()};
+  behind_ = Committed{state_writes(input.height, hash),
+                      record,
+                      output.machines,
+                      output.params,
+                      output.scripts,
+                      std::move(output.effects),
+                      hash,
+                      output.delta_bytes.size()};
   set_stalled(finish_commit());
   return produced;
 }
@@ -125,7 +148,7 @@ Status ChainImpl::finish_commit() {
   delta_bytes_ += finished.delta_bytes;
   note_hash(finished.record->header.height, finished.hash);
   publish(finished.record->header.height, finished.record->header.time_ms, finished.hash,
-          finished.machines, finished.params);
+          finished.machines, finished.params, finished.scripts);
   if (options_.effects != nullptr) {
     for (const Effects::Metric& m : finished.effects.metrics)
       options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
@@ -149,7 +172,8 @@ void ChainImpl::note_hash(std::uint64_t height, const Hash& hash) {
 
 void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash,
                         std::shared_ptr<const MachineSet> machines,
-                        std::shared_ptr<const ParamValues> params) {
+                        std::shared_ptr<const ParamValues> params,
+                        std::shared_ptr<const ActiveScripts> scripts) {
   if (params == nullptr) {
     Result<std::shared_ptr<const ParamValues>> read = read_params(*state_, *machines);
     if (read.ok()) params = *std::move(read);  // else whoever needs one meets the store's error
@@ -163,13 +187,26 @@ void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash&
   view->state = state_->snapshot();
   view->machines = machines;
   view->params = params;
+  if (scripts == nullptr) scripts = find_scripts(*view);
+  view->scripts = scripts;
   head_ = height;
   head_time_ms_ = time_ms;
   head_hash_ = hash;
   machines_ = std::move(machines);
   params_ = std::move(params);
+  scripts_ = std::move(scripts);
   std::lock_guard lock(mutex_);
   view_ = std::move(view);
+}
+
+std::shared_ptr<const ActiveScripts> ChainImpl::find_scripts(const StateView& view) const {
+  Overlay overlay;
+  StepRun run(overlay);
+  overlay.reset(view.state.get(), nullptr);
+  run.begin_block(next_block_scope(view, view.time_ms), &verify_cache_, nullptr, false);
+  run.set_params(view.params);
+  auto scripts = ask_active_scripts(run, overlay);
+  return scripts.ok() ? *std::move(scripts) : nullptr;  // the next block meets the trouble itself
 }
 
 void ChainImpl::set_stalled(Status why) {
@@ -202,24 +239,19 @@ DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) cons
   struct Tools {
     Overlay overlay;
     StepRun run{overlay};
-    ValueArena arena;
-    std::vector<tb_value> values;
+    CommandStep command{run, overlay};
   };
   static thread_local Tools tools;
-  BlockScope scope;
-  scope.machines = view->machines.get();
-  scope.height = view->height + 1;
-  scope.time_ms = std::max(view->time_ms, options_.clock->unix_ms());
-  scope.epoch_length = view->epoch_length;
-  scope.epoch = scope.height / scope.epoch_length;
-  scope.last_of_epoch = (scope.height + 1) % scope.epoch_length == 0;
-  scope.seed = block_seed(view->head_hash, scope.height);
   tools.overlay.reset(view->state.get(), nullptr);
-  tools.run.begin_block(scope, &verify_cache_, nullptr, true);
+  tools.run.begin_block(next_block_scope(*view, std::max(view->time_ms, options_.clock->unix_ms())),
+                        &verify_cache_, nullptr, true);
   tools.run.set_params(view->params);
   Step step;
-  Status status = run_command(tools.run, tools.overlay, tools.arena, tools.values, *view->machines,
-                              command, 0, nullptr, &step);
+  Status status = tools.command.prepare(*view->machines, command, 0, view->scripts.get());
+  if (status.ok() && (tools.command.around() & ActiveScripts::kBefore) != 0)
+    tools.command.before(*view->scripts, view->height + 1, &step);
+  step = Step();
+  if (status.ok() && !tools.run.poisoned()) tools.command.run(nullptr, &step);
   DryRun out;
   if (!status.ok() || tools.run.poisoned()) {
     out.outcome = Outcome::kRejected;

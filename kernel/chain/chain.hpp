@@ -52,6 +52,8 @@ struct Genesis {
   Hash hash() const;
 };
 
+struct ActiveScripts;
+
 // One committed state: what queries, dry runs and faces read. Immutable; keep it as long as needed.
 struct StateView {
   std::uint64_t height = 0;
@@ -64,6 +66,8 @@ struct StateView {
   // Values of parameters in force, by machine index and place in its manifest; may be null: they
   // are read from the state.
   std::shared_ptr<const std::vector<std::vector<std::uint64_t>>> params;
+  // What voted scripts want to be called for in the next block; may be null: nothing.
+  std::shared_ptr<const ActiveScripts> scripts;
 };
 using StateViewPtr = std::shared_ptr<const StateView>;
 

@@ -47,6 +47,7 @@ class ChainImpl final : public Chain {
     std::shared_ptr<const BlockRecord> record;
     std::shared_ptr<const MachineSet> machines;
     std::shared_ptr<const ParamValues> params;
+    std::shared_ptr<const ActiveScripts> scripts;
     Effects effects;
     Hash hash{};
     std::uint64_t delta_bytes = 0;
@@ -74,10 +75,13 @@ class ChainImpl final : public Chain {
   Status write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms);
   std::vector<KvWrite> state_writes(std::uint64_t height, const Hash& hash) const;
   Status finish_commit();
-  // `params` null: they are read from the state.
+  // `params` and `scripts` null: they are found in the state.
   void publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash,
                std::shared_ptr<const MachineSet> machines,
-               std::shared_ptr<const ParamValues> params = nullptr);
+               std::shared_ptr<const ParamValues> params = nullptr,
+               std::shared_ptr<const ActiveScripts> scripts = nullptr);
+  // Asks governance on the newest state. Null if the state cannot be read.
+  std::shared_ptr<const ActiveScripts> find_scripts(const StateView& view) const;
   void note_hash(std::uint64_t height, const Hash& hash);
   void set_stalled(Status why);
   Result<Machine> provide(const RosterEntry& entry) const;
@@ -97,8 +101,9 @@ class ChainImpl final : public Chain {
   Hash validators_hash_{};
   Hash head_hash_{};  // of the log's head, also while the state is behind
   std::uint64_t head_ = 0, head_time_ms_ = 0;
-  std::shared_ptr<const MachineSet> machines_;  // null: a library is missing
-  std::shared_ptr<const ParamValues> params_;   // of machines_; null: read from the state
+  std::shared_ptr<const MachineSet> machines_;    // null: a library is missing
+  std::shared_ptr<const ParamValues> params_;     // of machines_; null: read from the state
+  std::shared_ptr<const ActiveScripts> scripts_;  // the same; null: governance is asked
   std::optional<Committed> behind_;
   std::uint64_t delta_bytes_ = 0;  // since the checkpoint
 

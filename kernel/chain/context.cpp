@@ -39,6 +39,7 @@ void StepRun::begin_block(const BlockScope& scope, VerifyCache* cache, Effects* 
   with_texts_ = with_texts;
   params_.reset();
   hook_rows_ = 0;
+  tally_.clear();
   pending_work_ = false;
   poison_.clear();
 }
@@ -56,6 +57,7 @@ void StepRun::start(StepKind kind, const BoundMachine* owner, const tb_caller* c
   reads_ = rows_ = bytes_ = calls_ = 0;
   checks_ = attempts_ = 0;
   charged_ = step_pending_ = false;
+  own_rows_.reset();
   error_.set = charge_error_.set = forced_.set = false;
   poison_.clear();
   refused_.metrics.clear();
@@ -136,6 +138,7 @@ void StepRun::refuse(std::int32_t code, std::string_view name, std::string_view 
 }
 
 std::uint64_t StepRun::rows_left() const {
+  if (own_rows_) return *own_rows_;
   bool keeps = scope_.receipts != nullptr && owner_ != scope_.receipts;
   std::uint64_t limit = keeps ? kHookRows - kHookRowsKept : kHookRows;
   return hook_rows_ < limit ? limit - hook_rows_ : 0;
@@ -143,14 +146,19 @@ std::uint64_t StepRun::rows_left() const {
 
 // Rows that hooks read and write share one budget a block; commands are not counted.
 bool StepRun::charge_rows(std::uint64_t n) {
-  if (kind_ != StepKind::kBegin && kind_ != StepKind::kEnd && kind_ != StepKind::kEpoch)
+  if (kind_ != StepKind::kBegin && kind_ != StepKind::kEnd && kind_ != StepKind::kEpoch &&
+      !own_rows_)
     return true;
   if (query_) return true;
   if (n > rows_left()) {
     force(kCodeLimit, "limit_exceeded", "the hooks of this block have used up their rows");
     return false;
   }
-  hook_rows_ += n;
+  if (own_rows_) {
+    *own_rows_ -= n;
+  } else {
+    hook_rows_ += n;
+  }
   return true;
 }
 
@@ -354,6 +362,39 @@ tb_status StepRun::ask_kernel(const BoundMachine& provider, std::uint32_t servic
   while (depth_ > 0) pop();
   return enter_service(provider, service, function, to_str(kChainSpace), nullptr, 0, result,
                        nullptr, true);
+}
+
+tb_status StepRun::ask_inside(const MachineSet::FunctionRef& function, const tb_value* args,
+                              std::uint32_t count, tb_out* result) {
+  if (function.machine == nullptr) return TB_E_UNSUPPORTED;
+  const BoundMachine& provider = *function.machine;
+  const ServiceFunction& spec =
+      provider.machine.manifest->provides[function.service].functions[function.function];
+  if (!spec.read || count > spec.params.size()) return TB_E_UNSUPPORTED;
+  for (std::size_t i = 0; i < depth_; ++i) {
+    if (frames_[i]->machine == &provider) return TB_E_UNSUPPORTED;
+  }
+  if (depth_ >= kMaxCallDepth) return TB_E_UNSUPPORTED;
+  if (++calls_ > kMaxStepCalls && !query_) {
+    force(kCodeLimit, "limit_exceeded", "more than 10,000 service calls in one step");
+    return TB_E_LIMIT;
+  }
+  std::vector<tb_value> filled(spec.params.size());  // what the kernel does not know of is absent
+  std::copy(args, args + count, filled.begin());
+  const Mark before = mark();
+  const tb_status status = enter_service(
+      provider, function.service, function.function, to_str(kChainSpace), filled.data(),
+      static_cast<std::uint32_t>(filled.size()), result, nullptr, true);
+  if (status == TB_OK || status == TB_ABORTED) return status;
+  back_to(before);
+  error_.set = false;
+  return forced_.set ? TB_E_LIMIT : TB_FAILED;
+}
+
+tb_status StepRun::ended_by_host(const Status& why) {
+  if (forced_.set && !poisoned()) return TB_E_LIMIT;
+  set_poison(why.message());
+  return TB_ABORTED;
 }
 
 tb_status StepRun::call_service(Frame& from, std::uint32_t slot_index, std::uint32_t function,

@@ -21,6 +21,7 @@
 #include "kernel/chain/block.hpp"
 #include "kernel/chain/machine_set.hpp"
 #include "kernel/chain/overlay.hpp"
+#include "kernel/chain/script_tally.hpp"
 #include "kernel/chain/verify_cache.hpp"
 #include "tb/machine.h"
 
@@ -38,6 +39,10 @@ inline constexpr std::size_t kMaxRecordBytes = 65'536;
 inline constexpr std::uint64_t kHookRows = 100'000;
 inline constexpr std::uint64_t kHookRowsKept =
     kHookRows / 4;  // of them, for the provider of receipts/1
+
+// Rows of the step that runs voted scripts at the end of a block: its own, so that hooks of markets
+// cannot starve them.
+inline constexpr std::uint64_t kScriptRows = 25'000;
 
 inline constexpr std::int32_t kCodeLimit = -34012;
 inline constexpr std::int32_t kCodePlugin = -34014;
@@ -123,6 +128,21 @@ class StepRun {
   // when they come into force.
   tb_status ask_check_params(const BoundMachine& machine, std::span<const tb_param_change> changes);
 
+  // For services of the kernel's own machine, inside the running step. The row `key` of another
+  // namespace; uncounted reads are the kernel's own business.
+  tb_status read_row_of(tb_view* view, std::string_view space, BytesView key, bool counted,
+                        std::optional<Bytes>* value);
+  // Asks a read function of another machine. TB_E_UNSUPPORTED: nobody has it, or who has it is on
+  // the call stack.
+  tb_status ask_inside(const MachineSet::FunctionRef& function, const tb_value* args,
+                       std::uint32_t count, tb_out* result);
+  // What a call that the host ended has to return; poisons the run if nobody has said why.
+  tb_status ended_by_host(const Status& why);
+  // Runs of scripts in this block.
+  ScriptTally& tally() { return tally_; }
+  // The running hook may read and write that many rows, whatever others have used.
+  void set_own_rows(std::uint64_t rows) { own_rows_ = rows; }
+
   // Takes back everything that the step did, finished or not, and heals a poisoned run.
   void discard();
   // Keys and values that the step has put, and its events and records.
@@ -132,6 +152,7 @@ class StepRun {
   const std::string& poison() const { return poison_; }
   bool pending_work() const { return pending_work_; }
   const MachineSet& machines() const { return *scope_.machines; }
+  const PublicKey& proposer() const { return scope_.proposer; }
   // Fails the step from the kernel's side (params that do not decode, for example).
   void refuse(std::int32_t code, std::string_view name, std::string_view text,
               std::string data = {});
@@ -191,6 +212,8 @@ class StepRun {
   Mark start_{};
   std::uint64_t reads_ = 0, rows_ = 0, bytes_ = 0, calls_ = 0;
   std::uint64_t hook_rows_ = 0;  // of the block
+  std::optional<std::uint64_t> own_rows_;
+  ScriptTally tally_;
   std::uint32_t checks_ = 0, attempts_ = 0;
   bool charged_ = false, pending_work_ = false, step_pending_ = false;
   Error error_, charge_error_, forced_;

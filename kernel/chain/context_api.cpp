@@ -380,6 +380,19 @@ void ContextApi::log(tb_ctx* ctx, std::uint32_t level, tb_str text) {
        std::min(level, TB_LOG_ERROR), std::string(to_view(text).substr(0, kMaxLogText))});
 }
 
+tb_status StepRun::read_row_of(tb_view* view, std::string_view space, BytesView key, bool counted,
+                               std::optional<Bytes>* value) {
+  Frame& f = ContextApi::frame(view);
+  if (tb_status s = ContextApi::ready(f); s != TB_OK) return s;
+  if (counted && !ContextApi::count_read(f)) return TB_E_LIMIT;
+  std::string full = space_prefix(space), scratch;
+  full.append(key);
+  std::optional<BytesView> row;
+  if (Status s = overlay_.find(full, &scratch, &row); !s.ok()) return ContextApi::trouble(f, s);
+  if (row) value->emplace(*row);
+  return TB_OK;
+}
+
 StepRun& run_of(tb_ctx* ctx) { return *ContextApi::frame(ctx).run; }
 const MachineSet& machines_of(tb_ctx* ctx) { return run_of(ctx).machines(); }
 

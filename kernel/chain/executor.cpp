@@ -69,13 +69,16 @@ Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput&
                          BlockOutput* output) {
   TB_TRY(begin_block(base, rows, input, output));
   TB_TRY(roster_steps());
+  TB_TRY(use_scripts());
   TB_TRY(param_steps());
   TB_TRY(migrate_steps());
   for (const BoundMachine& machine : out_->machines->machines())
     TB_TRY(hook(StepKind::kBegin, machine));
   TB_TRY(command_steps());
   TB_TRY(hook_steps());
+  TB_TRY(after_block_step());
   TB_TRY(find_commitment());
+  TB_TRY(renew_scripts());
   out_->pending_work = run_.pending_work();
   overlay_.net_changes(&changes_);
   WriteSetRoot writes;
@@ -100,7 +103,7 @@ Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockIn
   receipt_tree_.clear();
   receipt_tree_.add_leaf(kZeroHash);
   command_tree_.clear();
-  envelope_bytes_ = write_bytes_ = 0;
+  envelope_bytes_ = write_bytes_ = failed_commands_ = 0;
   seed_ = block_seed(input.previous, input.height);
   BlockScope scope;  // counters of the block start at zero here, once
   scope.machines = input.machines.get();
@@ -135,15 +138,18 @@ const std::vector<std::uint32_t>* Executor::trusted(StepKind kind, std::string_v
   return &no_checks();
 }
 
+bool is_silent(const Step& step, std::size_t rows) {
+  return step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty() &&
+         step.false_checks.empty() && rows == 0;
+}
+
 // Notes a finished step: its leaves under the receipt root, and, for the log, the step with its
 // delta.
 void Executor::keep_step(Step&& step, const Hash* command_id) {
   add_receipts(receipt_tree_, step, command_id, scratch_);
   if (!in_->collect) return;
   overlay_.step_changes(&step_changes_);
-  const bool silent = step.outcome == Outcome::kApplied && step.events.empty() &&
-                      step.records.empty() && step.false_checks.empty() && step_changes_.empty();
-  if (command_id == nullptr && silent) return;
+  if (command_id == nullptr && is_silent(step, step_changes_.size())) return;
   append_step(out_->step_bytes, step);
   put_u32(out_->delta_bytes, static_cast<std::uint32_t>(step_changes_.size()));
   for (const Overlay::Change& change : step_changes_) {
@@ -184,6 +190,7 @@ Status Executor::service_step(StepKind kind, const MachineSet::FunctionRef& func
                               const tb_value* args, std::uint32_t count, tb_out* result) {
   overlay_.begin_step();
   run_.start(kind, function.machine, nullptr, nullptr);
+  if (kind == StepKind::kLua) run_.set_own_rows(kScriptRows);
   const tb_status status =
       run_.run_service(function.service, function.function, args, count, result);
   if (run_.poisoned()) return aborted(run_, in_->height, kind);
@@ -261,95 +268,51 @@ Status Executor::one_command(std::size_t i) {
     return Status(Code::kInvalid, "block " + std::to_string(in_->height) + ": command " +
                                       std::to_string(i) + " " + why);
   }
+  CommandEntry entry{static_cast<std::uint32_t>(out_->commands.size()), before};
+  run_.tally().mark();
+  TB_TRY(command_step_.prepare(*out_->machines, *command, entry.index, out_->scripts.get()));
+  if (command_step_.around() != 0) return scripted_command(i, std::move(nonce_key), entry);
   TB_TRY(put_row(std::move(nonce_key), u64_row(command->nonce)));
-  const std::uint32_t index = static_cast<std::uint32_t>(out_->commands.size());
   Step step;
-  TB_TRY(run_command(run_, overlay_, arena_, values_, *out_->machines, *command, index,
-                     trusted(StepKind::kCommand, {}, index), &step));
+  command_step_.run(trusted(StepKind::kCommand, {}, entry.index), &step);
   if (run_.poisoned()) {
-    std::string text = run_.poison();
-    if (!in_->producing) return aborted(run_, in_->height, StepKind::kCommand);
-    run_.discard();
-    overlay_.rollback(before);
-    out_->poisoned.push_back(i);
-    out_->poison_texts.push_back(std::move(text));
+    if (!in_->producing) return poisoned_command();
+    note_poisoned(i);
+    leave_out(before);
     return {};
   }
   if (in_->producing && write_bytes_ + run_.bytes_written() > kMaxBlockWrites) {
-    run_.discard();
-    overlay_.rollback(before);
+    leave_out(before);
     out_->left_out.push_back(i);  // waits for the next block
     return {};
   }
-  step.command = index;
-  envelope_bytes_ += command->envelope.size();
-  command_tree_.add(command->envelope);
-  out_->step_of[i] = out_->steps.size();
-  out_->commands.push_back(command);
+  step.command = entry.index;
+  note_command(i, step.outcome);
   keep_step(std::move(step), &command->id);
   return {};
 }
 
-Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values,
-                   const MachineSet& machines, const Command& command, std::uint32_t index,
-                   const std::vector<std::uint32_t>* trusted, Step* step) {
-  MachineSet::MethodRef method = machines.find_command(command.method);
-  if (method.machine == nullptr) {
-    run.start(StepKind::kCommand, &machines.machines().front(), nullptr, trusted);
-    run.refuse(-32601, "unknown_command",
-               "no plugin of the roster has the command '" + command.method + "'");
-    run.finish(TB_FAILED, step);
-    return {};
-  }
-  std::string key(kRoleRows), scratch;
-  key.append(command.from);
-  std::optional<BytesView> role;
-  TB_TRY(overlay.find(key, &scratch, &role));
-  tb_str cosigners[16];
-  tb_caller caller{};
-  caller.roles = role_bits(role);
-  caller.account = to_str(command.from);
-  std::memcpy(caller.command_id, command.id.data(), command.id.size());
-  caller.nonce = command.nonce;
-  caller.index = index;
-  for (const std::string& cosigner : command.cosigners) {
-    if (caller.cosigner_count < 16) cosigners[caller.cosigner_count++] = to_str(cosigner);
-  }
-  caller.cosigners = cosigners;
-  // Only the ledger's own commands travel in the paid lanes.
-  const bool paid = command.method.starts_with("ledger.");
-  const Lane lane = !paid ? Lane::kService : command.lane.value_or(Lane::kConsumer);
-  caller.lane = lane == Lane::kService    ? TB_LANE_SERVICE
-                : lane == Lane::kConsumer ? TB_LANE_CONSUMER
-                                          : TB_LANE_INDUSTRIAL;
-  caller.fee = lane == Lane::kService ? 0 : command.fee;
-  caller.pct = command.pct;
-  caller.envelope_bytes = static_cast<std::uint32_t>(command.envelope.size());
-  caller.memo = to_str(command.memo);
-  std::optional<PublicKey> session;
-  if (!command.session.empty()) {
-    Result<PublicKey> key_bytes = array_from_hex<32>(command.session);
-    if (key_bytes.ok()) session = *key_bytes;
-  }
-  if (session) caller.session = to_str(view(*session));
-  run.start(StepKind::kCommand, method.machine, &caller, trusted);
-  arena.clear();
-  values.clear();
-  std::optional<ParamError> wrong =
-      decode_params(method.spec->params, command.params, arena, &values);
-  tb_status status = TB_FAILED;
-  if (wrong) {
-    std::string data = "{\"field\":";
-    append_json_string(data, wrong->field);
-    data.push_back('}');
-    run.refuse(-32602, method.machine->machine.manifest->invalid_params_name,
-               wrong->field + ": " + wrong->message, std::move(data));
-  } else {
-    status =
-        run.run_command(method.index, values.data(), static_cast<std::uint32_t>(values.size()));
-  }
-  if (!run.poisoned()) run.finish(status, step);
-  return {};
+Status Executor::poisoned_command() const { return aborted(run_, in_->height, StepKind::kCommand); }
+
+void Executor::note_poisoned(std::size_t i) {
+  out_->poisoned.push_back(i);
+  out_->poison_texts.push_back(run_.poison());
+}
+
+// Nothing of the running command stays, the count of its scripts' failures included.
+void Executor::leave_out(const Overlay::Savepoint& before) {
+  run_.discard();
+  overlay_.rollback(before);
+  run_.tally().take_back();
+}
+
+void Executor::note_command(std::size_t i, Outcome outcome) {
+  const CommandPtr& command = (*in_->commands)[i];
+  envelope_bytes_ += command->envelope.size();
+  command_tree_.add(command->envelope);
+  out_->step_of[i] = out_->steps.size();
+  out_->commands.push_back(command);
+  if (outcome != Outcome::kApplied) ++failed_commands_;
 }
 
 }  // namespace blockd

@@ -11,8 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "kernel/chain/active_scripts.hpp"
 #include "kernel/chain/block_codec.hpp"
 #include "kernel/chain/chain.hpp"
+#include "kernel/chain/command_step.hpp"
 #include "kernel/chain/context.hpp"
 #include "kernel/manifest/values.hpp"
 
@@ -27,6 +29,7 @@ struct BlockInput {
   PublicKey proposer{};                        // as the header names it; zero in the genesis block
   std::shared_ptr<const MachineSet> machines;  // in force before the block
   std::shared_ptr<const ParamValues> params;  // in force before the block; null: read from the rows
+  std::shared_ptr<const ActiveScripts> scripts;  // of `machines`; null: governance is asked
   const std::vector<CommandPtr>* commands = nullptr;
   bool producing =
       false;  // commands that do not fit may be left out; else they make the block invalid
@@ -35,11 +38,12 @@ struct BlockInput {
 };
 
 struct BlockOutput {
-  std::shared_ptr<const MachineSet> machines;  // in force after the block
-  std::shared_ptr<const ParamValues> params;   // the same
-  std::vector<CommandPtr> commands;            // that are in it
-  std::vector<Step> steps;                     // without deltas
-  Bytes step_bytes, delta_bytes;               // as join_block() wants them
+  std::shared_ptr<const MachineSet> machines;    // in force after the block
+  std::shared_ptr<const ParamValues> params;     // the same
+  std::shared_ptr<const ActiveScripts> scripts;  // the same
+  std::vector<CommandPtr> commands;              // that are in it
+  std::vector<Step> steps;                       // without deltas
+  Bytes step_bytes, delta_bytes;                 // as join_block() wants them
   Hash receipts_commitment{}, command_root{}, receipt_root{}, write_set_root{};
   Effects effects;
   std::vector<std::size_t> left_out, poisoned, step_of;
@@ -107,8 +111,29 @@ class Executor {
   Status migrate_steps();
   Status migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor,
                       Step* step);
+  Status use_scripts();
+  Status renew_scripts();
+  Status after_block_step();
   Status command_steps();
   Status one_command(std::size_t input_index);
+  // A command that is being executed: its place in the block, and the way back.
+  struct CommandEntry {
+    std::uint32_t index = 0;
+    Overlay::Savepoint before;
+  };
+  struct HeldStep {
+    Step step;
+    Bytes delta_bytes;
+    std::uint32_t rows = 0;
+    std::uint64_t written = 0;
+  };
+  Status scripted_command(std::size_t input_index, Bytes nonce_key, const CommandEntry& entry);
+  HeldStep hold_step(Step&& step);
+  void keep_held(HeldStep&& held, const Hash* command_id);
+  Status poisoned_command() const;
+  void note_poisoned(std::size_t input_index);
+  void leave_out(const Overlay::Savepoint& before);
+  void note_command(std::size_t input_index, Outcome outcome);
   bool fits(const Command& command, std::string* why) const;
   Status hook_steps();
   Status hook(StepKind kind, const BoundMachine& machine);
@@ -128,23 +153,20 @@ class Executor {
   VerifyCache* cache_;
   Overlay overlay_;
   StepRun run_;
+  CommandStep command_step_{run_, overlay_};
   ValueArena arena_;
-  std::vector<tb_value> values_;
   std::vector<Overlay::Change> changes_, step_changes_;
   MerkleBatch command_tree_, receipt_tree_;  // leaf 0 of the latter is the commitment, set last
   std::string scratch_;
   const BlockInput* in_ = nullptr;
   BlockOutput* out_ = nullptr;
   ParamValues* values_in_force_ = nullptr;  // while plugins are told of changes
-  std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0;
+  std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0, failed_commands_ = 0;
   Hash seed_{};
 };
 
-// One command on `run`: decodes its params, sets its caller, executes. Shared by blocks and dry
-// runs. A poisoned run leaves `*step` unfinished. Errors: of the store.
-Status run_command(StepRun& run, Overlay& overlay, ValueArena& arena, std::vector<tb_value>& values,
-                   const MachineSet& machines, const Command& command, std::uint32_t index,
-                   const std::vector<std::uint32_t>* trusted, Step* step);
+// Whether a hook's step left nothing that the log must know.
+bool is_silent(const Step& step, std::size_t rows);
 
 // The values of all parameters of `machines` in a state. Errors of the store.
 Result<std::shared_ptr<const ParamValues>> read_params(const KvReader& state,

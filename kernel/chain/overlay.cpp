@@ -204,6 +204,11 @@ void Overlay::begin_step() {
   undo_.clear();
 }
 
+void Overlay::begin_part() {
+  ++step_;
+  touched_.clear();
+}
+
 void Overlay::step_changes(std::vector<Change>* out) const {
   out->clear();
   for (const Entry* entry : touched_) {

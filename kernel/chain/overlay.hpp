@@ -77,6 +77,9 @@ class Overlay : public KvReader {
   void rollback(const Savepoint& to);
   // What is written from here on belongs to a new step.
   void begin_step();
+  // The same, but the way back to a savepoint of the step before stays open, if nothing had been
+  // written since that step began: both can be taken back together.
+  void begin_part();
   // Net changes of the current step, in the order in which the keys were first touched. Borrowed
   // until the next rollback or reset.
   void step_changes(std::vector<Change>* out) const;

@@ -183,6 +183,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
   Hash previous{};
   std::shared_ptr<const MachineSet> machines;
   std::shared_ptr<const ParamValues> params;
+  std::shared_ptr<const ActiveScripts> scripts;
   for (std::uint64_t h = 0; h <= head->height; ++h) {
     const std::string where = "height " + std::to_string(h) + ": ";
     Result<Bytes> block_bytes = log_->read(LogRecordType::kBlock, h);
@@ -212,6 +213,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
       input.proposer = front->header.proposer;
       input.machines = machines;
       input.params = params;
+      input.scripts = scripts;
       input.commands = &batch.commands;
       if (verify_signatures) {
         for (std::size_t i = 0; i < batch.commands.size(); ++i) {
@@ -239,6 +241,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     mmr.append(previous);
     machines = output.machines;
     params = output.params;
+    scripts = output.scripts;
     report.to = h;
     report.commands += batch.commands.size();
     status = keep();

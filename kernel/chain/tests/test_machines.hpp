@@ -317,8 +317,9 @@ struct World {
     if (!c.ok()) throw std::runtime_error(c.status().to_string());
     return *c;
   }
-  CommandPtr op(std::string_view name, std::string_view key = "k", std::uint64_t n = 0) {
-    return command("bank.run", json::object{{"op", name}, {"key", key}, {"n", n}});
+  CommandPtr op(std::string_view name, std::string_view key = "k", std::uint64_t n = 0,
+                std::uint64_t nonce_value = 0) {
+    return command("bank.run", json::object{{"op", name}, {"key", key}, {"n", n}}, nonce_value);
   }
   Chain::Produced block(const std::vector<CommandPtr>& commands) {
     clock.now += 1000;
