@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "kernel/base/mmr_vectors.hpp"
+#include "kernel/lua/vectors.hpp"
 #include "plugins/economics/tests/vectors.hpp"
 #include "plugins/energy/tests/vectors.hpp"
 #include "plugins/gov-core/tests/vectors.hpp"
@@ -75,7 +76,12 @@ Result<json::value> replay_case(const std::string& subsystem, const std::string&
   if (subsystem == "economics") return replay_text(economics::replay_economics_case, kind, input);
   if (subsystem == "energy") return replay_text(energy::replay_energy_case, kind, input);
   if (subsystem == "receipts") return replay_text(receipts::replay_receipts_case, kind, input);
-  if (subsystem == "governance") return replay_text(gov::replay_governance_case, kind, input);
+  if (subsystem == "governance") {
+    const json::object* object = input.if_object();
+    const json::value* fn = object == nullptr ? nullptr : object->if_contains("fn");
+    if (fn != nullptr && *fn == "param_change_hook") return lua::replay_hook_case(input);
+    return replay_text(gov::replay_governance_case, kind, input);
+  }
   return Status(Code::kNotFound, "there are no vectors of '" + subsystem + "'",
                 "the subsystems are mmr, energy, governance and receipts");
 }

@@ -4,10 +4,6 @@
 #include <boost/json/serialize.hpp>
 #include <stdexcept>
 
-#ifdef GOV_LUA_VECTORS
-#include "kernel/lua/vectors.hpp"
-#endif
-
 namespace gov {
 
 namespace json = boost::json;
@@ -33,19 +29,8 @@ std::string replay_governance_case(std::string_view, std::string_view input) {
   const json::value parsed = json::parse(input, {}, options);
   const json::object& object = parsed.as_object();
   const std::string fn = text_in(object, "fn");
-#ifdef GOV_LUA_VECTORS
-  if (fn == "param_change_hook") return blockd::lua::replay_hook_case(input);
-#endif
-  for (const auto replay : {
-           &replay_payloads,
-           &replay_disbursements,
-#ifdef GOV_PROPOSAL_VECTORS
-           &replay_proposals,
-#endif
-#ifdef GOV_AUDIT_VECTORS
-           &replay_audit,
-#endif
-       }) {
+  for (const auto replay :
+       {&replay_payloads, &replay_disbursements, &replay_proposals, &replay_audit}) {
     if (const Answered answer = replay(fn, object)) return json::serialize(*answer);
   }
   throw std::runtime_error("there is no function '" + fn + "'");
