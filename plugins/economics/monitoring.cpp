@@ -1,4 +1,5 @@
-// Alerts and dashboard panels of the control laws. The runbook anchors are those of docs/runbooks.
+// Alerts and dashboard panels of the control laws; docs/runbooks/economics.md has a section an
+// alert.
 #include "plugins/economics/describe.hpp"
 
 namespace economics {
@@ -7,31 +8,31 @@ namespace {
 constexpr std::string_view kRow = "Economic Control Laws";
 
 struct Alert {
-  std::string_view name, expr, duration, severity, summary, runbook;
+  std::string_view name, expr, duration, severity, summary;
 };
 
 constexpr Alert kAlerts[] = {
     {"InflationDivergence",
      "abs(economics_inflation_error_bps) > 100 and on (instance) economics_realized_inflation_bps "
      "< 65535",
-     "5m", "warning", "Inflation is off its target by more than 1 %", "economics-laws"},
+     "5m", "warning", "Inflation is off its target by more than 1 %"},
     {"MultiplierCeilingHit", "economics_market_multiplier > 9.5", "5m", "warning",
-     "A market multiplier is at its ceiling", "economics-laws"},
+     "A market multiplier is at its ceiling"},
     {"NegativeProviderMargin", "economics_provider_margin < 0", "5m", "warning",
-     "Providers of a market lose money", "economics-laws"},
+     "Providers of a market lose money"},
     {"TariffStuckAtMax",
      "economics_tariff_bps >= 200 and on (instance) economics_treasury_contribution_bps < 500",
-     "30m", "warning", "The tariff is at its bound and contributes little", "economics-laws"},
+     "30m", "warning", "The tariff is at its bound and contributes little"},
     {"SubsidyOscillation", "stddev_over_time(economics_subsidy_share_bps[1h]) > 200", "10m",
-     "warning", "Subsidy shares oscillate", "economics-laws"},
+     "warning", "Subsidy shares oscillate"},
     {"ControlLawsStalled",
      "increase(economics_control_law_update_total[15m]) == 0 and on (instance) "
      "delta(block_height_total[15m]) > 120",
-     "0m", "critical", "Blocks go on and the control laws do not run", "economics-stalled"},
+     "0m", "critical", "Blocks go on and the control laws do not run"},
     {"EconomicsReplayMismatch", "increase(economics_replay_mismatch_total[10m]) > 0", "0m",
-     "critical", "A snapshot does not compute again from what is stored", "economics-replay"},
+     "critical", "A snapshot does not compute again from what is stored"},
     {"SupplyNearCap", "economics_supply_remaining_block < 400000", "1h", "info",
-     "The supply is nearly issued", "economics-laws"},
+     "The supply is nearly issued"},
 };
 
 void describe_panels(tb::Plugin& p) {
@@ -70,8 +71,7 @@ void describe_monitoring(tb::Plugin& p) {
         .expr(alert.expr)
         .for_duration(alert.duration)
         .severity(alert.severity)
-        .summary(alert.summary)
-        .runbook(alert.runbook);
+        .summary(alert.summary);
   }
   describe_panels(p);
 }

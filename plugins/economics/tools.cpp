@@ -25,8 +25,9 @@ tb::Status read_override(tb::LocalCall& call, const std::string& text, Override*
     return call.fail(kInvalidParams, tb::cat("'", text, "': write key=value"));
   const auto id = find_param(std::string_view(text).substr(0, equals));
   if (!id || !param_table()[*id].hashed) {
-    return call.fail(kUnknownParam, tb::cat("the laws know no parameter '", text.substr(0, equals),
-                                            "'; economics.md of the docs lists them"));
+    return call.fail(kUnknownParam,
+                     tb::cat("the laws know no parameter '", text.substr(0, equals),
+                             "'; `contract-cli gov params --filter 'economics_*'` lists them"));
   }
   const ParamSpec& spec = param_table()[*id];
   const char* const end = text.data() + text.size();

@@ -37,6 +37,10 @@ tb::Status pay_levy(tb::Ctx& ctx, const LevyDue& due) {
   if (due.amount == 0) return tb::ok();
   if (auto s = move(ctx, {"levy", ctx.account(), due.to, due.amount, kTariff}); !s) return s;
   note_credit(ctx, due.to, {std::string(ctx.account()), due.amount, std::string(kTariff)});
+  // The transfer itself was counted before, so the row is of this block.
+  BlockStats stats = ctx.load<BlockStats>(kStatsKey).value_or(BlockStats{});
+  stats.levy = stats.levy > ~due.amount ? ~std::uint64_t{0} : stats.levy + due.amount;
+  ctx.store(kStatsKey, stats);
   return tb::ok();
 }
 

@@ -176,6 +176,7 @@ tb::Status block_stats(tb::View& view, std::string_view, const tb::NoArgs&, tb::
   out.put("tx_count", stats.transactions);
   out.put("tx_volume", stats.volume);
   out.put("non_kyc_volume", stats.non_kyc_volume);
+  out.put("levy", stats.levy);
   return tb::ok();
 }
 

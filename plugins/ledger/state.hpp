@@ -86,8 +86,9 @@ struct BlockStats {
   std::uint64_t volume = 0;
   std::uint64_t non_kyc_volume = 0;  // the part that left accounts which kyc/1 does not verify
   std::uint32_t counted = 0;         // 1 + place of the last command that was counted
+  std::uint64_t levy = 0;            // what transfers paid on top
 };
-BOOST_DESCRIBE_STRUCT(BlockStats, (), (height, transactions, volume, non_kyc_volume, counted))
+BOOST_DESCRIBE_STRUCT(BlockStats, (), (height, transactions, volume, non_kyc_volume, counted, levy))
 
 inline constexpr std::string_view kAccounts = "a/";
 inline constexpr std::string_view kSupplyKey = "supply";

@@ -48,7 +48,7 @@ tb::Status count(tb::Ctx& ctx, std::string_view from, std::uint64_t amount) {
   bool verified = false;
   if (auto s = ask_verified(ctx, from, &verified); !s) return s;
   BlockStats stats = ctx.load<BlockStats>(kStatsKey).value_or(BlockStats{});
-  if (stats.height != ctx.height()) stats = BlockStats{ctx.height(), 0, 0, 0, 0};
+  if (stats.height != ctx.height()) stats = BlockStats{ctx.height(), 0, 0, 0, 0, 0};
   if (stats.counted != ctx.caller().index + 1) ++stats.transactions;
   stats.counted = ctx.caller().index + 1;
   stats.volume = capped_sum(stats.volume, amount);

@@ -127,6 +127,7 @@ TEST_F(Economics, unverified_senders_pay_the_tariff_and_verified_ones_do_not) {
       chain_.run("kyc.verify", tb::cat(R"({"account":")", chain_.account("bob"), R"("})")).ok());
   ASSERT_TRUE(transfer("bob", "carol", 50'000).ok());
   EXPECT_EQ(balance("bob"), 0u);
+  EXPECT_EQ(chain_.metric("economics_tariff_collected_block_total"), 148);
   EXPECT_EQ(transfer("carol", "bob", balance("carol")).error_name, "insufficient_funds");
   const std::string quote = R"(","amount":10000})";
   EXPECT_TRUE(says("economics.tariff_quote",

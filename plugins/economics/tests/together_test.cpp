@@ -1,0 +1,117 @@
+// Economics among the real ledger, receipts, governance and treasury.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <tb/testkit.hpp>
+#include <tb/text.hpp>
+
+extern "C" const tb_plugin* tb_plugin_entry(const tb_host_info* host);
+
+namespace {
+
+constexpr std::uint64_t kFirstSupply = 11'000'000;
+constexpr std::uint64_t kEpochBlocks = 5;
+
+class Together : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "economics.XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    chain_.add(&tb_plugin_entry);
+    for (const char* name : {"ledger", "receipts", "governance", "treasury"})
+      chain_.add_library(std::string(TB_BINARY_DIR) + "/plugins/" + name + ".so");
+    chain_.set_config("economics", "snapshot_dir", tb::cat("\"", folder_, "/snapshots\""));
+    chain_.set_config("governance", "directory", tb::cat("\"", folder_, "\""));
+    chain_.set_role("operator", true, false);
+    chain_.allocate("alice", kFirstSupply);
+    chain_.set_genesis_param("expected_total_blocks", 2'000'000);  // a quiet chain's reward is 3
+    chain_.set_genesis_param("treasury_percent", 25);
+  }
+  void TearDown() override {
+    EXPECT_NE(ask("ledger.check", "{}").find(R"("ok":true)"), std::string::npos) << last_;
+    EXPECT_EQ(number("gov.treasury.balance", "balance"), number("balance", "amount", kTreasury));
+    EXPECT_EQ(chain_.replay_check(), "");
+    std::filesystem::remove_all(folder_);
+  }
+  const std::string& ask(std::string_view method, std::string_view params) {
+    const tb::Ran ran = chain_.query(method, params);
+    return last_ = ran.ok() ? ran.json : ran.error_name + ": " + ran.error_text;
+  }
+  std::uint64_t number(std::string_view method, std::string_view name,
+                       std::string_view params = "{}") {
+    const std::string key = tb::cat("\"", name, "\":");
+    const std::size_t at = ask(method, params).find(key);
+    if (at == std::string::npos) {
+      ADD_FAILURE() << method << " names no " << name << ": " << last_;
+      return 0;
+    }
+    return std::stoull(last_.substr(at + key.size()));
+  }
+  std::uint64_t treasury() { return number("balance", "amount", kTreasury); }
+  void go_to(std::uint64_t height) {
+    if (chain_.height() < height) chain_.advance(height - chain_.height());
+  }
+
+  static constexpr std::string_view kTreasury = R"({"address":"treasury"})";
+  tb::TestChain chain_{{.epoch_length = kEpochBlocks}};
+  std::string folder_, last_;
+};
+
+TEST_F(Together, a_vote_changes_the_treasurys_part_in_the_block_that_it_names) {
+  chain_.start();
+  const tb::Ran proposed =
+      chain_.run("gov.propose", R"({"key":"treasury_percent","new_value":50,"vote_window":1})");
+  ASSERT_TRUE(proposed.ok()) << proposed.error_text;
+  ASSERT_TRUE(chain_.run("gov.vote", R"({"id":1,"choice":"yes"})").ok());
+  const std::uint64_t deadline = number("gov.proposal", "vote_deadline_epoch", R"({"id":1})");
+  const std::uint64_t first = (deadline + 2) * kEpochBlocks;
+  go_to(first - 1);
+  EXPECT_EQ(treasury(), first - 1);  // one of three in each block, rounded up
+  go_to(first);
+  EXPECT_EQ(treasury(), first + 1);
+  EXPECT_EQ(number("economics.supply", "emission"), kFirstSupply + 3 * first);
+}
+
+TEST_F(Together, tariffs_arrive_in_the_treasurys_book_and_its_inflow_in_the_sample) {
+  chain_.set_genesis_param("tariff_min_bps", 148);
+  chain_.start();
+  const std::string send = tb::cat(R"({"to":")", chain_.account("bob"), R"(","amount":10000})");
+  ASSERT_TRUE(chain_.run("ledger.transfer", send, {.from = "alice"}).ok());
+  go_to(kEpochBlocks);
+  EXPECT_EQ(number("economics.sample", "epoch_treasury_inflow_block"), 4u);
+  const std::uint64_t before = treasury();
+  ASSERT_TRUE(chain_.run("ledger.transfer", send, {.from = "alice"}).ok());
+  EXPECT_EQ(treasury(), before + 1 + 148);
+  go_to(2 * kEpochBlocks);
+  EXPECT_EQ(number("economics.sample", "epoch_treasury_inflow_block"), 5 + 148u);
+}
+
+TEST_F(Together, tuned_rates_are_governance_history) {
+  chain_.set_genesis_param("subsidy_auto_tune_enabled", 1);
+  chain_.start();
+  go_to(kEpochBlocks + 1);
+  chain_.deliver();
+  EXPECT_EQ(number("inflation.params", "beta_storage_sub"), 58u);
+  EXPECT_NE(ask("gov.param_history", R"({"key":"beta_storage_sub"})").find("economics"),
+            std::string::npos)
+      << last_;
+}
+
+TEST_F(Together, snapshots_lie_in_files_and_agree_with_the_state) {
+  chain_.start();
+  go_to(kEpochBlocks);
+  chain_.deliver();
+  const std::string file = folder_ + "/snapshots/epoch-00000000000000000001.json";
+  EXPECT_TRUE(std::filesystem::exists(file));
+  EXPECT_NE(ask("economics.replay", R"({"verify":true})").find(R"("ok":true)"), std::string::npos);
+  std::filesystem::resize_file(file, 10);
+  EXPECT_NE(ask("economics.replay", R"({"verify":true})").find(R"("differs":"file")"),
+            std::string::npos)
+      << last_;
+  EXPECT_NE(ask("economics.replay", R"({"write":true})").find(R"("ok":true)"), std::string::npos);
+  EXPECT_NE(ask("economics.replay", R"({"verify":true})").find(R"("ok":true)"), std::string::npos);
+}
+
+}  // namespace
