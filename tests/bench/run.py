@@ -30,6 +30,8 @@ GOALS = {
     "sdk_counter_ns": (25, "lower"),
     "rss_idle_mb": (32, "lower"),
     "reload_growth_mb": (8, "lower"),
+    "lua_hook_us": (3, "lower"),
+    "lua_hook_share": (8, "lower"),
 }
 START_SECONDS = 60
 PLUGINS = ("ledger", "receipts", "energy")
@@ -195,6 +197,7 @@ def rpc(bench):
 
 
 BENCHES = {"commands": chain_bench("commands"), "flat": chain_bench("flat"), "log": chain_bench("log"), "sdk": sdk, "rpc": rpc,
+           "lua": lambda bench: run_lines([f"{bench.bin}/bench_lua"]),
            "memory": memory}
 
 

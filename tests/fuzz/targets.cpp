@@ -5,6 +5,7 @@
 #include "kernel/chain/chain.hpp"
 #include "kernel/config/yaml_file.hpp"
 #include "kernel/host/library.hpp"
+#include "kernel/lua/script.hpp"
 #include "kernel/manifest/manifest.hpp"
 
 namespace blockd::fuzz {
@@ -78,9 +79,34 @@ void block(std::string_view input) {
   if (header.ok()) TB_ASSERT(header->encode() == input);
 }
 
-constexpr Target kTargets[] = {{"json", &json},         {"envelope", &envelope}, {"yaml", &yaml},
-                               {"manifest", &manifest}, {"genesis", &genesis},   {"elf", &elf},
-                               {"block", &block}};
+// Any text compiles to the same end twice, and its functions answer, cost and take the same from
+// two objects, within the budget and the cap.
+void lua_script(std::string_view input) {
+  constexpr std::uint64_t kBudget = 20'000, kOnePayment = 1u << 20;
+  lua::Answer compiled[2];
+  const std::unique_ptr<lua::Script> scripts[2] = {lua::Script::compile(input, &compiled[0]),
+                                                   lua::Script::compile(input, &compiled[1])};
+  TB_ASSERT((scripts[0] == nullptr) == (scripts[1] == nullptr));
+  TB_ASSERT(compiled[0].fault == compiled[1].fault && compiled[0].text == compiled[1].text);
+  TB_ASSERT(compiled[0].ok() == (scripts[0] != nullptr));
+  if (scripts[0] == nullptr) return TB_ASSERT(!compiled[0].text.empty());
+  const json::object argument{{"height", 7}, {"method", "a.b"}, {"old", 1},   {"new", 2},
+                              {"min", 0},    {"max", 9},        {"epoch", 3}, {"kind", "activate"}};
+  for (const std::string_view event : lua::kEvents) {
+    if (!scripts[0]->has(event)) continue;
+    lua::Answer a = scripts[0]->call(event, argument, kBudget, lua::Reads{});
+    const lua::Answer b = scripts[1]->call(event, argument, kBudget, lua::Reads{});
+    TB_ASSERT(a.fault == b.fault && a.text == b.text && a.first == b.first);
+    TB_ASSERT(a.instructions == b.instructions && a.memory == b.memory);
+    TB_ASSERT(a.instructions <= kBudget + kOnePayment && a.memory <= lua::kMaxMemory);
+    lua::read_verdict(event, &a);
+    lua::read_hook_result(event, &a);
+  }
+}
+
+constexpr Target kTargets[] = {{"json", &json},         {"envelope", &envelope},    {"yaml", &yaml},
+                               {"manifest", &manifest}, {"genesis", &genesis},      {"elf", &elf},
+                               {"block", &block},       {"lua_script", &lua_script}};
 
 }  // namespace
 

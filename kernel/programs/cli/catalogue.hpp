@@ -86,6 +86,7 @@ std::vector<LocalVerb> plugin_verbs();
 std::vector<LocalVerb> transaction_verbs();
 std::vector<LocalVerb> misc_verbs();
 std::vector<LocalVerb> storage_verbs();
+std::vector<LocalVerb> script_verbs();
 std::vector<LocalVerb> audit_verbs();
 
 }  // namespace blockd::cli
