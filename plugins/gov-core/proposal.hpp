@@ -1,9 +1,9 @@
 // The life of a proposal: open, then passed or rejected at its deadline, then activated or failed,
 // then perhaps rolled back.
 //
-// Votes count until the deadline's epoch begins; a proposal that passed waits for its timelock; what
-// was activated may be taken back while its window is open. Pure functions over values.
-// Spec: governance and treasury 3.1, 5.2, 5.4, 6.1.
+// Votes count until the deadline's epoch begins; a proposal that passed waits for its timelock;
+// what was activated may be taken back while its window is open. Pure functions over values. Spec:
+// governance and treasury 3.1, 5.2, 5.4, 6.1.
 #pragma once
 
 #include <cstdint>

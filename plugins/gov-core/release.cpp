@@ -35,8 +35,7 @@ void check_attestations(const ReleaseSubmission& in, const VerifyAttestation& ve
   std::set<std::string> signers;
   for (const Attestation& attestation : in.signatures) {
     const std::string signer = lower_hex(attestation.signer, 64);
-    const bool member =
-        std::binary_search(out->signer_set.begin(), out->signer_set.end(), signer);
+    const bool member = std::binary_search(out->signer_set.begin(), out->signer_set.end(), signer);
     if (!member || !verify(signer, message, attestation.signature)) {
       out->invalid += 1;
       out->error = "invalid_attestation";

@@ -28,8 +28,8 @@ struct ReleaseSubmission {
 };
 
 struct ReleaseVerdict {
-  std::string_view error;  // empty: accepted
-  std::string build_hash;  // lowercase
+  std::string_view error;               // empty: accepted
+  std::string build_hash;               // lowercase
   std::vector<std::string> signer_set;  // lowercase, ascending, distinct
   std::uint64_t threshold = 0;
   std::uint64_t valid = 0, invalid = 0;  // attestations that were checked

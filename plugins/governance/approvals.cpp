@@ -108,10 +108,7 @@ tb::Status list_approvals(tb::View& view, const ListParams& in, tb::Out& out) {
 }
 
 tb::Method& with_errors(tb::Method& method) {
-  return method.role("open")
-      .error(kInvalidPayload)
-      .error(kTooManyOpen)
-      .error(kDuplicateProposal);
+  return method.role("open").error(kInvalidPayload).error(kTooManyOpen).error(kDuplicateProposal);
 }
 
 }  // namespace
@@ -131,8 +128,7 @@ Refused consume(tb::Ctx& ctx, const ConsumeArgs& args, std::uint64_t* remaining)
   const tb::Key key = approval_key(args.topic, args.key);
   auto approval = ctx.load<Approval>(key);
   if (args.amount == 0) return Refusal(kInvalidPayload, "nothing to consume: the amount is 0");
-  if (!approval)
-    return Refusal(kUnknownApproval, tb::cat("nothing was approved for ", args.key));
+  if (!approval) return Refusal(kUnknownApproval, tb::cat("nothing was approved for ", args.key));
   if (approval->expires_at && ctx.time_s() > *approval->expires_at)
     return Refusal(kApprovalExpired, tb::cat("it expired at ", *approval->expires_at));
   if (approval->relayer != args.relayer)

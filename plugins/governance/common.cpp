@@ -11,8 +11,8 @@ constexpr std::uint64_t kLifeSecs = 600;
 constexpr std::uint64_t kMaxVoteWindow = 10'000;
 
 tb::Key same_key(const Draft& draft, std::string_view proposer) {
-  const tb::Hash hash = tb::blake3(tb::cat(gov::kind_name(draft.kind), "\n", draft.subject, "\n",
-                                           draft.same, "\n", proposer));
+  const tb::Hash hash = tb::blake3(
+      tb::cat(gov::kind_name(draft.kind), "\n", draft.subject, "\n", draft.same, "\n", proposer));
   return tb::Key("same/").raw(hash.view());
 }
 
@@ -181,10 +181,9 @@ void set_status(tb::Ctx& ctx, Proposal& p, ProposalStatus status) {
   store_proposal(ctx, p);
   count_status(ctx, before, status);
   const Box box = ctx.load<Box>(box_key("prop", p.id)).value_or(Box{});
-  ctx.emit(kStatusChanged,
-           {p.id, gov::kind_name(p.kind_of()), gov::status_name(status), p.subject, p.proposer,
-            p.failure, p.activation_epoch, p.activated_epoch, ctx.epoch(), ctx.height(),
-            box.operators, box.builders});
+  ctx.emit(kStatusChanged, {p.id, gov::kind_name(p.kind_of()), gov::status_name(status), p.subject,
+                            p.proposer, p.failure, p.activation_epoch, p.activated_epoch,
+                            ctx.epoch(), ctx.height(), box.operators, box.builders});
 }
 
 void put_opened(const Proposal& p, tb::Out& out) {

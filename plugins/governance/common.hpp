@@ -64,9 +64,7 @@ Payload load_payload(tb::View& view, std::uint64_t id) {
 inline std::optional<Proposal> load_proposal(tb::View& view, std::uint64_t id) {
   return view.load<Proposal>(id_key("prop/", id));
 }
-inline void store_proposal(tb::Ctx& ctx, const Proposal& p) {
-  ctx.store(id_key("prop/", p.id), p);
-}
+inline void store_proposal(tb::Ctx& ctx, const Proposal& p) { ctx.store(id_key("prop/", p.id), p); }
 // Stores the proposal with another status, and tells the world.
 void set_status(tb::Ctx& ctx, Proposal& proposal, ProposalStatus status);
 

@@ -109,9 +109,8 @@ void count_votes(tb::Ctx& ctx, std::uint64_t id, std::uint64_t epoch) {
   auto box = ctx.load<Box>(box_key("prop", id)).value_or(Box{});
   box.closed = true;
   ctx.store(box_key("prop", id), box);
-  const gov::Verdict verdict =
-      gov::decide(box.operators.tally(), box.builders.tally(),
-                  {p.quorum_operators_ppm, p.quorum_builders_ppm});
+  const gov::Verdict verdict = gov::decide(box.operators.tally(), box.builders.tally(),
+                                           {p.quorum_operators_ppm, p.quorum_builders_ppm});
   if (verdict == gov::Verdict::kPassed) return pass(ctx, p, epoch);
   p.failure = gov::verdict_name(verdict);
   set_status(ctx, p, ProposalStatus::kRejected);
@@ -244,6 +243,9 @@ void compare_fresh(tb::Ctx& ctx) {
     if (came_into_force(ctx, p)) continue;
     ctx.erase(place_key("window/", *p.activated_height, id));
     take_back_settlement(ctx, p);
+    for (const Change& change : p.changes)
+      note_history(ctx, {change.key, change.new_value, change.old_value, change.old_value},
+                   {id, "rollback", "refused by the plugin of the parameter", {}});
     p.activated_epoch.reset();
     p.activated_height.reset();
     fail_proposal(ctx, p, {kGroupRule, "the plugin of the parameter did not take the value"});

@@ -10,8 +10,8 @@
 
 namespace governance {
 
-tb::Status on_epoch(tb::Ctx& ctx);   // boundary: the last block of an epoch
-tb::Status on_begin(tb::Ctx& ctx);   // what was left over; compares what came into force
+tb::Status on_epoch(tb::Ctx& ctx);      // boundary: the last block of an epoch
+tb::Status on_begin(tb::Ctx& ctx);      // what was left over; compares what came into force
 tb::Status activate_due(tb::Ctx& ctx);  // params/1.activate
 
 }  // namespace governance

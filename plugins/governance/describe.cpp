@@ -128,13 +128,13 @@ void describe_monitoring(tb::Plugin& p) {
       .for_duration("0m")
       .severity("warning")
       .summary("A voted script is suspended or disabled")
-      .runbook("governance.md#script-disabled");
+      .runbook("governance.md#GovScriptDisabled");
   p.alert("ReleaseAttestationInvalid")
       .expr("increase(release_attestation_total{result=\"invalid\"}[10m]) > 0")
       .for_duration("0m")
       .severity("warning")
       .summary("A release came with an attestation that does not hold")
-      .runbook("governance.md#release-attestations");
+      .runbook("governance.md#ReleaseAttestationInvalid");
   p.panel("Governance", "Proposals by status", "sum by (status) (rate(gov_proposals_total[1h]))");
   p.panel("Governance", "Open and waiting proposals", "gov_open_proposals");
   p.panel("Governance", "Ballots", "sum by (choice) (rate(gov_votes_total[1h]))");

@@ -6,7 +6,6 @@
 #include "plugins/gov-core/provenance.hpp"
 #include "plugins/governance/files.hpp"
 #include "plugins/governance/provenance.hpp"
-#include "plugins/governance/verbs.hpp"
 #include "tb/blake3.hpp"
 
 namespace governance {
@@ -29,8 +28,7 @@ tb::Status Face::on_event(const tb::ChainEvent& event) {
   Place place;
   if (const auto row = host_.store_get(kPlaceKey)) {
     place = tb::row_as<Place>(*row);
-    if (event.height < place.height ||
-        (event.height == place.height && event.index <= place.index))
+    if (event.height < place.height || (event.height == place.height && event.index <= place.index))
       return tb::ok();
   } else {
     place.from_height = event.height;
@@ -111,8 +109,8 @@ tb::Status Face::param_history(tb::View& view, const HistoryParams& in, tb::Out&
   if (in.cursor) before = tb::Key(prefix).u64(*in.cursor);
   std::optional<std::uint64_t> next;
   std::vector<ParamRow> found;
-  const tb::Status status = host_.store_scan_back(
-      prefix, before, kScan, [&](std::string_view at, std::string_view) {
+  const tb::Status status =
+      host_.store_scan_back(prefix, before, kScan, [&](std::string_view at, std::string_view) {
         const std::uint64_t seq = tb::Key::read_u64(at, prefix.view().size());
         const auto row = host_.store_get(id_key("h/", seq));
         if (!row) return true;
@@ -142,12 +140,12 @@ tb::Status Face::policy_history(tb::View& view, tb::Out& out) {
 
 tb::Status Face::settlement_history(tb::View&, tb::Out& out) {
   std::vector<SettlementChange> records;
-  const tb::Status status = host_.store_scan_back(
-      "s/", {}, static_cast<std::uint32_t>(kSettlementsKept),
-      [&](std::string_view, std::string_view row) {
-        records.push_back(tb::row_as<SettlementChange>(row));
-        return true;
-      });
+  const tb::Status status =
+      host_.store_scan_back("s/", {}, static_cast<std::uint32_t>(kSettlementsKept),
+                            [&](std::string_view, std::string_view row) {
+                              records.push_back(tb::row_as<SettlementChange>(row));
+                              return true;
+                            });
   std::stable_sort(records.begin(), records.end(),
                    [](const SettlementChange& a, const SettlementChange& b) {
                      return a.applied_at_epoch > b.applied_at_epoch;
@@ -163,6 +161,11 @@ tb::Status Face::settlement_history(tb::View&, tb::Out& out) {
   return status;
 }
 
+tb::Status Face::http_settlements(tb::View& view, const tb::HttpRequest&, tb::HttpReply& reply) {
+  tb::Out out = reply.json();
+  return settlement_history(view, out);
+}
+
 tb::Status Face::provenance(tb::View&, const EntriesParams& in, tb::Out& out) {
   const std::uint64_t limit = in.limit == 0 ? 50 : std::min(in.limit, kMaxLimit);
   const std::string wanted = in.id ? tb::cat(R"("disbursement_id":)", *in.id, ",") : std::string();
@@ -171,8 +174,8 @@ tb::Status Face::provenance(tb::View&, const EntriesParams& in, tb::Out& out) {
   tb::Status status = tb::ok();
   out.list("entries", [&](tb::Out& list) {
     const tb::Key before = in.cursor ? id_key("p/", *in.cursor) : tb::Key();
-    status = host_.store_scan_back(
-        "p/", before, kScan, [&](std::string_view key, std::string_view row) {
+    status =
+        host_.store_scan_back("p/", before, kScan, [&](std::string_view key, std::string_view row) {
           const EntryRow entry = tb::row_as<EntryRow>(row);
           if (!wanted.empty() && entry.entry.find(wanted) == std::string::npos) return true;
           if (count == limit) {
@@ -199,8 +202,8 @@ tb::Status Face::verify(tb::View& view, tb::Out& out) {
   const auto tip = view.load<ProvenanceTip>(kProvenanceKey);
   std::string problem, previous;
   std::uint64_t count = 0, expected = 0;
-  const tb::Status status =
-      host_.store_scan("p/", {}, ~std::uint32_t{0}, [&](std::string_view key, std::string_view row) {
+  const tb::Status status = host_.store_scan(
+      "p/", {}, ~std::uint32_t{0}, [&](std::string_view key, std::string_view row) {
         const EntryRow entry = tb::row_as<EntryRow>(row);
         const std::uint64_t seq = tb::Key::read_u64(key, 2);
         if (problem.empty() && count > 0 && seq != expected)
@@ -216,18 +219,25 @@ tb::Status Face::verify(tb::View& view, tb::Out& out) {
         return true;
       });
   if (problem.empty() && tip && (count == 0 || previous != tip->hash))
-    problem = tb::cat("the tip of the state is entry ", tip->seq,
-                      "; this node's list ends elsewhere");
-  std::string file = read_whole_file(provenance_path());
-  const bool file_same = file.empty() ? count == 0 : file == provenance_text();
+    problem =
+        tb::cat("the tip of the state is entry ", tip->seq, "; this node's list ends elsewhere");
+  const bool file_same = provenance_changed_ || file_holds(count);
   if (problem.empty() && !file_same)
-    problem = tb::cat(provenance_path(), " is not what the chain says; "
+    problem = tb::cat(provenance_path(),
+                      " is not what the chain says; "
                       "`gov provenance export` writes it again");
   out.put("ok", problem.empty());
   out.put("entries", count);
   out.put("tip_hash", previous.empty() ? std::string(gov::kFirstPrevHash) : previous);
   out.put("problem", problem);
   return status;
+}
+
+// A file that a commit is about to write is not looked at.
+bool Face::file_holds(std::uint64_t entries) {
+  const std::lock_guard lock(file_mutex_);
+  const std::string file = read_whole_file(provenance_path());
+  return file.empty() ? entries == 0 : file == provenance_text();
 }
 
 // `out` is a name beside provenance.json: a caller far away must not choose where a node writes.
@@ -240,6 +250,7 @@ tb::Status Face::export_provenance(tb::LocalCall& call, const ExportParams& in, 
                        tb::cat("out: a file name, written beside ", target));
     target = tb::cat(target.substr(0, target.rfind('/') + 1), *in.out);
   }
+  const std::lock_guard lock(file_mutex_);
   const bool written = write_file(target, provenance_text());
   out.put("ok", written);
   out.put("path", target);
@@ -272,13 +283,14 @@ bool Face::write_file(const std::string& path, const std::string& text) {
   const std::string problem = write_whole_file(path, text);
   if (problem.empty()) return true;
   host_.add(kFileErrors);
-  host_.log(TB_LOG_ERROR, tb::cat("governance file was not written, and will be tried again: ",
-                                  problem));
+  host_.log(TB_LOG_ERROR,
+            tb::cat("governance file was not written, and will be tried again: ", problem));
   return false;
 }
 
 // A failed write is tried again at the next commit: the log of the chain is the source.
 void Face::write_files() {
+  const std::lock_guard files(file_mutex_);
   const std::string directory = host_.config(kDirectory) + "/history/";
   if (provenance_changed_.exchange(false) && !write_file(provenance_path(), provenance_text()))
     provenance_changed_ = true;
@@ -310,76 +322,6 @@ void Face::on_commit(tb::View& view) {
 
 void Face::write_later() {
   if (provenance_changed_ || history_changed_) write_files();
-}
-
-namespace {
-
-void describe_histories(tb::Plugin& p) {
-  auto& history = p.query("gov.param_history", &Face::param_history)
-                      .alias("governance.param_history")
-                      .role("open")
-                      .summary("Changes of parameters, newest first, as this node has seen them")
-                      .field("key")
-                      .max(128)
-                      .field("since_epoch")
-                      .field("cursor")
-                      .help("changes with a smaller seq")
-                      .field("limit")
-                      .defaulted();
-  verb(history, "gov param history", {"gov params history"})
-      .list("changes")
-      .columns({"epoch", "key", "old_value", "new_value", "event", "proposal_id"})
-      .id_field("seq")
-      .table();
-  verb(p.query("gov.dependency_policy_history", &Face::policy_history)
-           .role("open")
-           .summary("Which runtimes, transports and storage engines were allowed since when"),
-       "gov param policy-history")
-      .list("history")
-      .columns({"epoch", "kind", "allowed", "proposal_id"});
-  verb(p.query("gov.energy_settlement_history", &Face::settlement_history)
-           .role("open")
-           .summary("Changes of the energy market's settlement mode, newest first"),
-       "gov energy-settlement history", {"gov energy-settlement timeline"});
-}
-
-void describe_provenance(tb::Plugin& p) {
-  auto& list = p.query("gov.provenance", &Face::provenance)
-                   .role("open")
-                   .summary("The provenance log, newest first")
-                   .field("cursor")
-                   .field("id")
-                   .help("entries of this disbursement")
-                   .field("limit")
-                   .defaulted();
-  verb(list, "gov provenance list").list("entries").columns({"seq", "hash", "entry"}).id_field(
-      "seq");
-  verb(p.query("gov.provenance_verify", &Face::verify)
-           .role("open")
-           .summary("Recompute the provenance chain, and compare it with state and file"),
-       "gov provenance verify")
-      .ok_member("ok");
-  auto& write = p.local("gov.provenance_export", &Face::export_provenance)
-                    .role("operator")
-                    .summary("Write provenance.json anew")
-                    .field("out")
-                    .help("another file name, beside provenance.json");
-  verb(write, "gov provenance export").ok_member("ok");
-}
-
-}  // namespace
-
-void describe_face(tb::Plugin& p) {
-  p.face<Face>();
-  p.on_event(&Face::on_event).on_commit(&Face::on_commit);
-  p.timer("files", 1000, &Face::write_later);
-  p.config(kDirectory, "directory", "${data}/governance")
-      .help("where provenance.json and the history files are written");
-  p.config(kProvenancePath, "provenance_path", "")
-      .env("TB_GOV_PROVENANCE_PATH")
-      .help("provenance.json, if not in the directory");
-  describe_histories(p);
-  describe_provenance(p);
 }
 
 }  // namespace governance

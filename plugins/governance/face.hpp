@@ -17,7 +17,7 @@
 
 namespace governance {
 
-inline constexpr std::uint64_t kHistoryPerKey = 512;   // PARAM_HISTORY_LIMIT
+inline constexpr std::uint64_t kHistoryPerKey = 512;  // PARAM_HISTORY_LIMIT
 inline constexpr std::uint64_t kSettlementsKept = 256;
 
 struct ParamRow {
@@ -76,6 +76,8 @@ class Face {
   tb::Status verify(tb::View& view, tb::Out& out);
   tb::Status export_provenance(tb::LocalCall& call, const ExportParams& in, tb::Out& out);
 
+  tb::Status http_settlements(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply);
+
   tb::Status on_event(const tb::ChainEvent& event);
   void on_commit(tb::View& view);
   void write_later();  // timer: what a commit left unwritten
@@ -86,11 +88,13 @@ class Face {
   void take_entry(const tb::Value& data);
   void write_files();
   std::string provenance_text();
+  bool file_holds(std::uint64_t entries);
   std::string provenance_path() const;
   bool write_file(const std::string& path, const std::string& text);
 
   tb::Host host_;
   std::atomic<bool> provenance_changed_{false}, history_changed_{false};
+  std::mutex file_mutex_;  // files are written and compared by one at a time
   std::mutex activated_mutex_;
   std::optional<std::uint64_t> activated_epoch_;  // whose file of values is to be written
   std::string values_;                            // of that file

@@ -126,8 +126,7 @@ std::string policy_text(const tb::Host& host) {
 std::string values_text(tb::View& view) {
   std::string list;
   for (const Spec& spec : all_specs(view))
-    add(list, tb::cat(gov::json_text(spec.key), ":",
-                      gov::json_number(value_of(view, spec).value)));
+    add(list, tb::cat(gov::json_text(spec.key), ":", gov::json_number(value_of(view, spec).value)));
   return tb::cat("{\"epoch\":", gov::json_number(view.epoch()), ",\"params\":{\n", list, "\n}}\n");
 }
 
@@ -149,7 +148,8 @@ std::string write_whole_file(const std::string& path, const std::string& text) {
   if (error) return tb::cat(target.parent_path().string(), ": ", error.message());
   const std::string temporary = path + ".tmp";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return tb::cat(temporary, ": ", std::error_code(errno, std::generic_category()).message());
+  if (fd < 0)
+    return tb::cat(temporary, ": ", std::error_code(errno, std::generic_category()).message());
   const bool good = write_all(fd, text) && ::fsync(fd) == 0;
   const int problem = errno;
   ::close(fd);

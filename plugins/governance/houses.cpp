@@ -15,9 +15,8 @@ std::optional<Row> newest_before(tb::View& view, const tb::Key& prefix, std::uin
   std::optional<Row> found;
   tb::Key before = prefix;
   before.u64(height + 1);
-  view.scan_back(prefix, before, 1, [&](std::string_view, std::string_view row) {
-    found = tb::row_as<Row>(row);
-  });
+  view.scan_back(prefix, before, 1,
+                 [&](std::string_view, std::string_view row) { found = tb::row_as<Row>(row); });
   return found;
 }
 
@@ -174,7 +173,8 @@ std::uint64_t total_at(tb::View& view, std::string_view house, std::uint64_t hei
 }
 
 Weights weights_at(tb::View& view, std::string_view account, std::uint64_t height) {
-  return {weight_at(view, kHouses[0], account, height), weight_at(view, kHouses[1], account, height)};
+  return {weight_at(view, kHouses[0], account, height),
+          weight_at(view, kHouses[1], account, height)};
 }
 Weights totals_at(tb::View& view, std::uint64_t height) {
   return {total_at(view, kHouses[0], height), total_at(view, kHouses[1], height)};
@@ -189,8 +189,8 @@ Refused check_member(tb::View& view, const HousePayload& change) {
   const std::uint64_t before = weight_at(view, change.house, change.account, kNewest);
   const std::uint64_t others = total_at(view, change.house, kNewest) - before;
   if (change.weight > kMaxHouseTotal || others > kMaxHouseTotal - change.weight)
-    return Refusal(kInvalidPayload, tb::cat("the weights of ", change.house,
-                                            " would be above 2^63 in sum"));
+    return Refusal(kInvalidPayload,
+                   tb::cat("the weights of ", change.house, " would be above 2^63 in sum"));
   return std::nullopt;
 }
 

@@ -28,8 +28,9 @@ std::set<tb::Hash> after(tb::View& view, const KeysetPayload& change) {
 
 Refused check_change(tb::View& view, const KeysetPayload& change) {
   if (!is_keyset(change.name))
-    return Refusal(kUnknownKeyset, "the sets are release_signers, governor_authorities and "
-                                   "receipt_emitters");
+    return Refusal(kUnknownKeyset,
+                   "the sets are release_signers, governor_authorities and "
+                   "receipt_emitters");
   if (change.add.empty() && change.remove.empty())
     return Refusal(kInvalidPayload, "nothing to add and nothing to remove");
   const std::set<tb::Hash> keys = after(view, change);

@@ -138,17 +138,20 @@ Refused check_change(tb::Ctx& ctx, const Spec& spec, const Wanted& wanted,
 Refused write_param(tb::Ctx& ctx, const Spec& spec, const Change& change, const Written& why) {
   const auto set = ctx.call(kSetParam, {spec.key, change.new_value});
   if (!set) return refusal_of(set);
+  note_history(ctx, change, why);
+  ctx.store(name_key("since/", spec.key), Since{why.proposal_id, ctx.epoch(), ctx.height()});
+  return std::nullopt;
+}
+
+void note_history(tb::Ctx& ctx, const Change& change, const Written& why) {
   Counters counters = load_counters(ctx);
   counters.history_seq += 1;
   ctx.store(kCountersKey, counters);
-  ctx.store(name_key("since/", spec.key), Since{why.proposal_id, ctx.epoch(), ctx.height()});
-  ctx.emit(kParamChanged,
-           {counters.history_seq, spec.key, why.proposal_id, ctx.epoch(), ctx.height(),
-            ctx.time_s(), change.old_value, change.new_value, change.voted_value, why.event,
-            why.actor, why.script});
-  ctx.set(kParamActive, static_cast<std::int64_t>(change.new_value), {spec.key});
-  show_policy(ctx, spec.key, change.new_value);
-  return std::nullopt;
+  ctx.emit(kParamChanged, {counters.history_seq, change.key, why.proposal_id, ctx.epoch(),
+                           ctx.height(), ctx.time_s(), change.old_value, change.new_value,
+                           change.voted_value, why.event, why.actor, why.script});
+  ctx.set(kParamActive, static_cast<std::int64_t>(change.new_value), {change.key});
+  show_policy(ctx, change.key, change.new_value);
 }
 
 void show_policy(tb::Ctx& ctx, std::string_view key, std::uint64_t mask) {

@@ -47,9 +47,10 @@ struct Written {
   std::optional<std::string_view> script;
 };
 Refused write_param(tb::Ctx& ctx, const Spec& spec, const Change& change, const Written& why);
+// The row of history alone.
+void note_history(tb::Ctx& ctx, const Change& change, const Written& why);
 
 // Gauges that show which names of a mask are allowed.
 void show_policy(tb::Ctx& ctx, std::string_view key, std::uint64_t mask);
-
 
 }  // namespace governance

@@ -1,5 +1,5 @@
-// governance: the table of contents of the plugin. What is stored stands in state.hpp, rules without
-// state in plugins/gov-core.
+// governance: the table of contents of the plugin. What is stored stands in state.hpp, rules
+// without state in plugins/gov-core.
 #include "plugins/governance/approvals.hpp"
 #include "plugins/governance/decide.hpp"
 #include "plugins/governance/describe.hpp"

@@ -69,8 +69,8 @@ Refused propose_param(tb::Ctx& ctx, const ProposeParams& in, Proposal* opened,
   if (auto refused = find_votable(ctx, in.key, &spec)) return refused;
   const auto wanted = read_value(spec->key, in.new_value);
   if (!wanted)
-    return Refusal(kOutOfBounds, tb::cat(spec->key, ": not a value of ", spec->min, "..",
-                                         spec->max, ", nor names of its options"));
+    return Refusal(kOutOfBounds, tb::cat(spec->key, ": not a value of ", spec->min, "..", spec->max,
+                                         ", nor names of its options"));
   *value = *wanted;
   if (auto refused = check_range(*spec, *wanted)) return refused;
   Draft draft;
@@ -82,12 +82,11 @@ Refused propose_param(tb::Ctx& ctx, const ProposeParams& in, Proposal* opened,
   draft.rollback_window_epochs = gov::kRollbackWindowEpochs;
   if (auto refused = check_deps(ctx, draft.deps)) return refused;
   if (auto refused = check_group(ctx, *spec, *wanted)) return refused;
-  if (auto refused = read_deadline(ctx, {in.vote_window, in.vote_deadline, in.epoch}, {},
-                                   &draft.deadline))
+  if (auto refused =
+          read_deadline(ctx, {in.vote_window, in.vote_deadline, in.epoch}, {}, &draft.deadline))
     return refused;
   if (auto refused = check_limits(ctx, draft)) return refused;
-  if (auto refused =
-          preview_change(ctx, *spec, *wanted, load_counters(ctx).next_id, effective))
+  if (auto refused = preview_change(ctx, *spec, *wanted, load_counters(ctx).next_id, effective))
     return refused;
   *opened = open_proposal(ctx, draft);
   store_payload(ctx, *opened, ParamPayload{spec->key, *wanted});

@@ -63,8 +63,9 @@ struct ListParams {
   std::optional<std::uint64_t> cursor;
   std::uint64_t limit = 50;
   bool archived = false;
+  std::optional<std::uint64_t> id;
 };
-BOOST_DESCRIBE_STRUCT(ListParams, (), (status, kind, cursor, limit, archived))
+BOOST_DESCRIBE_STRUCT(ListParams, (), (status, kind, cursor, limit, archived, id))
 
 bool wanted(const Proposal& p, const ListParams& in) {
   return (!in.status || *in.status == gov::status_name(p.status_of())) &&
@@ -78,6 +79,10 @@ std::vector<Proposal> find_proposals(tb::View& view, const ListParams& in,
   const std::uint64_t oldest =
       in.archived || newest <= kListedProposals ? 1 : newest - kListedProposals;
   std::vector<Proposal> found;
+  if (in.id) {
+    if (auto p = load_proposal(view, *in.id); p && wanted(*p, in)) found.push_back(*std::move(p));
+    return found;
+  }
   const tb::Key before = in.cursor ? id_key("prop/", *in.cursor) : tb::Key();
   view.scan_back("prop/", before, static_cast<std::uint32_t>(kListedProposals),
                  [&](std::string_view, std::string_view row) {
@@ -253,8 +258,9 @@ tb::Status when(tb::View& view, const IdParams& in, tb::Out& out) {
     out.put("acts_at_height", p->vote_deadline_epoch * length - 1);
   if (p->status_of() == ProposalStatus::kPassed && p->activation_epoch)
     out.put("acts_at_height", *p->activation_epoch * length);
-  out.put("text", "nothing is sent: votes are counted at the deadline, and what passed comes into "
-                  "force by itself");
+  out.put("text",
+          "nothing is sent: votes are counted at the deadline, and what passed comes into "
+          "force by itself");
   return tb::ok();
 }
 
@@ -332,8 +338,10 @@ void describe_queries(tb::Plugin& p) {
                   .defaulted()
                   .field("archived")
                   .defaulted()
-                  .help("also those beyond the newest 4096");
-  verb(all, "gov list", {"gov proposals list"})
+                  .help("also those beyond the newest 4096")
+                  .field("id")
+                  .help("this one only");
+  verb(all, "gov list", {"gov proposals", "gov proposals list"})
       .list("proposals")
       .columns({"id", "kind", "status", "subject", "vote_deadline_epoch", "activation_epoch"})
       .id_field("id");

@@ -87,8 +87,10 @@ void describe_release_queries(tb::Plugin& p) {
                   .field("build_hash")
                   .alias("hash")
                   .max(64);
-  verb(one, "gov release status").positional("id").flag("id", "--proposal").flag("build_hash",
-                                                                                "--hash");
+  verb(one, "gov release status")
+      .positional("id")
+      .flag("id", "--proposal")
+      .flag("build_hash", "--hash");
   verb(p.query("gov.release_signers", &signers)
            .role("open")
            .summary("Keys that may attest releases, and how many must"),

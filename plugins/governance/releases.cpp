@@ -35,9 +35,10 @@ BOOST_DESCRIBE_STRUCT(ReleaseParams, (),
 std::optional<std::string> raw_bytes(std::string_view hex) {
   std::string bytes;
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                          : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                                 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
   };
   if (hex.size() % 2 != 0) return std::nullopt;
   for (std::size_t i = 0; i < hex.size(); i += 2) {
@@ -217,9 +218,8 @@ void finish(tb::Ctx& ctx, Release& release) {
   if (there) release.activated_epoch = ctx.epoch();
   tell(ctx, release);
   if (!there)
-    ctx.log(TB_LOG_ERROR, tb::cat("release ", release.build_hash,
-                                  " failed: the roster switch of ", release.target,
-                                  " was not made; the roster is as it was"));
+    ctx.log(TB_LOG_ERROR, tb::cat("release ", release.build_hash, " failed: the roster switch of ",
+                                  release.target, " was not made; the roster is as it was"));
 }
 
 }  // namespace
@@ -257,9 +257,9 @@ void switch_releases(tb::Ctx& ctx, std::uint64_t boundary) {
     ctx.erase(tb::Key("switch-at/").u64(*release->activation_epoch).raw(hash));
     const auto now = ctx.ask(kPlugin, {release->target});
     const auto done =
-        ctx.call(kSwitchPlugin, {release->target, *release->sm,
-                                 release->schema.value_or(now ? now->schema : 1),
-                                 release->consensus_hash.value_or(tb::Hash{}), ctx.height() + 1});
+        ctx.call(kSwitchPlugin,
+                 {release->target, *release->sm, release->schema.value_or(now ? now->schema : 1),
+                  release->consensus_hash.value_or(tb::Hash{}), ctx.height() + 1});
     if (done) {
       ctx.put(tb::Key("switching/").u64(*release->activation_epoch).raw(hash), {});
     } else {

@@ -49,8 +49,9 @@ Refused restore(tb::Ctx& ctx, const Proposal& p, std::string_view actor) {
     case ProposalKind::kRelease:
       return roll_back_release(ctx, p);
     default:
-      return no("not_activated", "only parameters, scripts and releases are rolled back; propose "
-                                 "the opposite change");
+      return no("not_activated",
+                "only parameters, scripts and releases are rolled back; propose "
+                "the opposite change");
   }
 }
 
@@ -63,9 +64,9 @@ bool waits_for_switch(tb::View& view, const Proposal& p) {
 
 Refused roll_back(tb::Ctx& ctx, Proposal& p, std::string_view reason) {
   if (p.status_of() != ProposalStatus::kActivated || !p.activated_epoch)
-    return no("not_activated",
-              tb::cat("proposal ", p.id, " is ", gov::status_name(p.status_of())));
-  if (reason.size() > kMaxReason) return Refusal(kInvalidPayload, "a reason has at most 1024 bytes");
+    return no("not_activated", tb::cat("proposal ", p.id, " is ", gov::status_name(p.status_of())));
+  if (reason.size() > kMaxReason)
+    return Refusal(kInvalidPayload, "a reason has at most 1024 bytes");
   const bool open = gov::window_is_open(ctx.epoch(), *p.activated_epoch, p.rollback_window_epochs);
   if (!open && !waits_for_switch(ctx, p))
     return no("rollback_window_expired",
@@ -132,9 +133,9 @@ std::optional<Proposal> newest_activation(tb::Ctx& ctx) {
   });
   if (!id) return std::nullopt;
   auto proposal = load_proposal(ctx, *id);
-  const bool open = proposal && gov::window_is_open(ctx.epoch(),
-                                                    proposal->activated_epoch.value_or(0),
-                                                    proposal->rollback_window_epochs);
+  const bool open =
+      proposal && gov::window_is_open(ctx.epoch(), proposal->activated_epoch.value_or(0),
+                                      proposal->rollback_window_epochs);
   return open ? proposal : std::nullopt;
 }
 
@@ -189,15 +190,16 @@ void describe_rollback(tb::Plugin& p) {
                    .field("timestamp")
                    .unit("s");
   verb(last, "gov rollback-last");
-  auto& release = with_errors(p.command("gov.rollback_release", &rollback_release)
-                                  .summary("Withdraw a release"),
-                              kRollbackCode)
-                      .error(kUnknownRelease)
-                      .error(kUnknownProposal)
-                      .field("id")
-                      .alias("proposal")
-                      .field("timestamp")
-                      .unit("s");
+  auto& release =
+      with_errors(
+          p.command("gov.rollback_release", &rollback_release).summary("Withdraw a release"),
+          kRollbackCode)
+          .error(kUnknownRelease)
+          .error(kUnknownProposal)
+          .field("id")
+          .alias("proposal")
+          .field("timestamp")
+          .unit("s");
   verb(release, "gov release rollback").positional("id").flag("id", "--proposal");
 }
 

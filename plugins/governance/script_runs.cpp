@@ -6,8 +6,8 @@ namespace governance {
 namespace {
 
 Refusal script_refusal(const ActiveScript& script, std::string_view reason) {
-  return {kHookRejected, tb::cat("script ", script.header.name, " refused",
-                                 reason.empty() ? "" : ": ", reason)};
+  return {kHookRejected,
+          tb::cat("script ", script.header.name, " refused", reason.empty() ? "" : ": ", reason)};
 }
 
 bool hears_of(const ActiveScript& script, std::string_view key) {
@@ -21,10 +21,11 @@ tb::Answer<RunResult> run_script(tb::Ctx& ctx, const ActiveScript& script, std::
                                  const tb::Value& argument) {
   const std::string& name = script.header.name;
   const tb::Key source = name_key("source/", name), store = sstate_prefix(name);
-  auto answer = ctx.call(
-      kRun, {name, script.hash, {source.view()}, {store.view()}, event, argument});
-  const std::string_view result =
-      !answer.ok() ? std::string_view(answer.name) : answer->refused ? "refused" : "ok";
+  auto answer =
+      ctx.call(kRun, {name, script.hash, {source.view()}, {store.view()}, event, argument});
+  const std::string_view result = !answer.ok()      ? std::string_view(answer.name)
+                                  : answer->refused ? "refused"
+                                                    : "ok";
   ctx.add(kScriptRuns, 1, {name, event, result});
   ctx.observe(kScriptInstructions, static_cast<std::int64_t>(answer->instructions), {name});
   return answer;

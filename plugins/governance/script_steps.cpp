@@ -2,10 +2,10 @@
 #include <map>
 #include <set>
 
+#include "plugins/governance/common.hpp"
 #include "plugins/governance/params.hpp"
 #include "plugins/governance/script_runs.hpp"
 #include "plugins/governance/scripts.hpp"
-#include "plugins/governance/common.hpp"
 
 namespace governance {
 namespace {
@@ -52,8 +52,7 @@ bool hears_of(const ActiveScript& script, std::string_view event, std::string_vi
   return lists(script.header.on, event) && lists(script.header.methods, method);
 }
 
-tb::Status before_apply(tb::Ctx& ctx, std::string_view caller, const ApplyArgs& in,
-                        tb::Out& out) {
+tb::Status before_apply(tb::Ctx& ctx, std::string_view caller, const ApplyArgs& in, tb::Out& out) {
   if (const auto refused = check_executor(caller)) return refused->fail(ctx);
   std::optional<Refusal> refused;
   for (const ActiveScript& script : active_scripts(ctx).scripts) {

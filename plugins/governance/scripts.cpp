@@ -84,8 +84,9 @@ Refused check_claims(const ProposeParams& in, const ScriptHeader& header) {
                      same(in.keys, header.keys) && same(in.owns, header.owns) &&
                      (!in.priority || *in.priority == header.priority);
   if (holds) return std::nullopt;
-  return Refusal(kInvalidPayload, "name, events, keys, owns or priority differ from the text's "
-                                  "own `hook` table");
+  return Refusal(kInvalidPayload,
+                 "name, events, keys, owns or priority differ from the text's "
+                 "own `hook` table");
 }
 
 Refused propose_text(tb::Ctx& ctx, const ProposeParams& in, Proposal* opened,
@@ -301,7 +302,8 @@ void describe_scripts(tb::Plugin& p) {
       .positional("source")
       .flag("source", "--source")
       .file_field("source")
-      .example("contract-cli gov script propose price-guard.lua", "proposes the script of the file");
+      .example("contract-cli gov script propose price-guard.lua",
+               "proposes the script of the file");
   auto& off = p.command("gov.propose_script_disable", &propose_disable)
                   .role("open")
                   .summary("Propose to disable a script")

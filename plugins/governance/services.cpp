@@ -12,8 +12,7 @@ namespace governance {
 namespace {
 
 tb::Status activate(tb::Ctx& ctx, std::string_view caller, const tb::NoArgs&, tb::Out&) {
-  if (caller != "chain")
-    return ctx.fail(kNotAuthorized, "only the kernel activates parameters");
+  if (caller != "chain") return ctx.fail(kNotAuthorized, "only the kernel activates parameters");
   return activate_due(ctx);
 }
 
@@ -47,9 +46,8 @@ BOOST_DESCRIBE_STRUCT(WriteArgs, (), (key, value, event, actor))
 // The launch governor may write its own keys and the rehearsal flags, economics what it tunes.
 bool may_write(std::string_view caller, const Spec& spec) {
   if (caller == "economics") return spec.owner == "economics";
-  return caller == "governor" &&
-         (spec.owner == "governor" || spec.key == "dns_rehearsal_enabled" ||
-          spec.key.starts_with("ad_rehearsal_"));
+  return caller == "governor" && (spec.owner == "governor" || spec.key == "dns_rehearsal_enabled" ||
+                                  spec.key.starts_with("ad_rehearsal_"));
 }
 
 Refused write_value(tb::Ctx& ctx, std::string_view caller, const WriteArgs& in) {
@@ -60,8 +58,7 @@ Refused write_value(tb::Ctx& ctx, std::string_view caller, const WriteArgs& in) 
   if (auto refused = check_range(*spec, in.value)) return refused;
   if (auto refused = check_group(ctx, *spec, in.value)) return refused;
   const std::uint64_t old = value_of(ctx, *spec).next;
-  return write_param(ctx, *spec, {spec->key, old, in.value, in.value},
-                     {0, in.event, in.actor, {}});
+  return write_param(ctx, *spec, {spec->key, old, in.value, in.value}, {0, in.event, in.actor, {}});
 }
 
 tb::Status write(tb::Ctx& ctx, std::string_view caller, const WriteArgs& in, tb::Out&) {
@@ -109,7 +106,8 @@ BOOST_DESCRIBE_STRUCT(TopicArgs, (), (topic, payload))
 
 tb::Status approved(tb::View& view, std::string_view, const TopicArgs& in, tb::Out& out) {
   const auto approval = view.load<Approval>(approval_key(in.topic, in.payload));
-  out.put("approved", approval && (!approval->expires_at || view.time_s() <= *approval->expires_at));
+  out.put("approved",
+          approval && (!approval->expires_at || view.time_s() <= *approval->expires_at));
   return tb::ok();
 }
 
@@ -210,6 +208,7 @@ void describe_requires(tb::Plugin& p) {
       .function(kPlugin, "plugin")
       .function(kGenesis, "genesis");
   p.requires_service(kLua, "lua/1")
+      .optional()
       .function(kCheck, "check")
       .function(kRun, "run")
       .function(kTally, "tally");
@@ -220,9 +219,7 @@ void describe_params_service(tb::Plugin& p) {
   service.function("activate", &activate)
       .help("Brings what is due into force; called by the kernel in each block")
       .error(kNotAuthorized);
-  service.function("get", &get)
-      .help("Value of a parameter in this block")
-      .error(kUnknownParam);
+  service.function("get", &get).help("Value of a parameter in this block").error(kUnknownParam);
   service.function("spec", &spec_of).help("What a parameter is").error(kUnknownParam);
   service.function("write", &write)
       .help("A value for the next block; governor and economics, for their keys")

@@ -20,9 +20,9 @@
 //   switch-at/<epoch>/<hash>                approved releases that switch the roster at that epoch
 //   switching/<epoch>/<hash>                handed to the kernel for the first block of that epoch
 //   script/<name>, source/<name>            Script, and its text as it is
-//   scripts/active                          ActiveScripts: all that run, in the order in which they do
-//   sstate/<name>/<k>                       'i' and 8 bytes, or 's' and a text: a script's own store
-//   undo/<id>                               Undo: what a script proposal replaced
+//   scripts/active                          ActiveScripts: all that run, in the order in which they
+//   do sstate/<name>/<k>                       'i' and 8 bytes, or 's' and a text: a script's own
+//   store undo/<id>                               Undo: what a script proposal replaced
 //   appr/<topic>/<key>                      Approval
 //   esc/<id>                                SettlementChange, while it may be rolled back
 //   provenance                              ProvenanceTip
@@ -306,9 +306,7 @@ inline constexpr std::string_view kHouses[] = {"operators", "builders"};
 inline constexpr std::string_view kKeysets[] = {"release_signers", "governor_authorities",
                                                 "receipt_emitters"};
 
-inline tb::Key id_key(std::string_view prefix, std::uint64_t id) {
-  return tb::Key(prefix).u64(id);
-}
+inline tb::Key id_key(std::string_view prefix, std::uint64_t id) { return tb::Key(prefix).u64(id); }
 inline tb::Key place_key(std::string_view prefix, std::uint64_t first, std::uint64_t id) {
   return tb::Key(prefix).u64(first).u64(id);
 }

@@ -94,8 +94,8 @@ Refused cast_vote(tb::Ctx& ctx, const Cast& cast, Weights* weights) {
   }
   *weights = weights_at(ctx, cast.voter, box->opened_height);
   if (weights->operators == 0 && weights->builders == 0)
-    return Refusal(kNotEligible, tb::cat(cast.voter, " was no member of a house at height ",
-                                         box->opened_height));
+    return Refusal(kNotEligible,
+                   tb::cat(cast.voter, " was no member of a house at height ", box->opened_height));
   const tb::Key place = ballot_key(cast.kind, cast.id, cast.voter);
   if (const auto before = ctx.load<Ballot>(place)) take_out(*box, *before);
   const Ballot ballot{static_cast<std::uint8_t>(*choice), weights->operators, weights->builders,
@@ -103,8 +103,8 @@ Refused cast_vote(tb::Ctx& ctx, const Cast& cast, Weights* weights) {
   add(*box, ballot);
   ctx.store(place, ballot);
   ctx.store(key, *box);
-  ctx.emit(kVoted, {cast.kind, cast.id, cast.voter, cast.choice, weights->operators,
-                    weights->builders});
+  ctx.emit(kVoted,
+           {cast.kind, cast.id, cast.voter, cast.choice, weights->operators, weights->builders});
   ctx.add(kVotes, 1, {cast.choice});
   return std::nullopt;
 }

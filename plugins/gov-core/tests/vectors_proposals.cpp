@@ -37,16 +37,18 @@ Quorum quorum_of(const json::object& input) {
 
 json::value replay_tally(const json::object& input) {
   const json::object& votes = input.at("votes").as_object();
-  return json::object{{"result", verdict_name(decide(house_of(votes, "operators"),
-                                                     house_of(votes, "builders"),
-                                                     quorum_of(input)))}};
+  return json::object{
+      {"result", verdict_name(decide(house_of(votes, "operators"), house_of(votes, "builders"),
+                                     quorum_of(input)))}};
 }
 
 // One proposal on one parameter, from submission to rollback.
 class ProposalCase {
  public:
   explicit ProposalCase(const json::object& input)
-      : in_(input), key_(canonical_key(text_in(input, "key"))), entry_(find_entry(key_)),
+      : in_(input),
+        key_(canonical_key(text_in(input, "key"))),
+        entry_(find_entry(key_)),
         value_(u64_or(input, "old_value", 0)) {}
 
   json::value run() {
