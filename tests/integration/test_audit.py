@@ -44,7 +44,7 @@ class Row:
 
 class OfflineCallTest(unittest.TestCase):
     def test_queries_of_a_stopped_node_answer_and_commands_are_refused(self):
-        node = Node(plugins=["ledger"]).start()
+        node = Node(plugins=["ledger"], config="bus:\n  retain_blocks: 1\n").start()
         try:
             answer = node.rpc("ledger.transfer", {"to": PAYEE, "amount": 250})
             height = answer["height"]
@@ -63,6 +63,8 @@ class OfflineCallTest(unittest.TestCase):
             self.assertEqual(offline(node, "block.latest")[1]["height"], head, "a call makes no block")
             node.start()
             self.assertEqual(node.rpc("balance", {"address": PAYEE})["amount"], 250)
+            wait_for("a block that is not retained", lambda: node.height() > height)
+            self.assertIn("gap", node.rpc("events.list", {"from": "0-0"}))
             events = node.rpc("events.list", {"topics": ["ledger.moved"], "archived": True})["events"]
             self.assertEqual([e["data"]["amount"] for e in events if e["data"]["kind"] == "transfer"], [250])
             self.assertEqual(node.rpc("block.genesis")["chain_id"], node.rpc("node.status")["chain_id"])
