@@ -10,8 +10,9 @@ namespace treasury {
 namespace {
 
 struct ExecuteParams {
-  std::uint64_t id = 0, nonce = 0;
-  std::string holder;
+  std::uint64_t id = 0;
+  std::optional<std::uint64_t> nonce;  // the next one unless given
+  std::optional<std::string> holder;   // who holds the lease for this account unless given
   std::optional<std::string> tx_ref;
   std::optional<std::vector<Receipt>> receipts;
 };
@@ -30,9 +31,14 @@ tb::Status refuse_execution(tb::Ctx& ctx, std::string_view name, std::string_vie
   return failed;
 }
 
+std::uint64_t nonce_of(const ExecuteParams& in, const Lease& lease) {
+  return in.nonce.value_or(lease.last_nonce + 1);
+}
+
 tb::Status check_lease(tb::Ctx& ctx, const ExecuteParams& in, const Lease& lease) {
-  if (lease.held_at(ctx.time_s()) && lease.holder == in.holder && lease.account == ctx.account()) {
-    if (in.nonce > lease.last_nonce) return tb::ok();
+  if (lease.held_at(ctx.time_s()) && lease.holder == in.holder.value_or(lease.holder) &&
+      lease.account == ctx.account()) {
+    if (nonce_of(in, lease) > lease.last_nonce) return tb::ok();
     return refuse_execution(
         ctx, "stale_nonce",
         tb::cat("the lease has seen nonce ", lease.last_nonce, "; use a larger one"));
@@ -87,7 +93,7 @@ tb::Status check(tb::Ctx& ctx, const ExecuteParams& in, const Held& held) {
   return check_receipts(ctx, in, p.amount);
 }
 
-tb::Status pay(tb::Ctx& ctx, const ExecuteParams& in, Held& held) {
+tb::Status pay(tb::Ctx& ctx, const ExecuteParams& in, std::uint64_t nonce, Held& held) {
   const std::uint64_t amount = held.record.amount;
   if (auto s = hold_payment(ctx, held.id, amount); !s) {
     ctx.add(kExecutionErrors, 1, {"execution_failed"});
@@ -100,7 +106,7 @@ tb::Status pay(tb::Ctx& ctx, const ExecuteParams& in, Held& held) {
   next.state = gov::State::kExecuted;
   next.executed_epoch = ctx.epoch();
   Cause cause{std::string(ctx.account()), ctx.epoch(), {},
-              ctx.command_id().hex(),     in.tx_ref,   in.nonce};
+              ctx.command_id().hex(),     in.tx_ref,   nonce};
   return enter(ctx, held, next, cause);
 }
 
@@ -124,8 +130,9 @@ tb::Status execute(tb::Ctx& ctx, const ExecuteParams& in, tb::Out& out) {
                             tb::cat("disbursement ", in.id, " is in the archive"));
   }
   if (auto s = check(ctx, in, *held); !s) return s;
-  if (auto s = pay(ctx, in, *held); !s) return s;
-  lease.last_nonce = in.nonce;
+  const std::uint64_t nonce = nonce_of(in, lease);
+  if (auto s = pay(ctx, in, nonce, *held); !s) return s;
+  lease.last_nonce = nonce;
   ctx.store(kLeaseKey, lease);
   tell(ctx, *held);
   out.put("ok", true);
@@ -144,17 +151,18 @@ void describe_execute(tb::Plugin& p) {
         "dependency_missing", "dependency_failed", "dependency_pending", "insufficient_funds",
         "invalid_expected_receipt", "expected_receipts_mismatch"})
     m.error(error(name));
-  m.field("nonce").help("larger than the lease's last one");
-  m.field("holder").min(1).max(64).help("who holds the lease");
+  m.field("nonce").help("larger than the lease's last one; the next one unless given");
+  m.field("holder").min(1).max(64).help("who holds the lease, unless this account holds it anyhow");
   m.field("tx_ref").max(256).help("a note for the timeline");
   m.field("receipts").max(gov::kMaxReceipts).help("who got what; adds up to the amount");
   m.cli("gov disburse execute")
       .positional("id")
+      .positional("tx_ref")
       .flag("tx_ref", "--tx-hash")
       .file_field("receipts")
+      .alias("gov treasury execute")
       .alias("gov treasury execute-remote")
-      .example("contract-cli gov disburse execute 12 --nonce 32 --holder node_a",
-               "holds the amount in treasury/pending");
+      .example("contract-cli gov disburse execute --id 12", "holds the amount in treasury/pending");
 }
 
 }  // namespace treasury

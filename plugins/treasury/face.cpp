@@ -89,9 +89,10 @@ tb::Status Face::history(tb::View& view, const HistoryParams& in, tb::Out& out) 
 }
 
 tb::Status Face::fetch(tb::View& view, const FetchParams& in, tb::Out& out) {
-  ListParams list;
-  list.cursor = in.cursor;
-  list.status = in.status;
+  const ListParams list{in.cursor,         in.limit,          in.status,        in.destination,
+                        in.min_epoch,      in.max_epoch,      in.min_amount,    in.max_amount,
+                        in.min_created_at, in.max_created_at, in.min_status_ts, in.max_status_ts,
+                        in.archived};
   const std::uint64_t limit = std::min(in.limit == 0 ? kPage : in.limit, kMaxListing);
   std::vector<RecordShape> found;
   std::optional<std::uint64_t> next;
@@ -102,7 +103,7 @@ tb::Status Face::fetch(tb::View& view, const FetchParams& in, tb::Out& out) {
   if (!in.history) return tb::ok();
   tb::Status status;
   out.record("balance_history", [&](tb::Out& rows) {
-    status = put_history(view, {std::nullopt, kPage}, rows);
+    status = put_history(view, {in.history_after_id, in.history_limit}, rows);
   });
   return status;
 }
@@ -209,15 +210,16 @@ void describe_face(tb::Plugin& p) {
       .cli("gov treasury history")
       .list("snapshots")
       .id_field("id");
-  p.query("gov.treasury.fetch", &Face::fetch)
-      .role("open")
+  tb::Method& fetch = p.query("gov.treasury.fetch", &Face::fetch);
+  fetch.role("open")
       .summary("Disbursements together with the balance")
-      .field("history")
-      .defaulted()
-      .help("rows of the balance too")
-      .field("limit")
-      .defaulted()
-      .cli("gov treasury fetch")
+      .error(error("invalid_params"), "unknown status");
+  describe_list_fields(fetch);
+  fetch.field("history").defaulted().help("rows of the balance too");
+  fetch.field("history_after_id").help("rows with a smaller id follow");
+  fetch.field("history_limit").defaulted().help("0 is 50");
+  fetch.cli("gov treasury fetch")
+      .flag("cursor", "--after-id")
       .example("contract-cli gov treasury fetch --history", "disbursements, balance and its rows");
   p.query("gov.treasury.executor", &Face::executor_status)
       .role("open")
@@ -234,7 +236,8 @@ void describe_face(tb::Plugin& p) {
   p.query("gov.treasury.lease", &Face::lease)
       .role("open")
       .summary("Who may execute, and until when")
-      .cli("gov treasury lease show");
+      .cli("gov treasury lease")
+      .alias("gov treasury lease show");
   p.local("gov.treasury.circuit", &Face::circuit)
       .role("operator")
       .summary("The executor's circuit breaker on this node")

@@ -22,13 +22,22 @@ struct HistoryParams {
 };
 BOOST_DESCRIBE_STRUCT(HistoryParams, (), (cursor, limit))
 
+// ListParams, and the rows of the balance.
 struct FetchParams {
-  bool history = false;
   std::optional<std::uint64_t> cursor;
   std::uint64_t limit = kPage;
-  std::optional<std::string> status;
+  std::optional<std::string> status, destination;
+  std::optional<std::uint64_t> min_epoch, max_epoch, min_amount, max_amount, min_created_at,
+      max_created_at, min_status_ts, max_status_ts;
+  bool archived = false;
+  bool history = false;
+  std::optional<std::uint64_t> history_after_id;
+  std::uint64_t history_limit = kPage;
 };
-BOOST_DESCRIBE_STRUCT(FetchParams, (), (history, cursor, limit, status))
+BOOST_DESCRIBE_STRUCT(FetchParams, (),
+                      (cursor, limit, status, destination, min_epoch, max_epoch, min_amount,
+                       max_amount, min_created_at, max_created_at, min_status_ts, max_status_ts,
+                       archived, history, history_after_id, history_limit))
 
 struct PipelineParams {
   std::uint64_t limit = kPage;

@@ -49,18 +49,18 @@ void describe_config(tb::Plugin& p) {
       .env("TB_TREASURY_EXECUTOR_ID")
       .max(64)
       .help("name of the lease's holder; made once and kept where it is empty");
-  p.config(kPollSecs, "poll_secs", 15)
+  p.config(kPollSecs, "poll_interval", 15)
       .env("TB_TREASURY_POLL_SECS")
       .min(1)
       .max(3600)
       .unit("seconds")
       .help("time between ticks of the executor");
-  p.config(kLeaseSecs, "lease_secs", 60)
+  p.config(kLeaseSecs, "executor_lease", 60)
       .env("TB_TREASURY_LEASE_SECS")
       .max(3600)
       .unit("seconds")
       .help("length of the lease; less than 5 is raised to 5");
-  p.config(kSubmitTimeoutSecs, "submit_timeout_secs", 30)
+  p.config(kSubmitTimeoutSecs, "submit_timeout", 30)
       .env("TB_TREASURY_SUBMIT_TIMEOUT_SECS")
       .min(1)
       .max(600)

@@ -172,6 +172,7 @@ void describe_lists(tb::Plugin& p) {
       .error(error("invalid_params"), "unknown status");
   describe_list_fields(all);
   all.cli("gov treasury list")
+      .flag("cursor", "--after-id")
       .alias("gov disburse list")
       .list("disbursements")
       .columns({"id", "status_label", "amount", "scheduled_epoch", "destination"})
