@@ -103,9 +103,9 @@ Status Executor::scripted_command(std::size_t i, Bytes nonce_key, const CommandE
   HeldStep before, after;
   std::uint64_t bytes = 0;
   auto take_back = [&]() {
+    leave_out(entry.before);
     out_->effects.metrics.resize(metrics);
     out_->effects.lines.resize(lines);
-    leave_out(entry.before);
   };
   auto poisoned = [&]() -> Status {
     if (!in_->producing) return poisoned_command();
