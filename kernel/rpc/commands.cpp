@@ -106,10 +106,10 @@ std::optional<RpcError> check_tx_options(const Call& call) {
 }
 
 // The key of the role that the method needs: an unsigned call is never signed with a stronger one.
-const SigningKey* RpcImpl::key_for(const Call& call) const {
-  const std::string& role = call.spec().role;
+const SigningKey* RpcImpl::key_for(const MethodSpec& method, const Message& message) const {
+  const std::string& role = method.role;
   if (role == "admin") return parts_.keys.admin.get();
-  if (const RoleSpec* side = call.message->credentials->roles().find(role))
+  if (const RoleSpec* side = message.credentials->roles().find(role))
     return parts_.keys.for_role(side->key);
   return parts_.keys.op.get();
 }

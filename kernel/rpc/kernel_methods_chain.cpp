@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/bus/bus.hpp"
 #include "kernel/rpc/kernel_methods.hpp"
@@ -354,11 +355,50 @@ Answer state_get(RpcImpl&, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
+// Signs a command as an unsigned call of it would be, and leaves it to the caller when to hand it
+// in: who pays out must know the command's id before it is on its way.
+Answer command_sign(RpcImpl& rpc, const Call& call, std::string* result) {
+  const RpcParts& p = rpc.parts();
+  const std::string name = call.text("method");
+  const auto found = call.plans->by_name.find(std::string_view(name));
+  if (found == call.plans->by_name.end() || found->second->entry.spec->kind != MethodKind::kCommand)
+    return param_error(call, "method", "there is no command '" + name + "' here");
+  const MethodSpec& method = *found->second->entry.spec;
+  const Message& message = *call.message;
+  if (!message.caller.plugin && !message.caller.may(method.role, message.credentials->roles()))
+    return rpc_error(-34003, "forbidden", "'" + name + "' needs the role " + method.role, 403);
+  const json::value* params = raw_param(call, "params");
+  if (params != nullptr && !params->is_object())
+    return param_error(call, "params", "give an object, as it is to be signed");
+  const SigningKey* key = rpc.key_for(method, message);
+  if (key == nullptr) {
+    return rpc_error(-34003, "forbidden", "this node has no key for the role " + method.role, 403);
+  }
+  const std::string account = address_of(key->public_key());
+  Result<std::uint64_t> nonce = p.chain->nonce(call.view, account);
+  if (!nonce.ok()) return from_status(nonce.status());
+  CommandDraft draft;
+  draft.chain = p.chain->genesis().chain_id;
+  draft.method = method.name;
+  draft.memo = message.caller.id;
+  draft.nonce = has_param(call, "nonce") ? call.number("nonce", 0)
+                                         : p.producer->pool().next_nonce(account, *nonce);
+  draft.params = params == nullptr ? json::value(json::object()) : *params;
+  Result<CommandPtr> command = sign_command(draft, *key);
+  if (!command.ok()) return from_status(command.status());
+  *result = to_text(json::object{{"envelope", to_hex((*command)->envelope)},
+                                 {"hash", to_hex((*command)->id)},
+                                 {"nonce", draft.nonce},
+                                 {"account", account}});
+  return std::nullopt;
+}
+
 constexpr KernelEntry kEntries[] = {
     {"account.nonce", account_nonce},
     {"submit_tx", submit_tx, KernelRun::kWorker},
     {"command.submit", nullptr, KernelRun::kSigned},
     {"command.check", command_check, KernelRun::kWorker},
+    {"command.sign", command_sign},
     {"tx.status", tx_status},
     {"mempool.stats", mempool_stats},
     {"mempool.set_cap", mempool_set_cap},

@@ -167,7 +167,9 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void run_later(std::function<void()> work);
   RpcError admission(const Refusal& refusal, const Call& call);  // counts it
   RpcMetrics& metrics() { return metrics_; }
-  const SigningKey* key_for(const Call& call) const;
+  const SigningKey* key_for(const Call& call) const { return key_for(call.spec(), *call.message); }
+  // The key that signs an unsigned call of `method`.
+  const SigningKey* key_for(const MethodSpec& method, const Message& message) const;
   const TxIndex& transactions() const { return transactions_; }
   EventLog& events() { return events_; }
   std::mutex& token_mutex() { return token_mutex_; }  // of the file of listed tokens

@@ -60,6 +60,27 @@ TEST_F(Commands, may_be_left_behind) {
   EXPECT_EQ(text_of(r, "command_id").size(), 64u);
 }
 
+TEST_F(Commands, are_signed_now_and_handed_in_later) {
+  const Reply made =
+      local_call("command.sign", R"({"method":"bank.run","params":{"op":"put","key":"s","n":7}})");
+  ASSERT_TRUE(made.body.as_object().contains("result")) << made.http.body;
+  EXPECT_EQ(world_.chain->view()->height, 0u);
+  EXPECT_EQ(made.result().at("nonce").as_int64(), 1);
+  EXPECT_EQ(text_of(call("submit_tx", R"({"tx":")" + text_of(made, "envelope") + "\"}"), "status"),
+            "ok");
+  const Reply done = local_call("bank.run", R"({"op":"put","key":"t"})");
+  ASSERT_TRUE(done.body.as_object().contains("result")) << done.http.body;
+  EXPECT_EQ(world_.row("bank", "s"), "v2:7");
+  EXPECT_EQ(text_of(call("tx.status", R"({"hash":")" + text_of(made, "hash") + "\"}"), "outcome"),
+            "applied");
+  EXPECT_EQ(local_call("command.sign", R"({"method":"bank.none"})").code(), -32602);
+  EXPECT_EQ(local_call("command.sign", R"({"method":"bank.run","params":{},"nonce":9})")
+                .result()
+                .at("nonce")
+                .as_int64(),
+            9);
+}
+
 TEST_F(Commands, of_the_sender_go_in_as_they_are) {
   const CommandPtr command = world_.op("put", "mine", 3);
   const Reply r = call("bank.run", command->envelope);
