@@ -88,5 +88,6 @@ std::vector<LocalVerb> misc_verbs();
 std::vector<LocalVerb> storage_verbs();
 std::vector<LocalVerb> script_verbs();
 std::vector<LocalVerb> audit_verbs();
+std::vector<LocalVerb> governance_verbs();
 
 }  // namespace blockd::cli
