@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 
 #include "kernel/base/blake3.hpp"
@@ -10,6 +11,8 @@
 #include "kernel/bus/bus.hpp"
 #include "kernel/config/config.hpp"
 #include "kernel/host/plugin_impl.hpp"
+#include "tb/draft/host_crypto.h"
+#include "tb/draft/host_http.h"
 
 namespace blockd {
 namespace {
@@ -46,7 +49,76 @@ tb_status code_of(const Status& status) {
   }
 }
 
-const void* host_extension(tb_host*, tb_str) { return nullptr; }
+// A value tree as a face reads it from on_reply: see tb/draft/host_http.h.
+json::value fetch_answer(const Result<HttpClientResponse>& response) {
+  json::object out;
+  if (!response.ok()) {
+    out["code"] = code_of(response.status());
+    out["message"] = response.status().to_string();
+    return out;
+  }
+  out["status"] = static_cast<std::uint64_t>(response->status);
+  out["content_type"] = std::string(response->headers.get("content-type"));
+  if (Result<json::value> parsed = parse_json(response->body); parsed.ok())
+    out["json"] = *std::move(parsed);
+  out["body"] = response->body;
+  return out;
+}
+
+// False: a member is out of bounds.
+bool read_fetch(const tb_http_fetch& from, HttpClientRequest* to) {
+  to->method = Bytes(to_view(from.method));
+  to->url = Bytes(to_view(from.url));
+  to->body = Bytes(to_view(from.body));
+  to->timeout_ms = from.timeout_ms ? from.timeout_ms : FaceHttp::kDefaultTimeoutMs;
+  to->max_response_bytes = from.max_bytes ? from.max_bytes : FaceHttp::kDefaultBytes;
+  for (std::uint32_t i = 0; i < std::min<std::size_t>(from.header_count, FaceHttp::kMaxHeaders);
+       ++i) {
+    if (from.headers[i].type != TB_TYPE_STR) return false;
+    to->headers.emplace_back(Bytes(to_view(from.headers[i].name)),
+                             Bytes(to_view(from.headers[i].str)));
+  }
+  return (to->method == "GET" || to->method == "POST") &&
+         to->timeout_ms <= FaceHttp::kMaxTimeoutMs &&
+         to->max_response_bytes <= FaceHttp::kMaxBytes && to->body.size() <= FaceHttp::kMaxBytes &&
+         from.header_count <= FaceHttp::kMaxHeaders;
+}
+
+tb_status host_fetch(tb_host* host, const tb_http_fetch* fetch, uint64_t cookie) {
+  if (!in_face(host)) return wrong_thread(host, "fetch");
+  HttpClientRequest request;
+  if (!fetch || fetch->size < sizeof(tb_http_fetch) || !read_fetch(*fetch, &request))
+    return TB_E_INVALID;
+  Plugin& plugin = plugin_of(host);
+  HostServices& services = plugin.services();
+  std::weak_ptr<Plugin> weak = plugin.weak_from_this();
+  const bool taken = services.http.fetch(
+      std::move(request), [weak, &services, cookie](Result<HttpClientResponse> response) {
+        services.face_thread->post(
+            [weak, cookie, ok = response.ok(), answer = fetch_answer(response)] {
+              if (std::shared_ptr<Plugin> self = weak.lock()) self->tell_reply(cookie, ok, answer);
+            });
+      });
+  return taken ? TB_OK : TB_E_BUSY;
+}
+
+constexpr tb_host_http kFaceHttp = {host_fetch};
+
+tb_status host_verify(tb_host*, tb_str key, tb_str message, tb_str signature) {
+  if (key.len != 32 || signature.len != 64) return TB_NOT_FOUND;
+  PublicKey public_key{};
+  Signature bytes{};
+  std::memcpy(public_key.data(), key.ptr, public_key.size());
+  std::memcpy(bytes.data(), signature.ptr, bytes.size());
+  return ed25519_verify(public_key, to_view(message), bytes) ? TB_OK : TB_NOT_FOUND;
+}
+
+constexpr tb_host_crypto kFaceCrypto = {host_verify};
+
+const void* host_extension(tb_host*, tb_str id) {
+  if (to_view(id) == TB_HOST_HTTP_1) return &kFaceHttp;
+  return to_view(id) == TB_HOST_CRYPTO_1 ? static_cast<const void*>(&kFaceCrypto) : nullptr;
+}
 
 void host_log(tb_host* host, uint32_t level, tb_str text) {
   plugin_of(host).log(level, to_view(text));
@@ -91,6 +163,16 @@ std::string full_config_key(const Manifest& manifest, const ConfigSpec& spec) {
   return section + "." + spec.key;
 }
 
+// "${data}" at the front of a text is the node's data directory, so that a plugin may say where its
+// files belong without knowing where the node lives.
+json::value in_data_dir(const json::value& value, const std::string& stores_dir) {
+  constexpr std::string_view kData = "${data}";
+  if (!value.is_string() || !std::string_view(value.get_string()).starts_with(kData)) return value;
+  const std::string data = std::filesystem::path(stores_dir).parent_path().string();
+  return json::value((data.empty() ? "." : data) +
+                     std::string(std::string_view(value.get_string()).substr(kData.size())));
+}
+
 tb_status host_config(tb_host* host, uint32_t index, void (*read)(void*, const tb_value*),
                       void* user) {
   if (!in_face(host)) return wrong_thread(host, "config");
@@ -107,7 +189,7 @@ tb_status host_config(tb_host* host, uint32_t index, void (*read)(void*, const t
                                 ? config->get(key)
                                 : spec.field.default_value.value_or(json::value());
   ValueArena arena;
-  read(user, to_value(value, arena));
+  read(user, to_value(in_data_dir(value, plugin.services().stores_dir), arena));
   return TB_OK;
 }
 

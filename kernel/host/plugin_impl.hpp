@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "kernel/host/face_http.hpp"
 #include "kernel/host/face_thread.hpp"
 #include "kernel/host/host.hpp"
 #include "kernel/host/local_store.hpp"
@@ -27,6 +28,7 @@ struct HostServices {
   std::atomic<MethodCaller*> caller{nullptr};
   FaceThread* face_thread = nullptr;
   std::atomic<std::uint32_t> posts_under_way{0};
+  FaceHttp http;
 };
 inline constexpr std::uint32_t kMaxPosts = 1024;
 

@@ -97,7 +97,8 @@ class HttpClient::Impl {
     if (!url.ok()) return url.status();
     Result<std::string> text = request_text(request, *url);
     if (!text.ok()) return text.status();
-    const std::uint64_t deadline = steady_ms() + options.timeout_ms;
+    const std::uint64_t deadline =
+        steady_ms() + (request.timeout_ms ? request.timeout_ms : options.timeout_ms);
     if (std::unique_ptr<Transport> kept = take_kept(url->origin())) {
       Exchange about;
       Result<HttpClientResponse> response = run(*kept, *url, *text, request, deadline, &about);
@@ -124,8 +125,10 @@ class HttpClient::Impl {
   Result<HttpClientResponse> run(Transport& transport, const Url& url, const std::string& text,
                                  const HttpClientRequest& request, std::uint64_t deadline,
                                  Exchange* about) const {
-    Result<HttpClientResponse> response =
-        exchange(transport, text, request, options.max_response_bytes, deadline, about);
+    Result<HttpClientResponse> response = exchange(
+        transport, text, request,
+        request.max_response_bytes ? request.max_response_bytes : options.max_response_bytes,
+        deadline, about);
     if (response.ok()) return response;
     const Status& status = response.status();
     const bool named = status.message().find(url.origin()) != std::string::npos;

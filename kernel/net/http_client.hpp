@@ -42,6 +42,8 @@ struct HttpClientRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;  // not Host, Content-Length, Connection
   std::string body;
+  std::uint32_t timeout_ms = 0;          // 0: that of the options
+  std::uint64_t max_response_bytes = 0;  // 0: that of the options
 };
 
 struct HttpClientResponse {

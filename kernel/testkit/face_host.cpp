@@ -1,9 +1,15 @@
 #include "kernel/testkit/face_host.hpp"
 
+#include <stdlib.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <stdexcept>
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
+#include "tb/draft/host_crypto.h"
+#include "tb/draft/host_http.h"
 
 namespace blockd {
 namespace {
@@ -13,7 +19,30 @@ constexpr std::size_t kMaxPosts = 1024;
 struct FaceHostApi {
   static FaceHost& self(tb_host* host) { return *static_cast<FaceHost*>(host); }
 
-  static const void* extension(tb_host*, tb_str) { return nullptr; }
+  static const void* extension(tb_host*, tb_str id) {
+    if (to_view(id) == TB_HOST_HTTP_1) return &kHttp;
+    return to_view(id) == TB_HOST_CRYPTO_1 ? static_cast<const void*>(&kCrypto) : nullptr;
+  }
+  static tb_status verify(tb_host*, tb_str key, tb_str message, tb_str signature) {
+    if (key.len != 32 || signature.len != 64) return TB_NOT_FOUND;
+    PublicKey public_key{};
+    Signature bytes{};
+    std::memcpy(public_key.data(), key.ptr, public_key.size());
+    std::memcpy(bytes.data(), signature.ptr, bytes.size());
+    return ed25519_verify(public_key, to_view(message), bytes) ? TB_OK : TB_NOT_FOUND;
+  }
+  static tb_status fetch(tb_host* host, const tb_http_fetch* request, std::uint64_t cookie) {
+    FaceHost& f = self(host);
+    if (f.posts_.size() >= kMaxPosts) return TB_E_BUSY;
+    std::string headers;
+    for (std::uint32_t i = 0; i < request->header_count; ++i) {
+      headers.append(to_view(request->headers[i].name)).append(": ");
+      headers.append(to_view(request->headers[i].str)).append("\n");
+    }
+    f.posts_.push_back({std::string(to_view(request->method)), std::string(to_view(request->body)),
+                        cookie, std::string(to_view(request->url)), std::move(headers)});
+    return TB_OK;
+  }
   static void log(tb_host* host, std::uint32_t, tb_str text) {
     self(host).services_.log(std::string(to_view(text)));
   }
@@ -62,6 +91,8 @@ struct FaceHostApi {
       if (!parsed.ok()) return TB_E_INVALID;
       value = *parsed;
     }
+    if (value.is_string() && std::string_view(value.get_string()).starts_with("${data}"))
+      value = f.data_dir() + std::string(std::string_view(value.get_string()).substr(7));
     // Decoded as a field of params would be, so that types and ranges are those of the manifest.
     Field field = spec.field;
     if (field.name.empty()) field.name = "value";
@@ -164,6 +195,8 @@ struct FaceHostApi {
     return TB_OK;
   }
 
+  static constexpr tb_host_http kHttp = {fetch};
+  static constexpr tb_host_crypto kCrypto = {verify};
   static constexpr tb_host_api kApi = {
       extension,    log,       unix_ms,    random,          hash,      ed25519_public,
       ed25519_sign, config,    metric,     publish,         with_view, call,
@@ -178,6 +211,17 @@ FaceHost::FaceHost(std::shared_ptr<const Manifest> manifest, const tb_face* face
 
 FaceHost::~FaceHost() {
   if (instance_ != nullptr && face_->destroy != nullptr) face_->destroy(instance_);
+  std::error_code ignored;
+  if (!data_dir_.empty()) std::filesystem::remove_all(data_dir_, ignored);
+}
+
+const std::string& FaceHost::data_dir() {
+  if (data_dir_.empty()) {
+    std::string name = (std::filesystem::temp_directory_path() / "tb-testkit-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("TestChain: no " + name);
+    data_dir_ = name;
+  }
+  return data_dir_;
 }
 
 tb_status FaceHost::create() {
@@ -193,7 +237,9 @@ bool FaceHost::answer_posts() {
   std::vector<Post> posts = std::move(posts_);
   posts_.clear();
   for (const Post& post : posts) {
-    Answer answer = services_.call(post.method, post.params);
+    Answer answer = post.url.empty()
+                        ? services_.call(post.method, post.params)
+                        : services_.fetch(post.method, post.url, post.headers, post.params);
     if (face_->on_reply == nullptr) continue;
     FaceHostApi::deliver(answer, [&](std::uint32_t ok, const tb_value* value) {
       face_->on_reply(instance_, post.cookie, ok, value);

@@ -28,6 +28,9 @@ class FaceHost : public tb_host {
     std::function<void(const std::string& metric, const std::string& labels, double add, bool set)>
         metric;
     std::function<void(const std::string& line)> log;
+    std::function<Answer(const std::string& method, const std::string& url,
+                         const std::string& headers, const std::string& body)>
+        fetch{};  // what the world outside answers; headers one a line
   };
 
   FaceHost(std::shared_ptr<const Manifest> manifest, const tb_face* face, Services services);
@@ -40,6 +43,8 @@ class FaceHost : public tb_host {
   void set_config(const std::string& key, const std::string& json);
   const tb_face* face() const { return face_; }
   void* instance() const { return instance_; }
+  // What stands for "${data}" in config values: a folder that ends with this object.
+  const std::string& data_dir();
   // Answers what was posted so far. True if there was anything.
   bool answer_posts();
 
@@ -48,6 +53,7 @@ class FaceHost : public tb_host {
   struct Post {
     std::string method, params;
     std::uint64_t cookie;
+    std::string url{}, headers{};  // of a request to the world outside; then params is its body
   };
   std::shared_ptr<const Manifest> manifest_;
   const tb_face* face_;
@@ -57,6 +63,7 @@ class FaceHost : public tb_host {
   std::map<std::string, std::string, std::less<>> store_;
   std::vector<Post> posts_;
   std::uint64_t random_ = 1;
+  std::string data_dir_;
 };
 
 }  // namespace blockd

@@ -44,6 +44,9 @@ void TestChain::set_config(std::string_view plugin, std::string_view key, std::s
   it->second.config[std::string(key)] = json;
   if (it->second.face != nullptr) it->second.face->set_config(std::string(key), std::string(json));
 }
+void TestChain::set_http(std::function<TestHttpAnswer(const TestHttpRequest&)> world) {
+  impl_->world = std::move(world);
+}
 void TestChain::start() { impl_->start(); }
 
 std::string TestChain::account(std::string_view name) const { return impl_->account(name); }

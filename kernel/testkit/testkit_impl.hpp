@@ -14,53 +14,10 @@
 #include "kernel/chain/executor.hpp"
 #include "kernel/storage/fault_disk.hpp"
 #include "kernel/testkit/face_host.hpp"
+#include "kernel/testkit/kit_parts.hpp"
 #include "tb/testkit.hpp"
 
 namespace tb {
-inline namespace kit {
-
-using namespace blockd;  // the kit is made of the kernel's parts
-
-[[noreturn]] inline void misuse(const std::string& what) {
-  throw std::runtime_error("TestChain: " + what);
-}
-
-inline void must(const Status& status) {
-  if (!status.ok()) misuse(status.to_string());
-}
-
-struct TestClock final : Clock {
-  std::uint64_t now = 0;
-  std::uint64_t unix_ms() const override { return now; }
-  std::uint64_t monotonic_us() const override { return now * 1000; }
-};
-
-inline Sender as_admin() {
-  Sender sender;
-  sender.admin = true;
-  return sender;
-}
-
-inline Ran refused(std::int32_t code, std::string name, std::string text) {
-  Ran ran;
-  ran.error_code = code;
-  ran.error_name = std::move(name);
-  ran.error_text = std::move(text);
-  return ran;
-}
-
-inline Outcome outcome_of(blockd::Outcome outcome) {
-  if (outcome == blockd::Outcome::kApplied) return Outcome::kApplied;
-  return outcome == blockd::Outcome::kCharged ? Outcome::kCharged : Outcome::kRejected;
-}
-
-template <class StepLike>
-Ran ran_of(const StepLike& step) {
-  return Ran{outcome_of(step.outcome), step.result, step.code, step.name, step.text,
-             step.error_data};
-}
-
-}  // namespace kit
 
 struct TestChain::Impl : MachineProvider, EffectSink {
   struct Loaded {
@@ -79,7 +36,8 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   }
 
   std::string account(std::string_view name) const {
-    const bool ready = is_address(name) || name.find_first_of("/:") != std::string_view::npos;
+    const bool ready = is_address(name) || name == "treasury" ||
+                       name.find_first_of("/:") != std::string_view::npos;
     return ready ? std::string(name) : address_of(key_of(name).public_key());
   }
 
@@ -163,6 +121,11 @@ struct TestChain::Impl : MachineProvider, EffectSink {
             json::object{{"code", ran.error_code}, {"message", ran.error_text}, {"data", data}});
       }
       return answer;
+    };
+    services.fetch = [this](const std::string& method, const std::string& url,
+                            const std::string& headers, const std::string& body) {
+      const TestHttpAnswer got = world ? world({method, url, headers, body}) : TestHttpAnswer{};
+      return answer_of_world(got);
     };
     loaded.face =
         std::make_unique<FaceHost>(loaded.manifest, loaded.plugin->face, std::move(services));
@@ -587,6 +550,7 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   };
 
   TestOptions options;
+  std::function<TestHttpAnswer(const TestHttpRequest&)> world;
   SigningKey validator;
   TestClock clock;
   FaultDisk disk{1};

@@ -23,7 +23,7 @@ ALLOWED = {
     "kernel/lua": ["kernel/base"],
     "kernel/chain": ["kernel/base", "kernel/storage", "kernel/manifest", "kernel/lua"],
     "kernel/host": ["kernel/base", "kernel/storage", "kernel/metrics", "kernel/log", "kernel/bus", "kernel/config",
-                    "kernel/manifest", "kernel/lua", "kernel/chain"],
+                    "kernel/manifest", "kernel/lua", "kernel/chain", "kernel/net"],
     "kernel/rpc": ["kernel/base", "kernel/storage", "kernel/metrics", "kernel/log", "kernel/bus", "kernel/config",
                    "kernel/manifest", "kernel/lua", "kernel/chain", "kernel/host", "kernel/net"],
     "kernel/testkit": ["kernel/base", "kernel/storage", "kernel/manifest", "kernel/chain"],

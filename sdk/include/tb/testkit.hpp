@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -70,6 +71,17 @@ struct Emitted {
   std::string json;  // canonical
 };
 
+// A request of a face to the world outside (tb/outside.hpp), and what the world answers.
+struct TestHttpRequest {
+  std::string method, url;
+  std::string headers;  // "Name: value", one a line
+  std::string body;
+};
+struct TestHttpAnswer {
+  std::uint32_t status = 0;  // 0: no answer; then `body` says why
+  std::string body;
+};
+
 struct TestOptions {
   std::string chain_id = "test";
   std::uint64_t start_time_ms = 1'700'000'000'000;
@@ -102,6 +114,8 @@ class TestChain {
   void set_role(std::string_view account, bool is_operator, bool is_admin);
   void set_genesis_param(std::string_view key, std::uint64_t value);
   void set_config(std::string_view plugin, std::string_view key, std::string_view json);
+  // What answers the requests of faces to other machines; nobody does unless it is set.
+  void set_http(std::function<TestHttpAnswer(const TestHttpRequest&)> world);
   // Makes block 0.
   void start();
 
