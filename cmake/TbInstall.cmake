@@ -2,7 +2,7 @@
 # programs find lib/the-block and share/the-block beside their own folder (kernel/programs/blockd/places.hpp).
 set(TB_SHIPPED_PLUGINS "")
 set(tb_shipped_files "")
-foreach(plugin ledger receipts energy mock-oracle)
+foreach(plugin ledger receipts energy mock-oracle oracle-adapter)
   if(TARGET ${plugin})
     list(APPEND TB_SHIPPED_PLUGINS ${plugin})
     list(APPEND tb_shipped_files $<TARGET_FILE:${plugin}>)
