@@ -161,15 +161,18 @@ tb_status param(tb_view* view, tb_str, const tb_value* args, tb_out* result, tb_
   tb_status status = TB_NOT_FOUND;
   std::string row = key.size() <= kMaxKey ? read_row(view, "param/" + key, &status) : "";
   if (status < 0) return status;
-  if (status == TB_NOT_FOUND && declared.machine == nullptr) {
+  const bool has_value = status == TB_OK || declared.machine != nullptr;
+  const std::uint64_t value = status == TB_OK ? read_u64_row(BytesView(row))
+                              : has_value     ? declared.spec->default_value
+                                              : 0;
+  row = key.size() <= kMaxKey ? read_row(view, "waiting/" + key, &status) : "";
+  if (status < 0) return status;
+  if (!has_value && status == TB_NOT_FOUND) {
     return refuse(error, kCodeUnknownParam, "unknown_param",
                   "no active plugin has the parameter '" + key.substr(0, kMaxKey) + "'");
   }
-  const std::uint64_t value =
-      status == TB_OK ? read_u64_row(BytesView(row)) : declared.spec->default_value;
-  row = read_row(view, "waiting/" + key, &status);
-  if (status < 0) return status;
-  result->api->put_u64(result, str("value"), value);
+  // A key that nobody declares may have a first value that waits, and none in force.
+  if (has_value) result->api->put_u64(result, str("value"), value);
   result->api->put_u64(result, str("next"), status == TB_OK ? read_u64_row(BytesView(row)) : value);
   return TB_OK;
 }

@@ -124,7 +124,14 @@ const CliArg* CliNode::find_flag(std::string_view flag) const {
   const std::string wanted = hyphened(flag);
   const auto at = std::find_if(flags.begin(), flags.end(),
                                [&](const CliArg& arg) { return hyphened(arg.flag) == wanted; });
-  return at == flags.end() ? nullptr : &*at;
+  if (at != flags.end()) return &*at;
+  // Older names of a field are flags as well: `--proposal 7` where the field was called that.
+  for (const CliArg& arg : flags) {
+    for (const std::string& alias : arg.field.aliases) {
+      if (hyphened(default_flag(alias)) == wanted) return &arg;
+    }
+  }
+  return nullptr;
 }
 
 const CliNode* CliTree::find(const std::vector<std::string>& words, std::size_t* used) const {

@@ -28,7 +28,8 @@ struct CliNode {
   std::vector<ErrorSpec> errors;
   std::vector<std::pair<std::string, std::string>> examples;
 
-  // The argument of `flag` ("--limit"; underscores count as hyphens), or nullptr.
+  // The argument of `flag` ("--limit"; underscores count as hyphens; older names of its field count,
+  // too), or nullptr.
   const CliArg* find_flag(std::string_view flag) const;
 };
 

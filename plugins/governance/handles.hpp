@@ -19,7 +19,12 @@ BOOST_DESCRIBE_STRUCT(SetParamArgs, (), (key, value))
 struct ParamNow {
   std::uint64_t value = 0, next = 0;
 };
-BOOST_DESCRIBE_STRUCT(ParamNow, (), (value, next))
+// As the kernel says it: a key that no plugin declares has no value while its first one waits.
+struct ChainParam {
+  std::optional<std::uint64_t> value;
+  std::uint64_t next = 0;
+};
+BOOST_DESCRIBE_STRUCT(ChainParam, (), (value, next))
 struct ChainSpec {
   std::string key, owner, declared_owner, unit;
   std::uint64_t default_value = 0, min = 0, max = 0;
@@ -74,7 +79,7 @@ struct GenesisFacts {
 BOOST_DESCRIBE_STRUCT(GenesisFacts, (), (validators, roles))
 
 inline constexpr tb::Function<SetParamArgs> kSetParam{kChain, 0};
-inline constexpr tb::Function<KeyArgs, ParamNow> kParam{kChain, 1};
+inline constexpr tb::Function<KeyArgs, ChainParam> kParam{kChain, 1};
 inline constexpr tb::Function<SetParamArgs> kCheckParam{kChain, 2};
 inline constexpr tb::Function<KeyArgs, ChainSpec> kSpec{kChain, 3};
 inline constexpr tb::Function<PageArgs, ChainSpecs> kSpecs{kChain, 4};

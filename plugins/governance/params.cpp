@@ -82,7 +82,8 @@ std::vector<Spec> all_specs(tb::View& view) {
 
 ParamNow value_of(tb::View& view, const Spec& spec) {
   const auto answer = view.ask(kParam, {spec.key});
-  return answer ? *answer : ParamNow{spec.default_value, spec.default_value};
+  if (!answer) return {spec.default_value, spec.default_value};
+  return {answer->value.value_or(spec.default_value), answer->next};
 }
 
 std::optional<std::uint64_t> next_value(tb::View& view, std::string_view key) {

@@ -59,12 +59,12 @@ TEST_F(Votes, a_proposal_waits_until_what_it_depends_on_is_in_force) {
           .error_name,
       "missing_dependency");
   const std::uint64_t first = propose("treasury_percent", 5);
+  vote(first);
   const std::uint64_t second = id_of(run("gov.propose", {{"key", "treasury_percent"},
                                                          {"new_value", 6},
                                                          {"deps", json::array{first}},
                                                          {"vote_window", 4}}));
   EXPECT_EQ(vote_error(second, "yes", "bob"), "dependency_not_active");
-  vote(first);
   go_to_epoch(3);
   EXPECT_EQ(vote_error(second, "yes", "bob"), "");
   json::array many(101, first);
@@ -74,7 +74,8 @@ TEST_F(Votes, a_proposal_waits_until_what_it_depends_on_is_in_force) {
 }
 
 TEST_F(Votes, floods_and_repetitions_are_refused) {
-  EXPECT_TRUE(run("gov.propose", {{"key", "market_fee"}, {"new_value", 500}}).ok());
+  EXPECT_TRUE(
+      run("gov.propose", {{"key", "market_fee"}, {"new_value", 500}, {"vote_window", 100}}).ok());
   EXPECT_EQ(run("gov.propose", {{"key", "market_fee"}, {"new_value", 500}}).error_name,
             "duplicate_proposal");
   EXPECT_TRUE(run("gov.propose", {{"key", "market_fee"}, {"new_value", 500}}, "bob").ok());
@@ -153,7 +154,7 @@ TEST_F(Votes, a_release_needs_attestations_of_its_signers) {
   const auto signature = [&](std::string_view name, const std::string& of) {
     return hex(chain.sign(name, "release:" + of));
   };
-  json::object in{{"build_hash", hash}, {"threshold", 2}, {"deadline", 1}};
+  json::object in{{"build_hash", hash}, {"threshold", 2}, {"deadline", 3}};
   in["signers"] = json::array{key("s1")};
   in["signatures"] = json::array{signature("s1", hash)};
   EXPECT_EQ(run("gov.propose_release", in).error_name, "insufficient_release_signers");
@@ -164,7 +165,7 @@ TEST_F(Votes, a_release_needs_attestations_of_its_signers) {
   const std::uint64_t id = id_of(run("gov.propose_release", in));
   EXPECT_EQ(run("gov.propose_release", in).error_name, "release_known");
   EXPECT_TRUE(run("gov.approve_release", {{"id", id}}).ok());
-  go_to_epoch(2);
+  go_to_epoch(chain.epoch() + 3);
   EXPECT_EQ(ask("gov.release", {{"id", id}}).at("status").as_string(), "approved");
   EXPECT_TRUE(run("gov.record_release_install", {{"build_hash", hash}}).ok());
   EXPECT_TRUE(run_admin("gov.rollback_release", {{"id", id}}).ok());
