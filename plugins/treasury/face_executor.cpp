@@ -170,10 +170,14 @@ tb::Status Face::circuit(tb::LocalCall& call, const CircuitParams& in, tb::Out& 
   if (in.action && *in.action != "open" && *in.action != "close" && *in.action != "reset")
     return call.fail(error("invalid_params"), "an action is open, close or reset");
   const std::lock_guard lock(mutex_);
-  if (in.action) asked_circuit_ = *in.action;
+  if (in.action) {
+    asked_circuit_ = *in.action;
+    shown_.circuit = *in.action == "open" ? "open" : "closed";
+    if (*in.action != "open") shown_.failures = 0;
+  }
   out.put("ok", true);
-  out.put("circuit", !in.action ? shown_.circuit : *in.action == "open" ? "open" : "closed");
-  out.put("failures", in.action && *in.action != "open" ? 0 : shown_.failures);
+  out.put("circuit", shown_.circuit);
+  out.put("failures", shown_.failures);
   out.put("successes", shown_.successes);
   return tb::ok();
 }

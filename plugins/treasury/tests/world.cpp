@@ -151,6 +151,53 @@ void describe_market(tb::Plugin& p) {
   p.command("market.push", &push).role("open");
 }
 
+// The node's own methods that the executor asks for: the "envelope" names the execution, and
+// handing it in runs it.
+struct SignParams {
+  std::string method;
+  tb::Value params;
+  std::optional<std::uint64_t> nonce;
+};
+BOOST_DESCRIBE_STRUCT(SignParams, (), (method, params, nonce))
+struct SubmitParams {
+  std::string tx;
+};
+BOOST_DESCRIBE_STRUCT(SubmitParams, (), (tx))
+
+tb::Status sign(tb::LocalCall&, const SignParams& in, tb::Out& out) {
+  out.put("envelope", tb::cat(in.params["id"].u64(), ":", in.params["nonce"].u64(), ":",
+                              in.params["holder"].text()));
+  out.put("hash", std::string(64, 'a'));
+  out.put("nonce", in.nonce.value_or(1));
+  return tb::ok();
+}
+tb::Status submit_tx(tb::LocalCall& call, const SubmitParams& in, tb::Out&) {
+  const std::size_t first = in.tx.find(':'), second = in.tx.find(':', first + 1);
+  tb::Status status(TB_FAILED);
+  call.host()
+      .call(
+          "gov.treasury.execute_disbursement",
+          [&](tb::Out& params) {
+            params.put("id", static_cast<std::uint64_t>(std::stoull(in.tx)));
+            params.put("nonce", static_cast<std::uint64_t>(std::stoull(in.tx.substr(first + 1))));
+            params.put("holder", in.tx.substr(second + 1));
+          },
+          1000,
+          [&](const tb::Reply& reply) {
+            status = reply.ok ? tb::ok()
+                              : call.fail({static_cast<std::int32_t>(reply.value["code"].i64()),
+                                           reply.value["data"]["name"].text()},
+                                          reply.value["message"].text());
+          })
+      .ignore();
+  return status;
+}
+void describe_node(tb::Plugin& p) {
+  p.id("command").version("1.0.0").method_prefix("submit_tx");
+  p.local("command.sign", &sign).role("open");
+  p.local("submit_tx", &submit_tx).role("open");
+}
+
 std::uint64_t number(const json::value& value) {
   if (value.is_string()) return std::stoull(std::string(value.get_string()));
   return value.to_number<std::uint64_t>();
@@ -183,6 +230,7 @@ World::World(const WorldOptions& options)
   chain_.add_library(TB_BINARY_DIR "/plugins/ledger.so");
   chain_.add(&tb::detail::Library<&describe_governance>::entry);
   chain_.add(&tb::detail::Library<&describe_market>::entry);
+  chain_.add(&tb::detail::Library<&describe_node>::entry);
   chain_.add(tb_plugin_entry);
   chain_.allocate("treasury", options.funds);
   chain_.allocate("operator", 10'000'000);
