@@ -30,6 +30,7 @@ GOALS = {
     "sdk_counter_ns": (25, "lower"),
     "rss_idle_mb": (32, "lower"),
     "reload_growth_mb": (8, "lower"),
+    "treasury_epoch_ratio": (1.5, "lower"),
     "lua_hook_us": (3, "lower"),
     "lua_hook_share": (8, "lower"),
 }
@@ -198,6 +199,7 @@ def rpc(bench):
 
 BENCHES = {"commands": chain_bench("commands"), "flat": chain_bench("flat"), "log": chain_bench("log"), "sdk": sdk, "rpc": rpc,
            "lua": lambda bench: run_lines([f"{bench.bin}/bench_lua"]),
+           "treasury": lambda bench: run_lines([f"{bench.bin}/bench_treasury"]),
            "memory": memory}
 
 
