@@ -406,7 +406,12 @@ void check_roles(const Manifest& manifest, const Place& root) {
     const RateClassSpec& rate = manifest.rate_classes[i];
     const Place here = root.entry("rate_classes", i, rate.name);
     here.require(names::is_topic(rate.name), "a name is made of letters, digits, '_', '-' and '.'");
-    here.require(rate.config.empty() || names::is_key(rate.config), "config is no config key");
+    for (std::string_view rest = rate.config; !rest.empty();) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      here.require(names::is_key(rest.substr(0, comma)),
+                   "config: expected config keys, the first that is set counts, divided by commas");
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
     classes.add(here, rate.name, rate.name);
   }
 }

@@ -6,6 +6,7 @@
 
 #include "kernel/base/hex.hpp"
 #include "kernel/log/logger.hpp"
+#include "kernel/rpc/refusals.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 
 namespace blockd {
@@ -21,6 +22,18 @@ std::string id_text(const json::value* id) {
   if (!id) return {};
   if (id->is_int64() || id->is_uint64() || id->is_string() || id->is_null())
     return json::serialize(*id);
+  return {};
+}
+
+// Of the keys that a rate class names ("energy.settle_tokens_per_sec,energy.tokens_per_sec") the
+// first that is set; empty: no limit.
+std::string limit_key(const Config& config, const RateClassSpec& rate) {
+  for (std::string_view rest = rate.config; !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const std::string key(rest.substr(0, comma));
+    if (config.schema().find(key) && config.has(key)) return key;
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
   return {};
 }
 
@@ -264,6 +277,7 @@ std::optional<RpcError> RpcImpl::check_access(Call& call) {
       std::uint64_t ignored = 0;
       if (m.caller.bad_credential && !m.caller.ip.empty())
         limiter_.take(m.caller.ip, kWrongCredentialCost, &ignored);
+      count_unauthorized(*parts_.metrics, manifest);
       return rpc_error(manifest.unauthorized.code, manifest.unauthorized.name,
                        "this method needs a token of role " + spec.role);
     }
@@ -297,13 +311,13 @@ std::optional<RpcError> RpcImpl::check_rates(Call& call) {
     pass = limiter_.window(manifest.id, call.message->caller.ip, limit, &wait);
   }
   for (const RateClassSpec& c : manifest.rate_classes) {
-    if (!pass || c.name != call.spec().rate_class || c.config.empty() ||
-        !config->schema().find(c.config) || !config->has(c.config))
-      continue;
-    pass = limiter_.bucket(manifest.id + "." + c.name, call.message->caller.ip,
-                           config->u64(c.config), &wait);
+    if (!pass || c.name != call.spec().rate_class) continue;
+    if (const std::string key = limit_key(*config, c); !key.empty())
+      pass = limiter_.bucket(manifest.id + "." + c.name, call.message->caller.ip, config->u64(key),
+                             &wait);
   }
   if (pass) return std::nullopt;
+  count_rate_limited(*parts_.metrics, manifest, call.spec().rate_class);
   RpcError error = rpc_error(manifest.rate_limited.code, manifest.rate_limited.name,
                              "too many requests from this address");
   error.retry_after_ms = wait;

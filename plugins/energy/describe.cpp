@@ -31,7 +31,7 @@ void describe_roles(tb::Plugin& p) {
       .rate_limited(-33010, "RateLimited")
       .window_config("energy.rpc_rps");
   for (std::string_view name : {"read", "submit", "settle", "dispute"}) {
-    p.rate_class(name).config(tb::cat("energy.", name, "_tokens_per_sec"));
+    p.rate_class(name).config(tb::cat("energy.", name, "_tokens_per_sec,energy.tokens_per_sec"));
   }
 }
 

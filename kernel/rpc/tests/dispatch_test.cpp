@@ -167,6 +167,22 @@ TEST_F(Dispatch, lets_a_guarded_plugin_answer_in_its_own_words) {
       call("energy.show", "{}", "a-token-for-providers").body.as_object().contains("result"));
 }
 
+TEST_F(Dispatch, counts_what_it_refuses_for_a_plugin_in_the_plugins_own_metrics) {
+  // A host declares them when the plugin starts.
+  MetricFamily* failures =
+      *metrics_.declare("energy", {.name = "energy_failures_total", .labels = {"reason"}});
+  MetricFamily* limited =
+      *metrics_.declare("energy", {.name = "energy_rate_limited_total", .labels = {"class"}});
+  reconfigure("energy.test_token", "a-token-for-providers");
+  clock_.pass_ms(2000);
+  EXPECT_EQ(call("energy.show").code(), -33009);
+  EXPECT_EQ(failures->counter({"unauthorized"})->value(), 1u);
+  clock_.pass_ms(2000);
+  for (int i = 0; i < 4; ++i) call("energy.show", "{}", "a-token-for-providers");
+  EXPECT_EQ(limited->counter({"settle"})->value(), 1u);
+  EXPECT_EQ(failures->counter({"other"})->value(), 0u);
+}
+
 TEST_F(Dispatch, waits_for_a_height) {
   EXPECT_EQ(call("shop.show", R"({"count":1,"min_height":0})").http.status, 200);
   std::promise<HttpResponse> later;

@@ -136,6 +136,8 @@ inline constexpr std::string_view kGuarded =
               "params":[{"name":"n","type":"u64","default":0}]}],
   "roles":[{"name":"energy.provider","token_env":"TB_ENERGY_TEST_TOKEN"}],
   "rate_classes":[{"name":"settle"}],"window_config":"energy.rps",
+  "metrics":[{"name":"energy_failures_total","type":"counter","labels":["reason"],"preset":[["unauthorized"],["other"]]},
+             {"name":"energy_rate_limited_total","type":"counter","labels":["class"]}],
   "unauthorized":{"code":-33009,"name":"Unauthorized"},"rate_limited":{"code":-33010,"name":"RateLimited"},
   "http":[{"method":"GET","path":"/meter/:id/reading"},{"method":"GET","path":"/secret","role":"operator"}]})";
 inline constexpr std::string_view kPlain =
