@@ -13,10 +13,13 @@ constexpr tb::Config<std::optional<std::vector<KeyEntry>>> kProviderKeys{0};
 constexpr tb::Config<std::uint64_t> kRpcRps{1};
 constexpr tb::Config<std::uint64_t> kPendingWarn{2};
 constexpr tb::Config<std::uint64_t> kStallWarnSecs{3};
+constexpr tb::Config<std::string> kMarketDir{9};
+constexpr tb::Config<std::uint64_t> kSnapshotInterval{10};
 constexpr std::uint64_t kNewestShown =
     250;  // receipts, disputes and slashes of market_state without `full`
 constexpr std::uint32_t kMaxStandings = 1000;  // series of the per-provider gauges
-constexpr std::uint64_t kKeysCookie = 1;
+constexpr std::string_view kSettlementTopic = "gov.energy_settlement";
+constexpr std::uint64_t kKeysCookie = 1, kSnapshotCookie = 2;
 constexpr std::uint64_t kInfoEverySecs = 60;
 
 std::int64_t shown(std::uint64_t value) {
@@ -267,6 +270,12 @@ tb::Status Face::on_event(const tb::ChainEvent& event) {
     const std::uint64_t now = host_.unix_ms();
     host_.observe(kInclusionLag, shown(now > event.time_ms ? now - event.time_ms : 0));
   }
+  if (event.topic == kSettlementTopic) {
+    // Governance tells of a change twice: when it came into force, and when it was taken back.
+    if (!event.data["rolled_back_at"].absent()) host_.add(kSettlementRollbacks);
+    return tb::ok();
+  }
+  if (event.topic == "energy.params_changed") params_changed_ = true;
   return index_.apply(event);
 }
 
@@ -295,6 +304,7 @@ void Face::on_commit(tb::View& view) {
               });
   }
   if (!keys_checked_.exchange(true)) reconcile_keys(view);
+  snapshot_when_due(view.height());
 }
 
 void Face::on_config() {
@@ -329,6 +339,7 @@ std::string Face::reconcile_keys(tb::View& view) {
 }
 
 void Face::on_reply(std::uint64_t cookie, const tb::Reply& reply) {
+  if (cookie == kSnapshotCookie) snapshot_asked_ = false;
   if (cookie != kKeysCookie || reply.ok) return;
   host_.add(kKeyConfigFailures);
   host_.log(TB_LOG_ERROR,
@@ -347,6 +358,41 @@ tb::Status Face::reload_keys(tb::LocalCall&, tb::Out& out) {
       .ignore();
   out.put("status", outcome);
   return tb::ok();
+}
+
+void Face::snapshot_when_due(std::uint64_t height) {
+  const std::uint64_t interval = host_.config(kSnapshotInterval);
+  const bool due = interval != 0 && height / interval > snapshot_height_ / interval;
+  if (snapshot_asked_ || (!due && !params_changed_)) return;
+  // Writing takes long where the market is large: a worker does it, so that events go on.
+  if (!host_.post(
+          "energy.create_snapshot", [](tb::Out&) {}, kSnapshotCookie))
+    return;
+  snapshot_asked_ = true;
+  params_changed_ = false;
+  snapshot_height_ = height;
+}
+
+tb::Status Face::create_snapshot(tb::LocalCall& call, tb::Out& out) {
+  const WrittenSnapshot made = snapshots_.write(host_.config(kMarketDir), true);
+  if (!made.problem.empty()) return call.fail(kSnapshotFailed, made.problem);
+  out.put("path", made.path);
+  out.put("height", made.height);
+  out.put("bytes", made.bytes);
+  out.put("blake3", made.blake3);
+  return tb::ok();
+}
+
+// A node that stops leaves its newest state behind.
+Face::~Face() {
+  std::uint64_t height = 0;
+  host_
+      .with_view([&](tb::View& view) {
+        height = view.height();
+        return tb::ok();
+      })
+      .ignore();
+  if (height > snapshots_.last_height()) snapshots_.write(host_.config(kMarketDir), false);
 }
 
 void Face::check_health() {
@@ -379,6 +425,7 @@ void describe_face(tb::Plugin& p) {
       .on_commit(&Face::on_commit)
       .on_config(&Face::on_config)
       .on_reply(&Face::on_reply);
+  p.follow(kSettlementTopic);
   p.timer("health", 15'000, &Face::check_health);
   p.config(kProviderKeys, "provider_keys")
       .max(kMaxTrustRoots)
@@ -398,8 +445,21 @@ void describe_face(tb::Plugin& p) {
     p.config(tb::Config<std::optional<std::uint64_t>>{place++}, tb::cat(name, "_tokens_per_sec"))
         .env(env + "_TOKENS_PER_SEC")
         .min(1)
-        .help("calls a second of this class and client address; unset: no limit of its own");
+        .help("calls a second of this class and client address; unset: tokens_per_sec");
   }
+  p.config(tb::Config<std::optional<std::uint64_t>>{place}, "tokens_per_sec")
+      .env("TB_RPC_ENERGY_TOKENS_PER_SEC")
+      .min(1)
+      .help("the same for all classes that have no limit of their own; unset: none");
+  p.config(kMarketDir, "market_dir", "${data}/energy_market")
+      .env("TB_ENERGY_MARKET_DIR")
+      .min(1)
+      .max(4096)
+      .help("folder of the market's snapshots");
+  p.config(kSnapshotInterval, "snapshot_interval_blocks", 120)
+      .unit("blocks")
+      .help(
+          "time between two snapshots; 0: only on demand, after changes of parameters and on stop");
 
   p.query("energy.market_state", &Face::market_state)
       .role(kRead)
@@ -457,6 +517,12 @@ void describe_face(tb::Plugin& p) {
       .role("energy.admin")
       .summary("Compare the configured keys with the registry now")
       .cli("energy oracle keys reload");
+  p.local("energy.create_snapshot", &Face::create_snapshot)
+      .role("energy.admin")
+      .summary("Write the state of the market to energy.market_dir")
+      .error(kSnapshotFailed)
+      .cli("energy snapshot create")
+      .example("contract-cli energy snapshot create", "prints path, height and hash of the file");
   for (std::string_view listener : {"rpc", "status"}) {
     p.route("GET", "/governance/energy/slashes", &Face::http_slashes)
         .listener(listener)

@@ -7,6 +7,7 @@
 
 #include "plugins/energy/local_index.hpp"
 #include "plugins/energy/queries.hpp"
+#include "plugins/energy/snapshot.hpp"
 
 namespace energy {
 
@@ -39,13 +40,15 @@ struct Health {
 
 class Face {
  public:
-  explicit Face(tb::Host host) : host_(host), index_(host) {}
+  explicit Face(tb::Host host) : host_(host), index_(host), snapshots_(host) {}
+  ~Face();
 
   tb::Status market_state(tb::View& view, const MarketParams& in, tb::Out& out);
   tb::Status slashes(tb::View& view, const SlashesParams& in, tb::Out& out);
   tb::Status timeline(tb::View& view, const TimelineParams& in, tb::Out& out);
   tb::Status health(tb::View& view, tb::Out& out);
   tb::Status reload_keys(tb::LocalCall& call, tb::Out& out);
+  tb::Status create_snapshot(tb::LocalCall& call, tb::Out& out);
 
   tb::Status http_slashes(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply);
   tb::Status http_timeline(tb::View& view, const tb::HttpRequest& request, tb::HttpReply& reply);
@@ -60,6 +63,8 @@ class Face {
 
  private:
   Health look(tb::View& view);
+  // Asks for a snapshot on a worker when one is due at `height`.
+  void snapshot_when_due(std::uint64_t height);
   // "same", "submitted", "absent" or "invalid: ...".
   std::string reconcile_keys(tb::View& view);
   tb::Status find_slashes(const std::optional<std::string_view>& provider_id,
@@ -68,6 +73,9 @@ class Face {
 
   tb::Host host_;
   LocalIndex index_;
+  Snapshots snapshots_;
+  bool snapshot_asked_ = false, params_changed_ = false;  // on_event, on_commit, on_reply only
+  std::uint64_t snapshot_height_ = 0;                     // of the interval that was last served
   std::atomic<bool> keys_checked_{false};
   std::atomic<bool> standing_shown_{false};
   std::uint64_t last_info_s_ = 0;

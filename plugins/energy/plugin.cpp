@@ -5,6 +5,7 @@
 #include "plugins/energy/face.hpp"
 #include "plugins/energy/hooks.hpp"
 #include "plugins/energy/queries.hpp"
+#include "plugins/energy/receipt_check.hpp"
 #include "plugins/energy/services.hpp"
 
 namespace energy {
@@ -24,6 +25,7 @@ void describe(tb::Plugin& p) {
   describe_roles(p);
   describe_commands(p);
   describe_state_queries(p);
+  describe_receipt_check(p);
   describe_face(p);
   describe_events(p);
   describe_metrics(p);

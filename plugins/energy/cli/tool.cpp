@@ -15,6 +15,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "plugins/energy/cli/snapshots.hpp"
 #include "plugins/energy/rules/reading.hpp"
 #include "tb/blake3.hpp"
 
@@ -289,7 +290,11 @@ const char* tool_catalogue() {
          "\t--key-file FILE\t64 hex digits (TB_ORACLE_KEY_HEX)\t--provider-id ID\tProvider "
          "(energy-0x00000000)"
          "\t--meter TEXT\tAddress of the meter (sign-test)\t--kwh N\tCumulative kWh (1)"
-         "\t--timestamp SECS\tUnix time (now)\t--nonce N\tNonce (the timestamp)\n";
+         "\t--timestamp SECS\tUnix time (now)\t--nonce N\tNonce (the timestamp)\n"
+         "energy snapshot list\t\tList the snapshots of the market in a folder"
+         "\t--dir DIR\tFolder (TB_ENERGY_MARKET_DIR, or energy_market)\n"
+         "energy snapshot verify\t\tSay whether the newest snapshot of a folder is whole"
+         "\t--dir DIR\tFolder (TB_ENERGY_MARKET_DIR, or energy_market)\n";
 }
 
 int run_energy_tool(const std::vector<std::string>& args, std::ostream& out, std::ostream& err) {
@@ -297,11 +302,22 @@ int run_energy_tool(const std::vector<std::string>& args, std::ostream& out, std
     if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
     const std::string verb = args.size() > 1 ? args[1] : "";
     const bool test = verb == "oracle" && args.size() > 2 && args[2] == "sign-test";
-    const bool known = verb == "sign-reading" || verb == "verify-reading" || test;
-    if (!known) throw Misuse("expected sign-reading, verify-reading or oracle sign-test");
+    const std::string word = args.size() > 2 ? args[2] : "";
+    const bool snapshot = verb == "snapshot" && (word == "list" || word == "verify");
+    const bool known = verb == "sign-reading" || verb == "verify-reading" || test || snapshot;
+    if (!known) {
+      throw Misuse(
+          "expected sign-reading, verify-reading, oracle sign-test, snapshot list or snapshot "
+          "verify");
+    }
     for (const std::string& arg : args) {
       if (arg == "--help" || arg == "-h")
-        return help(test ? "energy oracle sign-test" : "energy " + verb, out);
+        return help(test || snapshot ? "energy " + verb + " " + word : "energy " + verb, out);
+    }
+    if (snapshot) {
+      const Flags flags = read_flags(args, 3, {"--dir"});
+      const std::string folder = market_folder(flags.contains("--dir") ? flags.at("--dir") : "");
+      return word == "list" ? list_snapshots(folder, out) : verify_snapshot(folder, out);
     }
     if (test) return sign_test(args, out);
     return verb == "sign-reading" ? sign_reading(args, out) : verify(args, out);

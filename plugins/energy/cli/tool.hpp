@@ -1,7 +1,8 @@
-// The energy market's tools that work without a node: sign a meter reading, verify one, try a key.
+// The energy market's tools that work without a node: sign a meter reading, verify one, try a key,
+// look at snapshots of the market.
 //
-// contract-cli runs them as `energy sign-reading`, `energy verify-reading` and `energy oracle
-// sign-test`; it knows these two functions only. One thread.
+// contract-cli runs them as `energy sign-reading`, `energy verify-reading`, `energy oracle
+// sign-test` and `energy snapshot list|verify`; it knows these two functions only. One thread.
 #pragma once
 
 #include <iosfwd>

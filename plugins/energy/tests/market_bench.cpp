@@ -232,6 +232,11 @@ MarketBench::MarketBench(tb_plugin_entry_fn entry) : plugin_(entry(nullptr)) {
 
 MarketBench::~MarketBench() = default;
 
+void MarketBench::look(const std::function<void(tb_view*)>& body) {
+  Ctx ctx(*this, "node", true);
+  body(&ctx.abi.view);
+}
+
 MarketBench::Saved MarketBench::save() const { return {rows_, balances_, events_, receipts_}; }
 void MarketBench::restore(Saved saved) {
   rows_ = std::move(saved.rows);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -52,6 +53,9 @@ class MarketBench {
   void end_epoch();
   BenchAnswer run(std::string_view method, const boost::json::object& params,
                   std::string_view sender = "node", bool admin = true);
+
+  // Runs `body` on a view of the rows, as a query would see them.
+  void look(const std::function<void(tb_view*)>& body);
 
   const std::map<std::string, std::string>& rows() const { return rows_; }
   std::vector<BenchEvent> take_events();

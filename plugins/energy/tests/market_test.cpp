@@ -6,6 +6,7 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
+#include "plugins/energy/receipt_check.hpp"
 #include "plugins/energy/rules/ids.hpp"
 #include "plugins/energy/tests/market_bench.hpp"
 
@@ -134,6 +135,43 @@ TEST_F(Market, money_moves_from_buyer_to_owner_and_treasury_and_none_is_made) {
   const json::object& draft = bench.receipts()[0].at("draft").as_object();
   EXPECT_EQ(draft.at("contract_id").as_string(), "energy:" + hash);
   EXPECT_EQ(bench.receipts()[0].at("auth").as_string(), "plugin");
+}
+
+TEST_F(Market, a_receipt_holds_only_with_every_field_of_the_settlement_that_it_names) {
+  add_provider();
+  set_key();
+  const std::string hash = mint(1000, 1);
+  ok(bench.run("energy.settle", order(hash, 400)));
+  ReceiptFields good{"energy:" + hash, "energy-0x00000000", 400, 4000, 100, {}, {}, 1};
+  const auto bytes_in = [](std::string_view hex, auto* out) {
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      *out++ = static_cast<std::remove_reference_t<decltype(*out)>>(
+          std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  };
+  bytes_in(hash, good.proof_hash.bytes.data());
+  good.provider_signature.data.resize(64);
+  bytes_in(std::string(reading(1000, 1).at("signature").as_string()),
+           good.provider_signature.data.data());
+  const auto difference = [&](auto&& change) {
+    ReceiptFields receipt = good;
+    change(receipt);
+    std::string out;
+    bench.look([&](tb_view* raw) {
+      tb::View view(raw);
+      out = receipt_difference(view, receipt);
+    });
+    return out;
+  };
+  EXPECT_EQ(difference([](ReceiptFields&) {}), "");
+  EXPECT_EQ(difference([](ReceiptFields& r) { r.price += 1; }), "price");
+  EXPECT_EQ(difference([](ReceiptFields& r) { r.energy_units -= 1; }), "energy_units");
+  EXPECT_EQ(difference([](ReceiptFields& r) { r.block_height += 1; }), "block_height");
+  EXPECT_EQ(difference([](ReceiptFields& r) { r.provider = "energy-0x00000001"; }), "provider");
+  EXPECT_EQ(difference([](ReceiptFields& r) { r.proof_hash.bytes[3] ^= 1; }), "proof_hash");
+  EXPECT_EQ(difference([](ReceiptFields& r) { r.provider_signature.data[9] ^= 1; }),
+            "provider_signature");
+  EXPECT_EQ(difference([](ReceiptFields& r) { r.signature_nonce = 2; }),
+            "there is no settlement 2");
 }
 
 TEST_F(Market, a_stranger_settles_nothing_and_provokes_no_slash) {

@@ -1,0 +1,19 @@
+// Looks at the folder of the market's snapshots (plugins/energy/snapshot.hpp) without a node.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+namespace energy {
+
+// `given`, else TB_ENERGY_MARKET_DIR, else "energy_market".
+std::string market_folder(const std::string& given);
+
+// Prints {"snapshots":[{height, path, bytes}]}, the newest first. Exit code 0.
+int list_snapshots(const std::string& folder, std::ostream& out);
+
+// Holds the newest snapshot against manifest.json. Prints {"status":"ok", ...} and ends with 0, or
+// {"status":"refused","reason":"missing|schema|corrupt","text":...} with 1.
+int verify_snapshot(const std::string& folder, std::ostream& out);
+
+}  // namespace energy
