@@ -13,6 +13,7 @@ constexpr std::size_t kMaxListed = 200;
 constexpr std::uint32_t kPage = 64;
 constexpr std::uint64_t kRefreshMs = 60'000;
 constexpr int kSamplesPerTick = 4;
+constexpr std::uint32_t kAskMs = 5'000;
 
 struct Range {
   std::uint64_t from = 0, to = 0;
@@ -55,8 +56,9 @@ struct Finding {
 // One run over a range of blocks.
 class Validation {
  public:
-  Validation(tb::View& view, const ValidateParams& in, Range range)
-      : view_(view),
+  Validation(tb::Host& host, tb::View& view, const ValidateParams& in, Range range)
+      : host_(host),
+        view_(view),
         audit_(in.audit),
         only_(in.market ? market_named(*in.market) : std::nullopt),
         range_(range),
@@ -106,7 +108,33 @@ class Validation {
     };
     ask.origin_of = [this](std::string_view provider) { return origin_of(view_, provider); };
     ask.verify = &verify_signature;
+    ask.ask_emitter = [this](const Receipt& receipt) { return ask_emitter(receipt); };
     return ask;
+  }
+
+  // Of the markets that sign in a form of their own only energy answers, by energy.verify_receipt.
+  // A service of its would make a circle: energy requires receipts/1.
+  std::optional<bool> ask_emitter(const Receipt& receipt) {
+    if (receipt.type() != Type::kEnergy || !energy_answers_) return std::nullopt;
+    std::optional<bool> valid;
+    const tb::Status asked = host_.call(
+        "energy.verify_receipt", [&](tb::Out& out) { put_receipt(out, receipt); }, kAskMs,
+        [&](const tb::Reply& reply) {
+          if (reply.ok) valid = reply.value["valid"].boolean();
+        });
+    energy_answers_ = asked.ok();  // where the plugin does not run each receipt would wait for a no
+    return valid;
+  }
+
+  static void put_receipt(tb::Out& out, const Receipt& receipt) {
+    out.put("contract_id", receipt.bytes("contract_id"));
+    out.put("provider", receipt.provider());
+    out.put("energy_units", receipt.number("energy_units"));
+    out.put("price", receipt.number("price"));
+    out.put("block_height", receipt.number("block_height"));
+    out.put("proof_hash", tb::Hash::from(receipt.bytes("proof_hash")));
+    out.put("provider_signature", tb::Blob{std::string(receipt.signature())});
+    out.put("signature_nonce", receipt.nonce());
   }
 
   void check(std::uint64_t height, const Block& block) {
@@ -175,7 +203,9 @@ class Validation {
     });
   }
 
+  tb::Host& host_;
   tb::View& view_;
+  bool energy_answers_ = true;
   bool audit_;
   std::optional<Market> only_;
   Range range_;
@@ -231,7 +261,7 @@ tb::Status Face::validate(tb::LocalCall& call, const ValidateParams& in, tb::Out
     Range range;
     problem = read_range(in, view.height(), range);
     if (!problem.empty()) return tb::ok();
-    Validation validation(view, in, range);
+    Validation validation(host_, view, in, range);
     validation.run();
     validation.put(out);
     flaws = validation.flaws();

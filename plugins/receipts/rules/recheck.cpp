@@ -122,11 +122,15 @@ Checked Recheck::check_receipt(const SealedBlock& block, const Receipt& receipt)
   if (Checked refused = check_fields(receipt)) return refused;
   // An empty signature is one of auth `ledger`.
   if (receipt.slash() || receipt.signature().empty()) return {};
-  if (receipt.type() == Type::kRelay) {
-    ++unchecked_;
-    return {};
-  }
+  if (receipt.type() == Type::kRelay) return check_with_emitter(receipt);
   return check_claim(block, receipt);
+}
+
+Checked Recheck::check_with_emitter(const Receipt& receipt) {
+  const std::optional<bool> holds = ask_.ask_emitter ? ask_.ask_emitter(receipt) : std::nullopt;
+  if (!holds) ++unchecked_;
+  if (holds.value_or(true)) return {};
+  return Refused{Reason::kSignatureInvalid, "the plugin that emitted it does not know it"};
 }
 
 Checked Recheck::check_claim(const SealedBlock& block, const Receipt& receipt) {
@@ -142,11 +146,8 @@ Checked Recheck::check_claim(const SealedBlock& block, const Receipt& receipt) {
   if (energy) ask.nonce_fresh = [](std::string_view, std::uint64_t) { return true; };
   Checked refused = check_signature(receipt, ask);
   if (!energy) return refused;
-  if (refused) {
-    // It carries the signature of a reading, which only the energy market knows how to verify.
-    ++unchecked_;
-    return {};
-  }
+  // It carries the signature of a reading, which only the energy market knows how to verify.
+  if (refused) return check_with_emitter(receipt);
   if (fresh(receipt.provider(), receipt.nonce())) return {};
   return Refused{Reason::kReplayedNonce, "nonce " + std::to_string(receipt.nonce()) +
                                              " was used within the finality window"};

@@ -39,6 +39,9 @@ struct RecheckQuestions {
   std::function<Origin(std::string_view provider)> origin_of;
   std::function<bool(std::string_view key, std::string_view message, std::string_view signature)>
       verify;
+  // What the plugin that emitted the receipt says of a signature that only it can verify; empty: it
+  // does not run, or has no answer. May be unset.
+  std::function<std::optional<bool>(const Receipt& receipt)> ask_emitter{};
 };
 
 // The nonces of the last `window` blocks of the replay.
@@ -67,7 +70,7 @@ class Recheck {
 
   std::uint64_t receipts() const { return receipts_; }  // that were checked by themselves
   std::uint64_t sound() const { return sound_; }        // of these, without a flaw
-  // Signatures that only the emitting plugin can verify.
+  // Signatures that only the emitting plugin can verify, where it could not be asked.
   std::uint64_t unchecked() const { return unchecked_; }
 
  private:
@@ -76,6 +79,7 @@ class Recheck {
   void check_limits(const SealedBlock& block, const std::vector<Item>& items);
   Checked check_receipt(const SealedBlock& block, const Receipt& receipt);
   Checked check_claim(const SealedBlock& block, const Receipt& receipt);
+  Checked check_with_emitter(const Receipt& receipt);
 
   RecheckQuestions ask_;
   NonceWindow nonces_;

@@ -58,7 +58,8 @@ class RecheckTest : public ::testing::Test {
     Recheck recheck(
         {[this](std::string_view, std::uint64_t) { return key; },
          [](std::string_view) { return Origin{}; },
-         [](std::string_view, std::string_view, std::string_view s) { return s == kGood; }},
+         [](std::string_view, std::string_view, std::string_view s) { return s == kGood; },
+         [this](const Receipt&) { return emitter; }},
         100, only, [&](const Flaw& flaw) {
           found += (found.empty() ? "" : " ") + std::string(name_of(flaw.reason)) + "@" +
                    (flaw.index ? std::to_string(*flaw.index) : "-");
@@ -73,6 +74,7 @@ class RecheckTest : public ::testing::Test {
   SealedBlock block;
   std::vector<std::string> encodings;
   std::string key = std::string(32, 'k');
+  std::optional<bool> emitter;  // what the plugin that emitted a receipt says of it
   std::uint64_t unchecked = 0, receipts = 0, sound = 0;
 };
 
@@ -158,6 +160,11 @@ TEST_F(RecheckTest, an_energy_receipt_with_the_signature_of_a_reading_is_left_to
   seal({reading});
   EXPECT_EQ(check(), "");
   EXPECT_EQ(unchecked, 1u);
+  emitter = true;
+  EXPECT_EQ(check(), "");
+  EXPECT_EQ(unchecked, 0u);
+  emitter = false;
+  EXPECT_EQ(check(), "signature_invalid@0");
 }
 
 TEST_F(RecheckTest, a_market_filter_leaves_the_others_alone) {
