@@ -27,16 +27,21 @@ constexpr std::array<std::int8_t, 128> make_symbol_values() {
 }
 constexpr auto kSymbolValues = make_symbol_values();
 
-// One step of the BCH code of BIP-173.
-constexpr std::uint32_t polymod_step(std::uint32_t state, std::uint8_t symbol) {
+// What the five bits that leave the state bring into it, for all their values.
+constexpr std::array<std::uint32_t, 32> make_feedback() {
   constexpr std::uint32_t kGenerator[] = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd,
                                           0x2a1462b3};
-  std::uint32_t top = state >> 25;
-  state = (state & 0x1ffffff) << 5 ^ symbol;
-  for (unsigned i = 0; i < 5; ++i) {
-    if (top >> i & 1) state ^= kGenerator[i];
+  std::array<std::uint32_t, 32> out{};
+  for (unsigned top = 0; top < 32; ++top) {
+    for (unsigned i = 0; i < 5; ++i) out[top] ^= (top >> i & 1) != 0 ? kGenerator[i] : 0;
   }
-  return state;
+  return out;
+}
+constexpr auto kFeedback = make_feedback();
+
+// One step of the BCH code of BIP-173.
+constexpr std::uint32_t polymod_step(std::uint32_t state, std::uint8_t symbol) {
+  return ((state & 0x1ffffff) << 5 ^ symbol) ^ kFeedback[state >> 25];
 }
 
 // The state after the expanded prefix "tb": high bits, zero, low bits.

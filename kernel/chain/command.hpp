@@ -40,7 +40,10 @@ struct Command {
   std::vector<PublicKey> signers;
   std::vector<CommandSignature> signatures;
   std::vector<std::string> cosigners;  // addresses of signatures that were not needed
-  json::value params;                  // an object
+  json::value params;                  // an object; null in a command of parse_envelopes() that has
+                                       // `params_text`
+  BytesView params_text;  // canonical bytes of `params` inside `envelope`; empty when they are not
+                          // plain
 
   Command() = default;
   // Adopts `value` with its memory resource (an assignment would copy).
@@ -99,8 +102,10 @@ ParsedCommand parse_envelope(Bytes envelope_bytes);
 
 // Parses the envelopes of a batch of our own log in order into `*out`; their ids are hashed several
 // at once. That the bytes are canonical is trusted: they were checked before they were written, and
-// the log's checksum holds. At the first refusal `*out` holds the commands before it.
-std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector<CommandPtr>* out);
+// the log's checksum holds. `with_trees` false leaves `params` to those who execute the command,
+// who need no tree of plain ones. At the first refusal `*out` holds the commands before it.
+std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector<CommandPtr>* out,
+                                       bool with_trees = true);
 
 // Parses a request's envelope value. `body` is the text of the request as it was received: a
 // command whose canonical bytes do not stand in it is refused "not_canonical".

@@ -26,10 +26,9 @@ Status CommandStep::prepare(const MachineSet& machines, const Command& command, 
     return {};
   }
   TB_TRY(read_caller(command, index));
-  arena_.clear();
-  values_.clear();
-  if (std::optional<ParamError> wrong =
-          decode_params(method_.spec->params, command.params, arena_, &values_)) {
+  std::optional<ParamError> wrong;
+  TB_TRY(read_params(command, &wrong));
+  if (wrong) {
     std::string data = "{\"field\":";
     append_json_string(data, wrong->field);
     data.push_back('}');
@@ -38,6 +37,23 @@ Status CommandStep::prepare(const MachineSet& machines, const Command& command, 
     return {};
   }
   if (scripts != nullptr) around_ = scripts->around(method_);
+  return {};
+}
+
+// Plain params are read from their text; others from their tree, which a command of a log brings only
+// if its text is not plain.
+Status CommandStep::read_params(const Command& command, std::optional<ParamError>* wrong) {
+  const std::vector<Field>& fields = method_.spec->params;
+  arena_.clear();
+  values_.clear();
+  if (decode_plain_params(fields, command.params_text, arena_, &values_)) return {};
+  const bool has_tree = command.params_text.empty() || !command.params.is_null();
+  if (!has_tree) {
+    Result<json::value> parsed = parse_json(command.params_text);
+    if (!parsed.ok()) return parsed.status().in("params of command " + to_hex(command.id));
+    tree_ = *std::move(parsed);
+  }
+  *wrong = decode_params(fields, has_tree ? command.params : tree_, arena_, &values_);
   return {};
 }
 

@@ -35,6 +35,7 @@ class CommandStep {
     std::int32_t code = 0;
     std::string name, text, data;
   };
+  Status read_params(const Command& command, std::optional<ParamError>* wrong);
   Status read_caller(const Command& command, std::uint32_t index);
   void note_verdict(const tb_value& answer);
 
@@ -42,6 +43,7 @@ class CommandStep {
   Overlay& overlay_;
   ValueArena arena_;
   std::vector<tb_value> values_;
+  json::value tree_;  // values_ may point into it
   const MachineSet* machines_ = nullptr;
   const Command* command_ = nullptr;
   MachineSet::MethodRef method_;

@@ -47,6 +47,13 @@ class ValueArena {
 std::optional<ParamError> decode_params(const std::vector<Field>& fields, const json::value& params,
                                         ValueArena& arena, std::vector<tb_value>* out);
 
+// The fast path of decode_params() for the canonical text of an object: true only if
+// decode_params() would succeed on its tree, and then with the same values, which are borrowed from
+// `text`. False for whatever is unusual or wrong (lists, records, escapes, a bad value): parse and
+// decode it then.
+bool decode_plain_params(const std::vector<Field>& fields, BytesView text, ValueArena& arena,
+                         std::vector<tb_value>* out);
+
 // One value by one field, as decode_params does for each: for config values, defaults and service
 // arguments. `out->name` is the field's name. What is wrong is told relative to the field ("" or
 // "[2].key").
@@ -69,6 +76,10 @@ class JsonOut {
   tb_out* out();
   // The text; "{}" when nothing was put. Closes what is open.
   std::string finish();
+  // The same, borrowed until the next call of any function.
+  BytesView finish_view();
+  // As if new, but with the memory of the last text.
+  void reset();
   bool empty() const;  // nothing was put
   const std::string& error() const;
 

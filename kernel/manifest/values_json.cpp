@@ -249,11 +249,27 @@ bool JsonOut::empty() const { return impl_->text.empty() && impl_->error.empty()
 const std::string& JsonOut::error() const { return impl_->error; }
 
 std::string JsonOut::finish() {
+  return finish_view().data() == impl_->text.data() ? std::move(impl_->text)
+                                                    : std::string(finish_view());
+}
+
+BytesView JsonOut::finish_view() {
   if (empty()) return "{}";
   while (impl_->error.empty() && !impl_->frames.empty()) impl_->pop();
   if (!impl_->error.empty()) return {};
   impl_->done = true;
-  return std::move(impl_->text);
+  return impl_->text;
+}
+
+void JsonOut::reset() {
+  constexpr std::size_t kKeptBytes = 64u << 10;  // larger buffers are given back
+  for (std::string* part : {&impl_->text, &impl_->error, &impl_->names, &impl_->scratch}) {
+    part->clear();
+    if (part->capacity() > kKeptBytes) part->shrink_to_fit();
+  }
+  impl_->frames.clear();
+  impl_->members.clear();
+  impl_->done = impl_->implicit_root = false;
 }
 
 }  // namespace blockd

@@ -97,8 +97,10 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
   const Manifest& manifest = *method.machine->machine.manifest;
   ValueArena arena;
   std::vector<tb_value> values;
-  if (auto error = decode_params(method.spec->params, command->params, arena, &values))
-    return of_params(*error, manifest);
+  if (!decode_plain_params(method.spec->params, command->params_text, arena, &values)) {
+    if (auto error = decode_params(method.spec->params, command->params, arena, &values))
+      return of_params(*error, manifest);
+  }
   if (!pays_fee(method) && command->lane) {
     Refusal out =
         make_refusal(kRpcInvalidParams, "invalid_params",

@@ -17,6 +17,13 @@ std::optional<Refusal> read_command_members(const json::object& command, Command
 // Fills `out.signatures` from the array of the envelope.
 std::optional<Refusal> read_signatures(const json::value& signatures, Command& out);
 
+// The fast path for an envelope as nearly all are: plain canonical text with the usual members and
+// `signatures`. True: everything but `envelope`, `id`, `params` and `cosigners` is filled as the
+// functions above would have done it, views point into `envelope`, and the bytes are canonical.
+// False: something is unusual or wrong, and `out` is to be thrown away; the functions above find
+// out.
+bool read_plain_envelope(BytesView envelope, Command& out);
+
 // Where in `envelope` the first number stands that canonical JSON does not know, as data.field says
 // it: below `command.params` the path begins there. Empty when there is none.
 std::string path_of_bad_number(const json::value& envelope);

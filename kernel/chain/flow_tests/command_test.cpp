@@ -89,6 +89,42 @@ TEST(Command, worked_example_byte_for_byte) {
   EXPECT_FALSE(verify_signatures(command));
 }
 
+// Commands of a log need no tree of their params; those that are not plain bring one.
+TEST(Command, a_batch_of_the_log_parses_as_single_envelopes_do) {
+  const std::vector<std::string> commands = {
+      std::string(kCanonical), replaced(kCanonical, "first", "fi\\nrst"),
+      replaced(kCanonical, ":250", ":\"250\""),
+      replaced(kCanonical, "\"nonce\":1", "\"nonce\":\"1\"")};
+  std::vector<Bytes> envelopes;
+  for (const std::string& command : commands) envelopes.push_back(envelope_of(command));
+  std::vector<CommandPtr> parsed;
+  ASSERT_FALSE(parse_envelopes(envelopes, &parsed, false));
+  ASSERT_EQ(parsed.size(), commands.size());
+  for (std::size_t i = 0; i < parsed.size(); ++i) {
+    const ParsedCommand one = parse_envelope(envelopes[i]);
+    ASSERT_FALSE(one.refusal) << one.refusal->message;
+    const Command &a = *parsed[i], &b = *one.command;
+    EXPECT_EQ(a.envelope, b.envelope);
+    EXPECT_EQ(a.signed_bytes, commands[i]);
+    EXPECT_EQ(to_hex(a.id), to_hex(b.id));
+    EXPECT_EQ(a.chain, b.chain);
+    EXPECT_EQ(a.from, b.from);
+    EXPECT_EQ(a.method, b.method);
+    EXPECT_EQ(a.memo, b.memo);
+    EXPECT_EQ(a.nonce, b.nonce);
+    EXPECT_EQ(a.fee, b.fee);
+    EXPECT_EQ(a.params_text, b.params_text);
+    ASSERT_EQ(a.signatures.size(), b.signatures.size());
+    EXPECT_EQ(a.signatures[0].key, b.signatures[0].key);
+    EXPECT_EQ(a.signatures[0].sig, b.signatures[0].sig);
+    EXPECT_TRUE(b.params.is_object());
+    EXPECT_EQ(a.params.is_object(), a.params_text.empty());
+    if (b.params_text.empty()) continue;
+    EXPECT_EQ(*canonical_json(b.params), b.params_text);
+  }
+  EXPECT_TRUE(parsed[1]->params_text.empty());
+}
+
 TEST(Command, sign_command_makes_the_worked_example) {
   CommandDraft draft;
   draft.chain = "dev";

@@ -52,6 +52,62 @@ TEST(Decode, integers_in_range_arrive_as_declared) {
   EXPECT_EQ(to_view(d.values[3].name), "d");
 }
 
+// Whatever the fast path accepts, the slow one accepts with the same values.
+void expect_plain(const std::vector<Field>& fields, std::string_view text, bool accepted) {
+  ValueArena arena;
+  std::vector<tb_value> values;
+  ASSERT_EQ(decode_plain_params(fields, text, arena, &values), accepted) << text;
+  if (!accepted) return;
+  Decoded slow(fields, text);
+  ASSERT_FALSE(slow.error) << text;
+  ASSERT_EQ(values.size(), slow.values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const tb_value &a = values[i], &b = slow.values[i];
+    EXPECT_EQ(to_view(a.name), to_view(b.name)) << text;
+    EXPECT_EQ(a.type, b.type) << text;
+    EXPECT_EQ(a.num, b.num) << text;
+    EXPECT_EQ(a.num_hi, b.num_hi) << text;
+    EXPECT_EQ(to_view(a.str), to_view(b.str)) << text;
+  }
+}
+
+TEST(DecodePlain, agrees_with_the_tree_and_leaves_the_rest_to_it) {
+  std::vector<Field> fields = {field("text", FieldType::kString), field("small", FieldType::kU8),
+                               field("number", FieldType::kU64),  field("wide", FieldType::kU128),
+                               field("signed", FieldType::kI64),  field("flag", FieldType::kBool),
+                               field("hash", FieldType::kHash),   field("bytes", FieldType::kBytes),
+                               field("mode", FieldType::kString), field("list", FieldType::kList)};
+  for (Field& f : fields) f.required = false;
+  fields[0].max = 8;
+  fields[2].min = 5;
+  fields[3].default_value = json::value("18446744073709551616");
+  fields[7].aliases = {"raw"};
+  fields[8].choices = {"fast", "slow"};
+  fields[9].fields = {field("", FieldType::kU64)};
+  const std::string hash = std::string(63, 'a') + "0";
+  for (const std::string& text :
+       {std::string("{}"), std::string(R"({"number":5,"small":255,"text":"12345678"})"),
+        std::string(R"({"flag":true,"mode":"slow","signed":7,"wide":9})"),
+        "{\"bytes\":\"0xAb\",\"flag\":false,\"hash\":\"" + hash + "\"}"}) {
+    expect_plain(fields, text, true);
+  }
+  for (const char* text : {R"({"text":"123456789"})", R"({"small":256})",
+                           R"({"number":4})",         R"({"number":"5"})",
+                           R"({"signed":-1})",        R"({"flag":1})",
+                           R"({"hash":"00"})",        R"({"bytes":"abc"})",
+                           R"({"bytes":"zz"})",       R"({"raw":"00"})",
+                           R"({"mode":"Fast"})",      R"({"list":[1]})",
+                           R"({"none":1})",           R"({"text":null})",
+                           R"({"text":"a\u0041"})",   R"({ "small":1})",
+                           R"({"small":1)",           R"([])",
+                           R"({"small":1}x)",         ""}) {
+    expect_plain(fields, text, false);
+  }
+  fields[1].required = true;
+  expect_plain(fields, R"({"text":"a"})", false);
+  expect_plain(fields, R"({"small":0,"text":"a"})", true);
+}
+
 TEST(Decode, integers_that_are_none_are_refused_with_the_field) {
   const std::vector<Field> fields = {field("a", FieldType::kU64)};
   EXPECT_EQ(message_of(fields, R"({"a":1.5})"), "a: expected u64 up to 2^64-1, found a fraction");

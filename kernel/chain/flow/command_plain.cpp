@@ -1,0 +1,105 @@
+// The fast path of parsing: a walk over the canonical text of an envelope that has nothing unusual.
+#include "kernel/base/address.hpp"
+#include "kernel/base/canonical_text.hpp"
+#include "kernel/chain/flow/command_form.hpp"
+
+namespace blockd::internal {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 128;  // of chain and method
+constexpr int kParamsDepth = 2;             // levels that are open around the params
+
+constexpr std::array<std::uint8_t, 256> make_digits() {
+  std::array<std::uint8_t, 256> digits{};
+  for (auto& digit : digits) digit = 0xff;
+  for (std::size_t i = 0; i < 10; ++i) digits['0' + i] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 0; i < 6; ++i) digits['a' + i] = static_cast<std::uint8_t>(10 + i);
+  return digits;
+}
+constexpr auto kLowerDigits = make_digits();
+
+template <std::size_t N>
+bool read_hex(CanonicalText& in, std::array<std::uint8_t, N>& out) {
+  std::string_view text;
+  if (!in.text(&text) || text.size() != 2 * N) return false;
+  unsigned seen = 0;  // all digits together: above 15 if one was none
+  for (std::size_t i = 0; i < N; ++i) {
+    const unsigned high = kLowerDigits[static_cast<std::uint8_t>(text[2 * i])];
+    const unsigned low = kLowerDigits[static_cast<std::uint8_t>(text[2 * i + 1])];
+    seen |= high | low;
+    out[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return seen <= 15;
+}
+
+bool read_text(CanonicalText& in, std::size_t min, std::size_t max, std::string& out) {
+  std::string_view text;
+  if (!in.text(&text) || text.size() < min || text.size() > max) return false;
+  out = text;
+  return true;
+}
+
+bool read_lane(CanonicalText& in, Command& out) {
+  std::string_view text;
+  if (!in.text(&text)) return false;
+  for (const Lane lane : {Lane::kConsumer, Lane::kIndustrial}) {
+    if (text == lane_name(lane)) out.lane = lane;
+  }
+  return out.lane.has_value();
+}
+
+bool read_params(CanonicalText& in, Command& out) {
+  const char* const begin = in.position();
+  if (!in.skip(kParamsDepth) || *begin != '{') return false;
+  out.params_text = {begin, static_cast<std::size_t>(in.position() - begin)};
+  return true;
+}
+
+// Groups, sessions and shares of a fee are rare: who meets one takes the long way.
+bool read_member(CanonicalText& in, std::string_view name, Command& out) {
+  if (name == "chain") return read_text(in, 1, kMaxNameBytes, out.chain);
+  if (name == "fee") return in.number(&out.fee);
+  if (name == "from") return read_text(in, 1, kMaxNameBytes, out.from);
+  if (name == "lane") return read_lane(in, out);
+  if (name == "memo") return read_text(in, 0, kMaxMemoBytes, out.memo);
+  if (name == "method") return read_text(in, 1, kMaxNameBytes, out.method);
+  if (name == "nonce") return in.number(&out.nonce) && out.nonce >= 1;
+  if (name == "params") return read_params(in, out);
+  return name == "expires_at_ms" && in.number(&out.expires_at_ms.emplace());
+}
+
+bool read_command(CanonicalText& in, Command& out) {
+  CanonicalText::Members members(in);
+  for (std::string_view name;;) {
+    if (!members.next(&name)) return false;
+    if (name.data() == nullptr) break;
+    if (!read_member(in, name, out)) return false;
+  }
+  return !out.chain.empty() && !out.method.empty() && out.nonce != 0 &&
+         !out.params_text.empty() && is_address(out.from) && out.from.front() == 't';
+}
+
+bool read_signature_list(CanonicalText& in, Command& out) {
+  do {
+    CommandSignature& read = out.signatures.emplace_back();
+    if (!in.take("{\"key\":") || !read_hex(in, read.key)) return false;
+    if (!in.take(",\"sig\":") || !read_hex(in, read.sig) || !in.take('}')) return false;
+    const std::size_t n = out.signatures.size();
+    if (n > kMaxSignatures) return false;
+    if (n > 1 && !(out.signatures[n - 2].key < read.key)) return false;
+  } while (in.take(','));
+  return true;
+}
+
+}  // namespace
+
+bool read_plain_envelope(BytesView envelope, Command& out) {
+  CanonicalText in(envelope);
+  if (!in.take("{\"command\":")) return false;
+  const char* const begin = in.position();
+  if (!read_command(in, out)) return false;
+  out.signed_bytes = {begin, static_cast<std::size_t>(in.position() - begin)};
+  return in.take(",\"signatures\":[") && read_signature_list(in, out) && in.take("]}") && in.done();
+}
+
+}  // namespace blockd::internal
