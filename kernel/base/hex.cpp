@@ -16,14 +16,20 @@ int nibble(char c) {
 }  // namespace
 
 std::string to_hex(BytesView data) {
-  std::string out(data.size() * 2, '\0');
-  char* p = out.data();
+  std::string out;
+  append_hex(out, data);
+  return out;
+}
+
+void append_hex(std::string& out, BytesView data) {
+  const std::size_t begin = out.size();
+  out.resize(begin + data.size() * 2);
+  char* p = out.data() + begin;
   for (char c : data) {
     auto byte = static_cast<unsigned char>(c);
     *p++ = kDigits[byte >> 4];
     *p++ = kDigits[byte & 15];
   }
-  return out;
 }
 
 Result<Bytes> from_hex(std::string_view text) {

@@ -10,6 +10,7 @@
 namespace blockd {
 
 std::string to_hex(BytesView data);
+void append_hex(std::string& out, BytesView data);
 template <std::size_t N>
 std::string to_hex(const std::array<std::uint8_t, N>& a) {
   return to_hex(view(a));

@@ -91,6 +91,18 @@ Hash MerkleBatch::root() {
   return root;
 }
 
+void MerkleStream::add(BytesView data) {
+  group_.add(data);
+  if (group_.count() == kGroup) groups_.add_leaf(group_.root());
+}
+
+Hash MerkleStream::root() {
+  if (group_.count() != 0) groups_.add_leaf(group_.root());
+  const Hash root = groups_.root();
+  groups_ = MerkleBuilder();
+  return root;
+}
+
 Hash merkle_root(std::span<const Hash> leaves) {
   MerkleBuilder builder;
   for (const Hash& leaf : leaves) builder.add_leaf(leaf);

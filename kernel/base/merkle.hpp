@@ -55,6 +55,20 @@ class MerkleBatch {
   std::vector<std::size_t> ends_;  // of each of them
 };
 
+// The same tree for a run of any length, in the memory of a thousand leaves: full groups are hashed
+// as batches, and a root of such a group is a node of the whole tree.
+class MerkleStream {
+ public:
+  void add(BytesView data);
+  // Hashes what was added and forgets it.
+  Hash root();
+
+ private:
+  static constexpr std::size_t kGroup = 1024;  // a power of two
+  MerkleBatch group_;
+  MerkleBuilder groups_;  // over the roots of full groups
+};
+
 Hash merkle_root(std::span<const Hash> leaves);
 // REQUIRES: index < leaves.size().
 std::vector<Hash> merkle_path(std::span<const Hash> leaves, std::uint64_t index);

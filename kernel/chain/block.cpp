@@ -89,21 +89,27 @@ bool decode_front(Reader& in, BlockRecord& block, std::string* why) {
   return in.ok();
 }
 
-void append_result_record(std::string& out, const Step& step, const Hash* command_id) {
-  out.append("{\"code\":").append(std::to_string(step.code)).append(",\"events\":\"");
-  std::string events = "[";
+// Canonical JSON of the events of a step, which its result record holds the hash of.
+void append_events(Bytes& out, const Step& step) {
+  out.push_back('[');
   for (const Event& event : step.events) {
-    if (events.size() > 1) events.push_back(',');
-    events.append("{\"data\":").append(event.data).append(",\"topic\":");
-    append_json_string(events, event.topic);
-    events.push_back('}');
+    if (out.size() > 1) out.push_back(',');
+    out.append("{\"data\":").append(event.data).append(",\"topic\":");
+    append_json_string(out, event.topic);
+    out.push_back('}');
   }
-  events.push_back(']');
-  out.append(to_hex(blake3(events)));
+  out.push_back(']');
+}
+
+// The result record in front of the hash of the events, and behind it.
+void append_result_front(Bytes& out, const Step& step) {
+  out.append("{\"code\":").append(std::to_string(step.code)).append(",\"events\":\"");
+}
+void append_result_behind(Bytes& out, const Step& step, const Hash* command_id) {
   if (command_id != nullptr) {
-    out.append("\",\"id\":\"")
-        .append(to_hex(*command_id))
-        .append("\",\"kind\":\"result\",\"name\":");
+    out.append("\",\"id\":\"");
+    append_hex(out, view(*command_id));
+    out.append("\",\"kind\":\"result\",\"name\":");
   } else {
     out.append("\",\"hook\":\"")
         .append(step_kind_name(step.kind))
@@ -207,7 +213,7 @@ Bytes encode_batch(std::uint64_t time_ms, const std::vector<CommandPtr>& command
   return out;
 }
 
-Result<Batch> decode_batch(BytesView bytes) {
+Result<Batch> decode_batch(BytesView bytes, bool with_trees) {
   Reader in(bytes);
   if (in.u8() != kBatchVersion) return corrupt("batch of an unknown version");
   Batch batch;
@@ -222,7 +228,7 @@ Result<Batch> decode_batch(BytesView bytes) {
     envelopes.emplace_back(envelope);
   }
   if (!in.done()) return corrupt("batch with bytes behind its end");
-  if (auto refusal = parse_envelopes(std::move(envelopes), &batch.commands)) {
+  if (auto refusal = parse_envelopes(std::move(envelopes), &batch.commands, with_trees)) {
     return corrupt("command " + std::to_string(batch.commands.size()) + ": " + refusal->message);
   }
   return batch;
@@ -358,31 +364,64 @@ Hash command_root(const std::vector<CommandPtr>& commands) {
   return tree.root();
 }
 
-void add_receipts(MerkleBatch& leaves, const Step& step, const Hash* command_id,
-                  std::string& scratch) {
+void ReceiptTree::clear() {
+  count_ = 0;
+  leaves_.clear();
+  leaves_.add_leaf(kZeroHash);
+}
+
+void ReceiptTree::add(const Step& step, const Hash* command_id) {
   const bool silent =
       step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty();
   if (command_id == nullptr && silent) return;
-  scratch.clear();
-  append_result_record(scratch, step, command_id);
-  leaves.add(scratch);
+  Waiting& next = waiting_[count_++];
+  for (Bytes* part : {&next.events, &next.front, &next.behind, &next.records}) part->clear();
+  next.record_ends.clear();
+  append_events(next.events, step);
+  append_result_front(next.front, step);
+  append_result_behind(next.behind, step, command_id);
   for (const Record& record : step.records) {
-    scratch.assign("{\"data\":").append(record.data).append(",\"kind\":");
-    append_json_string(scratch, record.kind);
-    scratch.push_back('}');
-    leaves.add(scratch);
+    next.records.append("{\"data\":").append(record.data).append(",\"kind\":");
+    append_json_string(next.records, record.kind);
+    next.records.push_back('}');
+    next.record_ends.push_back(next.records.size());
   }
+  if (count_ == waiting_.size()) make_leaves();
+}
+
+void ReceiptTree::make_leaves() {
+  std::array<BytesView, 8> events;
+  std::array<Hash, 8> hashes;
+  for (std::size_t i = 0; i < count_; ++i) events[i] = waiting_[i].events;
+  blake3_many(std::span(events).first(count_), hashes.data());
+  for (std::size_t i = 0; i < count_; ++i) {
+    Waiting& step = waiting_[i];
+    append_hex(step.front, view(hashes[i]));
+    leaves_.add(step.front.append(step.behind));
+    std::size_t begin = 0;
+    for (const std::size_t end : step.record_ends) {
+      leaves_.add(BytesView(step.records).substr(begin, end - begin));
+      begin = end;
+    }
+  }
+  count_ = 0;
+}
+
+Hash ReceiptTree::root(const Hash& receipts_commitment) {
+  make_leaves();
+  leaves_.set_leaf(0, merkle_leaf(view(receipts_commitment)));
+  const Hash root = leaves_.root();
+  clear();
+  return root;
 }
 
 Hash receipt_root(const BlockRecord& block) {
-  MerkleBatch leaves;
-  std::string scratch;
-  leaves.add(view(block.receipts_commitment));
+  ReceiptTree tree;
   for (const Step& step : block.steps) {
     bool command = step.kind == StepKind::kCommand;
-    add_receipts(leaves, step, command ? &block.commands[step.command]->id : nullptr, scratch);
+    tree.add(step, command ? &block.commands[step.command]->id : nullptr);
   }
-  return leaves.root();
+  return tree.root(block.receipts_commitment);
 }
 
 Result<std::vector<FalseChecks>> decode_false_checks(BytesView block_bytes) {
@@ -474,7 +513,6 @@ void StateRoot::close_space() {
   put_u64(scratch_, count_);
   scratch_.append(view(inner_.root()));
   outer_.add(scratch_);
-  inner_ = MerkleBuilder();
   count_ = 0;
 }
 

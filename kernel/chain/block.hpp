@@ -95,8 +95,8 @@ struct Batch {
   std::uint64_t time_ms = 0;
   std::vector<CommandPtr> commands;
 };
-// Parses the envelopes. Errors: kCorrupt.
-Result<Batch> decode_batch(BytesView bytes);
+// Parses the envelopes; `with_trees` as in parse_envelopes(). Errors: kCorrupt.
+Result<Batch> decode_batch(BytesView bytes, bool with_trees = true);
 
 Bytes encode_block(const BlockRecord& block);  // without the commands
 // `with_deltas` false skips them. Errors: kCorrupt.

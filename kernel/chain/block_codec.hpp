@@ -2,6 +2,7 @@
 // without a BlockRecord. Readers of blocks want block.hpp.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -32,9 +33,29 @@ struct DeltaView {
 Status visit_deltas(BytesView block_bytes,
                     const std::function<void(std::uint32_t step, const DeltaView&)>& visit);
 
-// The leaves of one step under the receipt root; `command_id` is null for hooks.
-void add_receipts(MerkleBatch& leaves, const Step& step, const Hash* command_id,
-                  std::string& scratch);
+// receipt_root of moloch spec 6.16, step by step. The events of eight steps are hashed at once, so
+// a step's leaves are made when the eighth is there.
+class ReceiptTree {
+ public:
+  ReceiptTree() { clear(); }
+  void clear();
+  // The leaves of one step; `command_id` is null for hooks.
+  void add(const Step& step, const Hash* command_id);
+  // Hashes what was added and forgets it.
+  Hash root(const Hash& receipts_commitment);
+
+ private:
+  // A step whose events are not hashed yet: their text, the result record in front of their hash
+  // and behind it, and the leaves of the step's records, `record_ends` apart.
+  struct Waiting {
+    Bytes events, front, behind, records;
+    std::vector<std::size_t> record_ends;
+  };
+  void make_leaves();
+  std::array<Waiting, 8> waiting_;
+  std::size_t count_ = 0;
+  MerkleBatch leaves_;  // leaf 0 is the commitment, set last
+};
 
 // Which signature checks of a step were false; steps without one are not listed.
 struct FalseChecks {
@@ -70,7 +91,8 @@ class StateRoot {
 
  private:
   void close_space();
-  MerkleBuilder outer_, inner_;
+  MerkleBuilder outer_;
+  MerkleStream inner_;
   std::string space_;
   Bytes scratch_;
   std::uint64_t count_ = 0;

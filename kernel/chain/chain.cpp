@@ -318,14 +318,14 @@ Result<std::uint64_t> ChainImpl::height_of(const Hash& hash) const {
   return it->second;
 }
 
-Result<Hash> ChainImpl::state_root(const StateViewPtr& view) const {
+Status visit_state(const KvReader& state, const StateVisitor& visit) {
   // Namespaces in the order of their ids: not that of the full keys, where "a-b/" sorts before
   // "a/".
   std::vector<std::string> spaces{std::string(kChainSpace)};
   Bytes after;
   for (bool more = true; more;) {
     more = false;
-    TB_TRY(view->state->scan("s/", after, 1, [&](BytesView key, BytesView) {
+    TB_TRY(state.scan("s/", after, 1, [&](BytesView key, BytesView) {
       spaces.emplace_back(split_key(key).first);
       after = space_prefix(spaces.back());
       after.back() = static_cast<char>(after.back() + 1);  // behind every key of this namespace
@@ -335,16 +335,24 @@ Result<Hash> ChainImpl::state_root(const StateViewPtr& view) const {
   }
   std::sort(spaces.begin(), spaces.end());
   spaces.erase(std::unique(spaces.begin(), spaces.end()), spaces.end());
-  StateRoot root;
   for (const std::string& space : spaces) {
-    const std::string prefix = space_prefix(space);
-    TB_TRY(view->state->scan(prefix, {}, SIZE_MAX, [&](BytesView key, BytesView value) {
-      root.add(space, key.substr(prefix.size()), value);
+    TB_TRY(state.scan(space_prefix(space), {}, SIZE_MAX, [&](BytesView key, BytesView value) {
+      visit(space, key, value);
       return true;
     }));
   }
+  return {};
+}
+
+Result<Hash> root_of(const KvReader& state) {
+  StateRoot root;
+  TB_TRY(visit_state(state, [&](BytesView space, BytesView key, BytesView value) {
+    root.add(space, key.substr(space_prefix_size(space)), value);
+  }));
   return root.finish();
 }
+
+Result<Hash> ChainImpl::state_root(const StateViewPtr& view) const { return root_of(*view->state); }
 
 struct ViewContext::Impl {
   StateViewPtr view;

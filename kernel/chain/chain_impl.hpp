@@ -114,6 +114,13 @@ class ChainImpl final : public Chain {
   std::unordered_map<Hash, std::uint64_t, HashOf> heights_;
 };
 
+// All rows of the namespaces of a state in the order in which the state root takes them: by
+// (namespace, key). Keys are full. Errors of the store.
+using StateVisitor = std::function<void(BytesView space, BytesView key, BytesView value)>;
+Status visit_state(const KvReader& state, const StateVisitor& visit);
+// state_root of moloch spec 6.16.
+Result<Hash> root_of(const KvReader& state);
+
 // The first step or row in which two executions of a block differ: "command 3, key energy:p/x:
 // logged …, replayed …".
 std::string first_difference(const BlockRecord& logged, const BlockRecord& replayed);

@@ -27,6 +27,8 @@
 
 namespace blockd {
 
+class JsonOut;
+
 inline constexpr std::uint64_t kMaxStepReads = 100'000;
 inline constexpr std::uint64_t kMaxStepRows = 1'000'000;
 inline constexpr std::uint64_t kMaxStepBytes = 15ull << 20;
@@ -219,6 +221,7 @@ class StepRun {
   Error error_, charge_error_, forced_;
   std::string poison_;
   std::string result_;
+  std::unique_ptr<JsonOut> json_;  // of events and records; with whoever is writing one
   std::vector<Event> events_;
   std::vector<Record> records_;
   std::vector<std::uint32_t> false_checks_;

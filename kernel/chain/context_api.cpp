@@ -204,19 +204,25 @@ tb_status ContextApi::erase(tb_ctx* ctx, tb_str key) {
 
 // Has the plugin write a canonical record of at most `max_bytes` into `*text`.
 tb_status ContextApi::filled(Frame& f, tb_fill fill, void* user, std::size_t max_bytes,
-                             std::string_view what, std::string* text) {
-  JsonOut out(true);
-  if (fill != nullptr) fill(user, out.out());
+                             std::string_view what, std::string_view name, std::string* text) {
+  // The writer of the run is taken away while it is in use: `fill` may emit something itself.
+  std::unique_ptr<JsonOut> out = std::move(f.run->json_);
+  if (out == nullptr) out = std::make_unique<JsonOut>(true);
+  out->reset();
+  if (fill != nullptr) fill(user, out->out());
   if (tb_status s = ready(f); s != TB_OK) return s;
-  *text = out.finish();
-  if (!out.error().empty()) {
+  *text = out->finish_view();
+  if (!out->error().empty()) {
     f.run->force(kCodePlugin, "internal_plugin_error",
-                 "plugin " + f.manifest->id + ": " + std::string(what) + ": " + out.error());
+                 "plugin " + f.manifest->id + ": " + std::string(what) + " " + std::string(name) +
+                     ": " + out->error());
     return TB_E_INVALID;
   }
+  f.run->json_ = std::move(out);
   if (text->size() > max_bytes) {
     f.run->force(kCodeLimit, "limit_exceeded",
-                 std::string(what) + " is longer than " + std::to_string(max_bytes) + " bytes");
+                 std::string(what) + " " + std::string(name) + " is longer than " +
+                     std::to_string(max_bytes) + " bytes");
     return TB_E_LIMIT;
   }
   return count_bytes(f, text->size()) ? TB_OK : TB_E_LIMIT;
@@ -234,7 +240,7 @@ tb_status ContextApi::emit(tb_ctx* ctx, std::uint32_t event, tb_fill fill, void*
   }
   std::string data;
   if (tb_status s =
-          filled(f, fill, user, kMaxEventBytes, "event " + f.manifest->events[event].topic, &data);
+          filled(f, fill, user, kMaxEventBytes, "event", f.manifest->events[event].topic, &data);
       s != TB_OK)
     return s;
   run.events_.push_back({f.manifest->events[event].topic, std::move(data)});
@@ -252,7 +258,7 @@ tb_status ContextApi::record(tb_ctx* ctx, std::uint32_t record, tb_fill fill, vo
   }
   std::string data;
   const std::string& kind = f.manifest->records[record].kind;
-  if (tb_status s = filled(f, fill, user, kMaxRecordBytes, "record " + kind, &data); s != TB_OK)
+  if (tb_status s = filled(f, fill, user, kMaxRecordBytes, "record", kind, &data); s != TB_OK)
     return s;
   run.records_.push_back({kind, std::move(data)});
   return TB_OK;

@@ -70,7 +70,7 @@ struct ContextApi {
   static bool count_bytes(Frame& f, std::uint64_t n);
   static tb_status trouble(Frame& f, const Status& status);
   static tb_status filled(Frame& f, tb_fill fill, void* user, std::size_t max_bytes,
-                          std::string_view what, std::string* text);
+                          std::string_view what, std::string_view name, std::string* text);
 };
 
 }  // namespace blockd

@@ -88,8 +88,7 @@ Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput&
   }
   out_->write_set_root = writes.finish();
   out_->command_root = command_tree_.root();
-  receipt_tree_.set_leaf(0, merkle_leaf(view(out_->receipts_commitment)));
-  out_->receipt_root = receipt_tree_.root();
+  out_->receipt_root = receipt_tree_.root(out_->receipts_commitment);
   return {};
 }
 
@@ -101,7 +100,6 @@ Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockIn
   changes_.clear();
   overlay_.reset(&base, rows);
   receipt_tree_.clear();
-  receipt_tree_.add_leaf(kZeroHash);
   command_tree_.clear();
   envelope_bytes_ = write_bytes_ = failed_commands_ = 0;
   seed_ = block_seed(input.previous, input.height);
@@ -146,7 +144,7 @@ bool is_silent(const Step& step, std::size_t rows) {
 // Notes a finished step: its leaves under the receipt root, and, for the log, the step with its
 // delta.
 void Executor::keep_step(Step&& step, const Hash* command_id) {
-  add_receipts(receipt_tree_, step, command_id, scratch_);
+  receipt_tree_.add(step, command_id);
   if (!in_->collect) return;
   overlay_.step_changes(&step_changes_);
   if (command_id == nullptr && is_silent(step, step_changes_.size())) return;

@@ -156,8 +156,8 @@ class Executor {
   CommandStep command_step_{run_, overlay_};
   ValueArena arena_;
   std::vector<Overlay::Change> changes_, step_changes_;
-  MerkleBatch command_tree_, receipt_tree_;  // leaf 0 of the latter is the commitment, set last
-  std::string scratch_;
+  MerkleBatch command_tree_;
+  ReceiptTree receipt_tree_;
   const BlockInput* in_ = nullptr;
   BlockOutput* out_ = nullptr;
   ParamValues* values_in_force_ = nullptr;  // while plugins are told of changes

@@ -84,7 +84,7 @@ Executor::HeldStep Executor::hold_step(Step&& step) {
 }
 
 void Executor::keep_held(HeldStep&& held, const Hash* command_id) {
-  add_receipts(receipt_tree_, held.step, command_id, scratch_);
+  receipt_tree_.add(held.step, command_id);
   if (!in_->collect) return;
   if (command_id == nullptr && is_silent(held.step, held.rows)) return;
   append_step(out_->step_bytes, held.step);

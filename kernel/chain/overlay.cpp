@@ -135,14 +135,7 @@ Status Overlay::read_base(BytesView key, std::string* scratch,
                           std::optional<BytesView>* value) const {
   std::uint64_t hash = cache_ == nullptr ? 0 : key_hash(key);
   if (cache_ != nullptr && cache_->find(key, hash, value)) return {};
-  std::optional<Bytes> row;
-  TB_TRY(base_->get(key, &row));
-  if (row) {
-    *scratch = *std::move(row);
-    *value = BytesView(*scratch);
-  } else {
-    value->reset();
-  }
+  TB_TRY(base_->lend(key, scratch, value));
   if (cache_ != nullptr) cache_->put(key, hash, *value);
   return {};
 }

@@ -147,6 +147,7 @@ class Overlay : public KvReader {
 
 // `s/<namespace>/`
 std::string space_prefix(std::string_view space);
+inline std::size_t space_prefix_size(std::string_view space) { return space.size() + 3; }
 // Splits a full key; {"", key} when it is none of a namespace.
 std::pair<BytesView, BytesView> split_key(BytesView full);
 

@@ -4,12 +4,11 @@
 #include "kernel/base/hex.hpp"
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/kernel_rows.hpp"
+#include "kernel/chain/replay_state.hpp"
 
 namespace blockd {
 namespace {
 
-constexpr std::uint64_t kFlushEvery =
-    32u << 20;  // bytes of changes that a replay gathers in front of its store
 constexpr std::size_t kShownBytes = 64;
 
 std::string shown(const std::optional<Bytes>& value) {
@@ -153,32 +152,10 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
   if (first_height() != 0)
     return stop("the log begins at height " + std::to_string(first_height()) +
                 ": a replay needs all of it");
-  std::unique_ptr<KvStore> store = open_memory();
-  Overlay gathered;  // changes of many blocks in front of the store: a hot row is written once
-  std::uint64_t gathered_bytes = 0;
+  ReplayState state;
   VerifyCache cache;
   Executor executor(
       options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache);
-  auto keep = [&]() -> Status {
-    for (const Overlay::Change& change : executor.changes()) {
-      TB_TRY(change.after ? gathered.put(change.key, *change.after) : gathered.erase(change.key));
-      gathered_bytes += change.key.size() + (change.after ? change.after->size() : 0);
-    }
-    gathered.begin_step();
-    return {};
-  };
-  auto flush = [&]() -> Status {
-    std::vector<Overlay::Change> changes;
-    gathered.net_changes(&changes);
-    std::vector<KvWrite> writes;
-    for (const Overlay::Change& c : changes)
-      writes.push_back({Bytes(c.key), c.after ? std::optional<Bytes>(*c.after) : std::nullopt});
-    TB_TRY(store->write(writes, false));
-    gathered.reset(store.get(), nullptr);
-    gathered_bytes = 0;
-    return {};
-  };
-  gathered.reset(store.get(), nullptr);
   MmrPeaks mmr;
   Hash previous{};
   std::shared_ptr<const MachineSet> machines;
@@ -198,13 +175,13 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     if (h == 0) {
       Result<std::shared_ptr<const MachineSet>> first =
           executor.resolve(options_.genesis.plugins, 0);
-      status = first.ok() ? executor.execute_genesis(gathered, *first, &output) : first.status();
+      status = first.ok() ? executor.execute_genesis(state, *first, &output) : first.status();
       if (status.ok() && output.write_set_root != front->header.write_set_root)
         return stop(where + "write_set_root of the genesis differs");
     } else {
       Result<Bytes> batch_bytes = log_->read(LogRecordType::kBatch, h);
       if (!batch_bytes.ok()) return stop(where + batch_bytes.status().message());
-      Result<Batch> decoded = decode_batch(*batch_bytes);
+      Result<Batch> decoded = decode_batch(*batch_bytes, false);
       if (!decoded.ok()) return stop(where + decoded.status().message());
       batch = *std::move(decoded);
       input.height = h;
@@ -226,7 +203,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
         checks = *std::move(logged);
         input.trusted = &checks;
       }
-      status = executor.execute(gathered, nullptr, input, &output);
+      status = executor.execute(state, nullptr, input, &output);
     }
     if (!status.ok()) return stop(where + status.message());
     if (h != 0) {
@@ -234,7 +211,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
       header.mmr_root = mmr.root();
       header.macro = front->header.macro;
       if (header.hash() != front->header.hash()) {
-        return stop(difference(h, front->header, header, *block_bytes, executor, gathered, input));
+        return stop(difference(h, front->header, header, *block_bytes, executor, state, input));
       }
     }
     previous = front->header.hash();
@@ -244,21 +221,30 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     scripts = output.scripts;
     report.to = h;
     report.commands += batch.commands.size();
-    status = keep();
-    if (status.ok() && gathered_bytes >= kFlushEvery) status = flush();
-    if (!status.ok()) return stop(where + status.message());
+    state.apply(executor.changes());
     if (progress != nullptr && !progress(h)) return stop("stopped at height " + std::to_string(h));
   }
-  if (Status status = flush(); !status.ok()) return stop(status.message());
-  auto end = std::make_shared<StateView>();
-  end->state = store->snapshot();
-  Result<Hash> root = state_root(end);
-  Result<Hash> live = state_root(head);
-  if (!root.ok() || !live.ok()) return stop("the state cannot be read");
-  report.state_root = *root;
-  if (*root != *live)
+  // Two states have one root exactly if they have the same rows: one walk over the store answers
+  // for both.
+  StateRoot live;
+  std::uint64_t rows = 0;
+  bool same = true;
+  const Status walked =
+      visit_state(*head->state, [&](BytesView space, BytesView key, BytesView value) {
+        live.add(space, key.substr(space_prefix_size(space)), value);
+        same = same && state.find(key) == value;
+        ++rows;
+      });
+  if (!walked.ok()) return stop("the state cannot be read: " + walked.message());
+  report.state_root = live.finish();
+  if (!same || rows != state.rows()) {
+    const Hash live_root = report.state_root;
+    Result<Hash> replayed = root_of(state);
+    if (!replayed.ok()) return stop(replayed.status().message());
+    report.state_root = *replayed;
     return stop("every block is as logged, but the state store holds another state: root " +
-                to_hex(*live) + ", replayed " + to_hex(*root));
+                to_hex(live_root) + ", replayed " + to_hex(*replayed));
+  }
   report.ok = true;
   return report;
 }
@@ -304,7 +290,7 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
     const Header& header = it->second.header;
     Result<Bytes> batch_bytes = log_->read(LogRecordType::kBatch, header.height);
     if (!batch_bytes.ok()) return batch_bytes.status();
-    Result<Batch> batch = decode_batch(*batch_bytes);
+    Result<Batch> batch = decode_batch(*batch_bytes, false);
     if (!batch.ok()) return batch.status();
     BlockInput input;
     input.height = header.height;

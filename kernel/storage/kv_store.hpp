@@ -30,6 +30,17 @@ class KvReader {
   virtual ~KvReader() = default;
   // ok and `*value` set; or ok and nullopt when there is no such key. Errors: kCorrupt, kIo.
   virtual Status get(BytesView key, std::optional<Bytes>* value) const = 0;
+  // The same without a copy where the reader has the row in memory: `*value` is borrowed from the
+  // reader until its next change, or from `*scratch`.
+  virtual Status lend(BytesView key, Bytes* scratch, std::optional<BytesView>* value) const {
+    std::optional<Bytes> row;
+    TB_TRY(get(key, &row));
+    value->reset();
+    if (!row) return {};
+    *scratch = *std::move(row);
+    value->emplace(*scratch);
+    return {};
+  }
   // Rows with `prefix` and key > `after` (after empty: from the first), ascending, at most `limit`.
   virtual Status scan(BytesView prefix, BytesView after, std::size_t limit,
                       const RowVisitor& visit) const = 0;

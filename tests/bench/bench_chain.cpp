@@ -1,9 +1,11 @@
 // bench_chain: what durable commands, restarts and replays cost, in CPU time of this process.
 //
 //   bench_chain commands|flat|log [--commands N] [--dir DIR]
+//   bench_chain make-log|replay   [--commands N] --dir DIR
 //
 // Prints a line of JSON per result; run.py adds the goals. The directory (default: a fresh one
-// below /var/tmp, so that fsync is one of a real disk) is removed at the end.
+// below /var/tmp, so that fsync is one of a real disk) is removed at the end. `make-log` leaves a
+// log behind and `replay` executes it again, as often as somebody with a profiler wants.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ constexpr std::uint64_t kOutstanding =
     2000;  // commands of a submitter that wait for their block: well below every pool limit
 constexpr std::uint64_t kLogBlock =
     1000;  // commands in a block of the log that restart and replay are measured on
+constexpr WorldSize kLogWorld{1000, 8, 10'000};
 constexpr double kSignatures = 2;  // of a submit_reading: the sender's and the meter's
 
 // Counts ends of commands, and lets a submitter wait until few enough are outstanding.
@@ -139,9 +142,7 @@ void make_log(const std::string& dir, std::uint64_t count) {
   const pid_t child = fork();
   if (child < 0) die(Status(Code::kInternal, "fork failed"));
   if (child == 0) {
-    WorldSize size;
-    size.providers = 1000;
-    BenchWorld world(dir, size);
+    BenchWorld world(dir, kLogWorld);
     world.open();
     world.populate();
     for (std::uint64_t done = 0; done < count; done += kLogBlock)
@@ -160,15 +161,8 @@ double restart(BenchWorld& world) {
   return process_cpu_s() - begin;
 }
 
-void log(const std::string& dir, std::uint64_t count) {
-  std::filesystem::remove_all(dir);
-  make_log(dir, count);
-  BenchWorld world(dir, WorldSize{1000, 8, 10'000});
-  report("restart_after_kill_cpu_s", restart(world), "s");
-  world.close();
-  report("restart_cpu_s", restart(world), "s");
-  report("restart_commands", static_cast<double>(count), "commands");
-
+// Executes the log of an open world again, signatures trusted.
+void replay(BenchWorld& world) {
   const Hash live = must(world.chain().state_root(world.chain().view()));
   const double begin = process_cpu_s();
   const ReplayReport replayed = world.chain().replay(false, nullptr);
@@ -177,6 +171,23 @@ void log(const std::string& dir, std::uint64_t count) {
   if (replayed.state_root != live)
     die(Status(Code::kInternal, "replay ends in another state root"));
   report("replay_rate", static_cast<double>(replayed.commands) / used, "commands/s");
+}
+
+void replay_log(const std::string& dir) {
+  BenchWorld world(dir, kLogWorld);
+  world.open();
+  replay(world);
+}
+
+void log(const std::string& dir, std::uint64_t count) {
+  std::filesystem::remove_all(dir);
+  make_log(dir, count);
+  BenchWorld world(dir, kLogWorld);
+  report("restart_after_kill_cpu_s", restart(world), "s");
+  world.close();
+  report("restart_cpu_s", restart(world), "s");
+  report("restart_commands", static_cast<double>(count), "commands");
+  replay(world);
 }
 
 int run(int argc, char** argv) {
@@ -197,8 +208,17 @@ int run(int argc, char** argv) {
     flat(data, count != 0 ? count : 20'000);
   } else if (what == "log") {
     log(data, count != 0 ? count : 1'000'000);
+  } else if (what == "make-log") {
+    std::filesystem::remove_all(data);
+    make_log(data, count != 0 ? count : 100'000);
+    return 0;
+  } else if (what == "replay") {
+    replay_log(data);
+    return 0;
   } else {
-    std::fprintf(stderr, "usage: bench_chain commands|flat|log [--commands N] [--dir DIR]\n");
+    std::fprintf(
+        stderr,
+        "usage: bench_chain commands|flat|log|make-log|replay [--commands N] [--dir DIR]\n");
     return 2;
   }
   std::filesystem::remove_all(data);

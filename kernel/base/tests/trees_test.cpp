@@ -60,6 +60,19 @@ TEST(MerkleBatch, has_the_root_of_the_builder) {
   EXPECT_EQ(batch.root(), kZeroHash);
 }
 
+TEST(MerkleStream, has_the_root_of_the_builder) {
+  MerkleStream stream;
+  for (const std::size_t n : {0u, 1u, 5u, 1023u, 1024u, 1025u, 2048u, 3000u, 5 * 1024u}) {
+    MerkleBuilder builder;
+    for (std::size_t i = 0; i < n; ++i) {
+      const Bytes data = std::to_string(i);
+      builder.add(data);
+      stream.add(data);
+    }
+    ASSERT_EQ(stream.root(), builder.root()) << n;
+  }
+}
+
 TEST(Merkle, examples_of_the_spec) {
   MerkleBuilder tree;
   EXPECT_EQ(tree.root(), kZeroHash);

@@ -1,0 +1,107 @@
+// The state of a replay against a plain map, with random operations and scans.
+#include "kernel/chain/replay_state.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+namespace blockd {
+namespace {
+
+using Model = std::map<std::string, std::string>;
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+Rows model_scan(const Model& model, const std::string& prefix, const std::string& bound,
+                std::size_t limit, bool back) {
+  Rows out;
+  for (const auto& [k, v] : model) {
+    if (!k.starts_with(prefix)) continue;
+    if (!bound.empty() && (back ? k >= bound : k <= bound)) continue;
+    out.emplace_back(k, v);
+  }
+  if (back) std::reverse(out.begin(), out.end());
+  if (out.size() > limit) out.resize(limit);
+  return out;
+}
+
+Rows state_scan(const ReplayState& state, const std::string& prefix, const std::string& bound,
+                std::size_t limit, bool back) {
+  Rows out;
+  auto visit = [&out](BytesView key, BytesView value) {
+    out.emplace_back(key, value);
+    return true;
+  };
+  EXPECT_TRUE((back ? state.scan_back(prefix, bound, limit, visit)
+                    : state.scan(prefix, bound, limit, visit))
+                  .ok());
+  return out;
+}
+
+TEST(ReplayState, agrees_with_a_map_under_random_puts_erasures_and_scans) {
+  std::mt19937_64 random(11);
+  ReplayState state;
+  Model model;
+  auto key = [&] {
+    return "s/" + std::string(random() % 2 ? "a" : "a-b") + "/" + std::to_string(random() % 3000);
+  };
+  const std::string prefixes[] = {"s/a/", "s/", "s/a/1", "s/a-b/29", "s/none/"};
+  for (int i = 0; i < 60'000; ++i) {
+    const std::string k = key();
+    if (random() % 3 == 0) {
+      state.put(k, std::nullopt);
+      model.erase(k);
+    } else {
+      const std::string v(random() % 60, static_cast<char>('a' + random() % 26));
+      state.put(k, v);
+      model[k] = v;
+    }
+    const auto found = model.find(k);
+    const std::optional<BytesView> row = state.find(k);
+    ASSERT_EQ(row.has_value(), found != model.end());
+    ASSERT_EQ(row.value_or(""), found == model.end() ? "" : found->second);
+    if (i % 50 != 0) continue;
+    const std::string& prefix = prefixes[random() % std::size(prefixes)];
+    const std::string bound = random() % 2 ? key() : "";
+    const std::size_t limit = random() % 2 ? 5 : SIZE_MAX;
+    for (const bool back : {false, true}) {
+      ASSERT_EQ(state_scan(state, prefix, bound, limit, back),
+                model_scan(model, prefix, bound, limit, back));
+    }
+  }
+  EXPECT_EQ(state.rows(), model.size());
+}
+
+TEST(ReplayState, shares_one_order_of_a_namespace_beyond_the_bound_of_scanned_prefixes) {
+  ReplayState state;
+  Model model;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string k = "s/a/" + std::to_string(i), v = std::to_string(i * 7);
+    state.put(k, v);
+    model[k] = v;
+  }
+  for (int i = 0; i < 300; ++i) {
+    const std::string prefix = "s/a/" + std::to_string(i);
+    ASSERT_EQ(state_scan(state, prefix, "", SIZE_MAX, false),
+              model_scan(model, prefix, "", SIZE_MAX, false));
+  }
+}
+
+TEST(ReplayState, a_visitor_may_scan_while_its_own_scan_goes_on) {
+  ReplayState state;
+  for (int i = 0; i < 200; ++i) state.put("s/a/" + std::to_string(1000 + i), "x");
+  std::size_t seen = 0;
+  ASSERT_TRUE(state
+                  .scan("s/a/", {}, SIZE_MAX,
+                        [&](BytesView key, BytesView) {
+                          EXPECT_EQ(state_scan(state, std::string(key), "", 1, false).size(), 1u);
+                          ++seen;
+                          return true;
+                        })
+                  .ok());
+  EXPECT_EQ(seen, 200u);
+}
+
+}  // namespace
+}  // namespace blockd
