@@ -234,9 +234,10 @@ bool came_into_force(tb::View& view, const Proposal& p) {
 
 void compare_fresh(tb::Ctx& ctx) {
   std::vector<std::uint64_t> fresh;
-  ctx.scan("fresh/", {}, kPage, [&](std::string_view key, std::string_view) {
-    fresh.push_back(tb::Key::read_u64(key, std::string_view("fresh/").size()));
-  });
+  ctx.scan("fresh/", {}, static_cast<std::uint32_t>(kMaxActivations),
+           [&](std::string_view key, std::string_view) {
+             fresh.push_back(tb::Key::read_u64(key, std::string_view("fresh/").size()));
+           });
   for (const std::uint64_t id : fresh) {
     ctx.erase(id_key("fresh/", id));
     Proposal p = need(ctx, id);
