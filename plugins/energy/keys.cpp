@@ -22,9 +22,9 @@ std::string_view bytes_of(const Hash& hash) {
 }
 
 std::string with_number(std::string key, std::uint64_t number) {
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    key.push_back(static_cast<char>(static_cast<unsigned char>(number >> shift)));
-  }
+  char bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(number >> (56 - 8 * i) & 0xff);
+  key.append(bytes, sizeof bytes);
   return key;
 }
 

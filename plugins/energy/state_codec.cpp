@@ -25,10 +25,13 @@ class Writer {
 
   template <Number T>
   void operator()(const T& value) {
+    char bytes[(8 * sizeof(T) + 6) / 7];
+    std::size_t size = 0;
     T rest = value;
     for (; rest >= 0x80; rest = static_cast<T>(rest >> 7))
-      byte(static_cast<std::uint8_t>(rest | 0x80));
-    byte(static_cast<std::uint8_t>(rest));
+      bytes[size++] = static_cast<char>(static_cast<std::uint8_t>(rest | 0x80));
+    bytes[size++] = static_cast<char>(static_cast<std::uint8_t>(rest));
+    out_.append(bytes, size);
   }
   void operator()(const bool& value) { byte(value ? 1 : 0); }
   void operator()(const std::int64_t& value) {

@@ -1,17 +1,25 @@
 #include "plugins/energy/rules/ids.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace energy {
 namespace {
 
 constexpr char kDigits[] = "0123456789abcdef";
 
-// The value of a hex digit, or -1.
-int digit_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+constexpr std::array<std::int8_t, 256> make_digit_values() {
+  std::array<std::int8_t, 256> values{};
+  for (auto& value : values) value = -1;
+  for (std::size_t i = 0; i < 10; ++i) values['0' + i] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < 6; ++i)
+    values['a' + i] = values['A' + i] = static_cast<std::int8_t>(10 + i);
+  return values;
 }
+constexpr auto kDigitValues = make_digit_values();
+
+// The value of a hex digit, or -1.
+int digit_value(char c) { return kDigitValues[static_cast<std::uint8_t>(c)]; }
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -41,9 +49,10 @@ CodePoint first_code_point(std::string_view text) {
 }  // namespace
 
 std::string format_provider_id(ProviderId id) {
-  std::string out(kProviderPrefix);
-  for (int shift = 28; shift >= 0; shift -= 4) out.push_back(kDigits[id >> shift & 0xf]);
-  return out;
+  char text[kProviderPrefix.size() + 8];
+  char* end = std::copy(kProviderPrefix.begin(), kProviderPrefix.end(), text);
+  for (int shift = 28; shift >= 0; shift -= 4) *end++ = kDigits[id >> shift & 0xf];
+  return std::string(text, end);
 }
 
 std::optional<ProviderId> parse_provider_id(std::string_view text) {
@@ -72,13 +81,14 @@ std::string format_hex(const std::uint8_t* data, std::size_t size) {
 bool parse_hex(std::string_view text, std::uint8_t* out, std::size_t size) {
   if (text.starts_with("0x")) text.remove_prefix(2);
   if (text.size() != 2 * size) return false;
+  int seen = 0;  // all digits together: negative if one was none
   for (std::size_t i = 0; i < size; ++i) {
     const int high = digit_value(text[2 * i]);
     const int low = digit_value(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out[i] = static_cast<std::uint8_t>(high << 4 | low);
+    seen |= high | low;
+    out[i] = static_cast<std::uint8_t>((high & 0xf) << 4 | (low & 0xf));
   }
-  return true;
+  return seen >= 0;
 }
 
 std::optional<PublicKey> parse_public_key(std::string_view text) {

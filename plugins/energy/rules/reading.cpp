@@ -5,9 +5,9 @@ namespace {
 
 template <class T>
 void append_le(std::string& out, T value) {
-  for (unsigned i = 0; i < sizeof value; ++i) {
-    out.push_back(static_cast<char>(static_cast<unsigned char>(value >> (8 * i))));
-  }
+  char bytes[sizeof value];
+  for (unsigned i = 0; i < sizeof value; ++i) bytes[i] = static_cast<char>(value >> (8 * i) & 0xff);
+  out.append(bytes, sizeof bytes);
 }
 
 template <std::size_t N>

@@ -44,6 +44,100 @@ std::uint64_t lower_bound_of(const std::array<Ppm, kTraits>& means) {
   return kTraitWeightSum * kScale / sum;
 }
 
+// --- the geometric mean by logarithms, in fixed point with 31 bits behind the point ---
+//
+// Both functions take seven bits from a table and the rest from the first terms of a series, whose
+// argument is below 2^-7. Errors: a logarithm 2^-28 (series 2^-29.5, table and roundings the rest),
+// a power 2^-29 of its value. Together the mean, which is at most 10^6, is right to 2^-7.
+
+constexpr unsigned kPoint = 31, kTableBits = 7, kRestBits = kPoint - kTableBits;
+constexpr std::uint64_t kOne = std::uint64_t{1} << kPoint;
+constexpr std::uint64_t kLog2OfE = 3'098'164'009, kLogOf2 = 1'488'522'236;
+
+// The integer part of the square root. REQUIRES: x < 2^126.
+constexpr std::uint64_t square_root(U128 x) {
+  U128 root = 0;
+  for (U128 bit = U128{1} << 62; bit != 0; bit >>= 1) {
+    if ((root | bit) * (root | bit) <= x) root |= bit;
+  }
+  return static_cast<std::uint64_t>(root);
+}
+
+struct Tables {
+  std::array<std::uint64_t, 1 << kTableBits> reciprocals{};  // 1 / (1 + i/128), 32 bits, rounded up
+  std::array<std::uint64_t, 1 << kTableBits> logs{};         // log2(1 + i/128)
+  std::array<std::uint64_t, 1 << kTableBits> powers{};       // 2^(i/128)
+};
+constexpr Tables make_tables() {
+  Tables out;
+  std::array<U128, kTableBits> roots{};  // 2^(1/2), 2^(1/4), ... with 60 bits behind the point
+  U128 root = U128{2} << 60;
+  for (U128& r : roots) r = root = square_root(root << 60);
+  for (std::uint64_t i = 0; i < 128; ++i) {
+    out.reciprocals[i] = ((std::uint64_t{128} << 32) + 127 + i) / (128 + i);
+    U128 fraction = U128{128 + i} << 53;  // squaring doubles the logarithm: bit by bit
+    for (unsigned bit = 0; bit < kPoint; ++bit) {
+      fraction = fraction * fraction >> 60;
+      out.logs[i] = out.logs[i] << 1 | static_cast<std::uint64_t>(fraction >> 61);
+      if (fraction >> 61 != 0) fraction >>= 1;
+    }
+    U128 power = U128{1} << 60;
+    for (unsigned k = 0; k < kTableBits; ++k) {
+      if ((i >> (kTableBits - 1 - k) & 1) != 0) power = power * roots[k] >> 60;
+    }
+    out.powers[i] = static_cast<std::uint64_t>(power >> (60 - kPoint));
+  }
+  return out;
+}
+constexpr Tables kTables = make_tables();
+
+// REQUIRES: x >= 1.
+std::uint64_t log2_of(std::uint32_t x) {
+  const unsigned whole = 31 - static_cast<unsigned>(__builtin_clz(x));
+  const std::uint64_t mantissa = std::uint64_t{x} << (kPoint - whole);  // in [1, 2)
+  const std::uint64_t i = mantissa >> kRestBits & 127;
+  const std::uint64_t z = (mantissa * kTables.reciprocals[i] >> 32) - kOne;  // below 2^-7
+  const std::uint64_t series = kOne - z / 2 + (z * z >> kPoint) / 3;
+  const std::uint64_t rest = (z * series >> kPoint) * kLog2OfE >> kPoint;
+  return (std::uint64_t{whole} << kPoint) + kTables.logs[i] + rest;
+}
+
+// 2^log with `bits` bits behind the point. REQUIRES: log is below kPoint - bits.
+std::uint64_t exp2_of(std::uint64_t log, unsigned bits) {
+  const std::uint64_t z = (log & ((std::uint64_t{1} << kRestBits) - 1)) * kLogOf2 >> kPoint;
+  const std::uint64_t square = z * z >> kPoint;
+  const std::uint64_t series = kOne + z + square / 2 + (square * z >> kPoint) / 6;
+  const std::uint64_t value = kTables.powers[log >> kRestBits & 127] * series >> kPoint;
+  return value >> (kPoint - bits - static_cast<unsigned>(log >> kPoint));
+}
+
+constexpr unsigned kEstimateBits = 8;  // behind the point
+
+// The geometric mean, right to 2^-7. REQUIRES: each mean from 1 to 1 000 000.
+std::uint64_t estimate_of(const std::array<Ppm, kTraits>& means) {
+  std::uint64_t sum = 0;
+  for (unsigned i = 0; i < kTraits; ++i) sum += kTraitWeights[i] * log2_of(means[i]);
+  return exp2_of(sum / kTraitWeightSum, kEstimateBits);
+}
+
+// By exact comparisons inside the bracket of the two other means.
+Ppm exact_composite_of(const std::array<Ppm, kTraits>& means, std::uint64_t guess) {
+  const Uint512 product = weighted_product(means);
+  auto fits = [&product](std::uint64_t y) { return power_of_20(y) <= product; };
+  if (fits(guess) && !fits(guess + 1)) return static_cast<Ppm>(guess);
+  std::uint64_t low = lower_bound_of(means);   // low^20 <= product
+  std::uint64_t high = upper_bound_of(means);  // the answer is at most this
+  while (low < high) {
+    const std::uint64_t middle = high - (high - low) / 2;
+    if (fits(middle)) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return static_cast<Ppm>(low);
+}
+
 }  // namespace
 
 Ppm latency_quality(std::uint64_t latency_ms, std::uint64_t threshold_ms) {
@@ -89,25 +183,23 @@ void rescore(Reputation& reputation) {
 }
 
 Ppm mean_ppm(const BetaPair& pair) {
+  constexpr std::uint64_t kSmall = std::uint64_t{1} << 44;  // a million of them stay in a word
+  if (pair.alpha < kSmall && pair.beta < kSmall && (pair.alpha | pair.beta) != 0)
+    return static_cast<Ppm>(pair.alpha * kPpmOne / (pair.alpha + pair.beta));
   const U128 total = U128{pair.alpha} + pair.beta;
   if (total == 0) return 0;
   return static_cast<Ppm>(U128{pair.alpha} * kPpmOne / total);
 }
 
+// An estimate that is further from an integer than its error decides alone; where it is not, exact
+// comparisons do.
 Ppm composite_of(const std::array<Ppm, kTraits>& means) {
   if (std::find(means.begin(), means.end(), 0u) != means.end()) return 0;
-  const Uint512 product = weighted_product(means);
-  std::uint64_t low = lower_bound_of(means);   // low^20 <= product
-  std::uint64_t high = upper_bound_of(means);  // the answer is at most this
-  while (low < high) {
-    const std::uint64_t middle = high - (high - low) / 2;
-    if (power_of_20(middle) <= product) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return static_cast<Ppm>(low);
+  constexpr std::uint64_t kUnit = 1u << kEstimateBits, kMargin = kUnit / 16;
+  const std::uint64_t estimate = estimate_of(means), fraction = estimate % kUnit;
+  const std::uint64_t whole = estimate / kUnit;
+  if (fraction >= kMargin && fraction <= kUnit - kMargin) return static_cast<Ppm>(whole);
+  return exact_composite_of(means, fraction < kMargin ? whole : whole + 1);
 }
 
 Ppm confidence_ppm(std::uint64_t observations) {

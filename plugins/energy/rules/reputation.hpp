@@ -3,8 +3,8 @@
 //
 // The composite is the largest y with y^20 <= m_delivery^7 * m_meter^5 * m_latency^5 * m_capacity^3
 // (means in ppm, weights 0.35, 0.25, 0.25 and 0.15), settled by exact comparison of numbers below
-// 2^400. It is computed at every reading, so the search starts from the bracket harmonic mean <=
-// geometric mean <= arithmetic mean, which leaves a dozen comparisons of some 30 ns each.
+// 2^400. It is computed at every reading, so logarithms in fixed point come first: their error is
+// known, and only where the estimate lies that near to an integer the exact numbers are made.
 #pragma once
 
 #include <array>
