@@ -1,0 +1,112 @@
+"""The treasury on a real node: voted money is paid by the executor without a hand, a node that dies in the middle pays each record once, and the
+verbs of the runbook answer as printed."""
+import json
+import re
+import unittest
+
+from node import ROOT, Node, wait_for
+
+PAYEE = "tb1payee"
+RECORDS = 20
+CHAIN = "chain:\n  profile: dev\n  epoch_length: 10\n  block_interval_ms: 20\n  empty_block_interval_ms: 50\n"
+
+
+class TreasuryTest(unittest.TestCase):
+    def setUp(self):
+        self.node = Node(plugins=["ledger", "receipts", "governance", "treasury"],
+                         config="treasury:\n  executor: true\n  executor_id: node_a\n  poll_interval: 1\n  executor_lease: 5\n")
+        path = self.node.write_config()
+        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", CHAIN))
+
+    def tearDown(self):
+        self.node.close()
+
+    def submit(self, amount, **proposal):
+        fields = {"title": "Work", "summary": "For work", "vote_window_epochs": 2, "timelock_epochs": 1, "rollback_window_epochs": 2}
+        return self.node.rpc("gov.treasury.submit_disbursement", {
+            "proposal": {**fields, **proposal},
+            "disbursement": {"destination": PAYEE, "amount": amount, "memo": "", "scheduled_epoch": 1}})["id"]
+
+    def state(self, each):
+        return self.node.rpc("gov.treasury.show", {"id": each})["status"]["state"]
+
+    def vote(self, ids):
+        for each in ids:
+            wait_for(f"the vote on {each}", lambda: self.state(each) == "voting")
+            self.node.rpc("gov.treasury.vote", {"id": each, "choice": "yes"})
+
+    def test_the_executor_pays_what_was_voted_and_answers_the_runbook(self):
+        node = self.node.start()
+        before = node.rpc("gov.treasury.balance")["balance"]
+        first = self.submit(1000)
+        second = self.submit(500, deps=[first])
+        self.vote([first, second])
+        wait_for("the payment of the dependent", lambda: self.state(second) == "finalized", 120)
+        self.assertEqual(node.rpc("ledger.account", {"account": PAYEE})["balance"], 1500)
+        balance = node.cli_json("gov", "treasury", "balance")
+        self.assertEqual(balance["balance"], before - 1500)
+        self.assertEqual(balance["balance_ct"], balance["balance"])
+        self.assertEqual(balance["balance_it"], 0)
+        executor = balance["executor"]
+        self.assertTrue(executor["enabled"])
+        self.assertEqual(executor["lease_holder"], "node_a")
+        self.assertEqual(executor["lease_last_nonce"], 2)
+        self.assertEqual(executor["circuit"], "closed")
+        wait_for("a tick without error", lambda: node.rpc("gov.treasury.balance")["executor"]["last_error"] is None)
+        self.assertEqual(node.metric("treasury_executor_success_total"), 2)
+        self.verbs(first, second)
+
+    def verbs(self, first, second):
+        cli = self.node.cli
+        ids = cli("gov", "treasury", "list", "--limit", 500, "--ids").stdout.split()
+        self.assertEqual(ids, [str(second), str(first)])
+        record = self.node.cli_json("gov", "disburse", "show", "--id", second, "--format", "json")
+        self.assertEqual(record["proposal"]["deps"], [first])
+        self.assertEqual(record["status_label"], "Finalized")
+        self.assertEqual(record, self.node.rpc("gov.treasury.disbursement", {"id": second})["disbursement"])
+        self.assertEqual(len(self.node.cli_json("gov", "treasury", "list", "--status", "finalized", "--format", "json")["disbursements"]), 2)
+        events = [row["event"] for row in self.node.cli_json("gov", "treasury", "history", "--format", "json")["snapshots"]]
+        self.assertEqual(events, ["executed", "executed", "queued", "queued", "accrual"])
+        self.assertIn("balance_history", self.node.cli_json("gov", "treasury", "fetch", "--history"))
+        self.assertEqual(self.node.cli_json("gov", "treasury", "pipeline")["counts"]["finalized"], 2)
+        self.assertEqual(self.node.cli_json("gov", "treasury", "executor-status")["blockers"], [])
+        self.assertEqual(self.node.cli_json("gov", "treasury", "circuit", "open")["circuit"], "open")
+        wait_for("the breaker", lambda: self.node.rpc("gov.treasury.balance")["executor"]["last_error"] == "circuit_breaker_open")
+        cli("gov", "treasury", "circuit", "reset")
+        wait_for("the breaker's end", lambda: self.node.rpc("gov.treasury.balance")["executor"]["last_error"] is None)
+        refused = cli("gov", "treasury", "schedule", PAYEE, 5, check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("requires_proposal", refused.stderr)
+        wrong = cli("gov", "disburse", "show", "--id", "twelve", check=False)
+        self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+        example = ROOT / "examples" / "governance" / "disbursement_example.json"
+        preview = cli("gov", "disburse", "preview", "--json", example, "--check")
+        self.assertIn("Validation: PASSED", preview.stdout)
+        submitted = self.node.cli_json("gov", "disburse", "submit", "--json", example, "--format", "json")
+        self.assertEqual(submitted["id"], second + 1)
+        rolled = cli("gov", "disburse", "rollback", "--id", submitted["id"], "--reason", "only an example")
+        self.assertIn("Disbursement rolled back successfully", rolled.stdout)
+
+    def test_a_node_that_dies_in_the_middle_pays_each_record_once(self):
+        node = self.node.start()
+        before = node.rpc("gov.treasury.balance")["balance"]
+        ids = [self.submit(10) for _ in range(RECORDS)]
+        self.vote(ids)
+        executed = lambda: int(node.metric('governance_disbursements_total{status="executed"}', 0))
+        wait_for("the first execution", lambda: executed() > 0, 120)
+        node.kill()
+        node.start()
+        wait_for("all executions", lambda: all(self.state(each) in ("executed", "finalized") for each in ids), 120)
+        self.assertEqual(node.rpc("gov.treasury.balance")["balance"], before - 10 * RECORDS)
+        nonces = []
+        for each in ids:
+            entries = [e for e in node.rpc("gov.treasury.show", {"id": each})["timeline"] if e["state"] == "executed"]
+            self.assertEqual(len(entries), 1)
+            nonces.append(entries[0]["nonce"])
+        self.assertEqual(len(set(nonces)), RECORDS)
+        self.assertEqual(json.loads((node.data / "treasury" / "executor.json").read_text())["staged_intents"], [])
+        self.assertFalse(re.search(r"the book says", node.output()))
+
+
+if __name__ == "__main__":
+    unittest.main()
