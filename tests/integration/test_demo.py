@@ -19,7 +19,7 @@ class DemoTest(unittest.TestCase):
             self.assertTrue(node.rpc("maintenance.verify", {}, timeout=120)["ok"])
 
     def test_every_shipped_configuration_is_valid(self):
-        for name in ["node.yaml"]:
+        for name in ["node.yaml", "energy-oracle.yaml"]:
             result = subprocess.run([node_cli(), "config", "check", ROOT / "config" / name], text=True, capture_output=True)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
