@@ -44,7 +44,7 @@ TEST(Greeter, greets_counts_and_stops_at_its_parameter) {
       step.failure,
       "-40001 TooManyGreetings all 2 greetings are used up; raise greeter_max_greetings {limit:2}");
   EXPECT_EQ(step.events,
-            (std::vector<std::string>{"0 name:'Ada',count:1", "0 name:'Ada',count:2"}));
+            (std::vector<std::string>{"0 count:1,name:'Ada'", "0 count:2,name:'Ada'"}));
   EXPECT_EQ(step.metrics, (std::vector<std::string>{"0 de = 1", "0 de = 1"}));
 }
 

@@ -31,6 +31,23 @@ class Blake3 {
     return *this;
   }
 
+  // Of a text of at most one chunk: no tree, and nothing is copied but its last block.
+  static Hash of_chunk(std::string_view data) {
+    std::uint32_t cv[8], words[16];
+    std::copy_n(kIv, 8, cv);
+    std::uint32_t flags = kChunkStart;
+    for (; data.size() > kBlockBytes; data.remove_prefix(kBlockBytes), flags = 0) {
+      load(reinterpret_cast<const std::uint8_t*>(data.data()), words);
+      compress(cv, words, 0, kBlockBytes, flags, cv);
+    }
+    std::uint8_t last[kBlockBytes] = {};
+    if (!data.empty()) std::memcpy(last, data.data(), data.size());
+    load(last, words);
+    compress(cv, words, 0, static_cast<std::uint32_t>(data.size()), flags | kChunkEnd | kRoot, cv);
+    return to_hash(cv);
+  }
+  static constexpr std::size_t kChunkBytes = 1024;
+
   Hash finish() const {
     Output output = chunk_.output();
     for (std::size_t place = depth_; place-- > 0;) {
@@ -43,7 +60,6 @@ class Blake3 {
 
  private:
   static constexpr std::size_t kBlockBytes = 64;
-  static constexpr std::size_t kChunkBytes = 1024;
   static constexpr std::uint32_t kChunkStart = 1, kChunkEnd = 2, kParent = 4, kRoot = 8;
   static constexpr std::uint32_t kIv[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
                                            0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
@@ -107,6 +123,13 @@ class Blake3 {
     }
   }
 
+  static Hash to_hash(const std::uint32_t* words) {
+    Hash hash;
+    for (std::size_t i = 0; i < 32; ++i)
+      hash.bytes[i] = static_cast<std::uint8_t>(words[i / 4] >> (8 * (i % 4)));
+    return hash;
+  }
+
   // The last compression of a node, which is done as root or as inner node.
   struct Output {
     std::uint32_t cv[8];
@@ -121,10 +144,7 @@ class Blake3 {
     Hash root() const {
       std::uint32_t words[8];
       compress(cv, block, 0, size, flags | kRoot, words);
-      Hash hash;
-      for (std::size_t i = 0; i < 32; ++i)
-        hash.bytes[i] = static_cast<std::uint8_t>(words[i / 4] >> (8 * (i % 4)));
-      return hash;
+      return to_hash(words);
     }
   };
 
@@ -206,7 +226,10 @@ class Blake3 {
   std::size_t depth_ = 0;
 };
 
-inline Hash blake3(std::string_view data) { return Blake3().update(data).finish(); }
+inline Hash blake3(std::string_view data) {
+  return data.size() <= Blake3::kChunkBytes ? Blake3::of_chunk(data)
+                                            : Blake3().update(data).finish();
+}
 // Hash of the concatenation, without building it.
 inline Hash blake3(std::initializer_list<std::string_view> parts) {
   Blake3 hasher;

@@ -120,7 +120,7 @@ class Ctx : public View {
   template <class T>
   static void fill_with(void* user, tb_out* raw) {
     Out out(raw);
-    out.write(*static_cast<const T*>(user));
+    out.write_sorted(*static_cast<const T*>(user));
   }
   void metric(std::uint32_t index, std::int64_t value,
               std::initializer_list<std::string_view> labels) {

@@ -32,6 +32,12 @@ class Out {
     detail::for_each_member(record,
                             [&](std::string_view name, const auto& member) { put(name, member); });
   }
+  // The same, by name: for events and records, whose canonical form has them in that order.
+  template <detail::Described T>
+  void write_sorted(const T& record) {
+    detail::for_each_member_sorted(
+        record, [&](std::string_view name, const auto& member) { put(name, member); });
+  }
   // The result as a list or a single value. REQUIRES: nothing was written yet.
   template <class T>
   void value(const T& value) {

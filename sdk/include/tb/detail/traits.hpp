@@ -1,6 +1,7 @@
 // Which C++ types the SDK carries and how it walks described structs. Internal to the SDK. [any]
 #pragma once
 
+#include <array>
 #include <boost/describe.hpp>
 #include <boost/mp11.hpp>
 #include <optional>
@@ -44,6 +45,38 @@ template <class T, class Fn>
 constexpr void for_each_member(T& value, Fn&& fn) {
   boost::mp11::mp_for_each<MembersOf<std::remove_const_t<T>>>(
       [&](auto member) { fn(std::string_view(member.name), value.*member.pointer); });
+}
+
+// Places of the described members of T in the order of their names.
+template <class T>
+constexpr std::array<std::size_t, kMemberCount<T>> make_sorted_places() {
+  std::array<std::string_view, kMemberCount<T>> names{};
+  std::array<std::size_t, kMemberCount<T>> places{};
+  std::size_t count = 0;
+  boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
+    std::size_t at = count++;
+    for (; at > 0 && std::string_view(member.name) < names[at - 1]; --at) {
+      names[at] = names[at - 1];
+      places[at] = places[at - 1];
+    }
+    names[at] = member.name;
+    places[at] = count - 1;
+  });
+  return places;
+}
+
+template <class T>
+inline constexpr auto kSortedPlaces = make_sorted_places<T>();
+
+// Calls fn(name, member of `value`) for each described member, by name: canonical JSON that comes
+// in its order needs no sorting.
+template <class T, class Fn>
+constexpr void for_each_member_sorted(T& value, Fn&& fn) {
+  using Plain = std::remove_const_t<T>;
+  boost::mp11::mp_for_each<boost::mp11::mp_iota_c<kMemberCount<Plain>>>([&](auto i) {
+    using Member = boost::mp11::mp_at_c<MembersOf<Plain>, kSortedPlaces<Plain>[decltype(i)::value]>;
+    fn(std::string_view(Member::name), value.*Member::pointer);
+  });
 }
 
 // True when a value of T points into memory that it does not own.
