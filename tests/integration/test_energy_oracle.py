@@ -90,5 +90,19 @@ class EnergyOracleTest(unittest.TestCase):
         self.assertEqual(node.cli("energy", "snapshot", "verify", "--dir", folder, check=False).returncode, 1)
 
 
+class EnergyDoorTest(unittest.TestCase):
+    def test_refused_calls_are_counted_where_the_market_looks(self):
+        token = "a-token-for-the-energy-market"
+        with Node(profile="worldos-energy", env={"TB_ENERGY_RPC_TOKEN": token, "TB_RPC_ENERGY_TOKENS_PER_SEC": "1"}) as node:
+            call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "energy.providers", "params": {}})
+            self.assertEqual(json.loads(node.post("rpc", call)[1])["error"]["code"], -33009)
+            bearer = {"Authorization": "Bearer " + token}
+            codes = [json.loads(node.post("rpc", call, bearer)[1]).get("error", {}).get("code") for _ in range(20)]
+            self.assertIsNone(codes[0])
+            self.assertIn(-33010, codes)
+            self.assertEqual(node.metric('energy_signature_verification_failures_total{reason="unauthorized"}'), 1)
+            self.assertEqual(node.metric('energy_rate_limited_total{class="read"}'), codes.count(-33010))
+
+
 if __name__ == "__main__":
     unittest.main()
