@@ -30,6 +30,10 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   explicit Impl(TestOptions o) : options(std::move(o)), validator(key_of("validator")) {
     clock.now = options.start_time_ms;
   }
+  // As in a node: a face that ends may still look at the state.
+  ~Impl() {
+    for (auto& [id, loaded] : plugins) loaded.face.reset();
+  }
 
   static SigningKey key_of(std::string_view name) {
     return SigningKey::from_seed(blake3({BytesView("tb/testkit/"), name}));
