@@ -304,6 +304,7 @@ void Face::on_commit(tb::View& view) {
               });
   }
   if (!keys_checked_.exchange(true)) reconcile_keys(view);
+  saw_commits_ = true;
   snapshot_when_due(view.height());
 }
 
@@ -385,6 +386,7 @@ tb::Status Face::create_snapshot(tb::LocalCall& call, tb::Out& out) {
 
 // A node that stops leaves its newest state behind.
 Face::~Face() {
+  if (!saw_commits_) return;
   std::uint64_t height = 0;
   host_
       .with_view([&](tb::View& view) {

@@ -76,6 +76,7 @@ class Face {
   Snapshots snapshots_;
   bool snapshot_asked_ = false, params_changed_ = false;  // on_event, on_commit, on_reply only
   std::uint64_t snapshot_height_ = 0;                     // of the interval that was last served
+  bool saw_commits_ = false;                              // false: nothing new since the start
   std::atomic<bool> keys_checked_{false};
   std::atomic<bool> standing_shown_{false};
   std::uint64_t last_info_s_ = 0;
