@@ -40,8 +40,8 @@ Status CommandStep::prepare(const MachineSet& machines, const Command& command, 
   return {};
 }
 
-// Plain params are read from their text; others from their tree, which a command of a log brings only
-// if its text is not plain.
+// Plain params are read from their text; others from their tree, which a command of a log brings
+// only if its text is not plain.
 Status CommandStep::read_params(const Command& command, std::optional<ParamError>* wrong) {
   const std::vector<Field>& fields = method_.spec->params;
   arena_.clear();

@@ -1,5 +1,5 @@
-// Params -> tb_value[] straight from canonical text: what decode_params() does for the commands that
-// make up nearly all of a log, without a tree in between.
+// Params -> tb_value[] straight from canonical text: what decode_params() does for the commands
+// that make up nearly all of a log, without a tree in between.
 #include <algorithm>
 
 #include "kernel/base/address.hpp"

@@ -75,8 +75,8 @@ bool read_command(CanonicalText& in, Command& out) {
     if (name.data() == nullptr) break;
     if (!read_member(in, name, out)) return false;
   }
-  return !out.chain.empty() && !out.method.empty() && out.nonce != 0 &&
-         !out.params_text.empty() && is_address(out.from) && out.from.front() == 't';
+  return !out.chain.empty() && !out.method.empty() && out.nonce != 0 && !out.params_text.empty() &&
+         is_address(out.from) && out.from.front() == 't';
 }
 
 bool read_signature_list(CanonicalText& in, Command& out) {
