@@ -288,10 +288,11 @@ void Face::count_result(std::string_view result) {
 
 void Face::count_error(std::string_view name) {
   host_.add(kErrors, 1, {reason_label(name)});
-  // Refusals of the command were counted by the machine.
+  // What the executor finds before it sends a command; refusals of commands the machine counts.
   const std::string_view reason = reason_label(name);
   if (reason == "consensus_timeout" || reason == "ledger_unavailable" ||
-      reason == "execution_failed" || reason == "circular_dependency")
+      reason == "execution_failed" || reason == "circular_dependency" ||
+      reason == "insufficient_funds")
     host_.add(kExecutionErrors, 1, {reason});
 }
 
