@@ -107,6 +107,8 @@ CliNode node_of(Raw& raw, ObjectReader& in) {
   node.columns = raw.cli.columns;
   node.id_field = raw.cli.id_field;
   node.ok_member = raw.cli.ok_member;
+  node.say = raw.cli.say;
+  node.now_field = raw.cli.now_field;
   node.format = raw.cli.format;
   put_args(raw, &node, in);
   return node;

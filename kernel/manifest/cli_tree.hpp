@@ -24,12 +24,14 @@ struct CliNode {
   std::vector<std::string> merge_json;  // flags whose JSON object is spread over the params
   std::string list, id_field, format;
   std::string ok_member;  // bool of the result; false ends the verb with exit code 1
+  std::string say;        // text for people, with members of the result in braces
+  std::string now_field;  // filled with the present time, in seconds, when it is not given
   std::vector<std::string> columns;
   std::vector<ErrorSpec> errors;
   std::vector<std::pair<std::string, std::string>> examples;
 
-  // The argument of `flag` ("--limit"; underscores count as hyphens; older names of its field count,
-  // too), or nullptr.
+  // The argument of `flag` ("--limit"; underscores count as hyphens; older names of its field
+  // count, too), or nullptr.
   const CliArg* find_flag(std::string_view flag) const;
 };
 

@@ -75,7 +75,9 @@ struct CliSpec {
   std::vector<std::string> columns;  // of that table
   std::string id_field;              // printed by --ids
   std::string ok_member;             // bool of the result; false: exit code 1 ("ok")
-  std::string format = "json";       // default format: "json" or "table"
+  std::string say;        // what a person reads instead: "proposal {id} submitted", with members
+  std::string now_field;  // param that contract-cli fills with the present time, in seconds
+  std::string format = "json";  // default format: "json" or "table"
 };
 
 struct MethodSpec {

@@ -203,6 +203,16 @@ void check_flags(const Place& place, const MethodSpec& method) {
   }
 }
 
+// Each '{' is closed before the next one opens.
+bool braces_match(const std::string& text) {
+  bool open = false;
+  for (const char c : text) {
+    if ((c == '{' && open) || (c == '}' && !open)) return false;
+    if (c == '{' || c == '}') open = !open;
+  }
+  return !open;
+}
+
 void check_cli(const Place& place, const MethodSpec& method, Unique& paths) {
   const CliSpec& cli = method.cli;
   if (cli.path.empty()) return;
@@ -215,6 +225,9 @@ void check_cli(const Place& place, const MethodSpec& method, Unique& paths) {
   }
   check_positionals(place, method);
   check_flags(place, method);
+  place.require(cli.now_field.empty() || find_field(method, cli.now_field) != nullptr,
+                "now_field: '" + cli.now_field + "' is no param of the method");
+  place.require(braces_match(cli.say), "say: '" + cli.say + "' has a brace without its partner");
   const bool known = cli.format == "json" || cli.format == "table" || cli.format == "text";
   place.require(known, "format '" + cli.format + "' is none of json, table, text");
 }

@@ -178,6 +178,8 @@ void read_cli(ObjectReader& in, CliSpec* out) {
   in.texts("columns", &out->columns);
   in.text("id_field", &out->id_field);
   in.text("ok_member", &out->ok_member);
+  in.text("say", &out->say);
+  in.text("now_field", &out->now_field);
   in.text("format", &out->format);
 }
 

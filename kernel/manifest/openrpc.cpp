@@ -112,6 +112,8 @@ json::object cli_object(const CliSpec& cli) {
           {"columns", texts(cli.columns)},
           {"id_field", cli.id_field},
           {"ok_member", cli.ok_member},
+          {"say", cli.say},
+          {"now_field", cli.now_field},
           {"format", cli.format}};
 }
 

@@ -89,6 +89,23 @@ std::optional<std::string> lower_hex_key(std::string_view hex) {
   return low.empty() ? std::nullopt : std::optional(std::move(low));
 }
 
+std::optional<std::string> raw_bytes(std::string_view hex) {
+  std::string bytes;
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  if (hex.size() % 2 != 0) return std::nullopt;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const int high = digit(hex[i]), low = digit(hex[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  return bytes;
+}
+
 Refused read_deadline(tb::Ctx& ctx, const Window& window, std::optional<std::uint64_t> otherwise,
                       std::uint64_t* deadline) {
   const std::uint64_t now = ctx.epoch();

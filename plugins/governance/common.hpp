@@ -22,6 +22,8 @@ std::string role_of(tb::View& view, std::string_view account);
 Refused require_role(tb::Ctx& ctx, std::string_view role);
 // Sensitive commands carry the time of their making (seconds) and are refused 600 s later.
 Refused check_timestamp(tb::Ctx& ctx, const std::optional<std::uint64_t>& timestamp);
+// The bytes of hex digits of either case.
+std::optional<std::string> raw_bytes(std::string_view hex);
 std::optional<std::string> lower_hex_key(std::string_view hex);  // of 64 digits
 
 // A proposal to be: what every kind has in common.

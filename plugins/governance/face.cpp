@@ -1,10 +1,12 @@
 #include "plugins/governance/face.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "plugins/gov-core/params_catalogue.hpp"
 #include "plugins/gov-core/provenance.hpp"
 #include "plugins/governance/files.hpp"
+#include "plugins/governance/own_build.hpp"
 #include "plugins/governance/provenance.hpp"
 #include "tb/blake3.hpp"
 
@@ -36,6 +38,7 @@ tb::Status Face::on_event(const tb::ChainEvent& event) {
   if (event.topic == "gov.param_changed") take_param(event.data);
   if (event.topic == "gov.energy_settlement") take_settlement(event.data);
   if (event.topic == "gov.provenance") take_entry(event.data);
+  if (event.topic == "gov.release") releases_changed_ = true;
   place.height = event.height;
   place.index = event.index;
   return host_.store_put(kPlaceKey, tb::encode_row(place));
@@ -262,14 +265,19 @@ std::string Face::provenance_path() const {
   return path.empty() ? host_.config(kDirectory) + "/provenance.json" : path;
 }
 
+// Each entry as it was hashed, with `hash` and, for executions, the full record as `snapshot`: an
+// auditor drops these two, writes the rest as canonical JSON and has what the hash was made of.
 std::string Face::provenance_text() {
   std::string entries, tip(gov::kFirstPrevHash);
   host_
       .store_scan("p/", {}, ~std::uint32_t{0},
                   [&](std::string_view, std::string_view bytes) {
                     const EntryRow row = tb::row_as<EntryRow>(bytes);
-                    entries += tb::cat(entries.empty() ? "" : ",\n", R"({"entry":)", row.entry,
-                                       R"(,"hash":)", gov::json_text(row.hash));
+                    // Members of the entry, less its closing brace, then what is beside it.
+                    const std::string_view entry = row.entry;
+                    entries +=
+                        tb::cat(entries.empty() ? "" : ",\n", entry.substr(0, entry.size() - 1),
+                                R"(,"hash":)", gov::json_text(row.hash));
                     if (row.snapshot) entries += tb::cat(R"(,"snapshot":)", *row.snapshot);
                     entries += '}';
                     tip = row.hash;
@@ -309,7 +317,19 @@ void Face::write_files() {
   if (!good) history_changed_ = true;
 }
 
+void Face::look_at_own_build(tb::View& view) {
+  if (!std::exchange(releases_changed_, false)) return;
+  const bool any = has_rolled_back_node(view);
+  if (any && build_.empty()) build_ = own_build();
+  const bool runs = any && !build_.empty() && is_rolled_back(view, build_);
+  host_.set(kRolledBackRunning, runs ? 1 : 0);
+  if (runs)
+    host_.log(TB_LOG_ERROR, tb::cat("this node runs the build ", build_,
+                                    ", a release that was rolled back; start the one before it"));
+}
+
 void Face::on_commit(tb::View& view) {
+  look_at_own_build(view);
   if (!provenance_changed_ && !history_changed_) return;
   {
     const std::lock_guard lock(activated_mutex_);

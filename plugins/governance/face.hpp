@@ -87,6 +87,7 @@ class Face {
   void take_settlement(const tb::Value& data);
   void take_entry(const tb::Value& data);
   void write_files();
+  void look_at_own_build(tb::View& view);
   std::string provenance_text();
   bool file_holds(std::uint64_t entries);
   std::string provenance_path() const;
@@ -94,6 +95,9 @@ class Face {
 
   tb::Host host_;
   std::atomic<bool> provenance_changed_{false}, history_changed_{false};
+  // Only on_event and on_commit touch these two. The first commit after a start looks, too.
+  bool releases_changed_ = true;
+  std::string build_;      // of this process; empty until it had to be known
   std::mutex file_mutex_;  // files are written and compared by one at a time
   std::mutex activated_mutex_;
   std::optional<std::uint64_t> activated_epoch_;  // whose file of values is to be written

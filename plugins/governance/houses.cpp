@@ -9,6 +9,7 @@ namespace governance {
 namespace {
 
 constexpr std::uint32_t kMaxShown = 4096;
+constexpr std::string_view kReleaseSignerRole = "release_signer";  // of the genesis
 
 template <class Row>
 std::optional<Row> newest_before(tb::View& view, const tb::Key& prefix, std::uint64_t height) {
@@ -210,6 +211,14 @@ tb::Status write_genesis(tb::Ctx& ctx, std::span<const tb::Allocation>) {
   if (!facts) return ctx.fail(facts);
   ctx.store(kCountersKey, Counters{});
   for (const GenesisRole& entry : facts->roles) {
+    // The name is a public key here, and no account.
+    if (entry.role == kReleaseSignerRole) {
+      const auto key = raw_bytes(entry.account);
+      if (!key || key->size() != 32)
+        return ctx.fail(kInvalidPayload, tb::cat("genesis: release_signer ", entry.account,
+                                                 " is no public key of 64 hex digits"));
+      ctx.store(tb::Key("keyset/").text(kKeysets[0]).raw(*key), KeyRow{});
+    }
     if (entry.role != "operator" && entry.role != "admin") continue;
     ctx.store(name_key("role/", entry.account), RoleRow{entry.role, 0});
     if (entry.role != "operator") continue;
@@ -258,7 +267,7 @@ void describe_houses(tb::Plugin& p) {
                    .field("timestamp")
                    .unit("s")
                    .help("when this was asked; refused 600 s later");
-  verb(role, "gov operator set").positional("account").positional("role");
+  verb(role, "gov operator set").positional("account").positional("role").now_field("timestamp");
   verb(p.query("gov.houses", &houses).role("open").summary("Members of both houses"), "gov houses");
   verb(p.query("gov.roles", &roles).role("open").summary("Accounts with a role"), "gov operators",
        {"gov roles"})

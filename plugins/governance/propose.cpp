@@ -155,6 +155,7 @@ void describe_propose(tb::Plugin& p) {
       .positional("new_value")
       .flag("key", "--key")
       .flag("new_value", "--value")
+      .say("parameter proposal {id} submitted")
       .example("contract-cli gov param update treasury_percent 25 --reason \"fund the audit\"",
                "proposes to send a quarter of the coinbase to the treasury")
       .example("contract-cli gov param update storage.engine_policy inhouse,rocksdb",

@@ -32,23 +32,6 @@ BOOST_DESCRIBE_STRUCT(ReleaseParams, (),
                       (build_hash, artifact, target, sm, consensus_hash, schema, activation_epoch,
                        signers, signatures, signer_set, threshold, deadline))
 
-std::optional<std::string> raw_bytes(std::string_view hex) {
-  std::string bytes;
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-  };
-  if (hex.size() % 2 != 0) return std::nullopt;
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    const int high = digit(hex[i]), low = digit(hex[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  return bytes;
-}
-
 gov::ReleaseVerdict judge(tb::Ctx& ctx, const ReleaseParams& in,
                           const std::vector<gov::Attestation>& attestations) {
   gov::ReleaseSubmission submission;

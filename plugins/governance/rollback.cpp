@@ -181,6 +181,7 @@ void describe_rollback(tb::Plugin& p) {
   verb(by_id, "gov param rollback", {"gov rollback", "gov params rollback"})
       .positional("id")
       .flag("id", "--id")
+      .now_field("timestamp")
       .example("contract-cli gov param rollback 7 --reason \"fees rose too far\"",
                "restores the values from before proposal 7");
   auto& last = with_errors(p.command("gov.rollback_last", &rollback_last)
@@ -189,7 +190,7 @@ void describe_rollback(tb::Plugin& p) {
                            kRollbackLastCode)
                    .field("timestamp")
                    .unit("s");
-  verb(last, "gov rollback-last");
+  verb(last, "gov rollback-last").now_field("timestamp");
   auto& release =
       with_errors(
           p.command("gov.rollback_release", &rollback_release).summary("Withdraw a release"),
@@ -200,7 +201,10 @@ void describe_rollback(tb::Plugin& p) {
           .alias("proposal")
           .field("timestamp")
           .unit("s");
-  verb(release, "gov release rollback").positional("id").flag("id", "--proposal");
+  verb(release, "gov release rollback")
+      .positional("id")
+      .flag("id", "--proposal")
+      .now_field("timestamp");
 }
 
 }  // namespace governance

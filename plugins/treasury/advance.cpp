@@ -177,6 +177,7 @@ void describe_queue(tb::Plugin& p) {
       .cli("gov disburse queue")
       .positional("id")
       .flag("current_epoch", "--epoch")
+      .say("{message}")
       .alias("gov treasury queue-remote")
       .example("contract-cli gov disburse queue --id 12", "opens the vote on a draft at once");
 }

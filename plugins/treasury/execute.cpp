@@ -160,6 +160,7 @@ void describe_execute(tb::Plugin& p) {
       .positional("tx_ref")
       .flag("tx_ref", "--tx-hash")
       .file_field("receipts")
+      .say("{message}")
       .alias("gov treasury execute")
       .alias("gov treasury execute-remote")
       .example("contract-cli gov disburse execute --id 12", "holds the amount in treasury/pending");

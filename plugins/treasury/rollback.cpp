@@ -84,6 +84,8 @@ void describe_rollback(tb::Plugin& p) {
       .cli("gov disburse rollback")
       .positional("id")
       .positional("reason")
+      .now_field("timestamp")
+      .say("{message}")
       .alias("gov treasury rollback")
       .alias("gov treasury cancel")
       .alias("gov treasury rollback-remote")

@@ -182,6 +182,7 @@ void describe_submit(tb::Plugin& p) {
     m.error(error(name), gov::payload_rule(name));
   m.cli("gov disburse submit")
       .merge_json("--json")
+      .say("Disbursement submitted successfully\nID: {id}\nCreated at: {created_at}")
       .example(
           "contract-cli gov disburse submit --json examples/governance/disbursement_example.json",
           "prints the id of the draft");

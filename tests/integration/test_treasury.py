@@ -86,6 +86,21 @@ class TreasuryTest(unittest.TestCase):
         self.assertEqual(submitted["id"], second + 1)
         rolled = cli("gov", "disburse", "rollback", "--id", submitted["id"], "--reason", "only an example")
         self.assertIn("Disbursement rolled back successfully", rolled.stdout)
+        said = cli("gov", "disburse", "submit", "--json", example, "--format", "text").stdout
+        self.assertRegex(said, r"^Disbursement submitted successfully\nID: %d\nCreated at: \d+\n$" % (second + 2))
+        self.assertIn("--id must be an unsigned integer", wrong.stderr)
+        self.provenance(submitted["id"], second)
+
+    def provenance(self, rolled_back, paid):
+        path = self.node.data / "governance" / "provenance.json"
+        states = lambda each: [(e["from_state"], e["to_state"]) for e in json.loads(path.read_text())["entries"] if e["disbursement_id"] == each]
+        wait_for("the rollback in the file", lambda: ("draft", "rolled_back") in states(rolled_back))
+        entries = json.loads(path.read_text())["entries"]
+        self.assertEqual([e["reason"] for e in entries if e["disbursement_id"] == rolled_back and e["to_state"] == "rolled_back"], ["only an example"])
+        self.assertEqual([to for _, to in states(paid)], ["draft", "voting", "queued", "timelocked", "executed", "finalized"])
+        executed = next(e for e in entries if e["disbursement_id"] == paid and e["to_state"] == "executed")
+        self.assertEqual(executed["snapshot"]["id"], paid)
+        self.assertTrue(self.node.cli_json("gov", "provenance", "verify")["ok"])
 
     def test_a_node_that_dies_in_the_middle_pays_each_record_once(self):
         node = self.node.start()

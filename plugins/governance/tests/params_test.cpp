@@ -187,6 +187,14 @@ TEST_F(Params, the_provenance_chain_verifies_and_is_written_to_a_file) {
   const std::string path = directory + "/provenance.json";
   std::string text = read(path);
   EXPECT_NE(text.find("drill"), std::string::npos);
+  const json::value file = json::parse(text);
+  json::object last = file.at("entries").as_array().at(1).as_object();
+  EXPECT_EQ(last.at("data").at("reason").as_string(), "drill");
+  EXPECT_EQ(last.at("hash"), file.at("tip_hash"));
+  EXPECT_EQ(last.at("prev_hash"), file.at("entries").as_array().at(0).at("hash"));
+  // What is left without `hash` is what was hashed; its members stand in ascending order.
+  last.erase("hash");
+  EXPECT_EQ(json::serialize(last), entries.at("entries").as_array().at(0).at("entry").as_string());
   EXPECT_NE(read(directory + "/history/param_changes.json").find("treasury_percent"),
             std::string::npos);
   EXPECT_NE(read(directory + "/history/3.json").find("\"treasury_percent\":"), std::string::npos);

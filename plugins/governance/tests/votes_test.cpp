@@ -1,4 +1,5 @@
 // Votes, dependencies, limits, houses, key sets, approvals and releases.
+#include "plugins/governance/own_build.hpp"
 #include "plugins/governance/tests/world.hpp"
 
 namespace governance::test {
@@ -170,6 +171,23 @@ TEST_F(Votes, a_release_needs_attestations_of_its_signers) {
   EXPECT_TRUE(run("gov.record_release_install", {{"build_hash", hash}}).ok());
   EXPECT_TRUE(run_admin("gov.rollback_release", {{"id", id}}).ok());
   EXPECT_EQ(ask("gov.release", {{"id", id}}).at("status").as_string(), "rolled_back");
+}
+
+TEST_F(Votes, a_node_that_runs_a_withdrawn_build_says_so) {
+  const std::string own = own_build();
+  ASSERT_EQ(own.size(), 64u);
+  const auto withdraw = [&](const std::string& hash) {
+    const std::uint64_t id =
+        id_of(run("gov.propose_release", {{"build_hash", hash}, {"deadline", 1}}));
+    EXPECT_TRUE(run("gov.approve_release", {{"id", id}}).ok());
+    go_to_epoch(chain.epoch() + 1);
+    EXPECT_TRUE(run_admin("gov.rollback_release", {{"id", id}}).ok());
+    EXPECT_EQ(ask("gov.release", {{"id", id}}).at("status").as_string(), "rolled_back");
+  };
+  withdraw(std::string(64, 'd'));
+  EXPECT_EQ(chain.metric("release_rolled_back_running"), 0);
+  withdraw(own);
+  EXPECT_EQ(chain.metric("release_rolled_back_running"), 1);
 }
 
 }  // namespace

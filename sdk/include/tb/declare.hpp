@@ -228,6 +228,17 @@ class Method : public FieldsEntry<Method> {
     cli_object().set("ok_member", name);
     return *this;
   }
+  // What contract-cli prints on a terminal instead of JSON: "proposal {id} submitted", with members
+  // of the result. A result without one of them is printed as JSON.
+  Method& say(std::string_view text) {
+    cli_object().set("say", text);
+    return *this;
+  }
+  // contract-cli fills this param with the present time, in seconds, unless its flag is given.
+  Method& now_field(std::string_view field) {
+    cli_object().set("now_field", field);
+    return *this;
+  }
   // Tables are the default format of this command.
   Method& table() {
     cli_object().set("format", "table");
