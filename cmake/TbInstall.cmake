@@ -2,7 +2,7 @@
 # programs find lib/the-block and share/the-block beside their own folder (kernel/programs/blockd/places.hpp).
 set(TB_SHIPPED_PLUGINS "")
 set(tb_shipped_files "")
-foreach(plugin ledger receipts energy mock-oracle oracle-adapter)
+foreach(plugin ledger governance receipts treasury economics energy mock-oracle oracle-adapter)
   if(TARGET ${plugin})
     list(APPEND TB_SHIPPED_PLUGINS ${plugin})
     list(APPEND tb_shipped_files $<TARGET_FILE:${plugin}>)
@@ -18,6 +18,8 @@ foreach(plugin IN LISTS TB_SHIPPED_PLUGINS ITEMS greeter counter)
 endforeach()
 
 install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/config)
+install(DIRECTORY scripts-lua/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts-lua)
+install(DIRECTORY dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/dashboards)
 
 if(TARGET blockd AND TARGET contract-cli AND TB_SHIPPED_PLUGINS)
   set(tb_share ${CMAKE_BINARY_DIR}/share)
