@@ -89,5 +89,6 @@ std::vector<LocalVerb> storage_verbs();
 std::vector<LocalVerb> script_verbs();
 std::vector<LocalVerb> audit_verbs();
 std::vector<LocalVerb> governance_verbs();
+std::vector<LocalVerb> release_verbs();
 
 }  // namespace blockd::cli

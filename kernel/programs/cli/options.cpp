@@ -30,6 +30,7 @@ constexpr GlobalFlag kFlags[] = {
     {"--lane", "LANE", "consumer or industrial", true},
     {"--memo", "TEXT", "Note that travels with the command", true},
     {"--dry-run", nullptr, "Try the command on a copy of the state and change nothing", true},
+    {"--check", nullptr, "The same as --dry-run", true},
     {"--wait", "SECS", "How long to wait until the command is in a block", true},
     {"--no-wait", nullptr, "Return as soon as the node has taken the command", true},
 };
@@ -95,7 +96,7 @@ bool* switch_of(std::string_view name, Options* o) {
   if (name == "--pretty") return &o->pretty;
   if (name == "--quiet") return &o->quiet;
   if (name == "--help") return &o->help;
-  if (name == "--dry-run") return &o->dry_run;
+  if (name == "--dry-run" || name == "--check") return &o->dry_run;
   if (name == "--no-wait") return &o->no_wait;
   return nullptr;
 }

@@ -326,6 +326,29 @@ std::string table_text(const json::value& result, const Shape& shape) {
   return align(headings, cells);
 }
 
+namespace {
+
+// The template with the result's members in place of `{name}`; nothing if one of them is missing: a
+// dry run, or a command that nobody waited for.
+std::optional<std::string> spoken(const json::value& result, std::string_view say) {
+  std::string out;
+  while (!say.empty()) {
+    const std::size_t open = std::min(say.find('{'), say.size());
+    out.append(say.substr(0, open));
+    if (open == say.size()) break;
+    const std::size_t close = say.find('}', open);
+    if (close == std::string_view::npos) return std::nullopt;
+    const json::value* member =
+        member_at(result, std::string(say.substr(open + 1, close - open - 1)));
+    if (member == nullptr) return std::nullopt;
+    out += cell_text(*member);
+    say.remove_prefix(close + 1);
+  }
+  return out + "\n";
+}
+
+}  // namespace
+
 std::string bare_text(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
@@ -341,6 +364,11 @@ Result<std::string> format_result(const Session& session, const json::value& res
   if (session.options.quiet) return std::string();
   Format format = session.options.format;
   if (format == Format::kAuto && result.is_string()) return bare_text(result.get_string());
+  const bool for_people =
+      format == Format::kText || (format == Format::kAuto && session.world.out_is_terminal);
+  if (for_people && !shape.say.empty() && !session.options.dry_run) {
+    if (std::optional<std::string> text = spoken(result, shape.say)) return *std::move(text);
+  }
   if (format == Format::kAuto) {
     format = shape.table && session.world.out_is_terminal ? Format::kTable : Format::kJson;
   }

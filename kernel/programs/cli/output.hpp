@@ -18,11 +18,13 @@ struct Shape {
   std::string list;  // member that holds the rows; empty: the result itself if it is a list
   std::vector<std::string> columns;  // empty: the members of the first row
   std::string id_field;
-  bool table = false;  // the default on a terminal
+  bool table = false;    // the default on a terminal
+  std::string say = {};  // text for people, with members of the result in braces
 };
 
 // The text in the format of the session's options, with a line feed at its end; empty with --quiet.
-// Unless a format is asked for, a result that is one text is printed as it is, without quotes.
+// On a terminal, and with --format text, a verb that says something to people says it. Unless a
+// format is asked for, a result that is one text is printed as it is, without quotes.
 // Errors: kInvalid (ids of a result that has none).
 Result<std::string> format_result(const Session& session, const json::value& result,
                                   const Shape& shape);

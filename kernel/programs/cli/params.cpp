@@ -7,6 +7,7 @@ namespace blockd::cli {
 namespace {
 
 constexpr std::size_t kMaxListItems = 10'000;
+constexpr std::string_view kMustBe = "must be ";  // continues the name of a flag
 
 Status expected(const std::string& what, const std::string& text) {
   return Status(Code::kInvalid, "expected " + what + ", found '" + text + "'");
@@ -28,6 +29,9 @@ U128 type_max(FieldType type) {
 }
 
 Result<json::value> unsigned_of(const Field& field, const std::string& text) {
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos)
+    return Status(Code::kInvalid,
+                  std::string(kMustBe) + "an unsigned integer, found '" + text + "'");
   const auto value = parse_u128(text);
   const U128 low = field.min.value_or(0);
   const U128 high = std::min(field.max.value_or(type_max(field.type)), type_max(field.type));
@@ -142,6 +146,8 @@ class Parser {
       if (session_.options.help) return std::move(params_);
     }
     TB_TRY(check_missing());
+    if (!node_.now_field.empty() && !params_.contains(node_.now_field))
+      params_[node_.now_field] = session_.world.clock.unix_ms() / 1000;
     return std::move(params_);
   }
 
@@ -153,7 +159,10 @@ class Parser {
 
   Status put(const CliArg& arg, const std::string& shown, const std::string& text) {
     Result<json::value> value = value_of_text(session_.world, arg, text);
-    if (!value.ok()) return wrong(shown + ": " + value.status().message(), value.status().hint());
+    if (!value.ok()) {
+      const std::string& why = value.status().message();
+      return wrong(shown + (why.starts_with(kMustBe) ? " " : ": ") + why, value.status().hint());
+    }
     json::value* there = params_.if_contains(arg.field.name);
     if (!there) {
       params_[arg.field.name] = *std::move(value);

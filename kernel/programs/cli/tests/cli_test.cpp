@@ -33,7 +33,7 @@ TEST_F(CliTest, reads_json_from_files_flags_and_standard_input) {
       run({"market", "buy", "x", "1", "--selector", "region=eu", "--selector", "tier=2"}).code, 0);
   EXPECT_EQ(sent("market.buy"), R"({"amount":1,"item":"x","selector":{"region":"eu","tier":2}})");
   EXPECT_EQ(run({"market", "report", "--report-json", "-"}, R"({"meter":"m","kwh":5})").code, 0);
-  EXPECT_EQ(sent("market.report"), R"({"kwh":5,"meter":"m"})");
+  EXPECT_EQ(sent("market.report"), R"({"kwh":5,"made_at":1700000000,"meter":"m"})");
   EXPECT_EQ(run({"market", "report", "--report-json", "[1]"}).code, 2);
 }
 
@@ -45,6 +45,11 @@ TEST_F(CliTest, wrong_use_is_code_2_and_names_what_was_meant) {
             "  usage: contract-cli market list [--limit N] [--status TEXT]\n");
   const Answer range = run({"market", "list", "--limit", "5000"});
   EXPECT_EQ(range.code, 2);
+  const Answer word = run({"market", "list", "--limit", "abc"});
+  EXPECT_EQ(word.code, 2);
+  EXPECT_EQ(word.out, "");
+  EXPECT_NE(word.err.find("--limit must be an unsigned integer, found 'abc'"), std::string::npos)
+      << word.err;
   EXPECT_NE(range.err.find("--limit: expected a number 1..1000, found '5000'"), std::string::npos);
   EXPECT_NE(run({"market", "buy", "x", "1", "--when", "lter"}).err.find("did you mean later?"),
             std::string::npos);
@@ -175,6 +180,29 @@ TEST_F(CliTest, prints_tables_on_a_terminal_and_json_into_pipes) {
   EXPECT_EQ(run({"market", "list", "--quiet"}).out, "");
   terminal = true;
   EXPECT_EQ(run({"market", "list"}).out, "ITEM      PRICE\napples       12\nkiwi\\x1b      5\n");
+}
+
+TEST_F(CliTest, says_what_was_done_to_people_and_gives_json_to_programs) {
+  const char* text = R"({"item":"kiwi","order":{"id":7},"at":12})";
+  node.on("market.buy", *parse_json(text));
+  EXPECT_EQ(run({"market", "buy", "kiwi", "1"}).out, std::string(text) + "\n");
+  EXPECT_EQ(run({"market", "buy", "kiwi", "1", "--format", "text"}).out,
+            "kiwi: order 7 taken\nat 12\n");
+  terminal = true;
+  EXPECT_EQ(run({"market", "buy", "kiwi", "1"}).out, "kiwi: order 7 taken\nat 12\n");
+  EXPECT_EQ(parse_json(run({"market", "buy", "kiwi", "1", "--json"}).out)->at("at"), 12);
+  // Nothing was taken: the answer is shown as it is.
+  EXPECT_EQ(parse_json(run({"market", "buy", "kiwi", "1", "--check"}).out)->at("at"), 12);
+  node.on("market.buy", json::object{{"hash", "ab"}});
+  EXPECT_EQ(parse_json(run({"market", "buy", "kiwi", "1", "--no-wait"}).out)->at("hash"), "ab");
+}
+
+TEST_F(CliTest, tells_when_a_command_was_made) {
+  node.on("market.report", json::object{});
+  EXPECT_EQ(run({"market", "report", "--meter", "m", "--kwh", "5"}).code, 0);
+  EXPECT_EQ(sent("market.report"), R"({"kwh":5,"made_at":1700000000,"meter":"m"})");
+  EXPECT_EQ(run({"market", "report", "--meter", "m", "--kwh", "5", "--made-at", "9"}).code, 0);
+  EXPECT_EQ(sent("market.report"), R"({"kwh":5,"made_at":9,"meter":"m"})");
 }
 
 TEST_F(CliTest, every_verb_explains_itself) {
