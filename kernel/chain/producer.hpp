@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "kernel/chain/admission_policy.hpp"
 #include "kernel/chain/chain.hpp"
 #include "kernel/chain/mempool.hpp"
 
@@ -49,6 +50,7 @@ struct AdmissionOptions {
   Disk* disk = nullptr;     // of the journal; null: the system's
   std::vector<std::string> own_accounts;  // of this node's role keys: exempt from the account cap,
                                           // also before their first submit_own
+  AdmissionPolicy* policy = nullptr;      // of this node's operator; outlives the producer
 };
 
 class Producer {

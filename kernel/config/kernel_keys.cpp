@@ -238,6 +238,11 @@ void add_mempool(Table t) {
            "Time after which a pending command is sent to peers again");
 }
 
+void add_scripts(Table t) {
+  t.texts("lua.local", {}, kHot, "Scripts of this node alone, called at admission and at commits",
+          [](ConfigKey& k) { k.max = json::value(16u); });
+}
+
 void add_rpc(Table t) {
   t.text("rpc.socket", "<data>/rpc.sock", kHot, "Local socket, or off",
          [](ConfigKey& k) { k.flag = "--rpc-socket"; });
@@ -456,6 +461,7 @@ void add_kernel_keys(ConfigSchema& schema) {
   add_storage(table);
   add_plugins(table);
   add_mempool(table);
+  add_scripts(table);
   add_rpc(table);
   add_listeners(table);
   add_tls(table);

@@ -66,6 +66,27 @@ class HeaderReader {
     return names(header) && lists(header) && priority(header) && events(functions, *header);
   }
 
+  // Of a node-local script: the functions are the events.
+  bool read_local(std::span<const std::string> functions, Header* header) {
+    if (!table_.is_object())
+      return fail("is missing; the text begins with hook = {name = \"...\", version = \"1.0.0\"}");
+    for (const auto& member : table_.get_object()) {
+      const std::string_view name = member.key();
+      if (name != "name" && name != "version")
+        return fail("unknown member " + std::string(name) +
+                    "; a node-local script has name and version");
+    }
+    for (const std::string& function : functions) {
+      if (contains(kEvents, function))
+        return fail(function +
+                    " is an event of voted scripts; a node-local one has on_admit and "
+                    "on_commit");
+      if (contains(kLocalEvents, function)) header->on.push_back(function);
+    }
+    return names(header) &&
+           (!header->on.empty() || fail("the text has no function on_admit or on_commit"));
+  }
+
  private:
   bool fail(std::string why) {
     *why_ = std::move(why);
@@ -162,9 +183,12 @@ class HeaderReader {
 
 }  // namespace
 
-Fault parse_header(const json::value& table, std::span<const std::string> functions, Header* header,
-                   std::string* why) {
-  return HeaderReader(table, why).read(functions, header) ? Fault::kNone : Fault::kReturn;
+Fault parse_header(const json::value& table, std::span<const std::string> functions, Scope scope,
+                   Header* header, std::string* why) {
+  HeaderReader reader(table, why);
+  const bool good = scope == Scope::kLocal ? reader.read_local(functions, header)
+                                           : reader.read(functions, header);
+  return good ? Fault::kNone : Fault::kReturn;
 }
 
 std::optional<Header> read_header(const Script& script, Answer* answer) {

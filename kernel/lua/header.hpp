@@ -13,7 +13,7 @@ inline constexpr std::size_t kMaxHeaderNames = 64;  // keys, owned keys, methods
 inline constexpr std::size_t kMaxHeaderName = 128;  // bytes of one
 
 // `functions` are the global functions of the text, sorted. On failure `*why` says what is wrong.
-Fault parse_header(const json::value& table, std::span<const std::string> functions, Header* header,
-                   std::string* why);
+Fault parse_header(const json::value& table, std::span<const std::string> functions, Scope scope,
+                   Header* header, std::string* why);
 
 }  // namespace blockd::lua

@@ -109,7 +109,7 @@ struct Script::Impl {
 
   bool translate(std::string_view source, std::string* code, Answer* answer);
   bool make_image(const std::string& code, Answer* answer);
-  bool look_at_globals(Answer* answer);
+  bool look_at_globals(Scope scope, Answer* answer);
   Answer call(const Request& request, std::uint64_t budget, const Reads& reads);
   int protected_run(const Request& request, std::uint64_t budget, const Reads& reads);
   void explain(int status, Answer* answer) const;
@@ -214,19 +214,19 @@ void Script::Impl::note_functions() {
 }
 
 // Runs the text once and reads its header.
-bool Script::Impl::look_at_globals(Answer* answer) {
+bool Script::Impl::look_at_globals(Scope scope, Answer* answer) {
   const Reads nothing;
   const int status = protected_run(Request{}, kBudgetBlock, nothing);
   explain(status, answer);
   if (!answer->ok()) return false;
   note_functions();
-  if (lua_isnil(state, -1)) return true;
+  if (scope == Scope::kVoted && lua_isnil(state, -1)) return true;
   json::value table;
   std::string why;
   Fault fault = read_json(state, -1, &table, &why);
   if (fault == Fault::kNone) {
     header.emplace();
-    fault = parse_header(table, functions, &*header, &why);
+    fault = parse_header(table, functions, scope, &*header, &why);
   }
   if (fault == Fault::kNone) return true;
   set_failure(answer, fault, "script: the table `hook`: " + why);
@@ -236,7 +236,7 @@ bool Script::Impl::look_at_globals(Answer* answer) {
 Script::Script(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Script::~Script() = default;
 
-std::unique_ptr<Script> Script::compile(std::string_view source, Answer* answer) {
+std::unique_ptr<Script> Script::compile(std::string_view source, Answer* answer, Scope scope) {
   TB_ASSERT(std::strcmp(std::setlocale(LC_ALL, nullptr), "C") == 0);  // strings compare by bytes
   *answer = Answer();
   if (source.size() > kMaxSource) {
@@ -266,7 +266,7 @@ std::unique_ptr<Script> Script::compile(std::string_view source, Answer* answer)
   std::string code;
   if (!impl->translate(source, &code, answer)) return nullptr;
   if (!impl->make_image(code, answer)) return nullptr;
-  if (!impl->look_at_globals(answer)) return nullptr;
+  if (!impl->look_at_globals(scope, answer)) return nullptr;
   return std::unique_ptr<Script>(new Script(std::move(impl)));
 }
 

@@ -44,6 +44,7 @@ inline constexpr std::size_t kMaxReason = 1024;                 // bytes of a re
 inline constexpr std::uint64_t kBudgetParamChange = 1'000'000;  // instructions
 inline constexpr std::uint64_t kBudgetEpoch = 5'000'000;
 inline constexpr std::uint64_t kBudgetBlock = 200'000;  // on_block, before_apply, after_apply
+inline constexpr std::uint64_t kBudgetLocal = 200'000;  // on_admit, on_commit
 inline constexpr std::uint64_t kBudgetGate = 1'000'000;
 
 // How a script, or a call, failed. The names are those of the governance spec 5.0.
@@ -62,7 +63,7 @@ std::string_view fault_name(Fault fault);
 struct Header {
   std::string name;                  // [a-z0-9][a-z0-9-]{0,63}
   std::string version;               // semantic version
-  std::vector<std::string> on;       // events, of kEvents, each with a function of that name
+  std::vector<std::string> on;       // events, of kEvents or kLocalEvents, with their functions
   std::vector<std::string> keys;     // parameters for on_param_change; "*": all
   std::vector<std::string> owns;     // parameters that the script sets itself
   std::vector<std::string> methods;  // commands for before_apply and after_apply; no gov.*, chain.*
@@ -70,6 +71,10 @@ struct Header {
 };
 inline constexpr std::string_view kEvents[] = {"on_param_change", "on_epoch",     "on_block",
                                                "on_gate",         "before_apply", "after_apply"};
+// Events of node-local scripts: texts of one operator, in force on one node, never replicated. The
+// function of an event is all that lists it: `hook` has a name and a version, and nothing else.
+inline constexpr std::string_view kLocalEvents[] = {"on_admit", "on_commit"};
+enum class Scope : std::uint8_t { kVoted, kLocal };
 
 // What a script may read. Every function is called on the thread of the call, answers from one view
 // of the state, and is counted (16 instructions, and one for 64 bytes). Functions left empty answer
@@ -107,7 +112,9 @@ class Script {
   // Compiles: text only (no bytecode), at most kMaxSource bytes, no float literal, `/` or `^`; runs
   // it once with empty reads to find that it defines what its header names. On failure `*answer`
   // says why and the pointer is null.
-  static std::unique_ptr<Script> compile(std::string_view source, Answer* answer);
+  // A node-local text must have a header; one of Scope::kVoted may lack it.
+  static std::unique_ptr<Script> compile(std::string_view source, Answer* answer,
+                                         Scope scope = Scope::kVoted);
   ~Script();
   Script(const Script&) = delete;
   Script& operator=(const Script&) = delete;
@@ -139,8 +146,8 @@ class Script {
 // of events that are not listed, bad names, more than 64 keys. Fault kReturn says what is wrong.
 std::optional<Header> read_header(const Script& script, Answer* answer);
 
-// What an event's return means, by the table of the governance spec 5.9. A return that the event
-// may not make sets fault kReturn.
+// What an event's return means, by the table of the governance spec 5.9. on_admit may refuse,
+// on_commit returns nothing. A return that the event may not make sets fault kReturn.
 struct Verdict {
   bool refused = false;
   std::string reason;

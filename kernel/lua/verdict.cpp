@@ -19,7 +19,8 @@ bool fail(Answer* answer, std::string_view event, const std::string& why) {
 
 bool may_transform(std::string_view event) { return event == "on_param_change"; }
 bool may_refuse(std::string_view event) {
-  return event == "on_param_change" || event == "on_gate" || event == "before_apply";
+  return event == "on_param_change" || event == "on_gate" || event == "before_apply" ||
+         event == "on_admit";
 }
 
 class ResultReader {

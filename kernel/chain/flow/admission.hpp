@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "kernel/base/clock.hpp"
+#include "kernel/chain/admission_policy.hpp"
 #include "kernel/chain/chain.hpp"
 #include "kernel/chain/mempool.hpp"
 
@@ -21,8 +22,12 @@ inline constexpr std::uint64_t kBaseFee = 1;
 
 class Admission {
  public:
-  Admission(Chain& chain, Clock& clock, bool service_requires_account)
-      : chain_(chain), clock_(clock), service_requires_account_(service_requires_account) {}
+  // `policy` may be null.
+  Admission(Chain& chain, Clock& clock, bool service_requires_account, AdmissionPolicy* policy)
+      : chain_(chain),
+        clock_(clock),
+        service_requires_account_(service_requires_account),
+        policy_(policy) {}
 
   void set_min_fee_per_byte(std::uint64_t value) { min_fee_per_byte_.store(value); }
 
@@ -30,6 +35,13 @@ class Admission {
   // signatures are this node's own of just now.
   std::optional<Refusal> check(const StateViewPtr& view, const CommandPtr& command, bool verify,
                                PoolEntry* entry) const;
+
+  // What the operator of this node wants of a command that check() has let pass. Asked once for
+  // each command that is submitted here, and for nothing else: no dry run, no block, nothing
+  // recovered.
+  std::optional<Refusal> ask_policy(const PoolEntry& entry) const {
+    return policy_ == nullptr ? std::nullopt : policy_->admit(*entry.command, entry.lane);
+  }
 
   // Rows 8, 14, 15 and 16: what the machine says on `view`. `*dry` may be null.
   std::optional<Refusal> dry_run(const StateViewPtr& view, const Command& command,
@@ -46,6 +58,7 @@ class Admission {
   Chain& chain_;
   Clock& clock_;
   const bool service_requires_account_;
+  AdmissionPolicy* const policy_;
   std::atomic<std::uint64_t> min_fee_per_byte_{1};
 };
 

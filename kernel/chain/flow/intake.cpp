@@ -43,7 +43,7 @@ Intake::Intake(Chain& chain, Clock& clock, const AdmissionOptions& options,
     : chain_(chain),
       clock_(clock),
       pool_(Mempool::create(options.limits, clock)),
-      admission_(chain, clock, options.service_requires_account),
+      admission_(chain, clock, options.service_requires_account, options.policy),
       own_(options.own_accounts),
       wake_(std::move(wake)) {
   admission_.set_min_fee_per_byte(options.limits.min_fee_per_byte);
@@ -102,6 +102,7 @@ std::optional<Refusal> Intake::submit(const CommandPtr& command, bool journalled
   PoolEntry entry;
   entry.own_account = own_.contains(command->from);
   if (auto refusal = admission_.check(chain_.view(), command, true, &entry)) return refusal;
+  if (auto refusal = admission_.ask_policy(entry)) return refusal;
   if (auto refusal = enter(entry, std::move(done))) return refusal;
   return journalled ? journal(command, entry.entered_ms) : std::nullopt;
 }
@@ -199,6 +200,9 @@ std::optional<Refusal> Intake::enter_own(OwnAccount& account, std::string_view m
       return make_refusal(kRpcInvalidParams, "invalid_params", made.status().message());
     entry->own_account = true;
     if (auto refusal = admission_.check(view, *made, false, entry)) return refusal;
+    if (i == 1) {
+      if (auto refusal = admission_.ask_policy(*entry)) return refusal;
+    }
     std::optional<Refusal> refusal = enter(*entry, done);
     if (!refusal || refusal->name != "nonce_gap" || i == kNonceTries) return refusal;
   }

@@ -418,6 +418,39 @@ TEST_F(ProducerTest, tasks_run_between_blocks_on_one_thread) {
   EXPECT_NE(first, std::this_thread::get_id());
 }
 
+// Refuses what has the memo "no".
+class NoMemo final : public AdmissionPolicy {
+ public:
+  std::optional<Refusal> admit(const Command& command, Lane lane) override {
+    ++asked;
+    lane_seen = lane;
+    if (command.memo != "no") return std::nullopt;
+    return make_refusal(-34003, "local_policy", "not here");
+  }
+  std::atomic<int> asked{0};
+  std::atomic<Lane> lane_seen{Lane::kConsumer};
+};
+
+TEST_F(ProducerTest, the_policy_of_the_node_refuses_what_is_submitted_and_nothing_else) {
+  NoMemo policy;
+  admission_.policy = &policy;
+  start();
+  EXPECT_EQ(word(submit(test_command(a_, 1, 0, "t.do", "no"))), "local_policy");
+  EXPECT_EQ(word(producer_->submit_own(b_, "t.do", nullptr, "no", ends_.one())), "local_policy");
+  EXPECT_EQ(policy.asked.load(), 2);
+  EXPECT_EQ(policy.lane_seen.load(), Lane::kService);
+  EXPECT_EQ(chain_.dry_runs(), 0u);  // it stands before the dry run
+  EXPECT_EQ(producer_->pool().stats().size[2], 0u);
+  EXPECT_EQ(word(producer_->check(test_command(a_, 1, 0, "t.do", "no"), nullptr)), "ok");
+  EXPECT_EQ(word(submit(test_command(a_, 1, 0, "t.none"))), "unknown_command");
+  EXPECT_EQ(policy.asked.load(), 2);  // asked for good commands only, and not by a check
+  EXPECT_EQ(word(submit(test_command(a_, 1))), "ok");
+  EXPECT_EQ(word(producer_->submit_own(b_, "t.do", nullptr, "yes", ends_.one())), "ok");
+  EXPECT_EQ(ends_.await(2).size(), 2u);
+  EXPECT_EQ(policy.asked.load(), 4);
+  producer_.reset();
+}
+
 TEST_F(ProducerTest, the_executor_shows_signs_of_life) {
   start();
   const std::uint64_t before = producer_->last_sign_ms();

@@ -87,6 +87,37 @@ TEST(Header, is_refused_with_a_reason) {
             std::string::npos);
 }
 
+TEST(Headers, of_node_local_texts_have_a_name_a_version_and_functions) {
+  const auto fault = [](const std::string& source) {
+    Answer answer;
+    const auto script = Script::compile(source, &answer, Scope::kLocal);
+    EXPECT_TRUE(!script || script->header());
+    return script ? std::string() : answer.text;
+  };
+  const std::string head = "hook = {name = 'a', version = '1.0.0'} ";
+  Answer answer;
+  const auto script = Script::compile(head + "function on_commit() end function help() end",
+                                      &answer, Scope::kLocal);
+  ASSERT_TRUE(script) << answer.text;
+  EXPECT_EQ(script->header()->name, "a");
+  EXPECT_EQ(script->header()->on, std::vector<std::string>{"on_commit"});
+  EXPECT_NE(fault("function on_admit() end").find("is missing"), std::string::npos);
+  EXPECT_NE(fault(head).find("no function on_admit or on_commit"), std::string::npos);
+  EXPECT_NE(fault(head + "function on_admit() end function on_gate() end").find("of voted scripts"),
+            std::string::npos);
+  EXPECT_NE(fault("hook = {name = 'a', version = '1.0.0', on = {'on_admit'}} "
+                  "function on_admit() end")
+                .find("unknown member on"),
+            std::string::npos);
+  EXPECT_NE(fault("hook = {name = 'a', version = '1'} function on_admit() end").find("version"),
+            std::string::npos);
+  // Voted texts know nothing of these events.
+  EXPECT_NE(
+      header_error("{name = 'a', version = '1.0.0', on = {'on_admit'}}", "function on_admit(c) end")
+          .find("no event on_admit"),
+      std::string::npos);
+}
+
 TEST(Arguments, cross_with_all_their_types) {
   const json::object argument{{"none", nullptr},
                               {"yes", true},

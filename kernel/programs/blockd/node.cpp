@@ -46,6 +46,7 @@ Status NodeImpl::start(int* exit_code) {
   TB_TRY(open_log());
   TB_TRY(load_plugins());
   TB_TRY(load_full_config(exit_code));
+  TB_TRY(load_local_scripts(exit_code));
   TB_TRY(open_chain());
   TB_TRY(start_services());
   TB_TRY(open_listeners());
@@ -158,6 +159,36 @@ Status NodeImpl::load_full_config(int* exit_code) {
   return service_->attach_store(*std::move(store));
 }
 
+// A text that does not compile is a fault of the configuration, at the start as at every reload.
+Status NodeImpl::load_local_scripts(int* exit_code) {
+  Result<std::unique_ptr<LocalScripts>> made = LocalScripts::create(
+      metrics_, [target = log_->target("script")](bool error, std::string_view script,
+                                                  std::string_view text) {
+        target.log(error ? LogLevel::kWarn : LogLevel::kInfo, text, {{"script", script}});
+      });
+  if (!made.ok()) return made.status();
+  local_scripts_ = *std::move(made);
+  std::vector<std::string> lines;
+  for (const ConfigProblem& problem : local_scripts_->prepare(config()->list("lua.local")))
+    lines.push_back(problem.to_string());
+  if (!lines.empty()) {
+    *exit_code = 2;
+    return Status(Code::kInvalid, with_newlines(lines),
+                  "correct the script, or take it out of lua.local");
+  }
+  local_scripts_->install();
+  effects_.attach(local_scripts_.get());
+  service_->add_validator([this](const Config& next) {
+    const std::vector<std::string> files = next.list("lua.local");
+    std::vector<ConfigProblem> problems = local_scripts_->prepare(files);
+    // Nobody is told of a reload without other values: then the files may have changed all the
+    // same.
+    if (problems.empty() && files == config()->list("lua.local")) local_scripts_->install();
+    return problems;
+  });
+  return {};
+}
+
 Status NodeImpl::open_chain() {
   const std::shared_ptr<const Config> c = config();
   bool made = false;
@@ -217,6 +248,7 @@ Status NodeImpl::start_services() {
   admission.limits = mempool_limits(*c);
   admission.service_requires_account = c->boolean("mempool.service_requires_account");
   admission.journal_dir = data_dir_ + "/mempool";
+  admission.policy = local_scripts_.get();
   for (const auto& key : {keys_.op, keys_.admin, keys_.oracle})
     admission.own_accounts.push_back(address_of(key->public_key()));
   ProducerOptions producing = producer_options(*c);

@@ -159,6 +159,7 @@ void NodeImpl::apply_config(const std::shared_ptr<const Config>& now,
   for (const std::string& secret : now->secrets()) (void)log_->add_secret(secret);
   producer_->set_options(producer_options(*now));
   producer_->set_limits(mempool_limits(*now));
+  local_scripts_->install();
   if (Status status = rpc_->configure(); !status.ok()) log.error(status.message());
   server_->set_limits(http_limits(*now));
   std::vector<std::string> names;

@@ -13,16 +13,19 @@
 #include "kernel/metrics/registry.hpp"
 #include "kernel/net/http_server.hpp"
 #include "kernel/net/worker_pool.hpp"
+#include "kernel/programs/blockd/local_scripts.hpp"
 #include "kernel/programs/blockd/node.hpp"
 #include "kernel/rpc/rpc.hpp"
 
 namespace blockd {
 
-// Effects of committed blocks go to the host's faces and to whoever waits at the RPC.
+// Effects of committed blocks go to the host's faces, to whoever waits at the RPC, and to the
+// scripts of this node.
 class NodeEffects final : public EffectSink {
  public:
   void attach(Host* host) { host_ = host; }
   void attach(Rpc* rpc) { rpc_.store(rpc); }
+  void attach(LocalScripts* scripts) { scripts_ = scripts; }
   void metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels,
               std::int64_t value) override {
     host_->metric(plugin, metric, labels, value);
@@ -35,11 +38,13 @@ class NodeEffects final : public EffectSink {
                  const StateViewPtr& view) override {
     host_->committed(block, view);
     if (Rpc* rpc = rpc_.load()) rpc->committed(block);
+    if (scripts_ != nullptr) scripts_->committed(*block);
   }
 
  private:
   Host* host_ = nullptr;
   std::atomic<Rpc*> rpc_{nullptr};
+  LocalScripts* scripts_ = nullptr;
 };
 
 class NodeImpl final : public Node {
@@ -61,6 +66,7 @@ class NodeImpl final : public Node {
   Status open_log();
   Status load_plugins();
   Status load_full_config(int* exit_code);
+  Status load_local_scripts(int* exit_code);
   Status open_chain();
   Status start_services();
   Status open_listeners();
@@ -101,6 +107,7 @@ class NodeImpl final : public Node {
   std::unique_ptr<ConfigService> service_;
   std::unique_ptr<IoPool> io_;
   std::unique_ptr<WorkerPool> workers_;
+  std::unique_ptr<LocalScripts> local_scripts_;  // null in a node that only reads
   NodeEffects effects_;
   std::unique_ptr<Host> host_;
   std::unique_ptr<Chain> chain_;
