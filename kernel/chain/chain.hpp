@@ -20,6 +20,7 @@
 #include "kernel/chain/block.hpp"
 #include "kernel/chain/command.hpp"
 #include "kernel/chain/machine_set.hpp"
+#include "kernel/chain/preview.hpp"
 #include "kernel/storage/block_log.hpp"
 #include "kernel/storage/kv_store.hpp"
 
@@ -189,6 +190,15 @@ class Chain {
   // [any; reads only]
   virtual ReplayReport replay(bool verify_signatures,
                               const std::function<bool(std::uint64_t)>& progress) const = 0;
+  // Executes the newest blocks again with other values or a script, on a copy. `watch` (may be null)
+  // is asked before each block. Errors: kInvalid (unknown or refused values, a refused script),
+  // kLimit (more rows than fit into memory), kUnavailable (a library of the window's roster is
+  // missing), kAborted (stopped, or a plugin failed). [any; reads only]
+  virtual Result<PreviewReport> preview(const PreviewRequest& request,
+                                        const PreviewWatcher& watch) const {
+    (void)request, (void)watch;
+    return Status(Code::kUnavailable, "this chain keeps no log to preview on");
+  }
   // Root of the full state in `view` (moloch spec 6.16). [any]
   virtual Result<Hash> state_root(const StateViewPtr& view) const = 0;
 

@@ -1,5 +1,5 @@
 // ChainImpl: what stands behind Chain. Opening and recovery are in chain_open.cpp, blocks and
-// readers in chain.cpp, replay and rehearsal in replay.cpp.
+// readers in chain.cpp, replay and rehearsal in replay.cpp, previews in preview.cpp.
 //
 // Threads: `mutex_` guards what readers of any thread share with the executor: the view, the list
 // of header hashes, and why the chain is stalled. It is held for a copy only, never while code of a
@@ -37,6 +37,8 @@ class ChainImpl final : public Chain {
   Result<std::uint64_t> height_of(const Hash& hash) const override;
   ReplayReport replay(bool verify_signatures,
                       const std::function<bool(std::uint64_t)>& progress) const override;
+  Result<PreviewReport> preview(const PreviewRequest& request,
+                                const PreviewWatcher& watch) const override;
   Result<Hash> state_root(const StateViewPtr& view) const override;
   Status checkpoint() override;
 
@@ -120,6 +122,9 @@ using StateVisitor = std::function<void(BytesView space, BytesView key, BytesVie
 Status visit_state(const KvReader& state, const StateVisitor& visit);
 // state_root of moloch spec 6.16.
 Result<Hash> root_of(const KvReader& state);
+
+// Brings `past` from the state behind a logged block to that in front of it.
+Status take_back(BytesView block_bytes, Overlay* past);
 
 // The first step or row in which two executions of a block differ: "command 3, key energy:p/x:
 // logged …, replayed …".

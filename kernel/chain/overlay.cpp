@@ -281,6 +281,14 @@ Status Overlay::get(BytesView key, std::optional<Bytes>* value) const {
   return {};
 }
 
+Status Overlay::lend(BytesView key, Bytes* scratch, std::optional<BytesView>* value) const {
+  if (const Entry* entry = count_ == 0 ? nullptr : lookup(key, key_hash(key))) {
+    *value = entry->now.view();
+    return {};
+  }
+  return read_base(key, scratch, value);
+}
+
 Overlay::Index& Overlay::index_of(BytesView key) const {
   std::size_t slash = key.size() < 2 ? BytesView::npos : key.find('/', 2);
   BytesView prefix = slash == BytesView::npos ? key : key.substr(0, slash + 1);

@@ -89,6 +89,7 @@ class Overlay : public KvReader {
   // KvReader: base and changes, merged. Visitors may put, erase, and roll back what they did
   // themselves.
   Status get(BytesView key, std::optional<Bytes>* value) const override;
+  Status lend(BytesView key, Bytes* scratch, std::optional<BytesView>* value) const override;
   Status scan(BytesView prefix, BytesView after, std::size_t limit,
               const RowVisitor& visit) const override;
   Status scan_back(BytesView prefix, BytesView before, std::size_t limit,

@@ -111,6 +111,19 @@ std::string header_difference(const Header& a, const Header& b) {
 
 }  // namespace
 
+Status take_back(BytesView block_bytes, Overlay* past) {
+  std::vector<DeltaView> rows;
+  TB_TRY(visit_deltas(block_bytes,
+                      [&rows](std::uint32_t, const DeltaView& row) { rows.push_back(row); }));
+  past->begin_step();
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    Bytes key = space_prefix(row->space);
+    key.append(row->key);
+    TB_TRY(row->before ? past->put(key, *row->before) : past->erase(key));
+  }
+  return {};
+}
+
 std::string first_difference(const BlockRecord& logged, const BlockRecord& replayed) {
   for (std::size_t i = 0; i < std::max(logged.steps.size(), replayed.steps.size()); ++i) {
     if (i >= logged.steps.size())
@@ -277,12 +290,7 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
     if (std::any_of(block->steps.begin(), block->steps.end(),
                     [](const Step& s) { return s.kind == StepKind::kRoster; }))
       break;
-    for (auto step = block->steps.rbegin(); step != block->steps.rend(); ++step) {
-      for (const DeltaRow& row : step->delta) {
-        Bytes key = space_prefix(row.space) + row.key;
-        TB_TRY(row.before ? past.put(key, *row.before) : past.erase(key));
-      }
-    }
+    TB_TRY(take_back(*bytes, &past));
     logged.emplace_back(*std::move(bytes), *std::move(block));
   }
   const std::uint64_t until = options_.clock->monotonic_us() + max_ms * 1000;
