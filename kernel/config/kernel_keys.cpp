@@ -190,7 +190,13 @@ void add_plugins(Table t) {
               "dependencies");
   t.choice("plugins.signatures", "warn", {"off", "warn", "enforce"}, kHot,
            "What an unsigned library means");
-  t.text("plugins.signers_file", "config/release_signers.txt", kHot, "Keys whose signatures count");
+  t.text("plugins.signers_file", "config/release_signers.txt", kHot, "Keys whose signatures count",
+         [](ConfigKey& k) { k.env = {"TB_RELEASE_SIGNERS_FILE"}; });
+  t.text("release.signers", "", kGenesis,
+         "Keys of release signers for a genesis made here; empty: those of plugins.signers_file",
+         [](ConfigKey& k) { k.env = {"TB_RELEASE_SIGNERS"}; });
+  t.flag("release.enforce", false, kRestart,
+         "Start only if this executable is a release that governance approved");
   t.flag("plugins.require_approved_release", false, kHot,
          "Only libraries of a release that governance approved");
   t.structure("plugins.min_version", json::object(), kHot, "Plugin id -> least version");

@@ -392,7 +392,9 @@ Result<Machine> HostImpl::find_in_store(const RosterEntry& entry) {
         "bring the library into plugins.dir and run `contract-cli plugin stage FILE`");
   }
   LoadRules rules = options_.rules;
-  rules.policy = SignaturePolicy::kOff;  // its signature was looked at when it came into the store
+  // Signature and approval were looked at when it came into the store.
+  rules.policy = SignaturePolicy::kOff;
+  rules.admit = nullptr;
   Result<std::shared_ptr<Library>> library = Library::load(rules, *stored, nullptr);
   if (!library.ok())
     return Status(Code::kUnavailable, library.status().message(), library.status().hint());

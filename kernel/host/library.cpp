@@ -317,6 +317,10 @@ Result<Checked> check_steps(const LoadRules& rules, const std::string& path, con
       std::to_string(c.manifest->sm) + ", ABI " + std::to_string(probe->abi_major) + "." +
       std::to_string(probe->abi_minor));
   TB_TRY(check_policy(rules, path, &c, *probe, say));
+  if (rules.admit) {
+    if (Status status = rules.admit(c.manifest->id, c.file.blake3); !status.ok())
+      return status.in(path);
+  }
   removal.path = nullptr;
   return c;
 }

@@ -42,6 +42,8 @@ struct LoadRules {
   std::string store_dir;                                         // <data>/plugins
   std::string probe_program;                                     // path of blockd
   std::uint64_t probe_timeout_ms = 5000;
+  // Asked last, with the id and the BLAKE3 of the file; may be null. [any]
+  std::function<Status(std::string_view id, const Hash& file)> admit = {};
 };
 
 // Checks the ELF image without mapping it: class, machine, segments inside the file, no executable

@@ -1,19 +1,99 @@
 """Governance on a real node: a vote from the command line to the activation, the rollback, and the files that auditors read."""
 import json
+import re
 import unittest
 
 from node import Node, wait_for
 
+SIGNERS = ["c0" * 32, "0a" * 32]
+
+
+def dev_node(**options):
+    node = Node(plugins=("ledger", "governance"), **options)
+    config = node.dir / "node.yaml"
+    config.write_text(config.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n  empty_block_interval_ms: 100\n"))
+    return node
+
+
+class Releases(unittest.TestCase):
+    """What runs here is what was approved, where the operator asks for that."""
+
+    def setUp(self):
+        self.node = dev_node()
+
+    def tearDown(self):
+        self.node.close()
+
+    def configure(self, section):
+        config = self.node.dir / "node.yaml"
+        if not hasattr(self, "plain"):
+            self.plain = config.read_text()
+        changed = config.with_suffix(".new")
+        changed.write_text(self.plain.replace("plugins:\n", "plugins:\n  require_approved_release: true\n") if section == "plugins"
+                           else self.plain + section)
+        changed.rename(config)
+
+    def refused_start(self):
+        said = self.node.dir / "stdout.txt"
+        before = len(said.read_text()) if said.exists() else 0
+        self.node.start(wait=False)
+        code = self.node.process.wait(timeout=120)
+        self.node.out.close()
+        return code, said.read_text()[before:]
+
+    def approve(self, build_hash, target):
+        number = self.node.rpc("gov.propose_release", {"build_hash": build_hash, "target": target, "deadline": 1})["id"]
+        self.node.rpc("gov.approve_release", {"id": number})
+        wait_for("the approval", lambda: self.node.rpc("gov.release", {"id": number})["status"] == "approved")
+        return number
+
+    def test_a_node_that_is_no_approved_release_does_not_start(self):
+        self.configure("release:\n  enforce: true\n")
+        code, said = self.refused_start()
+        self.assertEqual(code, 3, said)
+        build = re.search(r"release.enforce: node build ([0-9a-f]{64}) is not approved: ", said).group(1)
+        self.configure("")
+        self.node.start()
+        number = self.approve(build, "node")
+        self.node.stop()
+        self.configure("release:\n  enforce: true\n")
+        self.node.start()
+        self.node.rpc("gov.rollback_release", {"id": number})
+        wait_for("the metric", lambda: self.node.metric("release_rolled_back_running") == 1)
+        self.assertIn("this node runs the build " + build, self.node.output())
+        self.node.stop()
+        code, said = self.refused_start()
+        self.assertEqual(code, 3, said)
+        self.assertIn("its release is rolled_back", said)
+
+    def test_a_library_that_is_no_approved_release_is_not_loaded(self):
+        self.node.start()
+        loaded = {row["id"]: row for row in self.node.rpc("plugin.list")}
+        self.approve(loaded["governance"]["blake3"], "governance")
+        self.configure("plugins")
+        wait_for("the new configuration", lambda: self.node.cli("config", "reload", check=False).returncode == 0)
+        self.node.cli("plugin", "reload", "governance")
+        refused = self.node.cli("plugin", "reload", "ledger", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("ledger build " + loaded["ledger"]["blake3"] + " is not approved", refused.stderr)
+        self.node.stop()
+        code, said = self.refused_start()
+        self.assertEqual(code, 1, said)
+        self.assertIn("ledger build " + loaded["ledger"]["blake3"] + " is not approved", said)
+        self.configure("")
+        self.node.start()
+        self.approve(loaded["ledger"]["blake3"], "ledger")
+        self.node.stop()
+        self.configure("plugins")
+        self.node.start()
+
 
 class Governance(unittest.TestCase):
     def setUp(self):
-        self.node = Node(plugins=("ledger", "governance"))
-        config = self.node.dir / "node.yaml"
-        config.write_text(config.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n  empty_block_interval_ms: 100\n"))
-        self.node.start()
+        self.node = dev_node(env={"TB_RELEASE_SIGNERS": f"{SIGNERS[0]}, nonsense {SIGNERS[1]}"}).start()
 
     def tearDown(self):
-        self.node.stop()
+        self.node.close()
 
     def cli(self, *words):
         return json.loads(self.node.cli(*words, "--json").stdout)
@@ -34,6 +114,11 @@ class Governance(unittest.TestCase):
         path = self.node.data / "governance" / "provenance.json"
         wait_for("the entry of the rollback", lambda: path.exists() and "drill" in path.read_text())
         self.assertTrue(self.cli("gov", "provenance", "verify")["ok"])
+
+    def test_the_genesis_names_the_release_signers_of_its_maker(self):
+        keys = self.node.rpc("gov.release_signers")
+        self.assertEqual(keys, {"signers": sorted(SIGNERS), "threshold": 2})
+        self.assertIn("'nonsense' is skipped", self.node.output())
 
     def test_scripts_come_from_files_and_older_spellings_work(self):
         script = self.node.dir / "odd.lua"

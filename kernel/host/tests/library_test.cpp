@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "kernel/base/hex.hpp"
 #include "kernel/host/tests/loader_fixture.hpp"
 
 namespace blockd {
@@ -124,6 +125,17 @@ TEST_F(LoaderTest, truncated_copies_are_refused) {
     EXPECT_NE(refusal(path).find("is it truncated?"), std::string::npos)
         << percent << " percent: " << refusal(path);
   }
+}
+
+TEST_F(LoaderTest, who_admits_libraries_has_the_last_word) {
+  rules_.admit = [](std::string_view id, const Hash& file) {
+    return Status(Code::kDenied, std::string(id) + " " + to_hex(file).substr(0, 4) + " is barred");
+  };
+  EXPECT_NE(refusal(built("good")).find(" is barred"), std::string::npos);
+  rules_.admit = [](std::string_view id, const Hash&) {
+    return id == "good" ? Status() : Status(Code::kDenied, "barred");
+  };
+  EXPECT_EQ(refusal(built("good")), "");
 }
 
 TEST_F(LoaderTest, a_version_below_the_least_is_refused_unless_signatures_are_off) {

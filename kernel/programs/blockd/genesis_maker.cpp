@@ -1,9 +1,11 @@
 #include "kernel/programs/blockd/genesis_maker.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "kernel/base/address.hpp"
 #include "kernel/base/file.hpp"
+#include "kernel/base/hex.hpp"
 
 namespace blockd {
 namespace {
@@ -27,6 +29,46 @@ std::string role_key_path(const Config& config, const std::string& data_dir,
       return std::string(path->get_string());
   }
   return data_dir + "/keys/" + std::string(role) + ".key";
+}
+
+// Words of `text` between blanks and commas; '#' begins a comment.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> out(1);
+  bool comment = false;
+  for (const char c : text) {
+    if (c == '#') comment = true;
+    if (c == '\n') comment = false;
+    const bool between = comment || c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (!between) {
+      out.back().push_back(c);
+    } else if (!out.back().empty()) {
+      out.emplace_back();
+    }
+  }
+  if (out.back().empty()) out.pop_back();
+  return out;
+}
+
+// Keys of release signers in hex, from the first source that has any (governance spec 4.1).
+std::vector<std::string> release_signers(const Config& config, std::vector<std::string>* notes) {
+  constexpr std::size_t kMaxSigners = 1024;
+  std::vector<std::string> words = words_of(config.text("release.signers"));
+  std::string source = "release.signers";
+  if (words.empty()) {
+    source = config.text("plugins.signers_file");
+    if (Result<Bytes> text = read_file(source, 1u << 20); text.ok()) words = words_of(*text);
+  }
+  std::set<std::string> keys;
+  for (const std::string& word : words) {
+    const auto key = array_from_hex<32>(word);
+    if (!key.ok()) {
+      notes->push_back(source + ": '" + word.substr(0, 80) +
+                       "' is skipped: " + key.status().message());
+    } else if (keys.size() < kMaxSigners) {
+      keys.insert(to_hex(*key));
+    }
+  }
+  return {keys.begin(), keys.end()};
 }
 
 }  // namespace
@@ -62,7 +104,7 @@ Result<NodeKeys> load_node_keys(const Config& config, const std::string& data_di
 
 Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
                                      const std::vector<RosterEntry>& roster, std::uint64_t now_ms,
-                                     bool* made) {
+                                     bool* made, std::vector<std::string>* notes) {
   const std::string path = config.text("chain.genesis_file");
   *made = false;
   if (file_exists(path)) {
@@ -91,6 +133,8 @@ Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
   g.roles = {{op, "operator"},
              {address_of(keys.admin->public_key()), "admin"},
              {address_of(keys.oracle->public_key()), "oracle"}};
+  for (const std::string& key : release_signers(config, notes))
+    g.roles.emplace_back(key, "release_signer");
   if (const json::object* params = config.get("chain.genesis_params").if_object()) {
     for (const auto& [key, value] : *params) {
       if (!value.is_int64() && !value.is_uint64())

@@ -13,10 +13,12 @@ Result<NodeKeys> load_node_keys(const Config& config, const std::string& data_di
 
 // Reads chain.genesis_file, or makes one for a profile that allows it: this node is the only
 // validator, its operator account gets 10,000,000 and `treasury` 1,000,000 of the smallest unit,
-// its accounts get their roles. Kept as the file. Errors: kInvalid "no genesis for chain 'main'",
+// its accounts get their roles, and the keys of release signers the role `release_signer` (their
+// names are keys in hex; words of the source that are none are skipped, each with a note). Kept as
+// the file. Errors: kInvalid "no genesis for chain 'main'",
 // kIo.
 Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
                                      const std::vector<RosterEntry>& roster, std::uint64_t now_ms,
-                                     bool* made);
+                                     bool* made, std::vector<std::string>* notes);
 
 }  // namespace blockd

@@ -14,6 +14,7 @@
 #include "kernel/programs/blockd/node_impl.hpp"
 #include "kernel/programs/blockd/places.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
+#include "kernel/programs/blockd/release_check.hpp"
 
 namespace blockd {
 namespace {
@@ -49,6 +50,7 @@ Status NodeImpl::start(int* exit_code) {
   TB_TRY(load_local_scripts(exit_code));
   TB_TRY(open_chain());
   TB_TRY(start_services());
+  TB_TRY(check_releases(*config(), *rpc_, *host_, exit_code));
   TB_TRY(open_listeners());
   install_new_plugins();
   return {};
@@ -192,8 +194,8 @@ Status NodeImpl::load_local_scripts(int* exit_code) {
 Status NodeImpl::open_chain() {
   const std::shared_ptr<const Config> c = config();
   bool made = false;
-  Result<Genesis> genesis =
-      load_or_make_genesis(*c, keys_, host_->genesis_roster(), system_clock().unix_ms(), &made);
+  Result<Genesis> genesis = load_or_make_genesis(*c, keys_, host_->genesis_roster(),
+                                                 system_clock().unix_ms(), &made, &notes_);
   if (!genesis.ok()) return genesis.status();
   const std::string state_dir = c->text("storage.state_dir"), log_dir = data_dir_ + "/chain";
   TB_TRY(make_directories(log_dir));

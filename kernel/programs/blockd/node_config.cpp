@@ -8,6 +8,7 @@
 #include "kernel/programs/blockd/node_impl.hpp"
 #include "kernel/programs/blockd/places.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
+#include "kernel/programs/blockd/release_check.hpp"
 
 namespace blockd {
 
@@ -33,6 +34,11 @@ LoadRules NodeImpl::load_rules(const Config& c) const {
   }
   rules.store_dir = c.text("plugins.store");
   rules.probe_program = program_;
+  // While the node starts nobody can be asked: check_releases looks at those libraries.
+  rules.admit = [this](std::string_view id, const Hash& file) {
+    const bool asks = rpc_ && config()->boolean("plugins.require_approved_release");
+    return asks ? check_approved(*rpc_, file, id) : Status();
+  };
   return rules;
 }
 
