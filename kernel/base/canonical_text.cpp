@@ -18,7 +18,7 @@ std::uint64_t special_bytes(std::uint64_t word) {
          kHighs;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_decimal(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
@@ -48,10 +48,10 @@ bool CanonicalText::text(std::string_view* out) {
 bool CanonicalText::number(std::uint64_t* out) {
   const char* const begin = at_;
   std::uint64_t value = 0;
-  while (at_ != end_ && is_digit(*at_) && at_ - begin < 17)
+  while (at_ != end_ && is_decimal(*at_) && at_ - begin < 17)
     value = value * 10 + static_cast<std::uint64_t>(*at_++ - '0');
   if (at_ == begin || (*begin == '0' && at_ - begin > 1) || value > kMaxSafeInteger) return false;
-  if (at_ != end_ && (is_digit(*at_) || *at_ == '.' || *at_ == 'e' || *at_ == 'E')) return false;
+  if (at_ != end_ && (is_decimal(*at_) || *at_ == '.' || *at_ == 'e' || *at_ == 'E')) return false;
   *out = value;
   return true;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernel/base/address.hpp"
+#include "kernel/manifest/hex_digits.hpp"
 #include "kernel/manifest/values.hpp"
 
 namespace blockd {
@@ -239,16 +240,6 @@ bool decode_address(const Field& field, const json::value& value, ValueArena& ar
   }
   return true;
 }
-
-constexpr std::array<std::uint8_t, 256> make_digits() {
-  std::array<std::uint8_t, 256> digits{};
-  for (auto& d : digits) d = 0xff;
-  for (std::size_t i = 0; i < 10; ++i) digits['0' + i] = static_cast<std::uint8_t>(i);
-  for (std::size_t i = 0; i < 6; ++i)
-    digits['a' + i] = digits['A' + i] = static_cast<std::uint8_t>(10 + i);
-  return digits;
-}
-constexpr std::array<std::uint8_t, 256> kHexDigits = make_digits();
 
 bool decode_hex(const Field& field, const json::value& value, ValueArena& arena, tb_value* out,
                 ParamError* error) {

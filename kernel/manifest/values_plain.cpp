@@ -4,6 +4,7 @@
 
 #include "kernel/base/address.hpp"
 #include "kernel/base/canonical_text.hpp"
+#include "kernel/manifest/hex_digits.hpp"
 #include "kernel/manifest/values.hpp"
 
 namespace blockd {
@@ -39,16 +40,6 @@ bool plain_address(CanonicalText& in, tb_value* out) {
   out->str = to_str(text);
   return true;
 }
-
-constexpr std::array<std::uint8_t, 256> make_digits() {
-  std::array<std::uint8_t, 256> digits{};
-  for (auto& digit : digits) digit = 0xff;
-  for (std::size_t i = 0; i < 10; ++i) digits['0' + i] = static_cast<std::uint8_t>(i);
-  for (std::size_t i = 0; i < 6; ++i)
-    digits['a' + i] = digits['A' + i] = static_cast<std::uint8_t>(10 + i);
-  return digits;
-}
-constexpr auto kHexDigits = make_digits();
 
 bool plain_hex(const Field& field, CanonicalText& in, ValueArena& arena, tb_value* out) {
   std::string_view text;

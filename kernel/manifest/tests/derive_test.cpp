@@ -4,14 +4,14 @@
 #include "kernel/manifest/cli_tree.hpp"
 #include "kernel/manifest/diff.hpp"
 #include "kernel/manifest/openrpc.hpp"
-#include "kernel/manifest/rules.hpp"
 #include "kernel/manifest/reference.hpp"
+#include "kernel/manifest/rules.hpp"
 #include "samples.hpp"
 
 namespace blockd {
 namespace {
 
-json::object& method(json::object& m, std::size_t i) {
+json::object& method_at(json::object& m, std::size_t i) {
   return m["methods"].as_array()[i].as_object();
 }
 
@@ -49,7 +49,7 @@ TEST(OpenRpc, describes_params_and_errors_in_its_own_words) {
 
 TEST(OpenRpc, hidden_methods_are_shown_only_to_those_who_may_see_them) {
   json::value value = samples::documented_json();
-  method(value.as_object(), 0)["hidden"] = true;
+  method_at(value.as_object(), 0)["hidden"] = true;
   const auto manifest = samples::must(value);
   EXPECT_EQ(openrpc_document({manifest}, {}).at("methods").as_array().size(), 1u);
   OpenRpcOptions all;
@@ -106,12 +106,14 @@ TEST(CliTree, finds_verbs_by_path_alias_and_with_underscores) {
 
 TEST(CliTree, reads_a_newer_node_and_refuses_what_is_no_document) {
   json::value document = openrpc_document({sample()}, {});
-  method(document.as_object(), 0)["x-tb"].as_object()["cli"].as_object()["colour"] = "green";
-  method(document.as_object(), 0)["params"].as_array()[0].as_object()["x-tb"].as_object()["shape"] =
-      "round";
+  method_at(document.as_object(), 0)["x-tb"].as_object()["cli"].as_object()["colour"] = "green";
+  method_at(document.as_object(), 0)["params"]
+      .as_array()[0]
+      .as_object()["x-tb"]
+      .as_object()["shape"] = "round";
   document.as_object()["components"] = json::object();
   EXPECT_TRUE(parse_cli_tree(document).ok());
-  method(document.as_object(), 0)["x-tb"].as_object()["cli"].as_object()["positionals"] =
+  method_at(document.as_object(), 0)["x-tb"].as_object()["cli"].as_object()["positionals"] =
       json::array{"nothing"};
   EXPECT_FALSE(parse_cli_tree(document).ok());
   EXPECT_FALSE(parse_cli_tree(json::value(5)).ok());
@@ -161,7 +163,7 @@ TEST(Diff, tells_what_an_upgrade_changes) {
   json::value newer = samples::documented_json();
   json::object& m = newer.as_object();
   m["version"] = "1.1.0", m["sm"] = 2;
-  method(m, 1)["name"] = "counter.all";
+  method_at(m, 1)["name"] = "counter.all";
   m["params"].as_array()[0].as_object()["default"] = 2000000;
   m["metrics"].as_array().pop_back();
   const ManifestDiff diff = manifest_diff(*sample(), *samples::must(newer));
@@ -182,7 +184,7 @@ TEST(Diff, tells_what_an_upgrade_changes) {
 
 TEST(Diff, a_new_help_is_a_new_build_only) {
   json::value newer = samples::documented_json();
-  method(newer.as_object(), 0)["help"] = "More words";
+  method_at(newer.as_object(), 0)["help"] = "More words";
   const ManifestDiff diff = manifest_diff(*sample(), *samples::must(newer));
   EXPECT_TRUE(diff.build_only);
   EXPECT_EQ(diff.lines,
@@ -208,8 +210,7 @@ TEST(Rules, alerts_by_group_and_name_with_their_values_filled_in) {
   manifest.recordings = {{"a:b", "sum(c:d)"}, {"c:d", "rate(x[1m])"}};
   const Result<std::string> text = prometheus_rules(manifest, {.epoch_seconds = 30});
   ASSERT_TRUE(text.ok());
-  EXPECT_NE(text->find("expr: 'age > 30 and balance < 1000'\n        for: 90s"),
-            std::string::npos)
+  EXPECT_NE(text->find("expr: 'age > 30 and balance < 1000'\n        for: 90s"), std::string::npos)
       << *text;
   EXPECT_NE(text->find("alias: Late\n          plugin: treasury\n          service: treasury\n"
                        "          severity: page"),
