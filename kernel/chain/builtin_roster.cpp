@@ -17,13 +17,13 @@ bool is_plugin_id(std::string_view id) {
 }
 
 // A switch that waits for its block.
-struct Wanted {
+struct WantedSwitch {
   std::string id;
   std::uint64_t sm = 0, schema = 0, first_height = 0;
   std::string_view consensus_hash, status;
 };
 
-tb_status wait_for_switch(tb_ctx* ctx, const Wanted& wanted) {
+tb_status wait_for_switch(tb_ctx* ctx, const WantedSwitch& wanted) {
   if (!is_plugin_id(wanted.id))
     return fail(ctx, kCodeRoster, "plugin_reserved", "'" + wanted.id + "' is no id of a plugin");
   const std::uint64_t height = ctx->view.block->height;

@@ -6,7 +6,7 @@
 namespace blockd::internal {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 128;  // of chain and method
+constexpr std::size_t kMaxPlainName = 128;  // of chain and method
 constexpr int kParamsDepth = 2;             // levels that are open around the params
 
 constexpr std::array<std::uint8_t, 256> make_digits() {
@@ -57,12 +57,12 @@ bool read_params(CanonicalText& in, Command& out) {
 
 // Groups, sessions and shares of a fee are rare: who meets one takes the long way.
 bool read_member(CanonicalText& in, std::string_view name, Command& out) {
-  if (name == "chain") return read_text(in, 1, kMaxNameBytes, out.chain);
+  if (name == "chain") return read_text(in, 1, kMaxPlainName, out.chain);
   if (name == "fee") return in.number(&out.fee);
-  if (name == "from") return read_text(in, 1, kMaxNameBytes, out.from);
+  if (name == "from") return read_text(in, 1, kMaxPlainName, out.from);
   if (name == "lane") return read_lane(in, out);
   if (name == "memo") return read_text(in, 0, kMaxMemoBytes, out.memo);
-  if (name == "method") return read_text(in, 1, kMaxNameBytes, out.method);
+  if (name == "method") return read_text(in, 1, kMaxPlainName, out.method);
   if (name == "nonce") return in.number(&out.nonce) && out.nonce >= 1;
   if (name == "params") return read_params(in, out);
   return name == "expires_at_ms" && in.number(&out.expires_at_ms.emplace());

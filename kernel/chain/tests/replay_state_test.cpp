@@ -13,8 +13,8 @@ namespace {
 using Model = std::map<std::string, std::string>;
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-Rows model_scan(const Model& model, const std::string& prefix, const std::string& bound,
-                std::size_t limit, bool back) {
+Rows rows_of_model(const Model& model, const std::string& prefix, const std::string& bound,
+                   std::size_t limit, bool back) {
   Rows out;
   for (const auto& [k, v] : model) {
     if (!k.starts_with(prefix)) continue;
@@ -67,7 +67,7 @@ TEST(ReplayState, agrees_with_a_map_under_random_puts_erasures_and_scans) {
     const std::size_t limit = random() % 2 ? 5 : SIZE_MAX;
     for (const bool back : {false, true}) {
       ASSERT_EQ(state_scan(state, prefix, bound, limit, back),
-                model_scan(model, prefix, bound, limit, back));
+                rows_of_model(model, prefix, bound, limit, back));
     }
   }
   EXPECT_EQ(state.rows(), model.size());
@@ -84,7 +84,7 @@ TEST(ReplayState, shares_one_order_of_a_namespace_beyond_the_bound_of_scanned_pr
   for (int i = 0; i < 300; ++i) {
     const std::string prefix = "s/a/" + std::to_string(i);
     ASSERT_EQ(state_scan(state, prefix, "", SIZE_MAX, false),
-              model_scan(model, prefix, "", SIZE_MAX, false));
+              rows_of_model(model, prefix, "", SIZE_MAX, false));
   }
 }
 

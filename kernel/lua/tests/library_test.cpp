@@ -4,7 +4,7 @@
 namespace blockd::lua {
 namespace {
 
-std::string text_of(const std::string& expression) {
+std::string text_from(const std::string& expression) {
   const json::value value = value_of(expression);
   if (value.is_string()) return std::string(value.get_string());
   if (value.is_null()) return "nil";
@@ -14,7 +14,7 @@ std::string text_of(const std::string& expression) {
 
 void expect_all(std::initializer_list<std::pair<const char*, const char*>> cases) {
   for (const auto& [expression, expected] : cases)
-    EXPECT_EQ(text_of(expression), expected) << expression;
+    EXPECT_EQ(text_from(expression), expected) << expression;
 }
 
 TEST(Library, integers_wrap_and_divide_as_lua_says) {
@@ -110,7 +110,7 @@ TEST(Library, tables) {
     return "(function() local t = {3, 1, 2} " + body + " end)()";
   };
   const auto after = [&](const std::string& body) {
-    return text_of(with(body + " return table.concat(t, ',')"));
+    return text_from(with(body + " return table.concat(t, ',')"));
   };
   EXPECT_EQ(after("table.insert(t, 9)"), "3,1,2,9");
   EXPECT_EQ(after("table.insert(t, 1, 9)"), "9,3,1,2");
@@ -118,43 +118,45 @@ TEST(Library, tables) {
   EXPECT_EQ(after("table.remove(t, 1)"), "1,2");
   EXPECT_EQ(after("table.sort(t)"), "1,2,3");
   EXPECT_EQ(after("table.sort(t, function(a, b) return a > b end)"), "3,2,1");
-  EXPECT_EQ(text_of(with("return table.remove({})")), "nil");
-  EXPECT_EQ(text_of(with("return select('#', table.unpack(t, 2, 3))")), "2");
-  EXPECT_EQ(text_of(with("return table.concat(t, '-', 2, 3)")), "1-2");
-  EXPECT_EQ(text_of("table.concat({})"), "");
-  EXPECT_EQ(text_of("(function() local t = {'b', 'a', 'B', ''} table.sort(t) return "
-                    "table.concat(t, ',') end)()"),
+  EXPECT_EQ(text_from(with("return table.remove({})")), "nil");
+  EXPECT_EQ(text_from(with("return select('#', table.unpack(t, 2, 3))")), "2");
+  EXPECT_EQ(text_from(with("return table.concat(t, '-', 2, 3)")), "1-2");
+  EXPECT_EQ(text_from("table.concat({})"), "");
+  EXPECT_EQ(text_from("(function() local t = {'b', 'a', 'B', ''} table.sort(t) return "
+                      "table.concat(t, ',') end)()"),
             ",B,a,b");
 }
 
 TEST(Library, sort_keeps_the_order_of_equals) {
-  EXPECT_EQ(text_of("(function() local t = {} for i = 1, 50 do t[i] = {k = i % 3, n = i} end "
-                    "table.sort(t, function(a, b) return a.k < b.k end) "
-                    "for i = 2, 50 do if t[i - 1].k > t[i].k or (t[i - 1].k == t[i].k and t[i - "
-                    "1].n > t[i].n) "
-                    "then return 'no' end end return 'stable' end)()"),
+  EXPECT_EQ(text_from("(function() local t = {} for i = 1, 50 do t[i] = {k = i % 3, n = i} end "
+                      "table.sort(t, function(a, b) return a.k < b.k end) "
+                      "for i = 2, 50 do if t[i - 1].k > t[i].k or (t[i - 1].k == t[i].k and t[i - "
+                      "1].n > t[i].n) "
+                      "then return 'no' end end return 'stable' end)()"),
             "stable");
 }
 
 TEST(Library, pairs_goes_by_integers_then_by_bytes) {
-  EXPECT_EQ(text_of("(function() local t = {z = 1, a = 2, [3] = 3, [1] = 1, m = 4, [-5] = 0, B = "
-                    "1} local s = '' "
-                    "for k, v in pairs(t) do s = s .. k .. '=' .. v .. ';' end return s end)()"),
+  EXPECT_EQ(text_from("(function() local t = {z = 1, a = 2, [3] = 3, [1] = 1, m = 4, [-5] = 0, B = "
+                      "1} local s = '' "
+                      "for k, v in pairs(t) do s = s .. k .. '=' .. v .. ';' end return s end)()"),
             "-5=0;1=1;3=3;B=1;a=2;m=4;z=1;");
   EXPECT_NE(error_of("for k in pairs({[true] = 1}) do end").find("a key is a boolean"),
             std::string::npos);
   EXPECT_NE(error_of("for k in pairs({[{}] = 1}) do end").find("a key is a table"),
             std::string::npos);
   // Removing while walking: what is gone is not visited. Adding: what comes is not.
-  EXPECT_EQ(text_of("(function() local t = {a = 1, b = 2, c = 3} local s = '' for k in pairs(t) do "
-                    "s = s .. k t.b = nil "
-                    "t.zz = 1 end return s end)()"),
-            "ac");
-  EXPECT_EQ(text_of("(function() local s = '' for i, v in ipairs({5, 6, nil, 7}) do s = s .. i .. "
-                    "v end return s end)()"),
-            "1526");
-  EXPECT_EQ(text_of("(function() local n = 0 for k in pairs({[string.rep('k', 100)] = 1}) do n = "
-                    "#k end return n end)()"),
+  EXPECT_EQ(
+      text_from("(function() local t = {a = 1, b = 2, c = 3} local s = '' for k in pairs(t) do "
+                "s = s .. k t.b = nil "
+                "t.zz = 1 end return s end)()"),
+      "ac");
+  EXPECT_EQ(
+      text_from("(function() local s = '' for i, v in ipairs({5, 6, nil, 7}) do s = s .. i .. "
+                "v end return s end)()"),
+      "1526");
+  EXPECT_EQ(text_from("(function() local n = 0 for k in pairs({[string.rep('k', 100)] = 1}) do n = "
+                      "#k end return n end)()"),
             "100");
 }
 
@@ -188,7 +190,7 @@ TEST(Library, math_and_fixed_point) {
 TEST(Library, reads_answer_from_the_node_or_nil) {
   for (const char* read : {"params.get('k')", "params.spec('k')", "state.get('k')", "econ.get('k')",
                            "treasury.balance()"})
-    EXPECT_EQ(text_of(read), "nil") << read;
+    EXPECT_EQ(text_from(read), "nil") << read;
   Reads reads;
   std::vector<std::string> lines;
   reads.param = [](std::string_view key, std::optional<std::uint64_t>* value) {
