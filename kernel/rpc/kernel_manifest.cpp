@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kHead = R"json({
 "id": "node", "version": "1.0.0", "summary": "The node itself: status, commands, blocks, events, configuration, plugins and tokens",
 "method_prefixes": ["consensus", "whoami", "account", "submit_tx", "command", "tx", "mempool", "block", "events", "state", "metrics",
-  "config", "start_mining", "stop_mining", "plugin", "rpc", "token", "maintenance"],
+  "config", "start_mining", "stop_mining", "plugin", "rpc", "token", "maintenance", "chain.preview", "chain.preview_start", "chain.preview_cancel"],
 "methods": [)json";
 
 constexpr std::string_view kNode = R"json(
@@ -93,6 +93,18 @@ constexpr std::string_view kChain = R"json(
             {"name": "key", "type": "bytes", "min": 1, "max": 4096, "help": "key in hex"}],
  "cli": {"path": "state get", "positionals": ["namespace", "key"]}},)json";
 
+constexpr std::string_view kPreview = R"json(
+{"name": "chain.preview_start", "kind": "local", "role": "operator", "summary": "Execute the newest blocks again on a copy, with other values or a script",
+ "help": "Answers the number of a job, which chain.preview shows. Two run at once.",
+ "params": [{"name": "epochs", "type": "u64", "min": 1, "max": 100000, "default": 1, "help": "closed epochs, and the open one; fewer when the log keeps fewer"},
+            {"name": "params", "type": "any", "optional": true, "help": "list of {key, value}: in force from the first block on"},
+            {"name": "script", "type": "string", "max": 65536, "default": "", "help": "text of a Lua script, as if it had been voted in"},
+            {"name": "observe", "type": "any", "optional": true, "help": "list of {topic, from, to, amount}: events whose amounts are summed by account"}]},
+{"name": "chain.preview", "kind": "local", "role": "operator", "summary": "How far a preview is, and what would have differed",
+ "params": [{"name": "job", "type": "u64", "help": "its number"}]},
+{"name": "chain.preview_cancel", "kind": "local", "role": "operator", "summary": "End a preview",
+ "params": [{"name": "job", "type": "u64", "help": "its number"}]},)json";
+
 constexpr std::string_view kPlugins = R"json(
 {"name": "plugin.list", "kind": "query", "summary": "Plugins of this node",
  "cli": {"path": "plugin list", "aliases": ["plugins list"], "columns": ["id", "version", "state", "sm", "signature", "error"], "format": "table"}},
@@ -152,7 +164,7 @@ constexpr std::string_view kConfig = R"json(
 
 std::shared_ptr<const Manifest> parse_own() {
   std::string text;
-  for (std::string_view part : {kHead, kNode, kChain, kPlugins, kConfig}) text.append(part);
+  for (std::string_view part : {kHead, kNode, kChain, kPreview, kPlugins, kConfig}) text.append(part);
   Result<std::shared_ptr<const Manifest>> parsed = Manifest::parse(text);
   if (parsed.ok()) return *parsed;
   std::fprintf(stderr, "the kernel's own manifest does not hold: %s\n",

@@ -54,6 +54,7 @@ std::vector<std::shared_ptr<const Manifest>> Rpc::kernel_manifests() {
 
 RpcImpl::RpcImpl(RpcParts parts)
     : parts_(std::move(parts)),
+      previews_(*parts_.chain),
       limiter_(*parts_.clock),
       events_(*parts_.chain,
               [config = parts_.config] { return config()->u64("bus.retain_blocks"); }),
@@ -211,6 +212,7 @@ void RpcImpl::stopping() {
     std::lock_guard lock(blocks_mutex_);
   }  // whoever is about to wait has seen it, or gets the call below
   blocks_changed_.notify_all();
+  previews_.stop();
 }
 
 void RpcImpl::mine_until(std::uint64_t until_us) {

@@ -20,6 +20,7 @@
 #include "kernel/rpc/caller.hpp"
 #include "kernel/rpc/credentials.hpp"
 #include "kernel/rpc/event_stream.hpp"
+#include "kernel/rpc/preview_jobs.hpp"
 #include "kernel/rpc/rate_limiter.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/rpc/rpc_error.hpp"
@@ -190,6 +191,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   json::object status_document() const;
   bool begin_verify() { return !verifying_.exchange(true); }  // one replay at a time
   void end_verify() { verifying_.store(false); }
+  PreviewJobs& previews() { return previews_; }
   void watch(const std::shared_ptr<ClientSession>& session);
   // A rate refusal of this caller, or nothing. Counts.
   std::optional<RpcError> take_tokens(const Caller& caller, std::uint64_t cost);
@@ -240,6 +242,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void answer_command(const CallPtr& call, const CommandResult& result, CommandWait& wait);
 
   RpcParts parts_;
+  PreviewJobs previews_;  // ended by stopping()
   RpcMetrics metrics_{};
   RateLimiter limiter_;
   TxIndex transactions_;
