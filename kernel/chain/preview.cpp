@@ -114,7 +114,8 @@ Status find_param(StepRun& run, const MachineSet& machines, std::string_view key
   if (!min || !max) return unknown_param(key);
   for (std::uint32_t i = 0; i < answer.count; ++i) {
     const tb_value& member = answer.items[i];
-    if (to_view(member.name) == "key" && member.type == TB_TYPE_STR) wanted->key = to_view(member.str);
+    if (to_view(member.name) == "key" && member.type == TB_TYPE_STR)
+      wanted->key = to_view(member.str);
   }
   wanted->min = *min;
   wanted->max = *max;
@@ -231,14 +232,12 @@ class Preview {
   }
 
   Status install_script(StepRun& run) {
-    const MachineSet::FunctionRef install =
-        input_.machines->find_function("scripts/1", "install");
+    const MachineSet::FunctionRef install = input_.machines->find_function("scripts/1", "install");
     if (install.machine == nullptr)
       return Status(Code::kInvalid, "no plugin of this chain runs voted scripts");
     past_.rows().begin_step();
     run.start(StepKind::kLua, install.machine, nullptr, nullptr);
-    const std::vector<tb_value> args =
-        named_args(install, {text_value("source", request_.script)});
+    const std::vector<tb_value> args = named_args(install, {text_value("source", request_.script)});
     const tb_status status = run.run_service(install.service, install.function, args.data(),
                                              static_cast<std::uint32_t>(args.size()), nullptr);
     if (run.poisoned()) return Status(Code::kAborted, run.poison());

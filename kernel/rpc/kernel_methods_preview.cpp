@@ -95,8 +95,8 @@ json::object report_of(const PreviewReport& report) {
         {"method", name}, {"commands", method.commands}, {"differing", method.differing}});
   }
   for (const auto& [account, sum] : report.accounts) {
-    accounts.push_back(json::object{
-        {"account", account}, {"logged", sum.logged}, {"previewed", sum.previewed}});
+    accounts.push_back(
+        json::object{{"account", account}, {"logged", sum.logged}, {"previewed", sum.previewed}});
   }
   for (const auto& [plugin, of] : report.rows) {
     rows.push_back(json::object{{"plugin", plugin},
