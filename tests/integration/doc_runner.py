@@ -1,6 +1,6 @@
 """Runs the commands of a page of the docs as its reader would paste them, and looks whether they show what the page says.
 
-A fenced block ```sh holds commands for bash; they share one directory and one set of variables, in the order of the page. A block
+A fenced block ```sh holds commands for bash; they share one directory and one set of variables and functions, in the order of the page. A block
 ```text behind it is what they print: each of its lines is found in the output, in this order; `…` in a line stands for anything.
 Words behind `sh` say how a block is run:
   until   again and again until it shows what is expected (something that takes its time)
@@ -67,9 +67,9 @@ class DocRunner:
         self.state = self.directory / ".shell-state"
 
     def run(self, commands):
-        """In a bash that begins with the variables of the block before."""
+        """In a bash that begins with the variables and functions of the block before."""
         script = (f"[ ! -f {self.state} ] || . {self.state}\nset -e -o pipefail\n" + "\n".join(commands) +
-                  f"\nset +e +o pipefail\ndeclare -p 2>/dev/null | grep -v -E '^declare -[a-zA-Z]*[rA]' > {self.state}\n")
+                  f"\nset +e +o pipefail\n{{ declare -f; declare -p; }} 2>/dev/null | grep -v -E '^declare -[a-zA-Z]*[rA]' > {self.state}\n")
         return subprocess.run(["bash", "-c", script], cwd=self.directory, env=self.env, text=True, timeout=600,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: tb-vectors SUBSYSTEM FILE...\n"
-    "  SUBSYSTEM  mmr, energy, governance or receipts\n"
+    "  SUBSYSTEM  mmr, energy, receipts, governance or economics\n"
     "  FILE       JSON Lines of {\"name\",\"input\",\"expected\"}, such as "
     "tests/vectors/energy/fee.jsonl\n";
 

@@ -74,7 +74,7 @@ TEST_F(Profiles, built_in_defaults_are_those_of_dev) {
   }
 }
 
-TEST_F(Profiles, the_shipped_node_file_loads_the_four_plugins) {
+TEST_F(Profiles, the_shipped_node_file_loads_the_plugins) {
   inputs_.profile_dirs = {std::string(TB_SOURCE_DIR) + "/config/profiles"};
   std::filesystem::copy_file(std::string(TB_SOURCE_DIR) + "/config/node.yaml", path("node.yaml"));
   const ConfigLoad loaded = load();
@@ -82,7 +82,8 @@ TEST_F(Profiles, the_shipped_node_file_loads_the_four_plugins) {
   EXPECT_TRUE(loaded.warnings().empty());
   std::vector<std::string> ids;
   for (const PluginLoad& p : plugins_to_load(*loaded.config)) ids.push_back(p.id);
-  EXPECT_EQ(ids, (std::vector<std::string>{"ledger", "receipts", "energy", "mock-oracle"}));
+  EXPECT_EQ(ids, (std::vector<std::string>{"ledger", "governance", "receipts", "treasury",
+                                           "economics", "energy", "mock-oracle"}));
 }
 
 }  // namespace
