@@ -48,7 +48,7 @@ class PastState {
     }
     rows_ = std::move(fresh);
     // Else the next blocks would do nothing but write together.
-    if (bytes_ < kMaxPreviewBytes / 2) return {};
+    if (bytes_ < kMaxPreviewBytes / 4 * 3) return {};
     return Status(Code::kLimit, "the preview changes more rows than fit into 1 GiB of memory",
                   "preview fewer epochs");
   }

@@ -1,4 +1,4 @@
-// bench_chain: what durable commands, restarts and replays cost, in CPU time of this process.
+// bench_chain: CPU time of durable commands, restarts, replays and previews.
 //
 //   bench_chain commands|flat|log [--commands N] [--dir DIR]
 //   bench_chain make-log|replay   [--commands N] --dir DIR
@@ -29,6 +29,7 @@ constexpr std::uint64_t kOutstanding =
     2000;  // commands of a submitter that wait for their block: well below every pool limit
 constexpr std::uint64_t kLogBlock =
     1000;  // commands in a block of the log that restart and replay are measured on
+constexpr std::uint64_t kPreviewEpochs = 1;
 constexpr WorldSize kLogWorld{1000, 8, 10'000};
 constexpr double kSignatures = 2;  // of a submit_reading: the sender's and the meter's
 
@@ -173,10 +174,23 @@ void replay(BenchWorld& world) {
   report("replay_rate", static_cast<double>(replayed.commands) / used, "commands/s");
 }
 
+// The newest epochs once more beside the chain, the way back to their beginning included.
+void preview(BenchWorld& world) {
+  PreviewRequest request;
+  request.epochs = kPreviewEpochs;
+  const double begin = process_cpu_s();
+  const PreviewReport report_of = must(world.chain().preview(request, nullptr));
+  const double used = process_cpu_s() - begin;
+  if (report_of.blocks_differing != 0 || !report_of.rows.empty())
+    die(Status(Code::kInternal, "a preview without changes differs"));
+  report("preview_rate", static_cast<double>(report_of.commands) / used, "commands/s");
+}
+
 void replay_log(const std::string& dir) {
   BenchWorld world(dir, kLogWorld);
   world.open();
   replay(world);
+  preview(world);
 }
 
 void log(const std::string& dir, std::uint64_t count) {
@@ -188,6 +202,7 @@ void log(const std::string& dir, std::uint64_t count) {
   report("restart_cpu_s", restart(world), "s");
   report("restart_commands", static_cast<double>(count), "commands");
   replay(world);
+  preview(world);
 }
 
 int run(int argc, char** argv) {

@@ -25,6 +25,7 @@ GOALS = {
     "restart_cpu_s": (2.0, "lower"),
     "restart_after_kill_cpu_s": (2.0, "lower"),
     "replay_rate": (150000, "higher"),
+    "preview_rate": (100000, "higher"),
     "rpc_ratio": (0.6, "higher"),
     "abi_overhead_ns": (20, "lower"),
     "sdk_counter_ns": (25, "lower"),
