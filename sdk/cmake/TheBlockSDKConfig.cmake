@@ -18,7 +18,8 @@ if(NOT TARGET TheBlock::testkit)
     add_library(TheBlock::testkit STATIC IMPORTED)
     set_target_properties(TheBlock::testkit PROPERTIES
       IMPORTED_LOCATION ${TheBlockSDK_TESTKIT}
-      INTERFACE_LINK_LIBRARIES "TheBlock::sdk;Boost::json;${TheBlockSDK_SODIUM};${TheBlockSDK_LEVELDB};Threads::Threads;${CMAKE_DL_LIBS}")
+      INTERFACE_LINK_LIBRARIES "TheBlock::sdk;Boost::json;${TheBlockSDK_SODIUM};${TheBlockSDK_LEVELDB};Threads::Threads;${CMAKE_DL_LIBS}"
+      INTERFACE_LINK_OPTIONS "-Wl,--wrap=luaO_str2num")
   endif()
 endif()
 include(${CMAKE_CURRENT_LIST_DIR}/TbAddPlugin.cmake)
