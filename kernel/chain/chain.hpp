@@ -190,10 +190,10 @@ class Chain {
   // [any; reads only]
   virtual ReplayReport replay(bool verify_signatures,
                               const std::function<bool(std::uint64_t)>& progress) const = 0;
-  // Executes the newest blocks again with other values or a script, on a copy. `watch` (may be null)
-  // is asked before each block. Errors: kInvalid (unknown or refused values, a refused script),
-  // kLimit (more rows than fit into memory), kUnavailable (a library of the window's roster is
-  // missing), kAborted (stopped, or a plugin failed). [any; reads only]
+  // Executes the newest blocks again with other values or a script, on a copy. `watch` (may be
+  // null) is asked before each block. Errors: kInvalid (unknown or refused values, a refused
+  // script), kLimit (more rows than fit into memory), kUnavailable (a library of the window's
+  // roster is missing), kAborted (stopped, or a plugin failed). [any; reads only]
   virtual Result<PreviewReport> preview(const PreviewRequest& request,
                                         const PreviewWatcher& watch) const {
     (void)request, (void)watch;

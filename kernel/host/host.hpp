@@ -125,7 +125,7 @@ struct HostOptions {
   Logger* log = nullptr;
   Clock* clock = nullptr;
   std::function<std::shared_ptr<const Config>()>
-      config;  // the present generation of the configuration
+      config;              // the present generation of the configuration
   bool run_timers = true;  // false: faces answer and follow the log, and do nothing by themselves
 };
 

@@ -17,13 +17,13 @@ struct ListKind {
   const char* key;
 };
 constexpr ListKind kLists[] = {
-    {"methods", "method", "name"},   {"params", "param", "key"},
-    {"metrics", "metric", "name"},   {"events", "event", "topic"},
-    {"records", "record", "kind"},   {"config", "config key", "key"},
-    {"provides", "service", "name"}, {"requires", "required service", "name"},
-    {"roles", "role", "name"},       {"rate_classes", "rate class", "name"},
-    {"http", "route", "path"},       {"timers", "timer", "name"},
-    {"alerts", "alert", "name"},     {"panels", "panel", "title"},
+    {"methods", "method", "name"},      {"params", "param", "key"},
+    {"metrics", "metric", "name"},      {"events", "event", "topic"},
+    {"records", "record", "kind"},      {"config", "config key", "key"},
+    {"provides", "service", "name"},    {"requires", "required service", "name"},
+    {"roles", "role", "name"},          {"rate_classes", "rate class", "name"},
+    {"http", "route", "path"},          {"timers", "timer", "name"},
+    {"alerts", "alert", "name"},        {"panels", "panel", "title"},
     {"recordings", "recording", "name"}};
 
 using Entries = std::map<std::string, const json::value*>;

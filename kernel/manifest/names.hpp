@@ -94,8 +94,7 @@ inline bool is_duration(std::string_view text) {
 
 // "10m", or "3ep": lengths of an epoch.
 inline bool is_alert_duration(std::string_view text) {
-  return is_duration(text) ||
-         (text.ends_with("ep") && is_number(text.substr(0, text.size() - 2)));
+  return is_duration(text) || (text.ends_with("ep") && is_number(text.substr(0, text.size() - 2)));
 }
 
 }  // namespace blockd::names

@@ -2,7 +2,8 @@
 //
 //   groups:
 //     - name: treasury            alerts, by group, then by name; every 15 s
-//     - name: treasury-records    recordings, by name, a record behind those that it reads; every 30 s
+//     - name: treasury-records    recordings, by name, a record behind those that it reads; every
+//     30 s
 //
 // Each alert links to its heading in the runbooks: docs/runbooks/<group>.md#<name in lower case>.
 #pragma once

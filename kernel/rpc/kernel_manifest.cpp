@@ -164,7 +164,8 @@ constexpr std::string_view kConfig = R"json(
 
 std::shared_ptr<const Manifest> parse_own() {
   std::string text;
-  for (std::string_view part : {kHead, kNode, kChain, kPreview, kPlugins, kConfig}) text.append(part);
+  for (std::string_view part : {kHead, kNode, kChain, kPreview, kPlugins, kConfig})
+    text.append(part);
   Result<std::shared_ptr<const Manifest>> parsed = Manifest::parse(text);
   if (parsed.ok()) return *parsed;
   std::fprintf(stderr, "the kernel's own manifest does not hold: %s\n",

@@ -226,9 +226,9 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     Result<std::string> text = canonical_json(members);
     must(text.status());
     const Hash id = blake3({BytesView("tb/command/v1"), *text});
-    ParsedCommand parsed = parse_envelope(
-        "{\"command\":" + *text + ",\"signatures\":[{\"key\":\"" + to_hex(key.public_key()) +
-        "\",\"sig\":\"" + to_hex(key.sign(blockd::view(id))) + "\"}]}");
+    ParsedCommand parsed = parse_envelope("{\"command\":" + *text + ",\"signatures\":[{\"key\":\"" +
+                                          to_hex(key.public_key()) + "\",\"sig\":\"" +
+                                          to_hex(key.sign(blockd::view(id))) + "\"}]}");
     if (parsed.command == nullptr) misuse("sender: " + parsed.refusal->message);
     return parsed.command;
   }

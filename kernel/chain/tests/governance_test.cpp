@@ -67,10 +67,11 @@ TEST(Governance, a_value_is_checked_without_a_trace) {
 TEST(Governance, declarations_can_be_looked_up_by_key_and_alias) {
   GovernedWorld w(true);
   ASSERT_TRUE(w.open().ok());
-  EXPECT_EQ(w.call(kSpec, "BankLimit").result,
-            R"({"key":"bank_limit","owner":"twin","declared_owner":"governance","default":7,"default_value":7,)"
-            R"("min":1,"max":100,"unit":"","timelock_epochs":2,"rollback_epochs":1,)"
-            R"("aliases":["BankLimit"]})");
+  EXPECT_EQ(
+      w.call(kSpec, "BankLimit").result,
+      R"({"key":"bank_limit","owner":"twin","declared_owner":"governance","default":7,"default_value":7,)"
+      R"("min":1,"max":100,"unit":"","timelock_epochs":2,"rollback_epochs":1,)"
+      R"("aliases":["BankLimit"]})");
   EXPECT_EQ(w.call(kSpec, "no_such").name, "unknown_param");
   const std::string page = w.call(kSpecs, "bank_floor", 2).result;
   EXPECT_EQ(page.find(R"({"specs":[{"key":"bank_limit")"), 0u) << page;

@@ -266,7 +266,8 @@ class Plugin {
     return entry(rate_classes_, "rate_classes", "name", name);
   }
   AlertEntry& alert(std::string_view name) { return entry(alerts_, "alerts", "name", name); }
-  // A series that Prometheus computes: recording("treasury:balance:total", "max(treasury_balance)").
+  // A series that Prometheus computes: recording("treasury:balance:total",
+  // "max(treasury_balance)").
   Plugin& recording(std::string_view name, std::string_view expr);
   PanelEntry& panel(std::string_view row, std::string_view title, std::string_view expr);
 
