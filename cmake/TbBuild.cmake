@@ -20,7 +20,9 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
 find_program(TB_CCACHE ccache)
 if(TB_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${TB_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${TB_CCACHE})
+  # What ccache asks for before it caches files that use a precompiled header of gcc.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${TB_CCACHE})
+  add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)
 endif()
 find_program(TB_MOLD mold)
 if(TB_MOLD)
@@ -42,17 +44,73 @@ endif()
 add_library(tb_warnings INTERFACE)
 target_compile_options(tb_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Werror
+  # gcc 12 reports these inside the standard library's strings, where nothing is wrong.
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds> $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overread>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overflow> $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion>)
 
 find_package(Threads REQUIRED)
 set(Boost_NO_WARN_NEW_VERSIONS ON)
 
+# Headers that nearly every file of a group includes are parsed once: cmake/precompiled/<group>.hpp. A target is made with the
+# flags of its group: a header precompiled with others is refused by the compiler (-Winvalid-pch).
+set(TB_PRECOMPILED_DEFINITIONS BOOST_CONTAINER_DYN_LINK BOOST_CONTAINER_NO_LIB BOOST_JSON_DYN_LINK BOOST_JSON_NO_LIB)
+function(tb_precompiled_group group)
+  cmake_parse_arguments(arg "TEST;PLUGIN" "" "" ${ARGN})
+  if(arg_TEST)
+    find_package(GTest REQUIRED)
+    add_executable(tb_precompiled_${group} EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/precompiled/empty.cpp)
+    target_link_libraries(tb_precompiled_${group} PRIVATE GTest::gtest_main)
+    target_compile_options(tb_precompiled_${group} PRIVATE $<$<CONFIG:Release>:-O0>)
+  else()
+    add_library(tb_precompiled_${group} OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cmake/precompiled/empty.cpp)
+  endif()
+  if(arg_PLUGIN)
+    set_target_properties(tb_precompiled_${group} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    target_compile_options(tb_precompiled_${group} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
+  else()
+    target_compile_definitions(tb_precompiled_${group} PRIVATE ${TB_PRECOMPILED_DEFINITIONS})
+  endif()
+  target_link_libraries(tb_precompiled_${group} PRIVATE tb_warnings)
+  target_include_directories(tb_precompiled_${group} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_precompile_headers(tb_precompiled_${group} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:${PROJECT_SOURCE_DIR}/cmake/precompiled/${group}.hpp>)
+endfunction()
+
+function(tb_precompile target group)
+  if(NOT group STREQUAL plugin)
+    target_compile_definitions(${target} PRIVATE ${TB_PRECOMPILED_DEFINITIONS})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM tb_precompiled_${group})
+endfunction()
+
+tb_precompiled_group(kernel)
+tb_precompiled_group(plugin PLUGIN)
+if(TB_BUILD_TESTS)
+  tb_precompiled_group(test TEST)
+endif()
+
+# Sources of the kernel and of tests are compiled several at once: templates of the standard library are then made once. A
+# file whose unnamed helpers clash with those of another is listed under SEPARATE. For work on single files: -DTB_UNITY=OFF.
+option(TB_UNITY "Compile several sources of a target at once" ON)
+function(tb_unity target separate)
+  if(NOT TB_UNITY OR CMAKE_CURRENT_SOURCE_DIR MATCHES "/plugins/")
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  set_source_files_properties(${separate} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  # gcc warns of every class in the second file that it has members of unnamed types.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+endfunction()
+
 # Includes below the source root: #include "kernel/base/status.hpp".
 function(tb_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
-  add_library(${name} STATIC ${arg_SOURCES})
+  cmake_parse_arguments(arg "" "" "SOURCES;SEPARATE;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES} ${arg_SEPARATE})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/plugin-api/include)
   target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE tb_warnings ${arg_PRIVATE_DEPS})
+  tb_precompile(${name} kernel)
+  tb_unity(${name} "${arg_SEPARATE}")
 endfunction()
 
 # A GoogleTest program; every TEST is a ctest case.
@@ -60,14 +118,16 @@ function(tb_test name)
   if(NOT TB_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;SEPARATE;DEPS" ${ARGN})
   find_package(GTest REQUIRED)
-  add_executable(${name} ${arg_SOURCES})
+  add_executable(${name} ${arg_SOURCES} ${arg_SEPARATE})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/plugin-api/include)
   target_link_libraries(${name} PRIVATE ${arg_DEPS} tb_warnings GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE TB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TB_BINARY_DIR="${CMAKE_BINARY_DIR}")
   # What a test asks of the code under test does not depend on how the test itself is optimised; its build is quicker so.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
+  tb_precompile(${name} test)
+  tb_unity(${name} "${arg_SEPARATE}")
   include(GoogleTest)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS unit)
 endfunction()

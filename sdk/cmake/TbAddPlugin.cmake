@@ -42,6 +42,9 @@ function(tb_add_plugin name)
   # A module of object files has no language of its own; libstdc++ must be there for a plugin in C++.
   if(arg_SOURCES MATCHES "\\.(cpp|cc|cxx)(;|$)")
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+    if(COMMAND tb_precompile)  # inside the tree of the node
+      tb_precompile(${name}_objects plugin)
+    endif()
   else()
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
   endif()

@@ -1,0 +1,1 @@
+// CMake wants a source for a precompiled header.

@@ -1,0 +1,6 @@
+// The same for tests, with GoogleTest.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "cmake/precompiled/kernel.hpp"
