@@ -24,10 +24,11 @@ class GovernanceTourTest(unittest.TestCase):
     def replays_alike(self, first):
         """What the chain has decided comes from its log alone."""
         first.plugins = [p for p in PLUGINS if p != "mock-oracle"]  # no new load from here on
-        first.extra_config = "chain:\n  profile: dev\n  empty_block_interval_ms: 3600000\n"
+        first.extra_config = ""
+        first.env["TB_CHAIN_EMPTY_BLOCK_INTERVAL_MS"] = "0"
         first.write_config()
         first.start()
-        second = Node(plugins=first.plugins, config=first.extra_config, env=first.env)
+        second = Node(plugins=first.plugins, env=first.env)
         try:
             second.data.mkdir(parents=True)
             height = first.height()

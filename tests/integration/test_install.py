@@ -35,7 +35,7 @@ class InstallTest(unittest.TestCase):
                      "share/bash-completion/completions/contract-cli"]:
             self.assertTrue((self.prefix / name).exists(), name)
         plugins = next(self.prefix.glob("lib*/**/the-block/plugins"))
-        self.assertEqual(sorted(p.name for p in plugins.iterdir()), ["energy.so", "ledger.so", "mock-oracle.so", "oracle-adapter.so", "receipts.so"])
+        self.assertEqual(sorted(p.name for p in plugins.iterdir()), ["economics.so", "energy.so", "governance.so", "ledger.so", "mock-oracle.so", "oracle-adapter.so", "receipts.so", "treasury.so"])
         self.assertTrue(list(self.prefix.glob("lib*/**/TheBlockSDKConfig.cmake")), "the SDK belongs to it")
         self.assertEqual(self.program("tb-cli", "version").stdout, self.program("contract-cli", "version").stdout)
 
