@@ -123,7 +123,7 @@ TEST_F(Events, tell_what_is_too_old) {
   EXPECT_EQ(r.result().at("gap").at("from").as_int64(), 0);
   EXPECT_EQ(r.result().at("gap").at("to").as_int64(), 2);
   EXPECT_EQ(r.result().at("events").as_array().size(), 2u);
-  const Reply all = call("events.list", R"({"from":"0-0","archived":true})");
+  const Reply all = call("events.list", R"({"from":"0-0","archived":true})", kAdmin);
   EXPECT_EQ(all.result().at("events").as_array().size(), 4u);
   EXPECT_FALSE(all.result().as_object().contains("gap"));
 }
