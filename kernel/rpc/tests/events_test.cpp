@@ -15,7 +15,11 @@ class FakePeer final : public WsPeer {
   explicit FakePeer(std::size_t room) : room_(room) {}
   bool send(std::string text) override {
     std::lock_guard lock(mutex_);
-    if (!open_ || queue_.size() >= room_) return false;
+    if (!open_ || queue_.size() >= room_) {
+      ++refused_;
+      came_.notify_all();
+      return false;
+    }
     queue_.push_back(std::move(text));
     came_.notify_all();
     return true;
@@ -48,6 +52,11 @@ class FakePeer final : public WsPeer {
     std::unique_lock lock(mutex_);
     came_.wait(lock, [&] { return queue_.size() >= messages; });
   }
+  // Until something found no room.
+  void wait_refused() {
+    std::unique_lock lock(mutex_);
+    came_.wait(lock, [&] { return refused_ > 0; });
+  }
   void wait_closed() {
     std::unique_lock lock(mutex_);
     came_.wait(lock, [&] { return !open_; });
@@ -55,6 +64,7 @@ class FakePeer final : public WsPeer {
 
  private:
   const std::size_t room_;
+  std::size_t refused_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable came_;
   std::deque<std::string> queue_;
@@ -168,7 +178,7 @@ TEST_F(Events, wait_for_a_slow_client_without_a_gap) {
   connect(2);
   handler_->on_message(
       R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"topics":["*"],"from":"start"}})");
-  peer_->wait_for(2);
+  peer_->wait_refused();
   std::vector<std::string> seen;
   bool lagged = false;
   peer_->read();
