@@ -169,10 +169,10 @@ TEST_F(Dispatch, lets_a_guarded_plugin_answer_in_its_own_words) {
 
 TEST_F(Dispatch, counts_what_it_refuses_for_a_plugin_in_the_plugins_own_metrics) {
   // A host declares them when the plugin starts.
-  MetricFamily* failures =
-      *metrics_.declare("energy", {.name = "energy_failures_total", .labels = {"reason"}, .help = "Failures"});
-  MetricFamily* limited =
-      *metrics_.declare("energy", {.name = "energy_rate_limited_total", .labels = {"class"}, .help = "Refused"});
+  MetricFamily* failures = *metrics_.declare(
+      "energy", {.name = "energy_failures_total", .labels = {"reason"}, .help = "Failures"});
+  MetricFamily* limited = *metrics_.declare(
+      "energy", {.name = "energy_rate_limited_total", .labels = {"class"}, .help = "Refused"});
   reconfigure("energy.test_token", "a-token-for-providers");
   clock_.pass_ms(2000);
   EXPECT_EQ(call("energy.show").code(), -33009);
