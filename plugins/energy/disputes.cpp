@@ -8,7 +8,7 @@
 namespace energy {
 namespace {
 
-constexpr std::uint32_t kPage = 256;
+constexpr std::uint32_t kDisputePage = 256;
 
 // The type under which a dispute is counted, when its reason is one of the known texts.
 std::string_view type_of(std::string_view reason) {
@@ -25,8 +25,8 @@ void each_receipt_of(Market& market, const Hash& meter_hash, Fn&& fn) {
   for (bool more = true; more;) {
     std::vector<std::string> keys;
     more = market.ctx().scan(
-               market.keys().receipts_of(meter_hash), after, kPage,
-               [&](std::string_view key, std::string_view) { keys.emplace_back(key); }) == kPage;
+               market.keys().receipts_of(meter_hash), after, kDisputePage,
+               [&](std::string_view key, std::string_view) { keys.emplace_back(key); }) == kDisputePage;
     for (const std::string& key : keys) {
       if (!fn(*market.keys().read_receipt_place(key))) return;
     }
@@ -59,12 +59,12 @@ void drop_queued(Market& market, Provider& provider, const Hash& meter_hash) {
   std::string after;
   for (bool more = true; more;) {
     std::vector<std::string> keys;
-    more = market.ctx().scan(market.keys().queue(), after, kPage,
+    more = market.ctx().scan(market.keys().queue(), after, kDisputePage,
                              [&](std::string_view key, std::string_view value) {
                                after = key;
                                if (row_of<QueuedSettlement>(value).meter_hash == meter_hash)
                                  keys.emplace_back(key);
-                             }) == kPage;
+                             }) == kDisputePage;
     for (const std::string& key : keys) {
       market.ctx().erase(key);
       if (provider.queued_settlements > 0) --provider.queued_settlements;

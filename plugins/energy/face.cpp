@@ -418,7 +418,7 @@ void Face::check_health() {
 }
 
 namespace {
-constexpr std::string_view kRead = "energy.provider";
+constexpr std::string_view kReadRole = "energy.provider";
 }  // namespace
 
 void describe_face(tb::Plugin& p) {
@@ -464,7 +464,7 @@ void describe_face(tb::Plugin& p) {
           "time between two snapshots; 0: only on demand, after changes of parameters and on stop");
 
   p.query("energy.market_state", &Face::market_state)
-      .role(kRead)
+      .role(kReadRole)
       .rate_class("read")
       .summary("The market as a whole")
       .field("provider_id")
@@ -478,7 +478,7 @@ void describe_face(tb::Plugin& p) {
       .flag("full", "--verbose")
       .example("contract-cli energy market | jq '.providers|length'", "counts the providers");
   p.query("energy.slashes", &Face::slashes)
-      .role(kRead)
+      .role(kReadRole)
       .rate_class("read")
       .summary("Slashes, the newest first")
       .error(kSlashHistoryFailed)
@@ -494,7 +494,7 @@ void describe_face(tb::Plugin& p) {
       .columns({"seq", "provider_id", "slash_amount", "reason", "block_height"})
       .table();
   p.query("energy.timeline", &Face::timeline)
-      .role(kRead)
+      .role(kReadRole)
       .rate_class("read")
       .summary("Receipts, disputes and slashes, the newest first")
       .error(kInvalidParams)
@@ -510,7 +510,7 @@ void describe_face(tb::Plugin& p) {
       .columns({"event_id", "event_type", "provider_id", "block_height"})
       .table();
   p.query("energy.health", &Face::health)
-      .role(kRead)
+      .role(kReadRole)
       .rate_class("read")
       .summary("Whether the market moves")
       .cli("energy health");
@@ -528,19 +528,19 @@ void describe_face(tb::Plugin& p) {
   for (std::string_view listener : {"rpc", "status"}) {
     p.route("GET", "/governance/energy/slashes", &Face::http_slashes)
         .listener(listener)
-        .role(kRead)
+        .role(kReadRole)
         .summary("Slashes");
     p.route("GET", "/governance/energy/timeline", &Face::http_timeline)
         .listener(listener)
-        .role(kRead)
+        .role(kReadRole)
         .summary("Timeline");
     p.route("GET", "/energy/providers", &Face::http_providers)
         .listener(listener)
-        .role(kRead)
+        .role(kReadRole)
         .summary("Providers");
     p.route("GET", "/energy/disputes", &Face::http_disputes)
         .listener(listener)
-        .role(kRead)
+        .role(kReadRole)
         .summary("Disputes");
   }
 }

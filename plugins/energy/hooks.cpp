@@ -14,14 +14,14 @@ constexpr std::uint64_t kCreditRows = 8;
 constexpr std::uint64_t kQueueRows = 48;
 constexpr std::uint64_t kSandboxRows = 2;
 constexpr std::uint64_t kReserve = 8;
-constexpr std::uint32_t kPage = 256;
+constexpr std::uint32_t kHookPage = 256;
 
 // Walks a list that shrinks or is passed by a cursor: next(page size) delivers up to that many
 // pieces, each is done while the budget lasts. False: the budget is used up, or a piece said stop.
 template <class Piece, class Next, class Do>
 bool work_off(tb::Ctx& ctx, std::uint64_t rows_each, Next&& next, Do&& carry_out) {
   for (;;) {
-    const std::vector<Piece> page = next(kPage);
+    const std::vector<Piece> page = next(kHookPage);
     if (page.empty()) return true;
     for (const Piece& piece : page) {
       if (ctx.rows_left() < rows_each + kReserve) return false;
@@ -85,7 +85,7 @@ CreditCursor just_before(CreditCursor at) {
 void walk_back(Market& market) {
   CreditCursor& cursor = market.totals().expired_below;
   while (cursor.block != 0 && !credit_expired(market.height(), cursor.block, market.expiry())) {
-    const std::vector<CreditCursor> places = places_up_to(market, cursor, kPage);
+    const std::vector<CreditCursor> places = places_up_to(market, cursor, kHookPage);
     for (const CreditCursor& at : places) {
       if (credit_expired(market.height(), at.block, market.expiry())) {
         cursor = at;

@@ -16,7 +16,7 @@ namespace energy {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint32_t kPage = 1000;
+constexpr std::uint32_t kSnapshotPage = 1000;
 constexpr std::uint32_t kAskMs = 5'000;
 constexpr std::string_view kPrefix = "state-", kSuffix = ".json";
 
@@ -87,7 +87,7 @@ class RowWriter {
   bool flush() {
     file_.write(text_);
     text_.clear();
-    return std::exchange(count_, 0u) == kPage;
+    return std::exchange(count_, 0u) == kSnapshotPage;
   }
   const std::string& after() const { return after_; }
 
@@ -127,7 +127,7 @@ void Snapshots::write_state(tb::View& view, const std::string& folder, WrittenSn
   RowWriter local(file);
   for (std::string_view prefix : {"s/", "t/"}) {
     host_
-        .store_scan(prefix, {}, 2 * kPage,
+        .store_scan(prefix, {}, 2 * kSnapshotPage,
                     [&](std::string_view key, std::string_view value) {
                       local.add(key, value);
                       return true;
@@ -138,7 +138,7 @@ void Snapshots::write_state(tb::View& view, const std::string& folder, WrittenSn
   file.write(R"(},"rows":{)");
   RowWriter rows(file);
   do {
-    view.scan({}, rows.after(), kPage,
+    view.scan({}, rows.after(), kSnapshotPage,
               [&](std::string_view key, std::string_view value) { rows.add(key, value); });
   } while (rows.flush());
   file.write(tb::cat(R"(},"schema_version":)", kSnapshotSchema, "}"));

@@ -7,7 +7,7 @@
 namespace gov {
 namespace {
 
-__extension__ using Wide = unsigned __int128;
+__extension__ using UnsignedWide = unsigned __int128;
 
 bool is_receipt(const ReceiptLine& line) {
   return !line.account.empty() && line.account.size() <= kMaxAccountBytes && line.amount >= 1;
@@ -42,7 +42,7 @@ bool is_destination(std::string_view text) {
 }
 
 bool receipts_sum_to(const std::vector<ReceiptLine>& receipts, std::uint64_t amount) {
-  Wide sum = 0;
+  UnsignedWide sum = 0;
   for (const ReceiptLine& line : receipts) sum += line.amount;
   return sum == amount;
 }

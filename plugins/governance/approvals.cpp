@@ -6,7 +6,7 @@ namespace governance {
 namespace {
 
 constexpr std::size_t kMaxKey = 255;
-constexpr std::uint32_t kMaxShown = 1000;
+constexpr std::uint32_t kMaxApprovalsShown = 1000;
 
 Refused check_payload(const ApprovalPayload& payload) {
   if (payload.key.empty() || payload.key.size() > kMaxKey)
@@ -85,16 +85,16 @@ tb::Status approve_dispute(tb::Ctx& ctx, const DisputeParams& in, tb::Out& out) 
                 out);
 }
 
-struct ListParams {
+struct ListApprovalsParams {
   std::optional<std::string_view> topic;
 };
-BOOST_DESCRIBE_STRUCT(ListParams, (), (topic))
+BOOST_DESCRIBE_STRUCT(ListApprovalsParams, (), (topic))
 
-tb::Status list_approvals(tb::View& view, const ListParams& in, tb::Out& out) {
+tb::Status list_approvals(tb::View& view, const ListApprovalsParams& in, tb::Out& out) {
   tb::Key prefix("appr/");
   if (in.topic) prefix.text(*in.topic);
   out.list("approvals", [&](tb::Out& list) {
-    view.scan(prefix, {}, kMaxShown, [&](std::string_view key, std::string_view row) {
+    view.scan(prefix, {}, kMaxApprovalsShown, [&](std::string_view key, std::string_view row) {
       const std::string_view rest = key.substr(std::string_view("appr/").size());
       const std::size_t length = static_cast<std::uint8_t>(rest[0]);
       list.record({}, [&](tb::Out& item) {

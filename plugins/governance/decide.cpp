@@ -15,7 +15,7 @@ namespace {
 
 // Rows that one proposal may need, with its box, indexes, scripts and parameters.
 constexpr std::uint64_t kRowsOfOne = 256;
-constexpr std::uint32_t kPage = 64;
+constexpr std::uint32_t kDecidePage = 64;
 constexpr std::uint64_t kMaxActivations = 256;  // in one block
 
 struct Due {
@@ -130,7 +130,7 @@ void close_windows(tb::Ctx& ctx, std::uint64_t epoch) {
   std::string after;
   while (!ctx.aborted() && ctx.rows_left() > kRowsOfOne) {
     std::vector<Due> page;
-    ctx.scan("window/", after, kPage, [&](std::string_view key, std::string_view) {
+    ctx.scan("window/", after, kDecidePage, [&](std::string_view key, std::string_view) {
       constexpr std::size_t kPrefix = std::string_view("window/").size();
       page.push_back({tb::Key::read_u64(key, kPrefix), tb::Key::read_u64(key, kPrefix + 8)});
       after = key;
@@ -143,7 +143,7 @@ void close_windows(tb::Ctx& ctx, std::uint64_t epoch) {
       ctx.erase(id_key("undo/", entry.id));
       ctx.erase(id_key("esc/", entry.id));
     }
-    if (page.size() < kPage) return;
+    if (page.size() < kDecidePage) return;
   }
 }
 
@@ -274,10 +274,10 @@ tb::Status activate_due(tb::Ctx& ctx) {
   finish_switches(ctx);
   std::uint64_t done = 0;
   while (!ctx.aborted() && done < kMaxActivations) {
-    const std::vector<Due> due = due_in(ctx, "queue/", ctx.epoch(), kPage);
+    const std::vector<Due> due = due_in(ctx, "queue/", ctx.epoch(), kDecidePage);
     for (const Due& entry : due) activate(ctx, entry);
     done += due.size();
-    if (due.size() < kPage) break;
+    if (due.size() < kDecidePage) break;
   }
   return tb::ok();
 }

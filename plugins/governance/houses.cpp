@@ -8,7 +8,7 @@
 namespace governance {
 namespace {
 
-constexpr std::uint32_t kMaxShown = 4096;
+constexpr std::uint32_t kMaxMembersShown = 4096;
 constexpr std::string_view kReleaseSignerRole = "release_signer";  // of the genesis
 
 template <class Row>
@@ -73,7 +73,7 @@ BOOST_DESCRIBE_STRUCT(RoleParams, (), (account, role, timestamp))
 
 std::uint64_t admins(tb::View& view) {
   std::uint64_t count = 0;
-  view.scan("role/", {}, kMaxShown, [&](std::string_view, std::string_view row) {
+  view.scan("role/", {}, kMaxMembersShown, [&](std::string_view, std::string_view row) {
     count += tb::row_as<RoleRow>(row).role == "admin" ? 1 : 0;
   });
   return count;
@@ -91,8 +91,8 @@ Refused change_role(tb::Ctx& ctx, const RoleParams& in) {
     return Refusal(kInvalidPayload, tb::cat(in.account, " is the last admin; make another first"));
   if (!before && in.role != "none") {
     const std::uint32_t rows =
-        ctx.scan("role/", {}, kMaxShown, [](std::string_view, std::string_view) {});
-    if (rows >= kMaxShown) return Refusal(kInvalidPayload, "4096 accounts have roles already");
+        ctx.scan("role/", {}, kMaxMembersShown, [](std::string_view, std::string_view) {});
+    if (rows >= kMaxMembersShown) return Refusal(kInvalidPayload, "4096 accounts have roles already");
   }
   // An executor is known to governance only; to the kernel it is an account without a role.
   const std::string_view kernel_role = in.role == "executor" ? "none" : in.role;
@@ -118,7 +118,7 @@ tb::Status set_role(tb::Ctx& ctx, const RoleParams& in, tb::Out& out) {
 void put_members(tb::View& view, std::string_view house, tb::Out& out) {
   const tb::Key prefix = tb::Key("member/").text(house);
   std::map<std::string, std::pair<std::uint64_t, Member>> newest;
-  view.scan(prefix, {}, kMaxShown, [&](std::string_view key, std::string_view row) {
+  view.scan(prefix, {}, kMaxMembersShown, [&](std::string_view key, std::string_view row) {
     const std::string_view rest = key.substr(prefix.view().size());
     const std::size_t length = static_cast<std::uint8_t>(rest[0]);
     newest[std::string(rest.substr(1, length))] = {tb::Key::read_u64(rest, 1 + length),
@@ -146,7 +146,7 @@ tb::Status houses(tb::View& view, tb::Out& out) {
 
 tb::Status roles(tb::View& view, tb::Out& out) {
   out.list("roles", [&](tb::Out& list) {
-    view.scan("role/", {}, kMaxShown, [&](std::string_view key, std::string_view row) {
+    view.scan("role/", {}, kMaxMembersShown, [&](std::string_view key, std::string_view row) {
       list.record({}, [&](tb::Out& item) {
         item.put("account", key.substr(std::string_view("role/").size()));
         item.write(tb::row_as<RoleRow>(row));

@@ -65,12 +65,12 @@ tb::Status propose_keyset(tb::Ctx& ctx, const KeysetParams& in, tb::Out& out) {
   return tb::ok();
 }
 
-struct ListParams {
+struct ListKeysetsParams {
   std::optional<std::string_view> name;
 };
-BOOST_DESCRIBE_STRUCT(ListParams, (), (name))
+BOOST_DESCRIBE_STRUCT(ListKeysetsParams, (), (name))
 
-tb::Status keysets(tb::View& view, const ListParams& in, tb::Out& out) {
+tb::Status keysets(tb::View& view, const ListKeysetsParams& in, tb::Out& out) {
   if (in.name && !is_keyset(*in.name))
     return view.fail(kUnknownKeyset, tb::cat("there is no set '", *in.name, "'"));
   out.list("keys", [&](tb::Out& list) {

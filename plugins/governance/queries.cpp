@@ -10,7 +10,7 @@
 namespace governance {
 namespace {
 
-constexpr std::uint64_t kMaxLimit = 200;
+constexpr std::uint64_t kMaxProposalsShown = 200;
 
 void put_param_payload(tb::View& view, std::uint64_t id, tb::Out& out) {
   const auto payload = load_payload<ParamPayload>(view, id);
@@ -58,23 +58,23 @@ void put_house(const HouseCount& count, std::uint64_t ppm, tb::Out& out) {
   out.put("needed", needed(ppm, count.total));
 }
 
-struct ListParams {
+struct ListProposalsParams {
   std::optional<std::string_view> status, kind;
   std::optional<std::uint64_t> cursor;
   std::uint64_t limit = 50;
   bool archived = false;
   std::optional<std::uint64_t> id;
 };
-BOOST_DESCRIBE_STRUCT(ListParams, (), (status, kind, cursor, limit, archived, id))
+BOOST_DESCRIBE_STRUCT(ListProposalsParams, (), (status, kind, cursor, limit, archived, id))
 
-bool wanted(const Proposal& p, const ListParams& in) {
+bool wanted(const Proposal& p, const ListProposalsParams& in) {
   return (!in.status || *in.status == gov::status_name(p.status_of())) &&
          (!in.kind || *in.kind == gov::kind_name(p.kind_of()));
 }
 
-std::vector<Proposal> find_proposals(tb::View& view, const ListParams& in,
+std::vector<Proposal> find_proposals(tb::View& view, const ListProposalsParams& in,
                                      std::optional<std::uint64_t>* next) {
-  const std::uint64_t limit = in.limit == 0 ? 50 : std::min(in.limit, kMaxLimit);
+  const std::uint64_t limit = in.limit == 0 ? 50 : std::min(in.limit, kMaxProposalsShown);
   const std::uint64_t newest = load_counters(view).next_id;
   const std::uint64_t oldest =
       in.archived || newest <= kListedProposals ? 1 : newest - kListedProposals;
@@ -99,7 +99,7 @@ std::vector<Proposal> find_proposals(tb::View& view, const ListParams& in,
   return found;
 }
 
-tb::Status list(tb::View& view, const ListParams& in, tb::Out& out) {
+tb::Status list(tb::View& view, const ListProposalsParams& in, tb::Out& out) {
   if (in.status && !gov::parse_status(*in.status))
     return view.fail(tb::kInvalidParamsCode, "invalid_params",
                      tb::cat("status: '", *in.status, "' is no status of a proposal"));
@@ -144,7 +144,7 @@ bool matches(std::string_view glob, std::string_view text) {
   return false;
 }
 
-constexpr std::string_view kPolicies[] = {"runtime_backend_policy", "transport_provider_policy",
+constexpr std::string_view kShownPolicies[] = {"runtime_backend_policy", "transport_provider_policy",
                                           "storage_engine_policy"};
 
 void put_policy(tb::View& view, std::string_view key, tb::Out& out) {
@@ -172,7 +172,7 @@ tb::Status params(tb::View& view, const ParamsParams& in, tb::Out& out) {
       if (shown) values.put(spec.key, value_of(view, spec).value);
     }
   });
-  for (const std::string_view key : kPolicies) put_policy(view, key, out);
+  for (const std::string_view key : kShownPolicies) put_policy(view, key, out);
   return tb::ok();
 }
 

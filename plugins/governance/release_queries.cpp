@@ -6,7 +6,7 @@
 namespace governance {
 namespace {
 
-constexpr std::uint32_t kMaxShown = 1000, kMaxInstallers = 1000;
+constexpr std::uint32_t kMaxReleasesShown = 1000, kMaxInstallers = 1000;
 
 void put_release(tb::View& view, const Release& release, tb::Out& out) {
   out.write(release);
@@ -21,14 +21,14 @@ void put_release(tb::View& view, const Release& release, tb::Out& out) {
   });
 }
 
-struct ListParams {
+struct ListReleasesParams {
   std::optional<std::string_view> target, status;
 };
-BOOST_DESCRIBE_STRUCT(ListParams, (), (target, status))
+BOOST_DESCRIBE_STRUCT(ListReleasesParams, (), (target, status))
 
-tb::Status releases(tb::View& view, const ListParams& in, tb::Out& out) {
+tb::Status releases(tb::View& view, const ListReleasesParams& in, tb::Out& out) {
   out.list("releases", [&](tb::Out& list) {
-    view.scan("release/", {}, kMaxShown, [&](std::string_view, std::string_view row) {
+    view.scan("release/", {}, kMaxReleasesShown, [&](std::string_view, std::string_view row) {
       const Release release = tb::row_as<Release>(row);
       if ((in.target && *in.target != release.target) ||
           (in.status && *in.status != release.status))

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kDeadlineEpochs = 32;
 constexpr std::size_t kMaxInstalls = 64, kMaxSignatures = 64;
-constexpr std::uint32_t kPage = 16;
+constexpr std::uint32_t kReleasePage = 16;
 
 tb::Key release_key(std::string_view hash) { return name_key("release/", hash); }
 
@@ -185,7 +185,7 @@ void tell(tb::Ctx& ctx, const Release& release) {
 
 std::vector<std::string> listed(tb::View& view, std::string_view prefix, std::uint64_t epoch) {
   std::vector<std::string> hashes;
-  view.scan(prefix, {}, kPage, [&](std::string_view key, std::string_view) {
+  view.scan(prefix, {}, kReleasePage, [&](std::string_view key, std::string_view) {
     if (tb::Key::read_u64(key, prefix.size()) > epoch) return false;
     hashes.emplace_back(key.substr(prefix.size() + 8));
     return true;

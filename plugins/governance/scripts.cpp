@@ -61,7 +61,7 @@ Refused check_room(tb::View& view, const std::string& name) {
   return std::nullopt;
 }
 
-struct ProposeParams {
+struct ProposeScriptParams {
   std::string_view source;
   std::optional<std::string_view> name;
   std::optional<std::vector<std::string>> events, keys, owns;
@@ -70,7 +70,7 @@ struct ProposeParams {
   std::optional<std::uint64_t> vote_window;
   std::optional<std::string_view> reason;
 };
-BOOST_DESCRIBE_STRUCT(ProposeParams, (),
+BOOST_DESCRIBE_STRUCT(ProposeScriptParams, (),
                       (source, name, events, keys, owns, priority, deps, vote_window, reason))
 
 bool same(const std::optional<std::vector<std::string>>& given,
@@ -79,7 +79,7 @@ bool same(const std::optional<std::vector<std::string>>& given,
 }
 
 // What the request says beside the text must be what the text says: the text is voted on.
-Refused check_claims(const ProposeParams& in, const ScriptHeader& header) {
+Refused check_claims(const ProposeScriptParams& in, const ScriptHeader& header) {
   const bool holds = (!in.name || *in.name == header.name) && same(in.events, header.on) &&
                      same(in.keys, header.keys) && same(in.owns, header.owns) &&
                      (!in.priority || *in.priority == header.priority);
@@ -89,7 +89,7 @@ Refused check_claims(const ProposeParams& in, const ScriptHeader& header) {
                  "own `hook` table");
 }
 
-Refused propose_text(tb::Ctx& ctx, const ProposeParams& in, Proposal* opened,
+Refused propose_text(tb::Ctx& ctx, const ProposeScriptParams& in, Proposal* opened,
                      ScriptPayload* payload) {
   if (in.source.size() > kMaxSource)
     return Refusal(kInvalidPayload, tb::cat("a script has at most ", kMaxSource, " bytes"));
@@ -112,7 +112,7 @@ Refused propose_text(tb::Ctx& ctx, const ProposeParams& in, Proposal* opened,
   return std::nullopt;
 }
 
-tb::Status propose_script(tb::Ctx& ctx, const ProposeParams& in, tb::Out& out) {
+tb::Status propose_script(tb::Ctx& ctx, const ProposeScriptParams& in, tb::Out& out) {
   Proposal opened;
   ScriptPayload payload;
   if (const auto refused = propose_text(ctx, in, &opened, &payload)) return refused->fail(ctx);

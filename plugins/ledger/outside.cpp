@@ -15,20 +15,20 @@ struct ParamResult {
 BOOST_DESCRIBE_STRUCT(ParamResult, (), (value))
 constexpr tb::Function<KeyArgs, ParamResult> kParam{kChain, 0};
 
-struct AccountArgs {
+struct AccountQuery {
   std::string_view account;
 };
-BOOST_DESCRIBE_STRUCT(AccountArgs, (), (account))
+BOOST_DESCRIBE_STRUCT(AccountQuery, (), (account))
 struct OwnerResult {
   std::string owner;
 };
 BOOST_DESCRIBE_STRUCT(OwnerResult, (), (owner))
-constexpr tb::Function<AccountArgs, OwnerResult> kEscrowOwner{kChain, 1};
+constexpr tb::Function<AccountQuery, OwnerResult> kEscrowOwner{kChain, 1};
 struct VerifiedResult {
   bool verified = false;
 };
 BOOST_DESCRIBE_STRUCT(VerifiedResult, (), (verified))
-constexpr tb::Function<AccountArgs, VerifiedResult> kVerified{kKyc, 0};
+constexpr tb::Function<AccountQuery, VerifiedResult> kVerified{kKyc, 0};
 
 // The value in force. A switch that nobody declared and nobody voted on is off.
 tb::Status read_switch(tb::Ctx& ctx, std::string_view key, std::uint64_t* value) {

@@ -11,7 +11,7 @@ namespace {
 // two totals of the epoch.
 constexpr std::uint64_t kRowsPerReceipt = 8;
 constexpr std::uint64_t kPrunedPerBlock = 1000;
-constexpr std::uint32_t kPage = 1000;
+constexpr std::uint32_t kBlockPage = 1000;
 
 struct Waiting {
   std::uint64_t seq = 0;
@@ -57,7 +57,7 @@ class BlockDrain {
     std::uint64_t left = std::min(kMaxLookedAt, ctx_.rows_left() / kRowsPerReceipt);
     std::string after;
     while (left > 0) {
-      const auto page = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kPage));
+      const auto page = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kBlockPage));
       const std::uint32_t rows =
           ctx_.scan(kPendingPrefix, after, page, [&](std::string_view key, std::string_view value) {
             after.assign(key);

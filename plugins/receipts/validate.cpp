@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kMaxBlocks = 10'000;
 constexpr std::size_t kMaxListed = 200;
-constexpr std::uint32_t kPage = 64;
+constexpr std::uint32_t kValidatePage = 64;
 constexpr std::uint64_t kRefreshMs = 60'000;
 constexpr int kSamplesPerTick = 4;
 constexpr std::uint32_t kAskMs = 5'000;
@@ -29,7 +29,7 @@ void each_block(tb::View& view, const Range& range, Fn&& fn) {
   for (bool more = true; more && !view.aborted();) {
     std::vector<std::pair<std::uint64_t, std::optional<Block>>> page;
     more = false;
-    view.scan(kBlockPrefix, after, kPage, [&](std::string_view key, std::string_view value) {
+    view.scan(kBlockPrefix, after, kValidatePage, [&](std::string_view key, std::string_view value) {
       const std::uint64_t height = tb::Key::read_u64(key, kBlockPrefix.size());
       more = height <= range.to;
       if (!more) return false;
@@ -39,7 +39,7 @@ void each_block(tb::View& view, const Range& range, Fn&& fn) {
       if (tb::decode_row(value, block)) page.back().second = std::move(block);
       return true;
     });
-    more = more && page.size() == kPage;
+    more = more && page.size() == kValidatePage;
     for (const auto& [height, block] : page) {
       if (!fn(height, block)) return;
     }

@@ -6,7 +6,7 @@ namespace treasury {
 namespace {
 
 constexpr std::uint32_t kCallMs = 60'000;
-constexpr std::uint32_t kPage = 1000;
+constexpr std::uint32_t kLogPage = 1000;
 constexpr std::string_view kPending = "treasury/pending", kMemo = "disb:";
 constexpr std::size_t kMaxAccounts = 4'000'000;
 
@@ -115,7 +115,7 @@ struct Reader {
         "events.list",
         [&](tb::Out& out) {
           out.put("from", std::string_view(cursor));
-          out.put("limit", kPage);
+          out.put("limit", kLogPage);
           out.put("archived", true);
           out.list("topics", [](tb::Out& list) {
             for (std::string_view topic :

@@ -6,15 +6,15 @@
 namespace treasury {
 namespace {
 
-constexpr std::uint32_t kPage = 1000;
+constexpr std::uint32_t kStatePage = 1000;
 
 // fn(key behind the prefix, row) for every row with the prefix, a page at a time.
 template <class Fn>
 void each_row(tb::View& view, std::string_view prefix, Fn&& fn) {
   std::string after;
-  std::uint32_t rows = kPage;
-  while (rows == kPage && !view.aborted()) {
-    rows = view.scan(prefix, after, kPage, [&](std::string_view key, std::string_view row) {
+  std::uint32_t rows = kStatePage;
+  while (rows == kStatePage && !view.aborted()) {
+    rows = view.scan(prefix, after, kStatePage, [&](std::string_view key, std::string_view row) {
       after.assign(key);
       fn(key.substr(prefix.size()), row);
     });

@@ -51,7 +51,7 @@ std::uint64_t lower_bound_of(const std::array<Ppm, kTraits>& means) {
 // a power 2^-29 of its value. Together the mean, which is at most 10^6, is right to 2^-7.
 
 constexpr unsigned kPoint = 31, kTableBits = 7, kRestBits = kPoint - kTableBits;
-constexpr std::uint64_t kOne = std::uint64_t{1} << kPoint;
+constexpr std::uint64_t kFixedOne = std::uint64_t{1} << kPoint;
 constexpr std::uint64_t kLog2OfE = 3'098'164'009, kLogOf2 = 1'488'522'236;
 
 // The integer part of the square root. REQUIRES: x < 2^126.
@@ -96,8 +96,8 @@ std::uint64_t log2_of(std::uint32_t x) {
   const unsigned whole = 31 - static_cast<unsigned>(__builtin_clz(x));
   const std::uint64_t mantissa = std::uint64_t{x} << (kPoint - whole);  // in [1, 2)
   const std::uint64_t i = mantissa >> kRestBits & 127;
-  const std::uint64_t z = (mantissa * kTables.reciprocals[i] >> 32) - kOne;  // below 2^-7
-  const std::uint64_t series = kOne - z / 2 + (z * z >> kPoint) / 3;
+  const std::uint64_t z = (mantissa * kTables.reciprocals[i] >> 32) - kFixedOne;  // below 2^-7
+  const std::uint64_t series = kFixedOne - z / 2 + (z * z >> kPoint) / 3;
   const std::uint64_t rest = (z * series >> kPoint) * kLog2OfE >> kPoint;
   return (std::uint64_t{whole} << kPoint) + kTables.logs[i] + rest;
 }
@@ -106,7 +106,7 @@ std::uint64_t log2_of(std::uint32_t x) {
 std::uint64_t exp2_of(std::uint64_t log, unsigned bits) {
   const std::uint64_t z = (log & ((std::uint64_t{1} << kRestBits) - 1)) * kLogOf2 >> kPoint;
   const std::uint64_t square = z * z >> kPoint;
-  const std::uint64_t series = kOne + z + square / 2 + (square * z >> kPoint) / 6;
+  const std::uint64_t series = kFixedOne + z + square / 2 + (square * z >> kPoint) / 6;
   const std::uint64_t value = kTables.powers[log >> kRestBits & 127] * series >> kPoint;
   return value >> (kPoint - bits - static_cast<unsigned>(log >> kPoint));
 }
