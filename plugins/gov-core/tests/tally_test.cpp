@@ -9,7 +9,7 @@ namespace gov {
 namespace {
 
 constexpr Quorum kTwoThirds{670'000, 670'000};
-constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kMostTally = std::numeric_limits<std::uint64_t>::max();
 
 TEST(Tally, both_houses_reach_the_quorum_exactly) {
   EXPECT_EQ(decide({100, 67, 10, 0}, {10, 7, 0, 0}, kTwoThirds), Verdict::kPassed);
@@ -34,10 +34,10 @@ TEST(Tally, ties_fail) {
 }
 
 TEST(Tally, the_largest_weights_do_not_wrap) {
-  EXPECT_EQ(decide({kMost, kMost, 0, 0}, {kMost, kMost, 0, 0}, {kPpm, kPpm}), Verdict::kPassed);
-  EXPECT_EQ(decide({kMost, kMost - 1, 0, 0}, {kMost, kMost, 0, 0}, {kPpm, kPpm}),
+  EXPECT_EQ(decide({kMostTally, kMostTally, 0, 0}, {kMostTally, kMostTally, 0, 0}, {kPpm, kPpm}), Verdict::kPassed);
+  EXPECT_EQ(decide({kMostTally, kMostTally - 1, 0, 0}, {kMostTally, kMostTally, 0, 0}, {kPpm, kPpm}),
             Verdict::kQuorumNotReached);
-  EXPECT_EQ(decide({kMost, kMost, kMost, 0}, {kMost, kMost, kMost, 0}, {0, 0}),
+  EXPECT_EQ(decide({kMostTally, kMostTally, kMostTally, 0}, {kMostTally, kMostTally, kMostTally, 0}, {0, 0}),
             Verdict::kVoteRejected);
 }
 
