@@ -2,19 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <deque>
-#include <map>
-#include <mutex>
-#include <shared_mutex>
 
 #include "kernel/base/crc32c.hpp"
-#include "kernel/storage/log_record.hpp"
+#include "kernel/storage/block_log_impl.hpp"
 
 namespace blockd {
+namespace internal {
 namespace {
-
-using namespace internal;
-using SegmentPtr = std::shared_ptr<Segment>;
 
 constexpr std::string_view kPrefix = "log-";
 constexpr std::string_view kSuffix = ".seg";
@@ -39,103 +33,7 @@ std::optional<std::uint64_t> height_of_name(std::string_view name) {
   return height;
 }
 
-struct Place {
-  std::uint32_t segment = 0;
-  std::uint32_t offset = 0;  // 0: none, because the magic is there
-};
-
-class Log final : public BlockLog {
- public:
-  Log(Disk& disk, std::string dir, const BlockLogOptions& options)
-      : disk_(disk), dir_(std::move(dir)), options_(options) {}
-
-  Status open(std::string* recovered);
-
-  Status append(LogRecordType type, std::uint64_t height, BytesView payload) override;
-  Status sync() override;
-  Status drop_unsynced() override;
-  std::optional<std::uint64_t> head() const override {
-    std::shared_lock lock(mutex_);
-    return last_block();
-  }
-  std::optional<std::uint64_t> first() const override {
-    std::shared_lock lock(mutex_);
-    return entries_.empty() ? std::nullopt : std::optional(base_);
-  }
-  std::optional<std::uint64_t> checkpoint() const override {
-    std::shared_lock lock(mutex_);
-    return checkpoint_;
-  }
-  Result<Bytes> read(LogRecordType type, std::uint64_t height) const override;
-  Status visit(std::uint64_t from,
-               const std::function<bool(const LogRecord&)>& visitor) const override;
-  Status prune_below(std::uint64_t height) override;
-  std::uint64_t bytes() const override {
-    std::shared_lock lock(mutex_);
-    std::uint64_t sum = 0;
-    for (const auto& [id, end] : committed_) sum += end;
-    return sum;
-  }
-
- private:
-  struct Entry {
-    std::uint32_t segment, batch, block;
-    std::uint32_t certificate_segment, certificate;
-  };
-  struct Pending {
-    LogRecordType type;
-    std::uint64_t height;
-    Place place;
-  };
-
-  // Opening.
-  Result<std::vector<SegmentPtr>> open_segments();
-  Status check_magic(const Segment& segment, bool last);
-  Status settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
-                     std::string* recovered);
-  Status index(const Segment& segment, const SegmentWalk& walk);
-
-  // Appending.
-  Status refused() const;
-  Status check_height(LogRecordType type, std::uint64_t height) const;
-  Status make_room(std::uint64_t height, std::uint64_t size);
-  Status start_segment(std::uint64_t first_height);
-  Status reserve(std::uint64_t end);
-  Status fail(Status status) {
-    failed_ = status;
-    return status;
-  }
-
-  // The index; the lock is held, or nobody else is there yet.
-  std::optional<std::uint64_t> last_block() const {
-    return entries_.empty() ? std::nullopt : std::optional(base_ + entries_.size() - 1);
-  }
-  bool has_block(std::uint64_t height) const {
-    return height >= base_ && height - base_ < entries_.size();
-  }
-  void publish(const Pending& record);
-
-  Disk& disk_;
-  const std::string dir_;
-  const BlockLogOptions options_;
-
-  // Of the appending thread.
-  Status failed_;
-  SegmentPtr open_;               // the last segment
-  std::uint64_t offset_ = 0;      // where the next record goes
-  std::uint64_t synced_ = 0;      // up to here the segment is durable
-  std::uint64_t reserved_ = 0;    // size of the file
-  std::vector<Pending> pending_;  // appended, not synced
-
-  mutable std::shared_mutex mutex_;  // guards the rest: what is committed
-  std::map<std::uint32_t, SegmentPtr> segments_;
-  std::map<std::uint32_t, std::uint64_t> committed_;  // segment -> end of its durable records
-  std::uint64_t base_ = 0;                            // height of entries_[0]
-  std::deque<Entry> entries_;
-  std::optional<Pending> batch_;  // a batch whose block is not there yet
-  std::optional<std::uint64_t> checkpoint_;
-  Place checkpoint_place_;
-};
+}  // namespace
 
 // --- opening ---
 
@@ -145,9 +43,12 @@ Result<std::vector<SegmentPtr>> Log::open_segments() {
   if (!names.ok()) return names.status();
   std::vector<SegmentPtr> out;
   for (const std::string& name : *names) {
+    const std::string path = dir_ + "/" + name;
+    // A segment that was being written anew when the process died; the old one is whole.
+    if (name.ends_with(std::string(kSuffix) + std::string(kRewriteSuffix)))
+      TB_TRY(disk_.remove(path));
     const std::optional<std::uint64_t> height = height_of_name(name);
     if (!height) continue;
-    const std::string path = dir_ + "/" + name;
     Result<std::unique_ptr<DiskFile>> file = disk_.open(path, false);
     if (!file.ok()) return file.status();
     const auto id = static_cast<std::uint32_t>(out.size());
@@ -219,7 +120,7 @@ Status Log::index(const Segment& segment, const SegmentWalk& walk) {
   for (const FoundRecord& record : walk.records) {
     const std::uint64_t height = record.header.height;
     const std::optional<std::uint64_t> last = last_block();
-    if (record.type() == LogRecordType::kBlock && last && height != *last + 1) {
+    if (ends_block(record.type()) && last && height != *last + 1) {
       return damage(segment, record.offset,
                     "block " + std::to_string(height) + " follows block " + std::to_string(*last));
     }
@@ -315,6 +216,8 @@ Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) 
     return Status(Code::kLimit, "block log " + dir_ + ": " + std::to_string(kMaxUnsynced) +
                                     " records wait for a sync");
   }
+  if (type == LogRecordType::kPruned)
+    return Status(Code::kInvalid, "block log " + dir_ + ": a pruned block cannot be appended");
   TB_TRY(check_height(type, height));
   const std::uint64_t size = kRecordHeaderBytes + payload.size();
   TB_TRY(make_room(height, size));
@@ -417,6 +320,12 @@ void Log::publish(const Pending& record) {
       batch_.reset();
       break;
     }
+    case LogRecordType::kPruned:
+      if (entries_.empty()) base_ = record.height;
+      entries_.push_back({record.place.segment, 0, record.place.offset, 0, 0});
+      whole_from_ = std::max(whole_from_, record.height + 1);
+      batch_.reset();
+      break;
     case LogRecordType::kCheckpoint:
       checkpoint_ = record.height;
       checkpoint_place_ = record.place;
@@ -440,8 +349,10 @@ Result<Bytes> Log::read(LogRecordType type, std::uint64_t height) const {
       if (checkpoint_ == height) place = checkpoint_place_;
     } else if (has_block(height)) {
       const Entry& entry = entries_[height - base_];
+      const bool pruned = height < whole_from_;
       if (type == LogRecordType::kBatch) place = {entry.segment, entry.batch};
-      if (type == LogRecordType::kBlock) place = {entry.segment, entry.block};
+      if (type == (pruned ? LogRecordType::kPruned : LogRecordType::kBlock))
+        place = {entry.segment, entry.block};
       if (type == LogRecordType::kCertificate)
         place = {entry.certificate_segment, entry.certificate};
     }
@@ -462,67 +373,45 @@ Result<Bytes> Log::read(LogRecordType type, std::uint64_t height) const {
 }
 
 Status Log::visit(std::uint64_t from, const std::function<bool(const LogRecord&)>& visitor) const {
-  Place at;
+  std::uint32_t id = 0;
+  std::uint64_t offset = 0, end = 0;
+  SegmentPtr segment;
   {
     std::shared_lock lock(mutex_);
     if (entries_.empty() || from > *last_block()) return {};
-    if (from < base_) {
+    const std::uint64_t whole = std::max(base_, whole_from_);
+    if (from < whole) {
       return Status(Code::kNotFound, "block log " + dir_ + ": block " + std::to_string(from) +
-                                         " was pruned, the first is " + std::to_string(base_));
+                                         " was pruned, the first is " + std::to_string(whole));
     }
     const Entry& entry = entries_[from - base_];
-    at = {entry.segment, entry.batch != 0 ? entry.batch : entry.block};
+    id = entry.segment;
+    offset = entry.batch != 0 ? entry.batch : entry.block;
+    segment = segments_.at(id);
+    end = committed_.at(id);
   }
-  for (;; ++at.segment, at.offset = static_cast<std::uint32_t>(kSegmentMagic.size())) {
-    SegmentPtr segment;
-    std::uint64_t end = 0;
-    {
-      std::shared_lock lock(mutex_);
-      auto found = segments_.find(at.segment);
-      if (found == segments_.end()) return {};
-      segment = found->second;
-      end = committed_.at(at.segment);
-    }
-    for (std::uint64_t offset = at.offset; offset < end;) {
+  // Offset and file are taken under one lock: the next moment the segment may be another file.
+  for (;;) {
+    while (offset < end) {
       Result<LogRecord> record = read_record(*segment, offset, &offset);
       if (!record.ok()) return record.status();
       if (!visitor(*record)) return {};
     }
+    offset = kSegmentMagic.size();
+    std::shared_lock lock(mutex_);
+    const auto found = segments_.find(++id);
+    if (found == segments_.end()) return {};
+    segment = found->second;
+    end = committed_.at(id);
   }
 }
 
-Status Log::prune_below(std::uint64_t height) {
-  TB_TRY(refused());
-  while (true) {
-    std::string path;
-    {
-      std::unique_lock lock(mutex_);
-      if (segments_.size() < 2) break;
-      auto oldest = segments_.begin();
-      const std::uint64_t next_first = std::next(oldest)->second->first_height;
-      const bool holds_checkpoint = checkpoint_ && checkpoint_place_.segment == oldest->first;
-      if (next_first > height || holds_checkpoint) break;
-      path = oldest->second->path;
-      while (!entries_.empty() && entries_.front().segment == oldest->first) {
-        entries_.pop_front();
-        ++base_;
-      }
-      committed_.erase(oldest->first);
-      segments_.erase(oldest);
-    }
-    TB_TRY(disk_.remove(path));
-    // In order, so that a power cut never leaves a hole.
-    if (Status synced = disk_.sync_dir(dir_); !synced.ok()) return fail(synced);
-  }
-  return {};
-}
-
-}  // namespace
+}  // namespace internal
 
 Result<std::unique_ptr<BlockLog>> BlockLog::open(Disk& disk, const std::string& dir,
                                                  const BlockLogOptions& options,
                                                  std::string* recovered) {
-  auto log = std::make_unique<Log>(disk, dir, options);
+  auto log = std::make_unique<internal::Log>(disk, dir, options);
   TB_TRY(log->open(recovered));
   return std::unique_ptr<BlockLog>(std::move(log));
 }

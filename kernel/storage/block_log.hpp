@@ -36,12 +36,19 @@ enum class LogRecordType : std::uint8_t {
   kBlock = 2,        // outcomes, receipts, events, deltas, header: the end mark of a block
   kCheckpoint = 3,   // "the state store is flushed up to `height`"
   kCertificate = 4,  // finality of `height`
+  kPruned = 5,       // a block without its bodies, in the place of kBatch and kBlock
 };
 
 struct LogRecord {
   LogRecordType type;
   std::uint64_t height;
   Bytes payload;
+};
+
+// What becomes of a record when its segment is written anew: another one, the same, or none.
+using LogRecordChange = std::function<Result<std::optional<LogRecord>>(LogRecord)>;
+struct LogRewrite {
+  std::uint64_t blocks = 0, bytes_before = 0, bytes_after = 0;
 };
 
 struct BlockLogOptions {
@@ -70,8 +77,10 @@ class BlockLog {
 
   // Height of the last committed kBlock record; nullopt when there is none.
   virtual std::optional<std::uint64_t> head() const = 0;
-  // Height of the first block that is still here.
+  // Height of the first block that is still here with its bodies.
   virtual std::optional<std::uint64_t> first() const = 0;
+  // Height of the first block of which anything is here: below first() there are kPruned records.
+  virtual std::optional<std::uint64_t> first_pruned() const { return first(); }
   // Newest checkpointed height; nullopt when there is none.
   virtual std::optional<std::uint64_t> checkpoint() const = 0;
   // The record of that type of that block, of a checkpoint only the newest. What is not synced is
@@ -83,6 +92,16 @@ class BlockLog {
                        const std::function<bool(const LogRecord&)>& visitor) const = 0;
   // Removes whole segments all of whose blocks are below `height`, but not the newest checkpoint.
   virtual Status prune_below(std::uint64_t height) = 0;
+
+  // The next block begins a new segment, so that all blocks so far lie in closed ones. [appending
+  // thread] Errors: as append().
+  virtual Status close_segment() = 0;
+  // Writes the oldest closed segment that has whole blocks below `height` anew, each record as
+  // `change` says: to a temporary file, fsync, rename, so that a crash leaves the old or the new
+  // one. Readers go on meanwhile. `done` with 0 blocks: there is no such segment. REQUIRES: nobody
+  // else rewrites, and what is below `height` is in a checkpoint. [any thread, beside the appending
+  // one] Errors: those of `change`, kNoSpace, kCorrupt, kIo; the old segment is in force then.
+  virtual Result<LogRewrite> rewrite_below(std::uint64_t height, const LogRecordChange& change) = 0;
   virtual std::uint64_t bytes() const = 0;
 };
 

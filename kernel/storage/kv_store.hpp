@@ -49,6 +49,14 @@ class KvReader {
                            const RowVisitor& visit) const = 0;
 };
 
+// What an engine says of its files; zeros where it has none.
+struct KvStats {
+  std::uint64_t table_bytes = 0, memory_bytes = 0, level0_files = 0, table_files = 0;
+};
+
+// Told before each range: how many are done, of how many. False stops the work.
+using CompactWatcher = std::function<bool(std::size_t done, std::size_t total)>;
+
 class KvStore : public KvReader {
  public:
   // All or nothing with respect to this process; survives a power cut only when `sync`.
@@ -58,6 +66,15 @@ class KvStore : public KvReader {
   // Makes everything written so far survive a power cut.
   virtual Status flush() = 0;
   virtual std::uint64_t approximate_bytes() const = 0;
+  virtual KvStats stats() const { return {}; }
+  // Rewrites the files so that what was deleted or overwritten takes no room; no value changes.
+  // Range by range, beside reads and writes. Errors: kAborted (stopped), those of write.
+  virtual Status compact(const CompactWatcher& watch) {
+    static_cast<void>(watch);
+    return {};
+  }
+  // Opens the engine anew where writes have failed for lack of space (renewable_store.hpp).
+  virtual Status reopen() { return {}; }
 };
 
 std::unique_ptr<KvStore> open_memory();

@@ -3,6 +3,7 @@
 #include <leveldb/filter_policy.h>
 #include <leveldb/write_batch.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "kernel/base/file.hpp"
@@ -35,6 +36,15 @@ Status translate(const leveldb::Status& status, const std::string& dir) {
   if (has("Permission denied"))
     return Status(Code::kDenied, message, "check the owner of the directory");
   return Status(Code::kIo, message);
+}
+
+// The smallest key above all that begin with `prefix`; none for an empty one and one of FF bytes.
+std::optional<Bytes> end_of(BytesView prefix) {
+  Bytes end(prefix);
+  while (!end.empty() && end.back() == '\xFF') end.pop_back();
+  if (end.empty()) return std::nullopt;
+  end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return end;
 }
 
 class LevelReader final : public KvReader {
@@ -92,15 +102,6 @@ class LevelReader final : public KvReader {
   }
 
  private:
-  // The smallest key above all that begin with `prefix`; none for an empty one and one of FF bytes.
-  static std::optional<Bytes> end_of(BytesView prefix) {
-    Bytes end(prefix);
-    while (!end.empty() && end.back() == '\xFF') end.pop_back();
-    if (end.empty()) return std::nullopt;
-    end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
-    return end;
-  }
-
   leveldb::DB* db_;
   const std::string* dir_;
   leveldb::ReadOptions options_;
@@ -176,7 +177,63 @@ class LevelDbStore final : public KvStore {
     return size;
   }
 
+  KvStats stats() const override {
+    KvStats out;
+    out.table_bytes = approximate_bytes();
+    out.memory_bytes = number("leveldb.approximate-memory-usage");
+    for (int level = 0; level < kLevels; ++level) {
+      const std::uint64_t files = number("leveldb.num-files-at-level" + std::to_string(level));
+      out.table_files += files;
+      if (level == 0) out.level0_files = files;
+    }
+    return out;
+  }
+
+  // LevelDB tells nothing of a compaction that failed, but then it refuses the write behind it.
+  Status compact(const CompactWatcher& watch) override {
+    Result<std::vector<Bytes>> starts = range_starts();
+    if (!starts.ok()) return starts.status();
+    for (std::size_t i = 0; i < starts->size(); ++i) {
+      if (watch && !watch(i, starts->size()))
+        return Status(Code::kAborted, "compaction of " + dir_ + " stopped after " +
+                                          std::to_string(i) + " of " +
+                                          std::to_string(starts->size()) + " ranges");
+      const leveldb::Slice from = slice((*starts)[i]);
+      const bool last = i + 1 == starts->size();
+      const leveldb::Slice to = last ? leveldb::Slice() : slice((*starts)[i + 1]);
+      db_->CompactRange(&from, last ? nullptr : &to);
+    }
+    return write({}, true);
+  }
+
  private:
+  static constexpr int kLevels = 7;
+  static constexpr std::size_t kMaxRanges = 64;
+
+  std::uint64_t number(const std::string& property) const {
+    std::string text;
+    if (!db_->GetProperty(property, &text)) return 0;
+    return std::strtoull(text.c_str(), nullptr, 10);
+  }
+
+  // Where the rows of another kind begin: keys that differ up to the byte behind their second
+  // slash.
+  Result<std::vector<Bytes>> range_starts() const {
+    constexpr std::size_t kKindBytes = 1;
+    std::unique_ptr<leveldb::Iterator> it(db_->NewIterator({}));
+    std::vector<Bytes> out;
+    for (it->SeekToFirst(); it->Valid() && out.size() < kMaxRanges;) {
+      Bytes key = it->key().ToString();
+      const std::size_t slash = key.find('/', key.find('/') + 1);
+      out.push_back(key.substr(0, (slash == Bytes::npos ? 0 : slash + 1) + kKindBytes));
+      std::optional<Bytes> next = end_of(out.back());
+      if (!next) break;
+      it->Seek(slice(*next));
+    }
+    const Status status = translate(it->status(), dir_);
+    return status.ok() ? Result<std::vector<Bytes>>(std::move(out)) : status;
+  }
+
   std::string dir_;
   leveldb::Options options_;
   std::unique_ptr<leveldb::Cache> cache_;

@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t kTailStep = 1 << 20;
 constexpr std::size_t kTypeOffset = 4;
 
-bool is_type(std::uint8_t type) { return type >= 1 && type <= 4; }
+bool is_type(std::uint8_t type) { return type >= 1 && type <= 5; }
 
 }  // namespace
 

@@ -51,6 +51,16 @@ Result<SegmentWalk> walk_segment(const Segment& segment);
 // The record at `offset`, its header and payload verified. Errors: kCorrupt with file and offset.
 Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end);
 
+// Writes the records of `from` up to `end` as `change` says to `<path>.new`, syncs it and renames
+// it to the segment's own name. Answers the new file and where its records are.
+struct RewrittenSegment {
+  std::unique_ptr<DiskFile> file;
+  SegmentWalk walk;
+};
+inline constexpr std::string_view kRewriteSuffix = ".new";
+Result<RewrittenSegment> rewrite_segment(Disk& disk, const std::string& dir, const Segment& from,
+                                         std::uint64_t end, const LogRecordChange& change);
+
 struct TailCheck {
   bool only_zeros = true;
   std::optional<std::uint64_t>

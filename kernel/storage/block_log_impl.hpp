@@ -1,0 +1,128 @@
+// What stands behind BlockLog: the index of records in memory, and the open segment. Not for other
+// folders. Opening, appending and reading are in block_log.cpp, pruning in log_prune.cpp.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
+
+#include "kernel/storage/block_log.hpp"
+#include "kernel/storage/log_record.hpp"
+
+namespace blockd::internal {
+
+using SegmentPtr = std::shared_ptr<Segment>;
+
+inline bool ends_block(LogRecordType type) {
+  return type == LogRecordType::kBlock || type == LogRecordType::kPruned;
+}
+
+struct Place {
+  std::uint32_t segment = 0;
+  std::uint32_t offset = 0;  // 0: none, because the magic is there
+};
+
+class Log final : public BlockLog {
+ public:
+  Log(Disk& disk, std::string dir, const BlockLogOptions& options)
+      : disk_(disk), dir_(std::move(dir)), options_(options) {}
+
+  Status open(std::string* recovered);
+
+  Status append(LogRecordType type, std::uint64_t height, BytesView payload) override;
+  Status sync() override;
+  Status drop_unsynced() override;
+  std::optional<std::uint64_t> head() const override {
+    std::shared_lock lock(mutex_);
+    return last_block();
+  }
+  std::optional<std::uint64_t> first() const override {
+    std::shared_lock lock(mutex_);
+    return entries_.empty() ? std::nullopt : std::optional(std::max(base_, whole_from_));
+  }
+  std::optional<std::uint64_t> first_pruned() const override {
+    std::shared_lock lock(mutex_);
+    return entries_.empty() ? std::nullopt : std::optional(base_);
+  }
+  std::optional<std::uint64_t> checkpoint() const override {
+    std::shared_lock lock(mutex_);
+    return checkpoint_;
+  }
+  Result<Bytes> read(LogRecordType type, std::uint64_t height) const override;
+  Status visit(std::uint64_t from,
+               const std::function<bool(const LogRecord&)>& visitor) const override;
+  Status prune_below(std::uint64_t height) override;
+  Status close_segment() override;
+  Result<LogRewrite> rewrite_below(std::uint64_t height, const LogRecordChange& change) override;
+  std::uint64_t bytes() const override {
+    std::shared_lock lock(mutex_);
+    std::uint64_t sum = 0;
+    for (const auto& [id, end] : committed_) sum += end;
+    return sum;
+  }
+
+ private:
+  struct Entry {
+    std::uint32_t segment, batch, block;
+    std::uint32_t certificate_segment, certificate;
+  };
+  struct Pending {
+    LogRecordType type;
+    std::uint64_t height;
+    Place place;
+  };
+
+  // Opening.
+  Result<std::vector<SegmentPtr>> open_segments();
+  Status check_magic(const Segment& segment, bool last);
+  Status settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
+                     std::string* recovered);
+  Status index(const Segment& segment, const SegmentWalk& walk);
+
+  // Appending.
+  Status refused() const;
+  Status check_height(LogRecordType type, std::uint64_t height) const;
+  Status make_room(std::uint64_t height, std::uint64_t size);
+  Status start_segment(std::uint64_t first_height);
+  Status reserve(std::uint64_t end);
+  Status fail(Status status) {
+    failed_ = status;
+    return status;
+  }
+
+  // The index; the lock is held, or nobody else is there yet.
+  std::optional<std::uint64_t> last_block() const {
+    return entries_.empty() ? std::nullopt : std::optional(base_ + entries_.size() - 1);
+  }
+  bool has_block(std::uint64_t height) const {
+    return height >= base_ && height - base_ < entries_.size();
+  }
+  void publish(const Pending& record);
+  void take_rewritten(const SegmentPtr& old, RewrittenSegment next);
+
+  Disk& disk_;
+  const std::string dir_;
+  const BlockLogOptions options_;
+
+  // Of the appending thread.
+  Status failed_;
+  SegmentPtr open_;               // the last segment
+  std::uint64_t offset_ = 0;      // where the next record goes
+  std::uint64_t synced_ = 0;      // up to here the segment is durable
+  std::uint64_t reserved_ = 0;    // size of the file
+  std::vector<Pending> pending_;  // appended, not synced
+
+  mutable std::shared_mutex mutex_;  // guards the rest: what is committed
+  std::map<std::uint32_t, SegmentPtr> segments_;
+  std::map<std::uint32_t, std::uint64_t> committed_;  // segment -> end of its durable records
+  std::uint64_t base_ = 0;                            // height of entries_[0]
+  std::uint64_t whole_from_ = 0;                      // blocks below it are pruned
+  std::deque<Entry> entries_;
+  std::optional<Pending> batch_;  // a batch whose block is not there yet
+  std::optional<std::uint64_t> checkpoint_;
+  Place checkpoint_place_;
+};
+
+}  // namespace blockd::internal

@@ -1,0 +1,208 @@
+#include "kernel/storage/renewable_store.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <unordered_set>
+
+namespace blockd {
+namespace {
+
+Status gone() {
+  return Status(Code::kUnavailable, "the store is being opened again after the disk was full",
+                "ask again");
+}
+
+class RenewableReader;
+
+// One life of the engine. Users are counted; close() waits for them and takes the engine away from
+// all snapshots, since those must be released before it.
+class Life {
+ public:
+  explicit Life(std::unique_ptr<KvStore> engine) : engine_(std::move(engine)) {}
+
+  bool enter() {
+    if ((users_.fetch_add(1) & kClosed) == 0) return true;
+    leave();
+    return false;
+  }
+  void leave() {
+    if (users_.fetch_sub(1) == (kClosed | 1)) users_.notify_all();
+  }
+  KvStore& engine() { return *engine_; }
+  void add(RenewableReader* reader) {
+    std::lock_guard lock(mutex_);
+    readers_.insert(reader);
+  }
+  void remove(RenewableReader* reader);
+  void close();
+
+ private:
+  static constexpr std::uint64_t kClosed = 1ull << 63;
+  std::atomic<std::uint64_t> users_{0};           // and kClosed
+  std::mutex mutex_;                              // guards readers_ and what they point to
+  std::unordered_set<RenewableReader*> readers_;  // bounded by the views that requests hold
+  std::unique_ptr<KvStore> engine_;
+};
+
+// For the time of one call.
+class Use {
+ public:
+  explicit Use(const std::shared_ptr<Life>& life)
+      : life_(life.get()), in_(life_ && life_->enter()) {}
+  ~Use() {
+    if (in_) life_->leave();
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  explicit operator bool() const { return in_; }
+  KvStore* operator->() { return &life_->engine(); }
+
+ private:
+  Life* const life_;
+  const bool in_;
+};
+
+class RenewableReader final : public KvReader {
+ public:
+  RenewableReader(std::shared_ptr<Life> life, std::shared_ptr<const KvReader> inner)
+      : life_(std::move(life)), inner_(std::move(inner)) {
+    life_->add(this);
+  }
+  RenewableReader(const RenewableReader&) = delete;
+  RenewableReader& operator=(const RenewableReader&) = delete;
+  ~RenewableReader() override { life_->remove(this); }
+
+  Status get(BytesView key, std::optional<Bytes>* value) const override {
+    Use use(life_);
+    return use ? inner_->get(key, value) : gone();
+  }
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
+    Use use(life_);
+    return use ? inner_->scan(prefix, after, limit, visit) : gone();
+  }
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
+    Use use(life_);
+    return use ? inner_->scan_back(prefix, before, limit, visit) : gone();
+  }
+  void drop() { inner_.reset(); }
+
+ private:
+  std::shared_ptr<Life> life_;
+  std::shared_ptr<const KvReader> inner_;
+};
+
+void Life::remove(RenewableReader* reader) {
+  std::lock_guard lock(mutex_);
+  readers_.erase(reader);
+  reader->drop();
+}
+
+void Life::close() {
+  users_.fetch_or(kClosed);
+  for (std::uint64_t users = users_.load(); users != kClosed; users = users_.load())
+    users_.wait(users);
+  std::lock_guard lock(mutex_);
+  for (RenewableReader* reader : readers_) reader->drop();
+  engine_.reset();
+}
+
+class RenewableStore final : public KvStore {
+ public:
+  RenewableStore(std::unique_ptr<KvStore> engine, StoreOpener open)
+      : open_(std::move(open)), life_(std::make_shared<Life>(std::move(engine))) {}
+  ~RenewableStore() override {
+    if (life_) life_->close();
+  }
+
+  Status get(BytesView key, std::optional<Bytes>* value) const override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->get(key, value) : gone();
+  }
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->scan(prefix, after, limit, visit) : gone();
+  }
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->scan_back(prefix, before, limit, visit) : gone();
+  }
+  Status write(std::span<const KvWrite> batch, bool sync) override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->write(batch, sync) : gone();
+  }
+  std::shared_ptr<const KvReader> snapshot() const override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    if (!use) return std::make_shared<NoReader>();
+    return std::make_shared<RenewableReader>(life, use->snapshot());
+  }
+  Status flush() override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->flush() : gone();
+  }
+  std::uint64_t approximate_bytes() const override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->approximate_bytes() : 0;
+  }
+  KvStats stats() const override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->stats() : KvStats();
+  }
+  Status compact(const CompactWatcher& watch) override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->compact(watch) : gone();
+  }
+
+  Status reopen() override {
+    std::shared_ptr<Life> old;
+    {
+      std::lock_guard lock(mutex_);
+      old.swap(life_);
+    }
+    if (old) old->close();
+    Result<std::unique_ptr<KvStore>> engine = open_();
+    if (!engine.ok()) return engine.status();
+    std::lock_guard lock(mutex_);
+    life_ = std::make_shared<Life>(*std::move(engine));
+    return {};
+  }
+
+ private:
+  class NoReader final : public KvReader {
+    Status get(BytesView, std::optional<Bytes>*) const override { return gone(); }
+    Status scan(BytesView, BytesView, std::size_t, const RowVisitor&) const override {
+      return gone();
+    }
+    Status scan_back(BytesView, BytesView, std::size_t, const RowVisitor&) const override {
+      return gone();
+    }
+  };
+  std::shared_ptr<Life> life() const {
+    std::lock_guard lock(mutex_);
+    return life_;
+  }
+
+  const StoreOpener open_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<Life> life_;  // null after a reopen() that failed
+};
+
+}  // namespace
+
+std::unique_ptr<KvStore> make_renewable(std::unique_ptr<KvStore> engine, StoreOpener open) {
+  return std::make_unique<RenewableStore>(std::move(engine), std::move(open));
+}
+
+}  // namespace blockd
