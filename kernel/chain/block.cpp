@@ -146,6 +146,21 @@ Hash MmrPeaks::root() const {
   return acc;
 }
 
+void MmrPeaks::append_to(Bytes& out) const {
+  put_u64(out, count_);
+  for (std::size_t k = 0; k < 64; ++k) {
+    if (((count_ >> k) & 1) != 0) out.append(view(peak_[k]));
+  }
+}
+
+bool MmrPeaks::read(Reader& in, MmrPeaks* peaks) {
+  peaks->count_ = in.u64();
+  for (std::size_t k = 0; k < 64; ++k) {
+    if (((peaks->count_ >> k) & 1) != 0) peaks->peak_[k] = in.array<32>();
+  }
+  return in.ok();
+}
+
 Bytes Header::encode() const {
   Bytes out;
   out.reserve(323);
@@ -370,10 +385,13 @@ void ReceiptTree::clear() {
   leaves_.add_leaf(kZeroHash);
 }
 
+bool has_receipt_leaf(const Step& step) {
+  return step.kind == StepKind::kCommand || step.outcome != Outcome::kApplied ||
+         !step.events.empty() || !step.records.empty();
+}
+
 void ReceiptTree::add(const Step& step, const Hash* command_id) {
-  const bool silent =
-      step.outcome == Outcome::kApplied && step.events.empty() && step.records.empty();
-  if (command_id == nullptr && silent) return;
+  if (!has_receipt_leaf(step)) return;
   Waiting& next = waiting_[count_++];
   for (Bytes* part : {&next.events, &next.front, &next.behind, &next.records}) part->clear();
   next.record_ends.clear();
@@ -413,6 +431,25 @@ Hash ReceiptTree::root(const Hash& receipts_commitment) {
   const Hash root = leaves_.root();
   clear();
   return root;
+}
+
+std::vector<Hash> ReceiptTree::take_leaves(const Hash& receipts_commitment) {
+  make_leaves();
+  leaves_.set_leaf(0, merkle_leaf(view(receipts_commitment)));
+  std::vector<Hash> leaves = leaves_.take_leaves();
+  clear();
+  return leaves;
+}
+
+Result<std::vector<Hash>> receipt_leaves(const BlockRecord& block) {
+  ReceiptTree tree;
+  for (const Step& step : block.steps) {
+    const bool command = step.kind == StepKind::kCommand;
+    if (command && step.command >= block.commands.size())
+      return corrupt("a step of command " + std::to_string(step.command) + ", which is not there");
+    tree.add(step, command ? &block.commands[step.command]->id : nullptr);
+  }
+  return tree.take_leaves(block.receipts_commitment);
 }
 
 Hash receipt_root(const BlockRecord& block) {

@@ -49,6 +49,7 @@ namespace {
 tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::uint32_t, tb_out*) {
   return method == 0   ? builtin::set_plugin(ctx, params)
          : method == 2 ? builtin::set_params(ctx, params)
+         : method == 3 ? builtin::macro_point(ctx)
                        : TB_OK;
 }
 

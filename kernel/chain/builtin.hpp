@@ -9,7 +9,7 @@
 
 namespace blockd::builtin {
 
-inline constexpr std::int32_t kCodeForbidden = -34003, kCodeRoster = -34008,
+inline constexpr std::int32_t kCodeForbidden = -34003, kCodeBusy = -34005, kCodeRoster = -34008,
                               kCodeUnknownParam = -32060, kCodeGovernance = -32061;
 
 std::string_view manifest_text();
@@ -30,6 +30,7 @@ inline StepRun& run_of(tb_view* view) { return blockd::run_of(reinterpret_cast<t
 // Commands (builtin_roster.cpp, builtin_params.cpp).
 tb_status set_plugin(tb_ctx* ctx, const tb_value* params);
 tb_status set_params(tb_ctx* ctx, const tb_value* params);
+tb_status macro_point(tb_ctx* ctx);
 
 // Functions of chain/1 that write, and that read.
 tb_status set_param(tb_ctx* ctx, tb_str caller, const tb_value* args, tb_out* result);

@@ -56,7 +56,15 @@ constexpr std::string_view kManifest = R"json({
       "file_fields": ["values"]},
      "examples": [["contract-cli chain set-params energy_min_stake 2000000", "one parameter"],
                   ["contract-cli chain set-params --values @params.json",
-                   "several, from a file with a list of {key, value}"]]}
+                   "several, from a file with a list of {key, value}"]]},
+    {"name": "chain.macro_point", "kind": "command", "role": "operator",
+     "summary": "Have a coming header commit the root of the state after this command's block",
+     "help": "What `snapshots create` sends. Points come by themselves every macro_interval_blocks.",
+     "params": [],
+     "errors": [
+       {"code": -34003, "name": "forbidden", "help": "the account is no operator"},
+       {"code": -34005, "name": "busy",
+        "help": "the root of an earlier point is not committed yet"}]}
   ],
   "provides": [{"name": "chain/1", "functions": [
     {"name": "set_param",

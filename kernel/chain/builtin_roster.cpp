@@ -4,6 +4,7 @@
 #include "kernel/base/json.hpp"
 #include "kernel/chain/builtin.hpp"
 #include "kernel/chain/kernel_rows.hpp"
+#include "kernel/chain/macro_block.hpp"
 
 namespace blockd::builtin {
 namespace {
@@ -65,6 +66,28 @@ tb_status set_plugin(tb_ctx* ctx, const tb_value* params) {
   }
   return wait_for_switch(ctx, {std::string(to_view(params[0].str)), params[1].num, params[2].num,
                                params[4].num, to_view(params[3].str), to_view(params[5].str)});
+}
+
+// The executor makes the block a macro point at its end (macro_block.cpp).
+tb_status macro_point(tb_ctx* ctx) {
+  if ((ctx->caller->roles & TB_ROLE_OPERATOR) == 0)
+    return fail(ctx, kCodeForbidden, "forbidden", "this account does not have the role operator");
+  tb_status status = TB_OK;
+  read_row(&ctx->view, "macro_asked", &status);
+  if (status < 0) return status;
+  bool waits = status == TB_OK;
+  if (!waits) {
+    const std::string row = read_row(&ctx->view, "macro", &status);
+    if (status < 0) return status;
+    const Result<MacroRow> last = status == TB_OK ? MacroRow::decode(row) : MacroRow();
+    if (!last.ok()) return TB_ABORTED;
+    waits = last->waits();
+  }
+  if (waits) {
+    return fail(ctx, kCodeBusy, "busy",
+                "the state root of an earlier macro point is not committed yet");
+  }
+  return ctx->api->put(ctx, str("macro_asked"), str("1"));
 }
 
 tb_status switch_plugin(tb_ctx* ctx, tb_str caller, const tb_value* args, tb_out*) {

@@ -36,6 +36,7 @@ Header ChainImpl::make_header(const BlockInput& input, const BlockOutput& output
   h.write_set_root = output.write_set_root;
   h.roster_hash = output.machines->roster_hash();
   h.validators_hash = validators_hash_;
+  h.macro = input.macro;
   return h;
 }
 
@@ -59,11 +60,17 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   input.commands = &commands;
   input.producing = true;
   input.collect = true;
+  input.peaks = [this](std::uint64_t) -> Result<MmrPeaks> { return mmr_; };
+  if (Status status = take_macro_root(&input); !status.ok()) {
+    set_stalled(status);
+    return status;
+  }
   BlockOutput output;
   if (Status status = executor_.execute(*state_, &rows_, input, &output); !status.ok()) {
     set_stalled(status);
     return status;
   }
+  const std::uint64_t executed_us = options_.clock->monotonic_us();
   Header header = make_header(input, output);
   header.mmr_root = mmr_.root();
   const Hash hash = header.hash();
@@ -76,6 +83,8 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   produced.block = record;
   produced.left_out = std::move(output.left_out);
   produced.poisoned = std::move(output.poisoned);
+  produced.poison_names = std::move(output.poison_names);
+  produced.poison_texts = std::move(output.poison_texts);
   produced.step_of = std::move(output.step_of);
   produced.pending_work = output.pending_work;
   // From here on the block is committed, whatever happens to the state behind it.
@@ -86,6 +95,7 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   params_ = output.params;
   scripts_ = output.scripts;
   mmr_.append(hash);
+  if (input.macro) macro_.committed();
   behind_ = Committed{state_writes(input.height, hash),
                       record,
                       output.machines,
@@ -93,8 +103,11 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
                       output.scripts,
                       std::move(output.effects),
                       hash,
-                      output.delta_bytes.size()};
+                      output.delta_bytes.size(),
+                      output.macro_point};
   set_stalled(finish_commit());
+  produced.pending_work = produced.pending_work || macro_.point() != nullptr;
+  produced.commit_us = options_.clock->monotonic_us() - executed_us;
   return produced;
 }
 
@@ -123,21 +136,29 @@ Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output
   std::size_t steps = record.steps.empty() ? output.steps.size() : record.steps.size();
   Bytes block =
       join_block(record, static_cast<std::uint32_t>(steps), output.step_bytes, output.delta_bytes);
-  Status status =
-      log_->append(LogRecordType::kBatch, height, encode_batch(time_ms, record.commands));
+  const Bytes batch = encode_batch(time_ms, record.commands);
+  if (options_.admit) TB_TRY(options_.admit(batch.size() + block.size(), output.delta_bytes.size()));
+  Status status = log_->append(LogRecordType::kBatch, height, batch);
   if (status.ok()) status = log_->append(LogRecordType::kBlock, height, block);
   if (!status.ok()) {
     if (Status dropped = log_->drop_unsynced(); !dropped.ok()) return dropped;
     return status.in("block " + std::to_string(height));
   }
-  return log_->sync().in("block " + std::to_string(height));
+  status = log_->sync();
+  io_failed_ = !status.ok();
+  return status.in("block " + std::to_string(height));
 }
 
 // Writes the newest block into the state, publishes its view, then its effects. Tried again by the
 // next call if the store refuses.
 Status ChainImpl::finish_commit() {
   Committed& done = *behind_;
-  TB_TRY(state_->write(done.writes, false));
+  if (state_full_) TB_TRY(renew_state());
+  if (Status written = state_->write(done.writes, false); !written.ok()) {
+    state_full_ = written.code() == Code::kNoSpace;
+    io_failed_ = io_failed_ || written.code() == Code::kIo;
+    return written;
+  }
   for (const KvWrite& write : done.writes) {
     rows_.put(write.key, key_hash(write.key),
               write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
@@ -149,6 +170,7 @@ Status ChainImpl::finish_commit() {
   note_hash(finished.record->header.height, finished.hash);
   publish(finished.record->header.height, finished.record->header.time_ms, finished.hash,
           finished.machines, finished.params, finished.scripts);
+  if (finished.macro_point) start_macro();
   if (options_.effects != nullptr) {
     for (const Effects::Metric& m : finished.effects.metrics)
       options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
@@ -163,7 +185,7 @@ Status ChainImpl::finish_commit() {
 void ChainImpl::note_hash(std::uint64_t height, const Hash& hash) {
   {
     std::lock_guard lock(mutex_);
-    TB_ASSERT(height == hashes_.size());
+    TB_ASSERT(height == hash_base_ + hashes_.size());
     hashes_.push_back(hash);
     heights_.emplace(hash, height);
   }
@@ -236,6 +258,15 @@ Status ChainImpl::swap_machines() {
 }
 
 DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) const {
+  for (int tries = 1;; ++tries) {
+    bool bystander = false;
+    DryRun out = dry_run_once(view, command, &bystander);
+    if (!bystander || tries == kChildTries) return out;
+  }
+}
+
+DryRun ChainImpl::dry_run_once(const StateViewPtr& view, const Command& command,
+                               bool* bystander) const {
   struct Tools {
     Overlay overlay;
     StepRun run{overlay};
@@ -256,8 +287,9 @@ DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) cons
   if (!status.ok() || tools.run.poisoned()) {
     out.outcome = Outcome::kRejected;
     out.code = kCodePlugin;
-    out.name = "internal_plugin_error";
+    out.name = status.ok() ? tools.run.poison_name() : "internal_plugin_error";
     out.text = status.ok() ? tools.run.poison() : status.message();
+    *bystander = tools.run.poisoned() && tools.run.poison_kind() == StepRun::Poison::kBystander;
     return out;
   }
   out.outcome = step.outcome;
@@ -291,7 +323,9 @@ Result<std::uint64_t> ChainImpl::nonce(const StateViewPtr& view, std::string_vie
 }
 
 Result<Header> ChainImpl::header(std::uint64_t height) const {
-  Result<Bytes> bytes = log_->read(LogRecordType::kBlock, height);
+  const bool pruned = height < log_->first().value_or(0);
+  Result<Bytes> bytes =
+      log_->read(pruned ? LogRecordType::kPruned : LogRecordType::kBlock, height);
   if (!bytes.ok()) return bytes.status();
   Result<BlockRecord> block = decode_block_front(*bytes);
   if (!block.ok()) return block.status().in("height " + std::to_string(height));
@@ -316,40 +350,6 @@ Result<std::uint64_t> ChainImpl::height_of(const Hash& hash) const {
   auto it = heights_.find(hash);
   if (it == heights_.end()) return Status(Code::kNotFound, "no block has this hash");
   return it->second;
-}
-
-Status visit_state(const KvReader& state, const StateVisitor& visit) {
-  // Namespaces in the order of their ids: not that of the full keys, where "a-b/" sorts before
-  // "a/".
-  std::vector<std::string> spaces{std::string(kChainSpace)};
-  Bytes after;
-  for (bool more = true; more;) {
-    more = false;
-    TB_TRY(state.scan("s/", after, 1, [&](BytesView key, BytesView) {
-      spaces.emplace_back(split_key(key).first);
-      after = space_prefix(spaces.back());
-      after.back() = static_cast<char>(after.back() + 1);  // behind every key of this namespace
-      more = true;
-      return false;
-    }));
-  }
-  std::sort(spaces.begin(), spaces.end());
-  spaces.erase(std::unique(spaces.begin(), spaces.end()), spaces.end());
-  for (const std::string& space : spaces) {
-    TB_TRY(state.scan(space_prefix(space), {}, SIZE_MAX, [&](BytesView key, BytesView value) {
-      visit(space, key, value);
-      return true;
-    }));
-  }
-  return {};
-}
-
-Result<Hash> root_of(const KvReader& state) {
-  StateRoot root;
-  TB_TRY(visit_state(state, [&](BytesView space, BytesView key, BytesView value) {
-    root.add(space, key.substr(space_prefix_size(space)), value);
-  }));
-  return root.finish();
 }
 
 Result<Hash> ChainImpl::state_root(const StateViewPtr& view) const { return root_of(*view->state); }

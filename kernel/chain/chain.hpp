@@ -1,7 +1,7 @@
 // Chain: the deterministic core. It owns the block log and the state store, executes batches,
 // commits blocks, replays.
 //
-// A Chain has no threads, no timers and no sockets. `produce`, `swap` and `close` are called from
+// A Chain has no threads (but one for state roots, where it is asked for), no timers and no sockets. `produce`, `swap` and `close` are called from
 // one thread (the executor); `view`, `dry_run` and the readers of blocks from any thread.
 // Everything it needs from outside (disk, clock, store, code) comes through ChainOptions, so that
 // the simulator and the test kit run this very class.
@@ -20,6 +20,7 @@
 #include "kernel/chain/block.hpp"
 #include "kernel/chain/command.hpp"
 #include "kernel/chain/machine_set.hpp"
+#include "kernel/chain/migration.hpp"
 #include "kernel/chain/preview.hpp"
 #include "kernel/storage/block_log.hpp"
 #include "kernel/storage/kv_store.hpp"
@@ -54,6 +55,7 @@ struct Genesis {
 };
 
 struct ActiveScripts;
+class MacroPoint;
 
 // One committed state: what queries, dry runs and faces read. Immutable; keep it as long as needed.
 struct StateView {
@@ -101,6 +103,12 @@ struct ChainOptions {
   std::uint64_t history_blocks = 1024;
   std::uint64_t checkpoint_bytes = 32ull << 20;  // of deltas between two checkpoints
   std::uint64_t cache_rows = 1u << 17;           // row cache of the executor
+  // The root of a macro point on a thread of its own, at low priority; false: within produce().
+  bool background_roots = false;
+  std::function<void()> on_macro_ready;  // a root waits for its block [any]; may be null
+  // Whether there is room for a block: asked before it is written, with the bytes that go to the log
+  // and to the state. An error (kNoSpace) keeps the block out. May be null. [executor]
+  std::function<Status(std::uint64_t log_bytes, std::uint64_t state_bytes)> admit;
   BlockLogOptions log;
 };
 
@@ -153,9 +161,11 @@ class Chain {
   struct Produced {
     std::shared_ptr<const BlockRecord> block;
     std::vector<std::size_t> left_out, poisoned;
+    std::vector<std::string> poison_names, poison_texts;  // of `poisoned`, for the senders
     std::vector<std::size_t> step_of;  // place in block->steps of command i of the input; SIZE_MAX
                                        // when left out or poisoned
     bool pending_work = false;         // a machine reported time-driven work
+    std::uint64_t commit_us = 0;       // from the end of the execution: log, sync, state, effects
   };
   virtual Result<Produced> produce(const std::vector<CommandPtr>& commands) = 0;  // [executor]
 
@@ -166,6 +176,14 @@ class Chain {
   // the machine of the same id, on views rebuilt from the deltas; an error names height, command
   // and key that differ. [executor or worker]
   virtual Status rehearse(const Machine& candidate, std::uint64_t blocks, std::uint64_t max_ms) = 0;
+
+  // Executes, on a copy, the blocks that would follow if `entry` took effect with the next one:
+  // the switch, and all steps of its migration. Errors: those of the store; what the chain would
+  // refuse is told in SwitchTrial::error. [any; reads only]
+  virtual Result<SwitchTrial> try_switch(const Machine& candidate, const RosterEntry& entry) const {
+    (void)candidate, (void)entry;
+    return Status(Code::kUnavailable, "this chain tries no switches");
+  }
 
   virtual StateViewPtr view() const = 0;  // [any]
   // Why no block can be applied here (missing library, full disk), or ok. [any]
@@ -202,8 +220,17 @@ class Chain {
   // Root of the full state in `view` (moloch spec 6.16). [any]
   virtual Result<Hash> state_root(const StateViewPtr& view) const = 0;
 
+  // The macro point whose root no header carries yet; null: none. What holds it keeps a snapshot of
+  // the store, and must let go of it before the chain ends. [any]
+  virtual std::shared_ptr<const MacroPoint> macro_point() const { return nullptr; }
+
   // Flushes the state and notes a checkpoint. [executor]
   virtual Status checkpoint() = 0;
+
+  // For the care of the stores (kernel/chain/store): the log, and the state behind it. Null where a
+  // chain has none. What they allow beside the executor is said by their own headers.
+  virtual BlockLog* log() { return nullptr; }
+  virtual KvStore* state_store() { return nullptr; }
 };
 
 // Executes the kernel's view calls for queries: a tb_view on `view` in the namespace of machine

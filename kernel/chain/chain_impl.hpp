@@ -1,5 +1,6 @@
 // ChainImpl: what stands behind Chain. Opening and recovery are in chain_open.cpp, blocks and
-// readers in chain.cpp, replay and rehearsal in replay.cpp, previews in preview.cpp.
+// readers in chain.cpp, replay and rehearsal in replay.cpp, previews in preview.cpp, trials of a
+// switch in migration.cpp.
 //
 // Threads: `mutex_` guards what readers of any thread share with the executor: the view, the list
 // of header hashes, and why the chain is stalled. It is held for a copy only, never while code of a
@@ -11,7 +12,9 @@
 #include <unordered_map>
 
 #include "kernel/chain/chain.hpp"
+#include "kernel/chain/base_row.hpp"
 #include "kernel/chain/executor.hpp"
+#include "kernel/chain/macro_block.hpp"
 
 namespace blockd {
 
@@ -25,13 +28,16 @@ class ChainImpl final : public Chain {
   Result<Produced> produce(const std::vector<CommandPtr>& commands) override;
   Status swap_machines() override;
   Status rehearse(const Machine& candidate, std::uint64_t blocks, std::uint64_t max_ms) override;
+  Result<SwitchTrial> try_switch(const Machine& candidate, const RosterEntry& entry) const override;
   StateViewPtr view() const override;
   Status stalled() const override;
   DryRun dry_run(const StateViewPtr& view, const Command& command) const override;
   void report_refusal(const DryRun& refused) const override;
   Result<std::uint64_t> nonce(const StateViewPtr& view, std::string_view account) const override;
   const Genesis& genesis() const override { return options_.genesis; }
-  std::uint64_t first_height() const override { return log_->first().value_or(0); }
+  std::uint64_t first_height() const override {
+    return log_->first().value_or(base_ ? base_->height + 1 : 0);
+  }
   Result<Header> header(std::uint64_t height) const override;
   Result<std::shared_ptr<const BlockRecord>> block(std::uint64_t height) const override;
   Result<std::uint64_t> height_of(const Hash& hash) const override;
@@ -41,8 +47,14 @@ class ChainImpl final : public Chain {
                                 const PreviewWatcher& watch) const override;
   Result<Hash> state_root(const StateViewPtr& view) const override;
   Status checkpoint() override;
+  BlockLog* log() override { return log_.get(); }
+  KvStore* state_store() override { return state_.get(); }
+  std::shared_ptr<const MacroPoint> macro_point() const override { return macro_.point(); }
+  // As if its root would never be ready: what a killed node leaves. [tests]
+  void forget_macro_point() { macro_.stop(); }
 
  private:
+  DryRun dry_run_once(const StateViewPtr& view, const Command& command, bool* bystander) const;
   // A block that is in the log, and not yet in the state.
   struct Committed {
     std::vector<KvWrite> writes;
@@ -53,6 +65,7 @@ class ChainImpl final : public Chain {
     Effects effects;
     Hash hash{};
     std::uint64_t delta_bytes = 0;
+    bool macro_point = false;
   };
   struct HashOf {
     std::size_t operator()(const Hash& h) const {
@@ -63,9 +76,21 @@ class ChainImpl final : public Chain {
   };
 
   Status make_genesis(std::vector<std::string>* notes);
+  // chain_base.cpp: a chain that begins behind a snapshot.
+  Status read_base();
+  Status begin_at_base(std::vector<std::string>* notes);
+  Status check_genesis() const;
+  Status fill_hashes(std::uint64_t below, std::vector<KvWrite>* rows);
+  Result<MmrPeaks> peaks_below(std::uint64_t height) const;
+  // chain_macro.cpp
+  Status take_macro_root(BlockInput* input);
+  void start_macro();
+  Status resume_macro();
   Status recover(std::vector<std::string>* notes);
   Status level_state(std::uint64_t head, std::vector<std::string>* notes);
   Status apply_deltas(std::uint64_t from, std::uint64_t to);
+  Status renew_state();
+  Status check_lost_blocks(std::uint64_t head, std::uint64_t at) const;
   Status state_height(std::uint64_t head, std::optional<std::uint64_t>* height,
                       std::string* damage) const;
   Status load_hashes(std::uint64_t head);
@@ -108,20 +133,18 @@ class ChainImpl final : public Chain {
   std::shared_ptr<const ActiveScripts> scripts_;  // the same; null: governance is asked
   std::optional<Committed> behind_;
   std::uint64_t delta_bytes_ = 0;  // since the checkpoint
+  bool state_full_ = false;        // the store has refused a write for lack of space
+  bool io_failed_ = false;         // nothing is synced any more: what is on the disk is unknown
+  std::optional<BaseRow> base_;    // of a state that was made from a snapshot
 
   mutable std::mutex mutex_;
   StateViewPtr view_;
   Status stalled_;
+  std::uint64_t hash_base_ = 0;  // height of the first of hashes_
   std::vector<Hash> hashes_;
   std::unordered_map<Hash, std::uint64_t, HashOf> heights_;
+  MacroWork macro_;  // last: its thread reads the state
 };
-
-// All rows of the namespaces of a state in the order in which the state root takes them: by
-// (namespace, key). Keys are full. Errors of the store.
-using StateVisitor = std::function<void(BytesView space, BytesView key, BytesView value)>;
-Status visit_state(const KvReader& state, const StateVisitor& visit);
-// state_root of moloch spec 6.16.
-Result<Hash> root_of(const KvReader& state);
 
 // Brings `past` from the state behind a logged block to that in front of it.
 Status take_back(BytesView block_bytes, Overlay* past);

@@ -18,12 +18,6 @@ Bytes hash_key(std::uint64_t height) {
   return key;
 }
 
-Bytes head_row(std::uint64_t height, const Hash& hash) {
-  Bytes row = u64_row(height);
-  row.append(view(hash));
-  return row;
-}
-
 }  // namespace
 
 ChainImpl::ChainImpl(ChainOptions options)
@@ -32,13 +26,15 @@ ChainImpl::ChainImpl(ChainOptions options)
       rows_(options_.cache_rows),
       executor_(
           options_.genesis, [this](const RosterEntry& entry) { return provide(entry); },
-          &verify_cache_) {}
+          &verify_cache_),
+      macro_(options_.background_roots, options_.on_macro_ready) {}
 
 ChainImpl::~ChainImpl() {
   // A clean stop: what is in the log is in the state. Whatever fails here is repaired by the next
   // open.
-  if (log_ != nullptr && machines_ != nullptr && !behind_ && !checkpoint().ok())
-    set_stalled(Status(Code::kIo, "no checkpoint at stop"));
+  macro_.stop();
+  const bool whole = log_ != nullptr && machines_ != nullptr && !behind_ && !io_failed_;
+  if (whole && !checkpoint().ok()) set_stalled(Status(Code::kIo, "no checkpoint at stop"));
 }
 
 Result<std::unique_ptr<Chain>> Chain::open(ChainOptions options, std::vector<std::string>* notes) {
@@ -60,7 +56,9 @@ Status ChainImpl::open(std::vector<std::string>* notes) {
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
   if (!cut.empty()) notes->push_back(cut);
-  return log_->head() ? recover(notes) : make_genesis(notes);
+  TB_TRY(read_base());
+  if (log_->head()) return recover(notes);
+  return base_ ? begin_at_base(notes) : make_genesis(notes);
 }
 
 Result<Machine> ChainImpl::provide(const RosterEntry& entry) const {
@@ -112,21 +110,28 @@ Status ChainImpl::make_genesis(std::vector<std::string>* notes) {
 }
 
 Status ChainImpl::recover(std::vector<std::string>* notes) {
-  Result<Bytes> first = log_->read(LogRecordType::kBlock, 0);
-  if (first.ok()) {
-    Result<BlockRecord> block = decode_block_front(*first);
-    if (!block.ok()) return block.status().in(options_.log_dir);
-    if (block->header.previous != options_.genesis.hash()) {
-      return Status(Code::kInvalid, options_.log_dir + " belongs to another genesis",
-                    "use the genesis file that this chain was made with");
-    }
-  } else if (first.status().code() != Code::kNotFound) {
-    return first.status();
-  }
+  TB_TRY(check_genesis());
   const std::uint64_t head = *log_->head();
   TB_TRY(level_state(head, notes));
   TB_TRY(load_hashes(head));
-  return load_machines();
+  TB_TRY(load_machines());
+  return resume_macro();
+}
+
+// A block is in the state only after the log has synced it. So a state of this very chain that is
+// ahead of its log tells of committed blocks that the log has lost.
+Status ChainImpl::check_lost_blocks(std::uint64_t head, std::uint64_t at) const {
+  std::optional<Bytes> ours;
+  TB_TRY(state_->get(hash_key(head), &ours));
+  Result<Header> header = this->header(head);
+  if (!header.ok()) return header.status();
+  if (!ours || *ours != blockd::view(header->hash())) return {};
+  return Status(Code::kCorrupt,
+                options_.log_dir + ": the log ends with block " + std::to_string(head) +
+                    ", but the state has block " + std::to_string(at) +
+                    " of this chain: committed blocks are missing from the log",
+                "put back the newest segment from a copy; to go on without them, set the state "
+                "aside with `contract-cli maintenance repair`");
 }
 
 // The height that the state says it has, if its head is one of our log's.
@@ -142,8 +147,11 @@ Status ChainImpl::state_height(std::uint64_t head, std::optional<std::uint64_t>*
   if (!in.done()) {
     *damage = "its head row is damaged";
   } else if (at > head) {
+    TB_TRY(check_lost_blocks(head, at));
     *damage =
         "it is at height " + std::to_string(at) + ", ahead of the log at " + std::to_string(head);
+  } else if (base_ && at == base_->height) {
+    if (base_->hash != hash) *damage = "its head is not the snapshot that it began as";
   } else {
     Result<Header> header = this->header(at);
     if (!header.ok()) return header.status();
@@ -181,12 +189,31 @@ Status ChainImpl::level_state(std::uint64_t head, std::vector<std::string>* note
   std::uint64_t from = 0;
   if (at) from = std::min(*at, log_->checkpoint().value_or(0)) + (log_->checkpoint() ? 1 : 0);
   if (!log_->checkpoint()) from = 0;
+  if (at && *at + 1 < first_height()) {
+    return Status(
+        Code::kCorrupt,
+        "state store: it is at height " + std::to_string(*at) + ", and the blocks up to " +
+            std::to_string(first_height()) + " are pruned from the log",
+        "restore a snapshot of height " + std::to_string(first_height() - 1) +
+            " or above: `contract-cli maintenance repair` takes the newest that verifies");
+  }
+  from = std::max(from, first_height());
   if (from > head) return {};
   TB_TRY(apply_deltas(from, head));
   if (!at || *at < head) {
     notes->push_back("state store: applied the deltas of blocks " + std::to_string(from) + ".." +
                      std::to_string(head));
   }
+  return {};
+}
+
+// After the disk was full: the engine refuses writes until it is opened anew, and may have lost
+// what it had not written; the log has it.
+Status ChainImpl::renew_state() {
+  TB_TRY(state_->reopen().in("state store"));
+  std::vector<std::string> notes;
+  TB_TRY(level_state(*log_->head(), &notes));
+  state_full_ = false;
   return {};
 }
 
@@ -227,9 +254,15 @@ Status ChainImpl::apply_deltas(std::uint64_t from, std::uint64_t to) {
   return flush();
 }
 
+// The list in the state is a view of the log: what it lacks comes from the headers.
 Status ChainImpl::load_hashes(std::uint64_t head) {
-  Bytes after;
-  std::uint64_t expected = first_height();
+  std::vector<KvWrite> missing;
+  if (base_) {
+    hash_base_ = base_->height;
+    mmr_ = base_->peaks;
+    note_hash(base_->height, base_->hash);
+  }
+  Bytes after = base_ ? hash_key(base_->height) : Bytes();
   bool more = true;
   Status damaged;
   while (more) {
@@ -241,13 +274,15 @@ Status ChainImpl::load_hashes(std::uint64_t head) {
       std::uint64_t height = 0;
       std::memcpy(&height, key.data() + kHashRows.size(), sizeof height);
       height = __builtin_bswap64(height);
-      if (height != hashes_.size() || value.size() != hash.size()) {
+      if (height > head || value.size() != hash.size()) {
         damaged = Status(Code::kCorrupt,
                          "state store: the list of header hashes breaks at height " +
-                             std::to_string(hashes_.size()),
+                             std::to_string(hash_base_ + hashes_.size()),
                          std::string(kRepair));
         return false;
       }
+      damaged = fill_hashes(height, &missing);
+      if (!damaged.ok()) return false;
       std::memcpy(hash.data(), value.data(), hash.size());
       note_hash(height, hash);
       return true;
@@ -255,13 +290,8 @@ Status ChainImpl::load_hashes(std::uint64_t head) {
     if (!damaged.ok()) return damaged;
     more = rows == kHashPage;
   }
-  if (hashes_.size() != head + 1 || expected > head) {
-    return Status(Code::kCorrupt,
-                  "state store: " + std::to_string(hashes_.size()) + " header hashes for " +
-                      std::to_string(head + 1) + " blocks",
-                  std::string(kRepair));
-  }
-  return {};
+  TB_TRY(fill_hashes(head + 1, &missing));
+  return missing.empty() ? Status() : state_->write(missing, false);
 }
 
 Result<std::vector<RosterEntry>> ChainImpl::read_roster(const KvReader& state) const {
@@ -282,21 +312,25 @@ Result<std::vector<RosterEntry>> ChainImpl::read_roster(const KvReader& state) c
 
 // A missing library leaves the chain open for reading: its view has the kernel's own machine only.
 Status ChainImpl::load_machines() {
-  const std::uint64_t head = hashes_.size() - 1;
-  Result<Header> header = this->header(head);
-  if (!header.ok()) return header.status();
+  const std::uint64_t head = hash_base_ + hashes_.size() - 1;
+  std::uint64_t time_ms = base_ ? base_->time_ms : 0;
+  if (!base_ || head != base_->height) {
+    Result<Header> header = this->header(head);
+    if (!header.ok()) return header.status();
+    time_ms = header->time_ms;
+  }
   Result<std::vector<RosterEntry>> roster = read_roster(*state_);
   if (!roster.ok()) return roster.status();
   Result<std::shared_ptr<const MachineSet>> machines = executor_.resolve(*roster, head + 1);
   if (machines.ok()) {
-    publish(head, header->time_ms, hashes_.back(), *machines);
+    publish(head, time_ms, hashes_.back(), *machines);
     return {};
   }
   set_stalled(machines.status());
   Result<std::shared_ptr<const MachineSet>> none =
       MachineSet::build({}, options_.genesis.kernel_sm);
   if (!none.ok()) return none.status();
-  publish(head, header->time_ms, hashes_.back(), *none);
+  publish(head, time_ms, hashes_.back(), *none);
   machines_ = nullptr;
   return {};
 }
@@ -315,9 +349,13 @@ std::vector<KvWrite> ChainImpl::state_writes(std::uint64_t height, const Hash& h
 
 Status ChainImpl::checkpoint() {
   if (behind_) TB_TRY(finish_commit());
-  TB_TRY(state_->flush());
-  TB_TRY(log_->append(LogRecordType::kCheckpoint, head_, {}));
-  TB_TRY(log_->sync());
+  if (state_full_) TB_TRY(renew_state());
+  Status status = state_->flush();
+  state_full_ = status.code() == Code::kNoSpace;
+  if (status.ok()) status = log_->append(LogRecordType::kCheckpoint, head_, {});
+  if (status.ok()) status = log_->sync();
+  io_failed_ = io_failed_ || status.code() == Code::kIo;
+  if (!status.ok()) return status;
   delta_bytes_ = 0;
   return {};
 }

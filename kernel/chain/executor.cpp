@@ -65,8 +65,21 @@ Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<Ro
   return MachineSet::build(std::move(machines), genesis_.kernel_sm);
 }
 
+// A block that was published is executed as it is: a plugin's process that went down is given
+// another chance before the node stops at this height.
 Status Executor::execute(const KvReader& base, RowCache* rows, const BlockInput& input,
                          BlockOutput* output) {
+  run_.set_patient(true);
+  Status status;
+  for (int tries = 0; tries < kChildTries; ++tries) {
+    status = execute_once(base, rows, input, output);
+    if (status.code() != Code::kAborted || run_.poison_kind() == StepRun::Poison::kPlugin) break;
+  }
+  return status;
+}
+
+Status Executor::execute_once(const KvReader& base, RowCache* rows, const BlockInput& input,
+                              BlockOutput* output) {
   TB_TRY(begin_block(base, rows, input, output));
   TB_TRY(roster_steps());
   TB_TRY(use_scripts());
@@ -102,6 +115,7 @@ Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockIn
   receipt_tree_.clear();
   command_tree_.clear();
   envelope_bytes_ = write_bytes_ = failed_commands_ = 0;
+  tries_ = 0;
   seed_ = block_seed(input.previous, input.height);
   BlockScope scope;  // counters of the block start at zero here, once
   scope.machines = input.machines.get();
@@ -177,6 +191,7 @@ Status Executor::hook(StepKind kind, const BoundMachine& machine) {
 Status Executor::hook_steps() {
   const std::vector<BoundMachine>& machines = out_->machines->machines();
   for (auto it = machines.rbegin(); it != machines.rend(); ++it) TB_TRY(hook(StepKind::kEnd, *it));
+  TB_TRY(macro_step());
   if ((in_->height + 1) % genesis_.epoch_length != 0) return {};
   for (const BoundMachine& machine : machines) TB_TRY(hook(StepKind::kEpoch, machine));
   return {};
@@ -275,9 +290,9 @@ Status Executor::one_command(std::size_t i) {
   command_step_.run(trusted(StepKind::kCommand, {}, entry.index), &step);
   if (run_.poisoned()) {
     if (!in_->producing) return poisoned_command();
-    note_poisoned(i);
-    leave_out(before);
-    return {};
+    const bool again = run_.poison_kind() == StepRun::Poison::kBystander && tries_ < kChildTries;
+    leave_out_poisoned(i, before, again);
+    return again ? one_command(i) : Status();
   }
   if (in_->producing && write_bytes_ + run_.bytes_written() > kMaxBlockWrites) {
     leave_out(before);
@@ -295,6 +310,18 @@ Status Executor::poisoned_command() const { return aborted(run_, in_->height, St
 void Executor::note_poisoned(std::size_t i) {
   out_->poisoned.push_back(i);
   out_->poison_texts.push_back(run_.poison());
+  out_->poison_names.emplace_back(run_.poison_name());
+  tries_ = 0;
+}
+
+// Takes the running command back; it is tried `again` when another call ended its plugin's process.
+void Executor::leave_out_poisoned(std::size_t i, const Overlay::Savepoint& before, bool again) {
+  if (again) {
+    ++tries_;
+  } else {
+    note_poisoned(i);
+  }
+  leave_out(before);
 }
 
 // Nothing of the running command stays, the count of its scripts' failures included.
@@ -306,6 +333,7 @@ void Executor::leave_out(const Overlay::Savepoint& before) {
 
 void Executor::note_command(std::size_t i, Outcome outcome) {
   const CommandPtr& command = (*in_->commands)[i];
+  tries_ = 0;
   envelope_bytes_ += command->envelope.size();
   command_tree_.add(command->envelope);
   out_->step_of[i] = out_->steps.size();

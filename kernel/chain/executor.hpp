@@ -16,12 +16,15 @@
 #include "kernel/chain/chain.hpp"
 #include "kernel/chain/command_step.hpp"
 #include "kernel/chain/context.hpp"
+#include "kernel/chain/migration.hpp"
 #include "kernel/manifest/values.hpp"
 
 namespace blockd {
 
 inline constexpr std::uint64_t kMaxBlockWrites = 64ull << 20;
 inline constexpr std::uint32_t kMigrateRowsPerBlock = 2000;
+// How often a block, or a command that is no cause of it, meets a plugin's process that goes down.
+inline constexpr int kChildTries = 3;
 
 struct BlockInput {
   std::uint64_t height = 0, time_ms = 0;
@@ -35,6 +38,12 @@ struct BlockInput {
       false;  // commands that do not fit may be left out; else they make the block invalid
   bool collect = false;                               // build steps, deltas, results and effects
   const std::vector<FalseChecks>* trusted = nullptr;  // take signature checks from a logged block
+  // The state root that the block's header carries: its macro point must wait for it.
+  std::optional<Header::Macro> macro;
+  // Peaks of the MMR over all headers below a height; asked when the block is a macro point. Null:
+  // a trial, in which no block is one.
+  std::function<Result<MmrPeaks>(std::uint64_t height)> peaks;
+  bool changed_world = false;  // a preview: a point that the log knows may be none here
 };
 
 struct BlockOutput {
@@ -47,8 +56,10 @@ struct BlockOutput {
   Hash receipts_commitment{}, command_root{}, receipt_root{}, write_set_root{};
   Effects effects;
   std::vector<std::size_t> left_out, poisoned, step_of;
-  std::vector<std::string> poison_texts;
+  std::vector<std::string> poison_texts, poison_names;
   bool pending_work = false;
+  bool macro_point = false;  // the root of the state after this block is wanted
+  std::uint64_t migration_steps = 0, migrated_rows = 0;  // applied in this block
 };
 
 class Executor {
@@ -89,6 +100,8 @@ class Executor {
   };
   using WaitingParams = std::vector<ParamChanges>;  // by machine
 
+  Status execute_once(const KvReader& base, RowCache* rows, const BlockInput& input,
+                      BlockOutput* output);
   Status begin_block(const KvReader& base, RowCache* rows, const BlockInput& input,
                      BlockOutput* output);
   Status roster_steps();
@@ -109,8 +122,7 @@ class Executor {
   Status refuse_params(std::string_view plugin, std::string_view name, std::string text);
   Status use_params();
   Status migrate_steps();
-  Status migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor,
-                      Step* step);
+  Status migrate_once(const BoundMachine& machine, MigrationProgress at, Step* step);
   Status use_scripts();
   Status renew_scripts();
   Status after_block_step();
@@ -133,9 +145,12 @@ class Executor {
   Status poisoned_command() const;
   void note_poisoned(std::size_t input_index);
   void leave_out(const Overlay::Savepoint& before);
+  void leave_out_poisoned(std::size_t input_index, const Overlay::Savepoint& before, bool again);
   void note_command(std::size_t input_index, Outcome outcome);
   bool fits(const Command& command, std::string* why) const;
   Status hook_steps();
+  Status macro_step();  // macro_block.cpp
+  Status macro_spacing(std::uint64_t* secs);
   Status hook(StepKind kind, const BoundMachine& machine);
   // A function of a service as a step of its plugin, called by the kernel.
   Status service_step(StepKind kind, const MachineSet::FunctionRef& function, const tb_value* args,
@@ -162,8 +177,13 @@ class Executor {
   BlockOutput* out_ = nullptr;
   ParamValues* values_in_force_ = nullptr;  // while plugins are told of changes
   std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0, failed_commands_ = 0;
+  int tries_ = 0;  // of the running command
   Hash seed_{};
 };
+
+// The row `switch/<id>` of a change of the roster that waits for its block.
+std::string waiting_switch_row(const RosterEntry& entry, std::uint64_t first_height,
+                               std::string_view status);
 
 // Whether a hook's step left nothing that the log must know.
 bool is_silent(const Step& step, std::size_t rows);

@@ -6,11 +6,13 @@
 //   s/chain/param/<key>       u64 LE: value in force
 //   s/chain/waiting/<key>     u64 LE: value that comes into force with the next block
 //   s/chain/plugin/<id>       roster entry, canonical JSON
-//   s/chain/switch/<id>       a switch that waits:
-//   {"consensus_hash","first_height","id","schema","sm","status"} s/chain/migrate/<id>      a
-//   migration under way: {"cursor" in hex,"from" schema} s/chain/authority, s/chain/kernel_sm,
-//   s/chain/validators meta/head                 u64 LE height, hash meta/h/<height be64> header
-//   hash: a view of the log
+//   s/chain/switch/<id>       a switch that waits for its block:
+//                             {"consensus_hash","first_height","id","schema","sm","status"}
+//   s/chain/migrate/<id>      a migration under way (migration.hpp):
+//                             {"cursor" in hex,"error","from" schema,"rows","steps"}
+//   s/chain/authority, s/chain/kernel_sm, s/chain/validators
+//   meta/head                 u64 LE height, hash
+//   meta/h/<height be64>      header hash: a view of the log
 #pragma once
 
 #include <optional>
@@ -31,6 +33,8 @@ inline constexpr std::string_view kSwitchRows = "s/chain/switch/";
 inline constexpr std::string_view kMigrateRows = "s/chain/migrate/";
 inline constexpr std::string_view kHeadRow = "meta/head";
 inline constexpr std::string_view kHashRows = "meta/h/";
+// Where a state that was made from a snapshot begins: see base_row.hpp.
+inline constexpr std::string_view kBaseRow = "meta/base";
 
 inline Bytes u64_row(std::uint64_t value) {
   Bytes out;

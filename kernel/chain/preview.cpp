@@ -133,6 +133,7 @@ class Preview {
     std::uint64_t first_height;
     Executor::Provide provide;
     std::function<Result<std::vector<RosterEntry>>(const KvReader&)> read_roster;
+    std::function<Result<MmrPeaks>(std::uint64_t)> peaks;
   };
   Preview(Parts parts, const PreviewRequest& request, const PreviewWatcher& watch)
       : parts_(std::move(parts)),
@@ -266,6 +267,9 @@ class Preview {
     input_.proposer = header.proposer;
     input_.commands = &batch->commands;
     input_.trusted = &*checks;
+    input_.macro = header.macro;
+    input_.peaks = parts_.peaks;
+    input_.changed_world = true;
     const bool refusals_wanted = height == first_ && !wanted_.empty();
     input_.collect = differed_ || refusals_wanted;
     BlockOutput output;
@@ -339,6 +343,7 @@ Result<PreviewReport> ChainImpl::preview(const PreviewRequest& request,
   parts.first_height = first_height();
   parts.provide = [this](const RosterEntry& entry) { return provide(entry); };
   parts.read_roster = [this](const KvReader& state) { return read_roster(state); };
+  parts.peaks = [this](std::uint64_t height) { return peaks_below(height); };
   return Preview(std::move(parts), request, watch).run();
 }
 

@@ -31,7 +31,7 @@ std::string step_label(const Step& step) {
   return std::string(step_kind_name(step.kind)) + " of " + step.plugin;
 }
 
-std::string outcome_text(const Step& step) {
+std::string logged_outcome_text(const Step& step) {
   return std::string(outcome_name(step.outcome)) +
          (step.name.empty() ? "" : " (" + step.name + ")");
 }
@@ -82,7 +82,8 @@ std::string step_difference(const Step& a, const Step& b) {
   if (a.kind != b.kind || a.plugin != b.plugin || a.command != b.command)
     return "logged " + step_label(a) + ", replayed " + step_label(b);
   if (a.outcome != b.outcome || a.code != b.code || a.name != b.name) {
-    return step_label(a) + ": logged " + outcome_text(a) + ", replayed " + outcome_text(b);
+    return step_label(a) + ": logged " + logged_outcome_text(a) + ", replayed " +
+           logged_outcome_text(b);
   }
   std::string inner = row_difference(a, b);
   if (inner.empty()) inner = list_difference(a, b);
@@ -128,9 +129,9 @@ std::string first_difference(const BlockRecord& logged, const BlockRecord& repla
   for (std::size_t i = 0; i < std::max(logged.steps.size(), replayed.steps.size()); ++i) {
     if (i >= logged.steps.size())
       return step_label(replayed.steps[i]) + ": not in the log, replayed " +
-             outcome_text(replayed.steps[i]);
+             logged_outcome_text(replayed.steps[i]);
     if (i >= replayed.steps.size())
-      return step_label(logged.steps[i]) + ": logged " + outcome_text(logged.steps[i]) +
+      return step_label(logged.steps[i]) + ": logged " + logged_outcome_text(logged.steps[i]) +
              ", not replayed";
     std::string text = step_difference(logged.steps[i], replayed.steps[i]);
     if (!text.empty()) return text;
@@ -170,7 +171,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
   Executor executor(
       options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache);
   MmrPeaks mmr;
-  Hash previous{};
+  Hash previous{}, point_root{};
   std::shared_ptr<const MachineSet> machines;
   std::shared_ptr<const ParamValues> params;
   std::shared_ptr<const ActiveScripts> scripts;
@@ -205,6 +206,8 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
       input.params = params;
       input.scripts = scripts;
       input.commands = &batch.commands;
+      input.macro = front->header.macro;
+      input.peaks = [&mmr](std::uint64_t) -> Result<MmrPeaks> { return mmr; };
       if (verify_signatures) {
         for (std::size_t i = 0; i < batch.commands.size(); ++i) {
           if (auto refusal = blockd::verify_signatures(*batch.commands[i]))
@@ -222,7 +225,10 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     if (h != 0) {
       Header header = make_header(input, output);
       header.mmr_root = mmr.root();
-      header.macro = front->header.macro;
+      if (header.macro && header.macro->state_root != point_root)
+        return stop(where + "state_root after block " + std::to_string(header.macro->state_height) +
+                    " differs: logged " + to_hex(header.macro->state_root) + ", replayed " +
+                    to_hex(point_root));
       if (header.hash() != front->header.hash()) {
         return stop(difference(h, front->header, header, *block_bytes, executor, state, input));
       }
@@ -235,6 +241,11 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     report.to = h;
     report.commands += batch.commands.size();
     state.apply(executor.changes());
+    if (output.macro_point) {
+      Result<Hash> root = root_of(state);
+      if (!root.ok()) return stop(where + root.status().message());
+      point_root = *root;
+    }
     if (progress != nullptr && !progress(h)) return stop("stopped at height " + std::to_string(h));
   }
   // Two states have one root exactly if they have the same rows: one walk over the store answers
@@ -308,6 +319,8 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
     input.machines = *machines;
     input.commands = &batch->commands;
     input.collect = true;
+    input.macro = header.macro;
+    input.peaks = [this](std::uint64_t height) { return peaks_below(height); };
     Result<std::vector<FalseChecks>> checks = decode_false_checks(it->first);
     if (!checks.ok()) return checks.status();
     input.trusted = &*checks;

@@ -17,6 +17,11 @@ class MmrPeaks {
   Hash root() const;
   std::uint64_t size() const { return count_; }
 
+  // u64 LE size, then the peaks of the mountains that are there, the lowest first.
+  void append_to(Bytes& out) const;
+  // False when the bytes end before the last peak.
+  static bool read(Reader& in, MmrPeaks* peaks);
+
  private:
   std::array<Hash, 64> peak_{};  // peak_[k] is there when bit k of count_ is set
   std::uint64_t count_ = 0;

@@ -22,7 +22,7 @@ ALLOWED = {
     "kernel/net": ["kernel/base"],
     "kernel/lua": ["kernel/base"],
     "kernel/chain": ["kernel/base", "kernel/storage", "kernel/manifest", "kernel/lua"],
-    "kernel/snapshot": ["kernel/base", "kernel/storage", "kernel/chain"],
+    "kernel/snapshot": ["kernel/base", "kernel/storage", "kernel/metrics", "kernel/chain"],
     "kernel/host": ["kernel/base", "kernel/storage", "kernel/metrics", "kernel/log", "kernel/bus", "kernel/config",
                     "kernel/manifest", "kernel/lua", "kernel/chain", "kernel/net"],
     "kernel/rpc": ["kernel/base", "kernel/storage", "kernel/metrics", "kernel/log", "kernel/bus", "kernel/config",

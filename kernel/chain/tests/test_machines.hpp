@@ -176,7 +176,7 @@ inline tb_status bank_params_changed(tb_ctx* ctx, const tb_param_change* changes
   }
   return ctx->api->put(ctx, str("changed"), str(text));
 }
-// Rewrites two rows a block, from "1" to "v2:1".
+// Rewrites two rows a block, from "1" to "v2:1"; cannot read "666".
 inline tb_status bank_migrate(tb_ctx* ctx, std::uint32_t, tb_str cursor, std::uint32_t,
                               const tb_sink* next) {
   struct Page {
@@ -187,7 +187,10 @@ inline tb_status bank_migrate(tb_ctx* ctx, std::uint32_t, tb_str cursor, std::ui
                      return 1;
                    }};
   ctx->view.api->scan(&ctx->view, str("row"), cursor, 2, &sink);
-  for (auto& [key, value] : page.rows) ctx->api->put(ctx, str(key), str("v2:" + value));
+  for (auto& [key, value] : page.rows) {
+    if (value == "666") return refuse(ctx, "UnreadableRow");
+    ctx->api->put(ctx, str(key), str("v2:" + value));
+  }
   if (page.rows.size() == 2) next->put(next->user, str(page.rows.back().first));
   return TB_OK;
 }
@@ -299,6 +302,7 @@ struct World {
     o.genesis = genesis;
     o.machines = machines;
     o.validator_key = &validator;
+    o.background_roots = background_roots;
     o.log.segment_bytes = 1u << 20;
     o.log.preallocate_bytes = 1u << 16;
     notes.clear();
@@ -339,6 +343,7 @@ struct World {
     return v.value_or("-");
   }
 
+  bool background_roots = false;
   FaultDisk disk{1};
   Disk* log_disk = &disk;
   FixedClock clock;
