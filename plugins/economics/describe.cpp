@@ -13,21 +13,6 @@ void preset(Entry& entry, const Names& names) {
   for (std::string_view name : names) entry.preset({name});
 }
 
-// TariffMaxBps of tariff_max_bps.
-std::string pascal_spelling(std::string_view key) {
-  std::string out;
-  bool upper = true;
-  for (char c : key) {
-    if (c == '_') {
-      upper = true;
-      continue;
-    }
-    out += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = false;
-  }
-  return out;
-}
-
 void describe_issuance_metrics(tb::Plugin& p) {
   p.gauge(kBlockReward, "economics_block_reward_per_block")
       .unit("BLOCK")
@@ -133,16 +118,16 @@ void describe_usage_metrics(tb::Plugin& p) {
 }  // namespace
 
 void describe_params(tb::Plugin& p) {
-  std::uint32_t place = 0;
-  for (const ParamSpec& spec : param_table()) {
-    const std::uint32_t id = place++;
-    tb::ParamEntry& entry =
-        p.param(tb::Param{id}, spec.key, spec.default_value, spec.min, spec.max);
-    entry.unit(spec.unit).help(spec.help).timelock(id == kKillSwitch ? kKillSwitchTimelock : 2);
-    entry.rollback(1).owner(id == kAutopilot ? "governor" : "economics");
-    entry.alias(pascal_spelling(spec.key));
-    if (!spec.alias.empty()) entry.alias(spec.alias);
-  }
+  p.params(
+      param_table(),
+      [](const ParamSpec& row) {
+        return tb::ParamSpec{row.key, row.default_value, row.min, row.max, row.unit, row.help};
+      },
+      [](std::uint32_t place, const ParamSpec& row, tb::ParamEntry& entry) {
+        if (place == kKillSwitch) entry.timelock(kKillSwitchTimelock);
+        entry.owner(place == kAutopilot ? "governor" : "economics");
+        if (!row.alias.empty()) entry.alias(row.alias);
+      });
 }
 
 void describe_metrics(tb::Plugin& p) {

@@ -231,14 +231,15 @@ void describe_metrics(tb::Plugin& p) {
 }
 
 void describe_params(tb::Plugin& p) {
-  std::uint32_t place = 0;
-  for (const ParamSpec& spec : param_table()) {
-    tb::ParamEntry& entry =
-        p.param(tb::Param{place++}, spec.name, spec.default_value, spec.min, spec.max);
-    entry.unit(spec.unit).help(spec.effect).timelock(2).rollback(1);
-    entry.alias(dotted_spelling(spec.name)).alias(pascal_spelling(spec.name));
-    if (spec.field == &Params::launch_autopilot) entry.owner("governor");
-  }
+  p.params(
+      param_table(),
+      [](const ParamSpec& row) {
+        return tb::ParamSpec{row.name, row.default_value, row.min, row.max, row.unit, row.effect};
+      },
+      [](std::uint32_t, const ParamSpec& row, tb::ParamEntry& entry) {
+        entry.alias(dotted_spelling(row.name));
+        if (row.field == &Params::launch_autopilot) entry.owner("governor");
+      });
 }
 
 }  // namespace energy

@@ -1,43 +1,22 @@
 #include "plugins/energy/services.hpp"
 
 #include "plugins/energy/settlement.hpp"
+#include "tb/ledger.hpp"
 
 namespace energy {
 namespace {
 
-constexpr tb::Service kLedger{0};
+using Ledger = tb::Ledger<0>;
 constexpr tb::Service kReceipts{1};
+constexpr tb::Service kTreasury{2};
 
-struct AccountArgs {
-  std::string_view account;
-};
-BOOST_DESCRIBE_STRUCT(AccountArgs, (), (account))
-struct Balance {
+// treasury/1: `from` stays empty, since this plugin moves the money itself.
+struct AccrueArgs {
+  std::string_view source, from;
   std::uint64_t amount = 0;
 };
-BOOST_DESCRIBE_STRUCT(Balance, (), (amount))
-
-// `consented`: this plugin has checked that the owner of `from` agrees.
-struct MoveArgs {
-  std::string_view from, to;
-  std::uint64_t amount = 0;
-  std::string_view memo;
-  bool consented = false;
-};
-BOOST_DESCRIBE_STRUCT(MoveArgs, (), (from, to, amount, memo, consented))
-
-struct PayoutArgs {
-  std::string_view escrow, to;
-  std::uint64_t amount = 0;
-  std::string_view memo;
-};
-BOOST_DESCRIBE_STRUCT(PayoutArgs, (), (escrow, to, amount, memo))
-
-constexpr tb::Function<AccountArgs, Balance> kBalance{kLedger, 0};
-constexpr tb::Function<MoveArgs> kTransfer{kLedger, 1};
-constexpr tb::Function<MoveArgs> kHold{kLedger, 2};
-constexpr tb::Function<PayoutArgs> kRelease{kLedger, 3};
-constexpr tb::Function<PayoutArgs> kCapture{kLedger, 4};
+BOOST_DESCRIBE_STRUCT(AccrueArgs, (), (source, from, amount))
+constexpr tb::Function<AccrueArgs> kAccrue{kTreasury, 0};
 
 // Receipts of a block as receipts/1 takes them: a record with its type, and who vouches for it.
 struct EnergyDraft {
@@ -93,12 +72,20 @@ Refusal refused_by(const auto& answer) {
   return refusal;
 }
 
-template <class Args>
-Result<Done> move(Market& market, tb::Function<Args> function,
-                  const std::type_identity_t<Args>& args) {
-  if (!market.moves_funds() || args.amount == 0) return Done{};
-  const auto answer = market.ctx().call(function, args);
+Result<Done> done(const tb::Answer<tb::NoArgs>& answer) {
   if (!answer) return refused_by(answer);
+  return Done{};
+}
+
+bool nothing_moves(const Market& market, Amount amount) {
+  return !market.moves_funds() || amount == 0;
+}
+
+// Tells the treasury where the money came from that has just been moved there. A roster without a
+// treasury keeps no book of it; the account is the same.
+Result<Done> book_accrual(Market& market, std::string_view source, Amount amount) {
+  const auto booked = market.ctx().call(kAccrue, {source, {}, amount});
+  if (!booked && !booked.absent) return refused_by(booked);
   return Done{};
 }
 
@@ -120,34 +107,50 @@ std::string account_named(Market& market, std::string_view name) {
 
 Result<bool> covers(Market& market, const std::string& account, Amount amount) {
   if (!market.moves_funds()) return true;
-  const auto answer = market.ctx().call(kBalance, {account});
+  const auto answer = Ledger::balance(market.ctx(), account);
   if (!answer) return refused_by(answer);
   return answer->amount >= amount;
 }
 
 std::optional<std::uint64_t> ledger_balance(tb::View& view, std::string_view account) {
-  const auto answer = view.ask(kBalance, {account});
+  const auto answer = Ledger::balance(view, account);
   return answer ? std::optional(answer->amount) : std::nullopt;
 }
 
 Result<Done> hold_stake(Market& market, const std::string& owner, Amount amount) {
-  return move(market, kHold, {owner, kStakesAccount, amount, "energy stake", true});
+  if (nothing_moves(market, amount)) return Done{};
+  return done(Ledger::hold(market.ctx(), owner, kStakesAccount, amount, "energy stake",
+                           tb::Consent::kChecked));
 }
 Result<Done> release_stake(Market& market, const std::string& owner, Amount amount) {
-  return move(market, kRelease, {kStakesAccount, owner, amount, "energy stake"});
+  if (nothing_moves(market, amount)) return Done{};
+  return done(Ledger::release(market.ctx(), kStakesAccount, owner, amount, "energy stake"));
 }
+
 Result<Done> forfeit_stake(Market& market, Amount amount) {
-  return move(market, kCapture, {kStakesAccount, kTreasuryAccount, amount, "energy_slash"});
+  if (nothing_moves(market, amount)) return Done{};
+  if (auto taken = done(
+          Ledger::capture(market.ctx(), kStakesAccount, kTreasuryAccount, amount, kSlashSource));
+      !taken)
+    return taken;
+  return book_accrual(market, kSlashSource, amount);
 }
 
 Result<Done> pay(Market& market, const std::string& buyer, const std::string& owner,
                  const Cost& cost) {
-  if (auto paid = move(market, kTransfer, {buyer, owner, cost.payout, "energy settlement", true});
+  if (!nothing_moves(market, cost.payout)) {
+    if (auto paid = done(Ledger::transfer(market.ctx(), buyer, owner, cost.payout,
+                                          "energy settlement", tb::Consent::kChecked));
+        !paid)
+      return paid;
+  }
+  const Amount fee = cost.treasury_fee + cost.jurisdiction_fee;
+  if (nothing_moves(market, fee)) return Done{};
+  if (auto paid = done(Ledger::transfer(market.ctx(), buyer, kTreasuryAccount, fee, kFeeSource,
+                                        tb::Consent::kChecked));
       !paid)
     return paid;
-  return move(
-      market, kTransfer,
-      {buyer, kTreasuryAccount, cost.treasury_fee + cost.jurisdiction_fee, "energy_fee", true});
+  return book_accrual(market, kFeeSource, fee);
 }
 
 Result<Done> issue_receipt(Market& market, const Receipt& receipt,
@@ -180,16 +183,12 @@ tb::Status hand_in_sample(tb::Ctx& ctx, const Sample& sample) {
 }
 
 void describe_services(tb::Plugin& p) {
-  p.requires_service(kLedger, "ledger/1")
-      .function(kBalance, "balance")
-      .function(kTransfer, "transfer")
-      .function(kHold, "hold")
-      .function(kRelease, "release")
-      .function(kCapture, "capture");
+  Ledger::require(p);
   p.requires_service(kReceipts, "receipts/1")
       .function(kEmitReceipt, "emit_receipt")
       .function(kTallyReceipt, "tally_rehearsal")
       .function(kMarketSample, "market_sample");
+  p.requires_service(kTreasury, "treasury/1").optional().function(kAccrue, "accrue");
 }
 
 }  // namespace energy

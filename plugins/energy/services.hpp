@@ -1,5 +1,5 @@
-// The services that the energy machine calls: ledger/1 for money, receipts/1 for the receipts of a
-// block. [machine]
+// The services that the energy machine calls: ledger/1 for money, treasury/1 so that its book says
+// where fees and slashes came from, receipts/1 for the receipts of a block. [machine]
 //
 // Money moves only where Market::moves_funds() says so; elsewhere these functions do nothing and
 // succeed. A refusal of the ledger becomes InsufficientFunds where money was missing, and keeps the
@@ -12,6 +12,8 @@ namespace energy {
 
 inline constexpr std::string_view kStakesAccount = "energy:stakes";
 inline constexpr std::string_view kTreasuryAccount = "treasury";
+// Sources of the treasury's accruals, and memos of the moves.
+inline constexpr std::string_view kFeeSource = "energy_fee", kSlashSource = "energy_slash";
 
 // The account that an owner or buyer names: "self" and "anonymous" are the caller where money
 // moves.

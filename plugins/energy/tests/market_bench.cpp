@@ -32,7 +32,7 @@ void put_error(tb_out* error, std::string_view name, std::string_view text) {
 
 struct MarketBench::Saved {
   std::map<std::string, std::string> rows;
-  std::map<std::string, std::uint64_t> balances;
+  std::map<std::string, std::uint64_t> balances, accrued;
   std::vector<BenchEvent> events;
   std::vector<json::object> receipts;
 };
@@ -133,6 +133,10 @@ struct MarketBench::Ctx {
     const std::string& service = bench.manifest_->requires_.at(slot).name;
     const std::string& name = bench.manifest_->requires_.at(slot).functions.at(function);
     if (service == "ledger/1") return ledger(bench, name, args, count, result, error);
+    if (service == "treasury/1") {
+      bench.accrued_[text_of(args[0].str)] += args[2].num;
+      return TB_OK;
+    }
     blockd::JsonOut text;
     for (uint32_t i = 0; i < count; ++i)
       blockd::write_value(text.out(), blockd::to_view(args[i].name), args[i]);
@@ -237,10 +241,13 @@ void MarketBench::look(const std::function<void(tb_view*)>& body) {
   body(&ctx.abi.view);
 }
 
-MarketBench::Saved MarketBench::save() const { return {rows_, balances_, events_, receipts_}; }
+MarketBench::Saved MarketBench::save() const {
+  return {rows_, balances_, accrued_, events_, receipts_};
+}
 void MarketBench::restore(Saved saved) {
   rows_ = std::move(saved.rows);
   balances_ = std::move(saved.balances);
+  accrued_ = std::move(saved.accrued);
   events_ = std::move(saved.events);
   receipts_ = std::move(saved.receipts);
 }

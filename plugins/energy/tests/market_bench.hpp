@@ -47,6 +47,11 @@ class MarketBench {
   }
   std::uint64_t balance(const std::string& account) const;
   std::uint64_t money() const;
+  // What the treasury was told of that source.
+  std::uint64_t accrued(const std::string& source) const {
+    const auto row = accrued_.find(source);
+    return row == accrued_.end() ? 0 : row->second;
+  }
 
   // Starts a block: begin runs. Rows of the hook's budget are `budget`.
   void begin(std::uint64_t height, std::uint64_t time_s, std::uint64_t budget = 100'000);
@@ -78,6 +83,7 @@ class MarketBench {
   std::vector<std::uint64_t> params_;
   std::map<std::string, std::string> rows_;
   std::map<std::string, std::uint64_t> balances_;
+  std::map<std::string, std::uint64_t> accrued_;  // by source, as told to treasury/1
   std::vector<BenchEvent> events_;
   std::vector<boost::json::object> receipts_, samples_;
   std::map<std::string, double, std::less<>> metrics_;

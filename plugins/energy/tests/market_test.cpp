@@ -127,10 +127,12 @@ TEST_F(Market, money_moves_from_buyer_to_owner_and_treasury_and_none_is_made) {
   EXPECT_EQ(bench.balance("buyer"), 1000u);
   EXPECT_EQ(bench.balance("owner"), 3900u);
   EXPECT_EQ(bench.balance("treasury"), 100u);
+  EXPECT_EQ(bench.accrued("energy_fee"), 100u);
   const BenchAnswer poor = bench.run("energy.settle", order(hash, 200));
   EXPECT_EQ(poor.name, "InsufficientFunds");
   EXPECT_EQ(poor.rows_written, 0u);
   EXPECT_EQ(bench.money(), 6000u);
+  EXPECT_EQ(bench.accrued("energy_fee"), 100u);
   ASSERT_EQ(bench.receipts().size(), 1u);
   const json::object& draft = bench.receipts()[0].at("draft").as_object();
   EXPECT_EQ(draft.at("contract_id").as_string(), "energy:" + hash);

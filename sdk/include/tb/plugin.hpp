@@ -110,6 +110,13 @@ class RequireEntry {
   Service slot_;
 };
 
+// A row of a table of parameters, for Plugin::params().
+struct ParamSpec {
+  std::string_view key;
+  std::uint64_t default_value = 0, min = 0, max = 0;
+  std::string_view unit, help;
+};
+
 class Plugin {
  public:
   Plugin() = default;
@@ -247,6 +254,11 @@ class Plugin {
   }
   ParamEntry& param(Param handle, std::string_view key, std::uint64_t default_value,
                     std::uint64_t min, std::uint64_t max);
+  // All rows of a plugin's own table, in their order: `spec(row)` answers a ParamSpec, and
+  // `more(place, row, entry)` says what is particular to one. Each waits two epochs, can be taken
+  // back for one, and is known in PascalCase too.
+  template <class Table, class Spec, class More>
+  void params(const Table& table, Spec spec, More more);
   template <class T>
   ConfigEntry& config(Config<T> handle, std::string_view key) {
     ConfigEntry& entry = place(config_, "config", "key", key, handle.index);

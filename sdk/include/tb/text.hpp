@@ -1,4 +1,4 @@
-// cat: texts of errors and logs from pieces. [any]
+// cat: texts of errors and logs from pieces; pascal_case: the older spelling of a key. [any]
 //
 //   ctx.fail(kTooPoor, tb::cat("needs ", amount, ", holds ", balance))
 #pragma once
@@ -31,6 +31,21 @@ template <class... Pieces>
 std::string cat(const Pieces&... pieces) {
   std::string out;
   (detail::append(out, pieces), ...);
+  return out;
+}
+
+// TariffMaxBps of tariff_max_bps.
+inline std::string pascal_case(std::string_view key) {
+  std::string out;
+  bool word_begins = true;
+  for (const char c : key) {
+    if (c == '_') {
+      word_begins = true;
+      continue;
+    }
+    out += word_begins && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    word_begins = false;
+  }
   return out;
 }
 

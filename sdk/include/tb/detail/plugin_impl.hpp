@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tb/plugin.hpp"
+#include "tb/text.hpp"
 
 namespace tb {
 
@@ -54,6 +55,19 @@ inline ParamEntry& Plugin::param(Param handle, std::string_view key, std::uint64
   last("params")->set("min", min);
   last("params")->set("max", max);
   return added;
+}
+
+template <class Table, class Spec, class More>
+void Plugin::params(const Table& table, Spec spec, More more) {
+  std::uint32_t place = 0;
+  for (const auto& row : table) {
+    const ParamSpec declared = spec(row);
+    ParamEntry& entry =
+        param(Param{place}, declared.key, declared.default_value, declared.min, declared.max);
+    entry.unit(declared.unit).help(declared.help).timelock(2).rollback(1);
+    entry.alias(pascal_case(declared.key));
+    more(place++, row, entry);
+  }
 }
 
 inline RequireEntry& Plugin::requires_service(Service slot, std::string_view name) {
