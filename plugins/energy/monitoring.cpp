@@ -4,7 +4,6 @@
 namespace energy {
 namespace {
 
-constexpr std::string_view kRunbook = "energy-stalled";
 constexpr std::string_view kRow = "Energy Market Dashboard";
 
 struct Alert {
@@ -13,40 +12,110 @@ struct Alert {
 
 constexpr Alert kAlerts[] = {
     {"EnergyOracleBroken", "oracle_latency_seconds_p95 > 30", "1m", "critical",
-     "Readings arrive more than 30 s late"},
-    {"EnergySignatureFailuresCritical",
-     "increase(energy_signature_verification_failures_total{reason!=\"unauthorized\"}[10m]) > 10",
-     "0m", "critical", "Many readings with bad signatures"},
-    {"EnergySettlementStalled",
-     "increase(energy_settlements_total[10m]) == 0 and on() energy_pending_credits_total > 0",
-     "10m", "critical", "Credits wait and nothing settles"},
-    {"EnergyDisputeBacklogCritical", "energy_active_disputes_total > 50", "5m", "critical",
-     "More than 50 open disputes"},
-    {"EnergyOracleQuorumLost", "oracle_active_count < 3 and on() energy_provider_total >= 3", "2m",
-     "critical", "Fewer than three oracles report"},
+     "readings arrive more than 30 s late"},
     {"EnergyOracleSlow", "oracle_latency_seconds_p95 > 10", "5m", "warning",
-     "Readings arrive more than 10 s late"},
-    {"EnergySignatureFailureRate", "rate(energy_signature_verification_failures_total[5m]) > 1",
-     "5m", "warning", "More than one signature failure a second"},
+     "readings arrive more than 10 s late"},
+    {"EnergyLatencySlo", "oracle_latency_seconds_p95 > 5", "5m", "info",
+     "readings arrive later than the objective of 5 s"},
+    {"EnergySignatureFailuresCritical",
+     "sum by (instance) (increase(energy_signature_verification_failures_total"
+     "{reason!=\"unauthorized\"}[10m])) > 10",
+     "0m", "critical", "more than 10 readings with bad signatures in 10 min"},
+    {"EnergySignatureFailureRate",
+     "sum by (instance) (rate(energy_signature_verification_failures_total[5m])) > 1", "5m",
+     "warning", "more than one signature failure a second"},
+    {"EnergySettlementStalled",
+     "sum by (instance) (increase(energy_settlements_total[10m])) == 0 and on (instance) "
+     "energy_pending_credits_total > 0",
+     "10m", "critical", "credits wait and nothing settles"},
+    {"EnergySettlementRateLow",
+     "max(sum by (instance) (rate(energy_settlements_total[10m]))) / (max(sum by (instance) "
+     "(rate(energy_settlements_total[10m]))) + sum(rate(energy_settlement_reject_total[10m]))) < "
+     "0.9",
+     "10m", "warning", "fewer than nine of ten settlements succeed"},
+    {"EnergyDisputeBacklogCritical", "energy_active_disputes_total > 50", "5m", "critical",
+     "more than 50 open disputes"},
     {"EnergyDisputeBacklog", "energy_active_disputes_total > 20", "5m", "warning",
-     "More than 20 open disputes"},
+     "more than 20 open disputes"},
+    {"EnergyDisputeUnresolved", "energy_dispute_oldest_age_seconds > 7200", "0m", "warning",
+     "a dispute is open for more than two hours"},
     {"EnergyPendingCredits", "energy_pending_credits_total > 25", "5m", "warning",
-     "More than 25 credits wait"},
-    {"EnergyOracleErrorRateHigh", "rate(oracle_submission_errors_total[1m]) * 60 > 5", "5m",
-     "warning", "More than five refused readings a minute"},
+     "more than 25 credits wait"},
+    {"EnergySlashSpike", "sum by (instance) (increase(energy_slashing_total[15m])) > 5", "0m",
+     "warning", "more than five slashes in a quarter of an hour"},
+    {"EnergyOracleQuorumLost",
+     "oracle_active_count < 3 and on (instance) energy_provider_total >= 3", "2m", "critical",
+     "fewer than three oracles report"},
+    {"EnergyOracleErrorRateHigh",
+     "sum by (instance) (rate(oracle_submission_errors_total[1m])) * 60 > 5", "5m", "warning",
+     "more than five refused readings a minute"},
     {"EnergyDisputeRateHigh", "rate(energy_dispute_open_total[1m]) * 60 > 10", "10m", "warning",
-     "More than ten disputes a minute"},
+     "more than ten disputes a minute"},
     {"EnergyMarketPriceAnomaly",
      "abs(energy_market_price_current - avg_over_time(energy_market_price_current[1h])) > 3 * "
-     "stddev_over_time(energy_market_price_current[1h])",
-     "5m", "warning", "The average price left its usual range"},
-    {"EnergySlashSpike", "increase(energy_slashing_total[15m]) > 5", "0m", "warning",
-     "Many slashes in a quarter of an hour"},
-    {"EnergyDisputeUnresolved", "energy_dispute_oldest_age_seconds > 7200", "0m", "warning",
-     "A dispute is open for two hours"},
+     "stddev_over_time(energy_market_price_current[1h]) and "
+     "stddev_over_time(energy_market_price_current[1h]) > 0",
+     "5m", "warning", "the price left its usual range"},
     {"EnergySnapshotFailed", "increase(energy_snapshot_fail_total[1h]) > 0", "0m", "warning",
-     "A market snapshot failed"},
+     "a snapshot of the market failed"},
+    {"EnergyCreditsSymptom",
+     "delta(energy_pending_credits_total[10m]) >= 0 and energy_pending_credits_total > 0", "10m",
+     "symptom", "pending credits do not decrease"},
+    {"EnergyReadingsSymptom",
+     "sum by (instance) (increase(energy_meter_reading_total[10m])) > 0 and sum by (instance) "
+     "(increase(energy_settlements_total[10m])) == 0",
+     "10m", "symptom", "readings arrive and do not settle"},
+    {"EnergyDisputesSymptom", "delta(energy_active_disputes_total[30m]) > 0", "10m", "symptom",
+     "the backlog of disputes grows"},
+    {"EnergySignatureSymptom",
+     "sum by (instance) (increase(energy_signature_verification_failures_total[1m])) > 1", "0m",
+     "symptom", "more than one signature failure a minute"},
+    {"OracleErrorSpike", "energy:oracle_errors:spike_detected == 1", "2m", "warning",
+     "refused readings three times their mean of an hour"},
+    {"EnergyCapacityHigh", "energy:capacity:utilization_ratio > 0.8", "15m", "warning",
+     "above 80 % of 1000 readings a minute"},
 };
+
+struct Recording {
+  std::string_view name, expr;
+};
+
+constexpr Recording kRecordings[] = {
+    {"energy:readings:total", "max(energy_readings_total)"},
+    {"energy:oracle_errors:total:by_reason", "sum by (reason) (oracle_submission_errors_total)"},
+    {"energy:disputes_raised:total:by_type", "max by (type) (energy_disputes_raised_total)"},
+    {"energy:disputes_resolved:total:by_outcome",
+     "max by (outcome) (energy_disputes_resolved_total)"},
+    {"energy:market_price:current", "avg(energy_market_price_current)"},
+    {"energy:market_volume:current", "max(energy_market_volume_current)"},
+    {"energy:oracles:active:total", "max(oracle_active_count)"},
+    {"energy:disputes:pending:total", "max(energy_disputes_pending)"},
+    {"energy:readings:rate1m", "rate(energy_readings_total[1m])"},
+    {"energy:readings:rate1h", "rate(energy_readings_total[1h])"},
+    {"energy:oracle_errors:rate1m", "rate(oracle_submission_errors_total[1m])"},
+    {"energy:disputes_raised:rate1m", "rate(energy_disputes_raised_total[1m])"},
+    {"energy:disputes_resolved:rate1m", "rate(energy_disputes_resolved_total[1m])"},
+    {"energy:capacity:utilization_ratio", "max(rate(energy_readings_total[1m])) * 60 / 1000"},
+    {"energy:oracle_errors:spike_detected",
+     "sum(rate(oracle_submission_errors_total[1m])) > bool 3 * "
+     "avg_over_time(sum(rate(oracle_submission_errors_total[1m]))[1h:1m])"},
+    {"energy:disputes:backlog_spike_detected",
+     "max(energy_disputes_pending) > bool 2 * "
+     "avg_over_time(max(energy_disputes_pending)[1h:30s])"},
+};
+
+void describe_recordings(tb::Plugin& p) {
+  for (const Recording& rule : kRecordings) p.recording(rule.name, rule.expr);
+  for (std::string_view q : {"50", "95", "99"}) {
+    const auto quantile = [&](std::string_view metric) {
+      return tb::cat("histogram_quantile(0.", q, ", sum by (le) (rate(", metric, "_bucket[5m])))");
+    };
+    p.recording(tb::cat("energy:oracle_inclusion_lag:p", q),
+                quantile("oracle_inclusion_lag_seconds"));
+    p.recording(tb::cat("energy:dispute_resolution:p", q),
+                quantile("energy_dispute_resolution_seconds"));
+  }
+}
 
 void describe_panels(tb::Plugin& p) {
   p.panel(kRow, "Active Providers", "energy_provider_total").type("gauge").thresholds({50, 100});
@@ -91,8 +160,9 @@ void describe_monitoring(tb::Plugin& p) {
         .for_duration(alert.duration)
         .severity(alert.severity)
         .summary(alert.summary)
-        .runbook(kRunbook);
+        .runbook(tb::cat("energy.md#", alert.name));
   }
+  describe_recordings(p);
   describe_panels(p);
 }
 

@@ -83,7 +83,8 @@ void describe(tb::Plugin& p) {
       .summary(
           "A meter's key or the adapter's token is refused; its readings are lost until it is "
           "corrected")
-      .runbook("energy-stalled");
+      .group("energy")
+      .runbook("energy.md#EnergyOracleMeterStopped");
   p.panel("Energy oracle", "Readings by result", "rate(oracle_adapter_readings_total[5m])");
   p.panel("Energy oracle", "Errors", "rate(oracle_adapter_errors_total[5m])");
   p.panel("Energy oracle", "Readings that wait", "oracle_adapter_queue_depth");

@@ -7,7 +7,6 @@ namespace receipts {
 namespace {
 
 constexpr std::string_view kRow = "Receipts";
-constexpr std::string_view kRunbook = "receipts-flatlining";
 
 struct Alert {
   std::string_view name, expr, duration, severity, summary;
@@ -46,6 +45,18 @@ constexpr Alert kAlerts[] = {
      "histogram_quantile(0.99, sum by (le) (rate(receipt_query_duration_seconds_bucket"
      "{method!=\"receipts.validate\"}[5m]))) > 0.5",
      "5m", "warning", "Queries of receipts take more than half a second"},
+    {"ReceiptsFlatSymptom",
+     "sum by (instance) (increase(receipt_emitted_total[5m])) == 0 and on (instance) "
+     "delta(block_height_total[5m]) >= 5",
+     "0m", "symptom", "No receipt over five blocks"},
+    {"ReceiptsMarketSilentSymptom",
+     "increase(receipt_emitted_total{market=~\"storage|compute|energy|ad\"}[5m]) == 0", "5m",
+     "symptom", "A market leaves no receipt"},
+    {"ReceiptsValidationSymptom",
+     "sum by (instance) (increase(receipt_validation_errors_total[5m])) > 0", "0m", "symptom",
+     "Errors of validation increase"},
+    {"ComputeReceiptBacklog", "receipt_drain_depth > 1000", "10m", "warning",
+     "More than 1000 receipts wait for the drain"},
 };
 
 void describe_panels(tb::Plugin& p) {
@@ -80,8 +91,10 @@ void describe_monitoring(tb::Plugin& p) {
         .for_duration(alert.duration)
         .severity(alert.severity)
         .summary(alert.summary)
-        .runbook(kRunbook);
+        .runbook(tb::cat("receipts.md#", alert.name));
   }
+  p.recording("receipts:drain_operations:total", "max(receipt_drain_operations_total)");
+  p.recording("receipts:drain:rate1m", "rate(receipt_drain_operations_total[1m])");
   describe_panels(p);
 }
 
