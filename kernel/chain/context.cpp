@@ -60,6 +60,7 @@ void StepRun::start(StepKind kind, const BoundMachine* owner, const tb_caller* c
   own_rows_.reset();
   error_.set = charge_error_.set = forced_.set = false;
   poison_.clear();
+  poison_kind_ = Poison::kPlugin;
   refused_.metrics.clear();
   refused_.lines.clear();
   refusing_ = false;
@@ -126,6 +127,12 @@ void StepRun::force(std::int32_t code, std::string_view name, std::string text) 
 
 void StepRun::set_poison(std::string text) {
   if (poison_.empty()) poison_ = text.empty() ? std::string("unknown trouble") : std::move(text);
+}
+
+void StepRun::poison_by_child(std::string text, bool caused) {
+  if (!poison_.empty()) return;
+  poison_kind_ = caused ? Poison::kChild : Poison::kBystander;
+  set_poison(std::move(text));
 }
 
 void StepRun::refuse(std::int32_t code, std::string_view name, std::string_view text,

@@ -152,6 +152,18 @@ class StepRun {
 
   bool poisoned() const { return !poison_.empty(); }
   const std::string& poison() const { return poison_; }
+  // Whose trouble poisoned the run: the plugin in the node, or the process of a plugin, which this
+  // step brought down (kChild) or which another call did (kBystander: the step may be tried again).
+  enum class Poison : std::uint8_t { kPlugin, kChild, kBystander };
+  Poison poison_kind() const { return poison_kind_; }
+  // For errors to the sender.
+  std::string_view poison_name() const {
+    return poison_kind_ == Poison::kPlugin ? "internal_plugin_error" : "plugin_crashed";
+  }
+  void poison_by_child(std::string text, bool caused);
+  // Steps of a block wait for a plugin's process that is being started again.
+  void set_patient(bool patient) { patient_ = patient; }
+  bool patient() const { return patient_; }
   bool pending_work() const { return pending_work_; }
   const MachineSet& machines() const { return *scope_.machines; }
   const PublicKey& proposer() const { return scope_.proposer; }
@@ -220,6 +232,8 @@ class StepRun {
   bool charged_ = false, pending_work_ = false, step_pending_ = false;
   Error error_, charge_error_, forced_;
   std::string poison_;
+  Poison poison_kind_ = Poison::kPlugin;
+  bool patient_ = false;
   std::string result_;
   std::unique_ptr<JsonOut> json_;  // of events and records; with whoever is writing one
   std::vector<Event> events_;

@@ -57,6 +57,15 @@ bool ContextApi::count_read(Frame& f) {
   return run.charge_rows(1);
 }
 
+bool ContextApi::count_row(Frame& f) {
+  StepRun& run = *f.run;
+  if (!run.query_ && ++run.rows_ > kMaxStepRows) {
+    run.force(kCodeLimit, "limit_exceeded", "more than 1,000,000 rows scanned in one step");
+    return false;
+  }
+  return run.charge_rows(1);
+}
+
 bool ContextApi::count_bytes(Frame& f, std::uint64_t n) {
   StepRun& run = *f.run;
   run.bytes_ += n;
@@ -124,11 +133,7 @@ tb_status ContextApi::scan_either(Frame& f, tb_str prefix, tb_str bound, std::ui
   StepRun& run = *f.run;
   std::size_t skip = f.prefix_size;
   auto visit = [&](BytesView key, BytesView value) {
-    if (!run.query_ && ++run.rows_ > kMaxStepRows) {
-      run.force(kCodeLimit, "limit_exceeded", "more than 1,000,000 rows scanned in one step");
-      return false;
-    }
-    if (!run.charge_rows(1)) return false;
+    if (!count_row(f)) return false;
     return rows->row(rows->user, to_str(key.substr(skip)), to_str(value)) != 0 && !run.poisoned() &&
            !run.forced_.set;
   };
@@ -137,6 +142,30 @@ tb_status ContextApi::scan_either(Frame& f, tb_str prefix, tb_str bound, std::ui
   if (!s.ok()) return trouble(f, s);
   if (run.poisoned()) return TB_ABORTED;
   return run.forced_.set ? TB_E_LIMIT : TB_OK;
+}
+
+tb_status ContextApi::peek(Frame& f, BytesView key, std::string* scratch,
+                           std::optional<BytesView>* value) {
+  if (tb_status s = ready(f); s != TB_OK) return s;
+  value->reset();
+  if (key.size() > kMaxKeyBytes) return TB_OK;
+  if (Status s = f.run->overlay_.find(f.full(to_str(key)), scratch, value); !s.ok())
+    return trouble(f, s);
+  return TB_OK;
+}
+
+tb_status ContextApi::peek_scan(Frame& f, BytesView prefix, BytesView bound, std::uint32_t limit,
+                                bool back, const RowVisitor& visit) {
+  if (tb_status s = ready(f); s != TB_OK) return s;
+  const std::string full_prefix(f.full(to_str(prefix)));
+  std::string full_bound;
+  if (!bound.empty()) full_bound = f.full(to_str(bound));
+  auto relative = [&](BytesView key, BytesView value) {
+    return visit(key.substr(f.prefix_size), value);
+  };
+  Status s = back ? f.run->overlay_.scan_back(full_prefix, full_bound, limit, relative)
+                  : f.run->overlay_.scan(full_prefix, full_bound, limit, relative);
+  return s.ok() ? ready(f) : trouble(f, s);
 }
 
 tb_status ContextApi::param(tb_view* view, std::uint32_t index, std::uint64_t* value) {

@@ -1,5 +1,5 @@
-// The ctx of one plugin on the call stack, and the tables behind it. Only context.cpp and
-// context_api.cpp include this.
+// The ctx of one plugin on the call stack, and the tables behind it. Only context.cpp,
+// context_api.cpp and foreign.cpp include this.
 #pragma once
 
 #include <string>
@@ -66,7 +66,12 @@ struct ContextApi {
   static void pending_work(tb_ctx* ctx);
   static void log(tb_ctx* ctx, std::uint32_t level, tb_str text);
 
+  static tb_status peek(Frame& f, BytesView key, std::string* scratch,
+                        std::optional<BytesView>* value);
+  static tb_status peek_scan(Frame& f, BytesView prefix, BytesView bound, std::uint32_t limit,
+                             bool back, const RowVisitor& visit);
   static bool count_read(Frame& f);
+  static bool count_row(Frame& f);
   static bool count_bytes(Frame& f, std::uint64_t n);
   static tb_status trouble(Frame& f, const Status& status);
   static tb_status filled(Frame& f, tb_fill fill, void* user, std::size_t max_bytes,

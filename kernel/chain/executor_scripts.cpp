@@ -109,9 +109,10 @@ Status Executor::scripted_command(std::size_t i, Bytes nonce_key, const CommandE
   };
   auto poisoned = [&]() -> Status {
     if (!in_->producing) return poisoned_command();
-    note_poisoned(i);
+    const bool again = run_.poison_kind() == StepRun::Poison::kBystander && tries_ < kChildTries;
+    leave_out_poisoned(i, entry.before, again);
     take_back();
-    return {};
+    return again ? one_command(i) : Status();
   };
   if ((around & ActiveScripts::kBefore) != 0) {
     Step step;
