@@ -60,6 +60,11 @@ void MerkleBatch::hash_waiting() {
   ends_.clear();
 }
 
+std::vector<Hash> MerkleBatch::take_leaves() {
+  hash_waiting();
+  return std::exchange(leaves_, {});
+}
+
 void MerkleBatch::clear() {
   leaves_.clear();
   waiting_.clear();

@@ -46,6 +46,8 @@ class MerkleBatch {
   std::size_t count() const { return leaves_.size() + ends_.size(); }
   // Hashes what was added and forgets it.
   Hash root();
+  // The leaves in place of their root; forgets them too.
+  std::vector<Hash> take_leaves();
   void clear();
 
  private:

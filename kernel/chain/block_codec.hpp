@@ -43,6 +43,8 @@ class ReceiptTree {
   void add(const Step& step, const Hash* command_id);
   // Hashes what was added and forgets it.
   Hash root(const Hash& receipts_commitment);
+  // Its leaves, the commitment first, in place of the root.
+  std::vector<Hash> take_leaves(const Hash& receipts_commitment);
 
  private:
   // A step whose events are not hashed yet: their text, the result record in front of their hash
@@ -56,6 +58,11 @@ class ReceiptTree {
   std::size_t count_ = 0;
   MerkleBatch leaves_;  // leaf 0 is the commitment, set last
 };
+
+// Whether a step has a leaf in the tree: a hook that did nothing to be seen has none.
+bool has_receipt_leaf(const Step& step);
+// Leaves of the tree of a whole block. Errors: kCorrupt (a step of a command that is not there).
+Result<std::vector<Hash>> receipt_leaves(const BlockRecord& block);
 
 // Which signature checks of a step were false; steps without one are not listed.
 struct FalseChecks {
