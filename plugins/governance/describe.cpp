@@ -120,6 +120,10 @@ void describe_own_params(tb::Plugin& p) {
       .help("timelock of kill_switch_subsidy_reduction; set by the genesis, not by votes");
   p.param(kDirectApprovals, "governance.direct_approvals", 0, 0, 1)
       .help("1: an admin approves payloads without a vote; set by the genesis, not by votes");
+  p.param(kBadgeMembership, "governance.badge_membership", 0, 0, 1)
+      .help(
+          "1: a badge makes its holder a member of the operators; set by the genesis, not by "
+          "votes");
 }
 
 void describe_monitoring(tb::Plugin& p) {

@@ -7,6 +7,7 @@
 #include "plugins/gov-core/provenance.hpp"
 #include "plugins/governance/files.hpp"
 #include "plugins/governance/own_build.hpp"
+#include "plugins/governance/params.hpp"
 #include "plugins/governance/provenance.hpp"
 #include "tb/blake3.hpp"
 
@@ -129,6 +130,58 @@ tb::Status Face::param_history(tb::View& view, const HistoryParams& in, tb::Out&
   if (!status) return status;
   out.put("changes", found);
   out.put("next_cursor", next);
+  return tb::ok();
+}
+
+// A value of an activation counts in its own block, any other from the next one on. Rows come
+// newest first, so that what a key had before the oldest of them is what stays.
+tb::Status Face::values_before(std::uint64_t first_height, Values* out) {
+  std::map<std::string, std::uint64_t> rows;
+  const tb::Status status =
+      host_.store_scan_back("h/", {}, kScan, [&](std::string_view, std::string_view bytes) {
+        const ParamRow row = tb::row_as<ParamRow>(bytes);
+        if (row.height < first_height && row.height + 1 < first_height) return false;
+        const std::uint64_t since = row.event == "activate" ? row.height : row.height + 1;
+        if (since > first_height) (*out)[row.key] = row.old_value;
+        ++rows[row.key];
+        return true;
+      });
+  for (const auto& [key, count] : rows) {
+    if (count >= kHistoryPerKey) (*out)[key] = std::nullopt;
+  }
+  return status;
+}
+
+tb::Status Face::param_diff(tb::View& view, const DiffParams& in, tb::Out& out) {
+  Values before;
+  if (in.epoch) {
+    if (*in.epoch > view.epoch())
+      return view.fail(tb::kInvalidParamsCode, "invalid_params",
+                       tb::cat("epoch: the chain is in epoch ", view.epoch()));
+    if (auto s = values_before(*in.epoch * view.block().epoch_length, &before); !s) return s;
+    for (const auto& [key, value] : before) {
+      if (!value)
+        return view.fail(
+            kHistoryTooShort,
+            tb::cat("this node keeps ", kHistoryPerKey, " changes of a parameter, and ", key,
+                    " had more since epoch ", *in.epoch, "; name a later epoch"));
+    }
+    out.put("epoch", *in.epoch);
+  }
+  out.list("params", [&](tb::Out& items) {
+    for (const Spec& spec : all_specs(view)) {
+      const std::uint64_t value = value_of(view, spec).value;
+      const auto changed = before.find(spec.key);
+      const std::uint64_t then = changed == before.end() ? value : *changed->second;
+      if (in.epoch ? value == then : value == spec.default_value) continue;
+      items.record({}, [&](tb::Out& item) {
+        item.put("key", spec.key);
+        item.put("default", spec.default_value);
+        if (in.epoch) item.put("then", then);
+        item.put("value", value);
+      });
+    }
+  });
   return tb::ok();
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <mutex>
 
 #include "plugins/governance/handles.hpp"
@@ -54,6 +55,11 @@ struct HistoryParams {
 };
 BOOST_DESCRIBE_STRUCT(HistoryParams, (), (key, since_epoch, cursor, limit))
 
+struct DiffParams {
+  std::optional<std::uint64_t> epoch;
+};
+BOOST_DESCRIBE_STRUCT(DiffParams, (), (epoch))
+
 struct EntriesParams {
   std::optional<std::uint64_t> cursor, id;
   std::uint64_t limit = 50;
@@ -70,6 +76,7 @@ class Face {
   explicit Face(tb::Host host) : host_(host) {}
 
   tb::Status param_history(tb::View& view, const HistoryParams& in, tb::Out& out);
+  tb::Status param_diff(tb::View& view, const DiffParams& in, tb::Out& out);
   tb::Status policy_history(tb::View& view, tb::Out& out);
   tb::Status settlement_history(tb::View& view, tb::Out& out);
   tb::Status provenance(tb::View& view, const EntriesParams& in, tb::Out& out);
@@ -83,6 +90,10 @@ class Face {
   void write_later();  // timer: what a commit left unwritten
 
  private:
+  // Values at the start of an epoch of the keys that changed since; nullopt for one whose history
+  // does not reach back so far.
+  using Values = std::map<std::string, std::optional<std::uint64_t>>;
+  tb::Status values_before(std::uint64_t first_height, Values* out);
   void take_param(const tb::Value& data);
   void take_settlement(const tb::Value& data);
   void take_entry(const tb::Value& data);

@@ -22,6 +22,18 @@ void describe_histories(tb::Plugin& p) {
       .columns({"epoch", "key", "old_value", "new_value", "event", "proposal_id"})
       .id_field("seq")
       .table();
+  auto& diff = p.query("gov.param_diff", &Face::param_diff)
+                   .role("open")
+                   .summary("Parameters that differ from their defaults, or from an epoch's start")
+                   .error(kHistoryTooShort, "more changes since than this node keeps")
+                   .field("epoch")
+                   .help("compare with the values at the start of this epoch");
+  verb(diff, "gov param diff", {"gov params diff"})
+      .list("params")
+      .columns({"key", "default", "then", "value"})
+      .id_field("key")
+      .example("contract-cli gov param diff --epoch 7",
+               "what has changed since epoch 7 began: then, and now");
   verb(p.query("gov.dependency_policy_history", &Face::policy_history)
            .role("open")
            .summary("Which runtimes, transports and storage engines were allowed since when"),

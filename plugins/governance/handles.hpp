@@ -150,7 +150,7 @@ inline constexpr tb::Function<NameArgs, RunTally> kTally{kLua, 2};
 
 // Parameters. Those that begin with `governance.` are set by the genesis and cannot be voted on.
 inline constexpr tb::Param kQuorumOperators{0}, kQuorumBuilders{1}, kVoteWindow{2};
-inline constexpr tb::Param kKillSwitchTimelock{3}, kDirectApprovals{4};
+inline constexpr tb::Param kKillSwitchTimelock{3}, kDirectApprovals{4}, kBadgeMembership{5};
 inline constexpr std::string_view kGenesisParams = "governance.";
 
 // Events.

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t kMaxMembersShown = 4096;
 constexpr std::string_view kReleaseSignerRole = "release_signer";  // of the genesis
+constexpr std::string_view kBadge = "badge";                       // source of a membership
 
 template <class Row>
 std::optional<Row> newest_before(tb::View& view, const tb::Key& prefix, std::uint64_t height) {
@@ -92,7 +93,8 @@ Refused change_role(tb::Ctx& ctx, const RoleParams& in) {
   if (!before && in.role != "none") {
     const std::uint32_t rows =
         ctx.scan("role/", {}, kMaxMembersShown, [](std::string_view, std::string_view) {});
-    if (rows >= kMaxMembersShown) return Refusal(kInvalidPayload, "4096 accounts have roles already");
+    if (rows >= kMaxMembersShown)
+      return Refusal(kInvalidPayload, "4096 accounts have roles already");
   }
   // An executor is known to governance only; to the kernel it is an account without a role.
   const std::string_view kernel_role = in.role == "executor" ? "none" : in.role;
@@ -204,6 +206,19 @@ void set_member(tb::Ctx& ctx, const HousePayload& change, std::uint64_t since,
             Member{change.weight, std::string(source)});
   ctx.store(total_key(change.house).u64(since), Total{total});
   ctx.emit(kHouseChanged, {change.house, change.account, change.weight, source});
+}
+
+Refused take_badge(tb::Ctx& ctx, std::string_view account, bool held) {
+  if (ctx.param(kBadgeMembership) == 0) return std::nullopt;
+  const std::string_view house = kHouses[0];
+  constexpr std::uint64_t kNewest = ~std::uint64_t{0} - 1;
+  const auto member = newest_before<Member>(ctx, member_key(house, account), kNewest);
+  const bool is_member = member && member->weight > 0;
+  if (held ? is_member : !is_member || member->source != kBadge) return std::nullopt;
+  const HousePayload change{std::string(house), std::string(account), held ? 1u : 0u};
+  if (auto refused = check_member(ctx, change)) return refused;
+  set_member(ctx, change, ctx.height() + 1, kBadge);
+  return std::nullopt;
 }
 
 tb::Status write_genesis(tb::Ctx& ctx, std::span<const tb::Allocation>) {

@@ -25,6 +25,11 @@ Refused check_member(tb::View& view, const HousePayload& change);
 void set_member(tb::Ctx& ctx, const HousePayload& change, std::uint64_t since,
                 std::string_view source);
 
+// A badge was issued or revoked: with governance.badge_membership its holder is a member of the
+// operators with weight 1 for as long as it is held. Who is a member by genesis or by vote stays
+// what he is.
+Refused take_badge(tb::Ctx& ctx, std::string_view account, bool held);
+
 // Houses, roles and key sets of block 0.
 tb::Status write_genesis(tb::Ctx& ctx, std::span<const tb::Allocation> accounts);
 

@@ -144,8 +144,8 @@ bool matches(std::string_view glob, std::string_view text) {
   return false;
 }
 
-constexpr std::string_view kShownPolicies[] = {"runtime_backend_policy", "transport_provider_policy",
-                                          "storage_engine_policy"};
+constexpr std::string_view kShownPolicies[] = {
+    "runtime_backend_policy", "transport_provider_policy", "storage_engine_policy"};
 
 void put_policy(tb::View& view, std::string_view key, tb::Out& out) {
   const std::uint64_t mask = next_value(view, key).value_or(0);
@@ -232,21 +232,6 @@ tb::Status param(tb::View& view, const KeyParams& in, tb::Out& out) {
   return tb::ok();
 }
 
-tb::Status differing(tb::View& view, tb::Out& out) {
-  out.list("params", [&](tb::Out& items) {
-    for (const Spec& spec : all_specs(view)) {
-      const std::uint64_t value = value_of(view, spec).value;
-      if (value == spec.default_value) continue;
-      items.record({}, [&](tb::Out& item) {
-        item.put("key", spec.key);
-        item.put("default", spec.default_value);
-        item.put("value", value);
-      });
-    }
-  });
-  return tb::ok();
-}
-
 // What `gov exec` of older guides did by hand: nothing is sent, the boundary acts by itself.
 tb::Status when(tb::View& view, const IdParams& in, tb::Out& out) {
   const auto p = load_proposal(view, in.id);
@@ -280,13 +265,6 @@ void describe_param_queries(tb::Plugin& p) {
                   .field("key")
                   .max(128);
   verb(one, "gov params get", {"gov param get", "gov param show"}).positional("key");
-  verb(p.query("gov.param_diff", &differing)
-           .role("open")
-           .summary("Parameters whose value is not the default"),
-       "gov param diff", {"gov params diff"})
-      .list("params")
-      .columns({"key", "default", "value"})
-      .id_field("key");
 }
 
 }  // namespace

@@ -15,6 +15,17 @@ bool hears_of(const ActiveScript& script, std::string_view key) {
          (lists(script.header.keys, "*") || lists(script.header.keys, key));
 }
 
+// The first refusal, or the first failure of a script, counts.
+Refused ask_at_gate(tb::Ctx& ctx, const tb::Value& argument) {
+  for (const ActiveScript& script : active_scripts(ctx).scripts) {
+    if (!lists(script.header.on, "on_gate")) continue;
+    const auto answer = run_script(ctx, script, "on_gate", argument);
+    if (!answer) return refusal_of(answer);
+    if (answer->refused) return script_refusal(script, answer->reason);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 tb::Answer<RunResult> run_script(tb::Ctx& ctx, const ActiveScript& script, std::string_view event,
@@ -58,16 +69,17 @@ Refused run_change_scripts(tb::Ctx& ctx, const Spec& spec, const Wanted& wanted,
 }
 
 Refused run_gate_scripts(tb::Ctx& ctx, const GateArgs& gate) {
-  for (const ActiveScript& script : active_scripts(ctx).scripts) {
-    if (!lists(script.header.on, "on_gate")) continue;
-    Argument argument;
-    argument.put("gate", gate.gate).put("action", gate.action).put("epoch", gate.epoch);
-    argument.put("snapshot_hash", gate.snapshot_hash).put("manual", gate.manual);
-    const auto answer = run_script(ctx, script, "on_gate", argument.value());
-    if (!answer) return refusal_of(answer);
-    if (answer->refused) return script_refusal(script, answer->reason);
-  }
-  return std::nullopt;
+  Argument argument;
+  argument.put_all(gate);
+  return ask_at_gate(ctx, argument.value());
+}
+
+Refused run_payment_scripts(tb::Ctx& ctx, const PaymentArgs& payment) {
+  Argument argument;
+  argument.put("gate", kTreasuryGate).put("action", std::string_view("execute"));
+  argument.put("epoch", ctx.epoch()).put("height", ctx.height()).put("manual", false);
+  argument.put_all(payment);
+  return ask_at_gate(ctx, argument.value());
 }
 
 }  // namespace governance

@@ -29,6 +29,12 @@ class Argument {
     out_.put(name, value);
     return *this;
   }
+  // All members of a described struct.
+  template <class T>
+  Argument& put_all(const T& facts) {
+    out_.write(facts);
+    return *this;
+  }
   tb::Value value() { return tb::Value(tree_.finish()); }
 
  private:
@@ -52,6 +58,24 @@ struct GateArgs {
 };
 BOOST_DESCRIBE_STRUCT(GateArgs, (), (gate, action, epoch, snapshot_hash, manual))
 Refused run_gate_scripts(tb::Ctx& ctx, const GateArgs& gate);
+
+// on_gate with the gate `treasury`: the treasury asks before money leaves it. Nothing that is voted
+// on, disabled or rolled back passes this gate, so a policy cannot keep itself in force.
+struct PaymentArgs {
+  std::uint64_t id = 0;
+  std::string_view destination;
+  std::uint64_t amount = 0;
+  std::string_view memo, proposer;
+  std::uint64_t scheduled_epoch = 0;
+  std::uint64_t balance = 0;  // before this payment
+  // Executed in this epoch before it, and not taken back: in sum, and to that destination.
+  std::uint64_t paid_in_epoch = 0, paid_to_destination = 0;
+};
+BOOST_DESCRIBE_STRUCT(PaymentArgs, (),
+                      (id, destination, amount, memo, proposer, scheduled_epoch, balance,
+                       paid_in_epoch, paid_to_destination))
+inline constexpr std::string_view kTreasuryGate = "treasury";
+Refused run_payment_scripts(tb::Ctx& ctx, const PaymentArgs& payment);
 
 // The service scripts/1, which the executor calls.
 void describe_scripts_service(tb::Plugin& p);

@@ -99,6 +99,18 @@ tb::Status totals(tb::View& view, std::string_view, const HeightArgs& in, tb::Ou
   return tb::ok();
 }
 
+struct BadgeArgs {
+  std::string_view account;
+  bool held = false;
+};
+BOOST_DESCRIBE_STRUCT(BadgeArgs, (), (account, held))
+
+tb::Status badge(tb::Ctx& ctx, std::string_view caller, const BadgeArgs& in, tb::Out&) {
+  if (caller != "badges") return ctx.fail(kNotAuthorized, "only the plugin badges knows of badges");
+  if (const auto refused = take_badge(ctx, in.account, in.held)) return refused->fail(ctx);
+  return tb::ok();
+}
+
 struct TopicArgs {
   std::string_view topic, payload;
 };
@@ -148,12 +160,21 @@ tb::Status holds_key(tb::View& view, std::string_view, const HasKeyArgs& in, tb:
   return tb::ok();
 }
 
-tb::Status gate(tb::Ctx& ctx, std::string_view caller, const GateArgs& in, tb::Out& out) {
-  if (caller != "governor") return ctx.fail(kNotAuthorized, "only the governor opens gates");
-  const auto refused = run_gate_scripts(ctx, in);
+void put_verdict(const Refused& refused, tb::Out& out) {
   out.put("refused", refused.has_value());
   out.put("reason", refused ? refused->text : std::string());
   out.put("name", refused ? refused->name : std::string());
+}
+
+tb::Status gate(tb::Ctx& ctx, std::string_view caller, const GateArgs& in, tb::Out& out) {
+  if (caller != "governor") return ctx.fail(kNotAuthorized, "only the governor opens gates");
+  put_verdict(run_gate_scripts(ctx, in), out);
+  return tb::ok();
+}
+
+tb::Status payment(tb::Ctx& ctx, std::string_view caller, const PaymentArgs& in, tb::Out& out) {
+  if (caller != "treasury") return ctx.fail(kNotAuthorized, "only the treasury pays");
+  put_verdict(run_payment_scripts(ctx, in), out);
   return tb::ok();
 }
 
@@ -234,6 +255,10 @@ void describe_roles_service(tb::Plugin& p) {
   service.function("role", &role).help("none, executor, operator or admin");
   service.function("weight", &weight).help("Weight of a member of a house after that block; or 0");
   service.function("totals", &totals).help("Weight of both houses after that block");
+  service.function("badge", &badge)
+      .help("A badge was issued or revoked; its holder is an operator if the genesis says so")
+      .error(kNotAuthorized)
+      .error(kInvalidPayload);
 }
 
 void describe_gov_service(tb::Plugin& p) {
@@ -253,6 +278,9 @@ void describe_gov_service(tb::Plugin& p) {
   service.function("has_key", &holds_key).help("Whether a set has a key");
   service.function("gate", &gate)
       .help("Asks the scripts before a gate is opened or closed; governor only")
+      .error(kNotAuthorized);
+  service.function("payment", &payment)
+      .help("Asks the scripts before a disbursement is executed; treasury only")
       .error(kNotAuthorized);
   service.function("provenance", &provenance)
       .help("Adds an entry to the provenance log; treasury only")

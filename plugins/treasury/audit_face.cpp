@@ -16,7 +16,8 @@ struct Bounds {
   bool to_tip = true;
 };
 
-// Rows whose block lies in the epochs that were asked for, and the balance in front of them.
+// Rows whose block lies in the epochs that were asked for, and the balance in front of them. What
+// the genesis gave to the treasury (the only row of height 0) stands in front of epoch 0.
 std::vector<gov::BalanceRow> rows_within(const std::vector<gov::BalanceRow>& rows,
                                          const Bounds& bounds, std::uint64_t epoch_length,
                                          std::uint64_t* initial) {
@@ -24,8 +25,11 @@ std::vector<gov::BalanceRow> rows_within(const std::vector<gov::BalanceRow>& row
   *initial = 0;
   for (const gov::BalanceRow& row : rows) {
     const std::uint64_t epoch = row.height / epoch_length;
-    if (epoch < bounds.from) *initial = row.balance;
-    if (epoch >= bounds.from && epoch <= bounds.to) out.push_back(row);
+    if (epoch < bounds.from || row.height == 0) {
+      *initial = row.balance;
+    } else if (epoch <= bounds.to) {
+      out.push_back(row);
+    }
   }
   return out;
 }
@@ -68,9 +72,12 @@ gov::Audit compare(const AuditLog& log, const AuditState& state, const Bounds& b
   gov::Audit audit;
   std::uint64_t initial = 0;
   const auto rows = rows_within(log.rows, bounds, state.epoch_length, &initial);
+  // The genesis row is written by the first block.
+  const std::uint64_t open = bounds.to_tip ? state.treasury.open_accruals : 0;
+  if (state.height == 0) initial += open;
   audit.totals = gov::totals_of(initial, rows);
   audit.actual = bounds.to_tip ? state.treasury.ledger_balance : log.treasury_then;
-  if (bounds.to_tip) audit.totals.accrued += state.treasury.open_accruals;
+  if (state.height > 0) audit.totals.accrued += open;
   compare_accounts(log.ledger, state.accounts, state.issued, &audit);
   check_treasury(state.treasury, &audit);
   check_chain(log.rows, &audit);

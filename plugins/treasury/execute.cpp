@@ -5,6 +5,7 @@
 #include "plugins/treasury/events.hpp"
 #include "plugins/treasury/metrics.hpp"
 #include "plugins/treasury/services.hpp"
+#include "plugins/treasury/spent.hpp"
 
 namespace treasury {
 namespace {
@@ -93,6 +94,23 @@ tb::Status check(tb::Ctx& ctx, const ExecuteParams& in, const Held& held) {
   return check_receipts(ctx, in, p.amount);
 }
 
+// The voted spending policy holds an execution for as long as it says; the record stays timelocked.
+tb::Status check_policy(tb::Ctx& ctx, const Held& held) {
+  const Record& r = held.record;
+  PolicyVerdict verdict;
+  if (auto s = ask_policy(
+          ctx,
+          {held.id, r.destination, r.amount, r.memo, r.proposer, r.scheduled_epoch, balance_of(ctx),
+           spent_in(ctx, ctx.epoch()), spent_in(ctx, ctx.epoch(), r.destination)},
+          &verdict);
+      !s)
+    return s;
+  if (!verdict.refused) return tb::ok();
+  return refuse_execution(ctx, verdict.name,
+                          tb::cat("disbursement ", held.id, " is held by the spending policy: ",
+                                  verdict.reason, "; it stays timelocked"));
+}
+
 tb::Status pay(tb::Ctx& ctx, const ExecuteParams& in, std::uint64_t nonce, Held& held) {
   const std::uint64_t amount = held.record.amount;
   if (auto s = hold_payment(ctx, held.id, amount); !s) {
@@ -101,6 +119,7 @@ tb::Status pay(tb::Ctx& ctx, const ExecuteParams& in, std::uint64_t nonce, Held&
   }
   ctx.store(escrow_key(held.id), Escrowed{amount});
   write_row(ctx, "executed", held.id, -static_cast<std::int64_t>(amount));
+  note_spent(ctx, held.record.destination, amount);
   held.progress.receipts = receipts_of(in, held.record);
   gov::Progress next = held.progress.rules();
   next.state = gov::State::kExecuted;
@@ -130,6 +149,7 @@ tb::Status execute(tb::Ctx& ctx, const ExecuteParams& in, tb::Out& out) {
                             tb::cat("disbursement ", in.id, " is in the archive"));
   }
   if (auto s = check(ctx, in, *held); !s) return s;
+  if (auto s = check_policy(ctx, *held); !s) return s;
   const std::uint64_t nonce = nonce_of(in, lease);
   if (auto s = pay(ctx, in, nonce, *held); !s) return s;
   lease.last_nonce = nonce;
@@ -145,11 +165,27 @@ tb::Status execute(tb::Ctx& ctx, const ExecuteParams& in, tb::Out& out) {
 void describe_execute(tb::Plugin& p) {
   tb::Method& m = p.command("gov.treasury.execute_disbursement", &execute);
   m.role("treasury.executor").summary("Execute a matured disbursement under the executor's lease");
-  for (std::string_view name :
-       {"unknown_disbursement", "not_authorized", "lease_not_held", "stale_nonce",
-        "requires_approval", "still_timelocked", "invalid_state", "not_matured",
-        "dependency_missing", "dependency_failed", "dependency_pending", "insufficient_funds",
-        "invalid_expected_receipt", "expected_receipts_mismatch"})
+  for (std::string_view name : {"unknown_disbursement",
+                                "not_authorized",
+                                "lease_not_held",
+                                "stale_nonce",
+                                "requires_approval",
+                                "still_timelocked",
+                                "invalid_state",
+                                "not_matured",
+                                "dependency_missing",
+                                "dependency_failed",
+                                "dependency_pending",
+                                "insufficient_funds",
+                                "invalid_expected_receipt",
+                                "expected_receipts_mismatch",
+                                "hook_rejected",
+                                "lua_syntax_error",
+                                "lua_runtime_error",
+                                "lua_budget_exceeded",
+                                "lua_memory_exceeded",
+                                "lua_float_value",
+                                "lua_bad_return"})
     m.error(error(name));
   m.field("nonce").help("larger than the lease's last one; the next one unless given");
   m.field("holder").min(1).max(64).help("who holds the lease, unless this account holds it anyhow");

@@ -22,8 +22,9 @@ bool is_final(std::string_view error) {
       "requires_approval",  "still_timelocked",  "not_matured",          "invalid_state",
       "dependency_missing", "dependency_failed", "dependency_pending",   "insufficient_funds",
       "stale_nonce",        "lease_not_held",    "unknown_disbursement", "not_authorized",
-      "safe_mode",          "unknown_account",   "not_allowed"};
-  return std::find(std::begin(kNames), std::end(kNames), error) != std::end(kNames);
+      "safe_mode",          "unknown_account",   "not_allowed",          "hook_rejected"};
+  return error.starts_with("lua_") ||
+         std::find(std::begin(kNames), std::end(kNames), error) != std::end(kNames);
 }
 
 }  // namespace
@@ -226,7 +227,8 @@ void Executor::settle(std::uint64_t id, bool executed, std::string_view name,
     outside_.count_result("success");
     return;
   }
-  outside_.count_result("error");
+  // What a voted policy holds is no failure of the executor: it asks again in the next tick.
+  outside_.count_result(name == "hook_rejected" ? "cancelled" : "error");
   error(name, id, text);
 }
 

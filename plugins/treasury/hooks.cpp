@@ -4,6 +4,7 @@
 #include "plugins/treasury/commands.hpp"
 #include "plugins/treasury/errors.hpp"
 #include "plugins/treasury/services.hpp"
+#include "plugins/treasury/spent.hpp"
 
 namespace treasury {
 namespace {
@@ -64,6 +65,7 @@ tb::Status begin_block(tb::Ctx& ctx) {
   open_if_new(ctx);
   reconcile(ctx);
   flush_accruals(ctx);
+  prune_spent(ctx, ctx.epoch());
   work_due(ctx, ctx.epoch());
   return tb::ok();
 }

@@ -5,6 +5,7 @@
 #include "plugins/treasury/commands.hpp"
 #include "plugins/treasury/errors.hpp"
 #include "plugins/treasury/services.hpp"
+#include "plugins/treasury/spent.hpp"
 
 namespace treasury {
 namespace {
@@ -37,6 +38,7 @@ tb::Status take_back(tb::Ctx& ctx, const Held& held) {
   if (auto s = return_payment(ctx, held.id, amount); !s) return s;
   ctx.erase(escrow_key(held.id));
   write_row(ctx, "cancelled", held.id, static_cast<std::int64_t>(amount));
+  take_back_spent(ctx, held.progress.executed_epoch, held.record.destination, amount);
   return tb::ok();
 }
 

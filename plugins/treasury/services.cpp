@@ -1,11 +1,12 @@
 #include "plugins/treasury/services.hpp"
 
 #include "plugins/treasury/errors.hpp"
+#include "tb/ledger.hpp"
 
 namespace treasury {
 namespace {
 
-constexpr tb::Service kLedger{0};
+using Ledger = tb::Ledger<0>;
 constexpr tb::Service kRoles{1};
 constexpr tb::Service kGov{2};
 
@@ -13,35 +14,13 @@ struct AccountArgs {
   std::string_view account;
 };
 BOOST_DESCRIBE_STRUCT(AccountArgs, (), (account))
-struct Amount {
-  std::uint64_t amount = 0;
-};
-BOOST_DESCRIBE_STRUCT(Amount, (), (amount))
-struct MoveArgs {
-  std::string_view from, to;
-  std::uint64_t amount = 0;
-  std::string_view memo;
-  bool consented = false;
-};
-BOOST_DESCRIBE_STRUCT(MoveArgs, (), (from, to, amount, memo, consented))
-struct PayoutArgs {
-  std::string_view escrow, to;
-  std::uint64_t amount = 0;
-  std::string_view memo;
-};
-BOOST_DESCRIBE_STRUCT(PayoutArgs, (), (escrow, to, amount, memo))
 struct Credits {
   std::vector<PaidIn> credits;
 };
 BOOST_DESCRIBE_STRUCT(Credits, (), (credits))
 
-constexpr tb::Function<AccountArgs, Amount> kBalance{kLedger, 0};
-constexpr tb::Function<MoveArgs> kTransfer{kLedger, 1};
-constexpr tb::Function<MoveArgs> kHold{kLedger, 2};
-constexpr tb::Function<PayoutArgs> kRelease{kLedger, 3};
-constexpr tb::Function<PayoutArgs> kCapture{kLedger, 4};
-constexpr tb::Function<AccountArgs> kWatch{kLedger, 5};
-constexpr tb::Function<AccountArgs, Credits> kTakeCredits{kLedger, 6};
+constexpr tb::Function<AccountArgs> kWatch{Ledger::kService, Ledger::kFunctions};
+constexpr tb::Function<AccountArgs, Credits> kTakeCredits{Ledger::kService, Ledger::kFunctions + 1};
 
 struct PageArgs {
   std::string_view after;
@@ -56,8 +35,8 @@ struct Issued {
   std::uint64_t issued = 0;
 };
 BOOST_DESCRIBE_STRUCT(Issued, (), (issued))
-constexpr tb::Function<PageArgs, AccountPage> kAccounts{kLedger, 7};
-constexpr tb::Function<tb::NoArgs, Issued> kIssued{kLedger, 8};
+constexpr tb::Function<PageArgs, AccountPage> kAccounts{Ledger::kService, Ledger::kFunctions + 2};
+constexpr tb::Function<tb::NoArgs, Issued> kIssued{Ledger::kService, Ledger::kFunctions + 3};
 
 struct RoleResult {
   std::string role;
@@ -94,10 +73,9 @@ BOOST_DESCRIBE_STRUCT(ProvenanceArgs, (),
                        tx_hash, subject, data))
 
 constexpr tb::Function<ProvenanceArgs> kProvenance{kGov, 0};
+constexpr tb::Function<PolicyQuestion, PolicyVerdict> kPayment{kGov, 1};
 
-template <class Args>
-tb::Status run(tb::Ctx& ctx, tb::Function<Args> function, const std::type_identity_t<Args>& args) {
-  const auto answer = ctx.call(function, args);
+tb::Status done(tb::Ctx& ctx, const tb::Answer<tb::NoArgs>& answer) {
   return answer ? tb::ok() : ctx.fail(answer);
 }
 
@@ -129,20 +107,21 @@ tb::Status need_role(tb::Ctx& ctx, std::string_view needed) {
 
 tb::Status move_in(tb::Ctx& ctx, std::string_view from, std::uint64_t amount,
                    std::string_view memo) {
-  return run(ctx, kTransfer, {from, kAccount, amount, memo, true});
+  return done(ctx, Ledger::transfer(ctx, from, kAccount, amount, memo, tb::Consent::kChecked));
 }
 tb::Status hold_payment(tb::Ctx& ctx, std::uint64_t id, std::uint64_t amount) {
-  return run(ctx, kHold, {kAccount, kPendingAccount, amount, memo_of(id), false});
+  return done(ctx, Ledger::hold(ctx, kAccount, kPendingAccount, amount, memo_of(id),
+                                tb::Consent::kOfSender));
 }
 tb::Status return_payment(tb::Ctx& ctx, std::uint64_t id, std::uint64_t amount) {
-  return run(ctx, kRelease, {kPendingAccount, kAccount, amount, memo_of(id)});
+  return done(ctx, Ledger::release(ctx, kPendingAccount, kAccount, amount, memo_of(id)));
 }
 tb::Status pay_out(tb::Ctx& ctx, std::uint64_t id, std::uint64_t amount, std::string_view to) {
-  return run(ctx, kCapture, {kPendingAccount, to, amount, memo_of(id)});
+  return done(ctx, Ledger::capture(ctx, kPendingAccount, to, amount, memo_of(id)));
 }
 
 std::optional<std::uint64_t> ledger_balance(tb::View& view, std::string_view account) {
-  const auto answer = view.ask(kBalance, {account});
+  const auto answer = Ledger::balance(view, account);
   return answer ? std::optional(answer->amount) : std::nullopt;
 }
 
@@ -189,7 +168,14 @@ tb::Status note_provenance(tb::Ctx& ctx, const Provenance& entry,
   args.reason = entry.reason;
   args.tx_hash = entry.tx_hash;
   args.data = snapshot;
-  return run(ctx, kProvenance, args);
+  return done(ctx, ctx.call(kProvenance, args));
+}
+
+tb::Status ask_policy(tb::Ctx& ctx, const PolicyQuestion& question, PolicyVerdict* verdict) {
+  auto answer = ctx.call(kPayment, question);
+  if (!answer) return ctx.fail(answer);
+  *verdict = std::move(answer.value);
+  return tb::ok();
 }
 
 std::vector<AccountRow> ledger_accounts(tb::View& view, std::string_view after) {
@@ -202,12 +188,7 @@ std::uint64_t ledger_issued(tb::View& view) {
 }
 
 void describe_services(tb::Plugin& p) {
-  p.requires_service(kLedger, "ledger/1")
-      .function(kBalance, "balance")
-      .function(kTransfer, "transfer")
-      .function(kHold, "hold")
-      .function(kRelease, "release")
-      .function(kCapture, "capture")
+  Ledger::require(p)
       .function(kWatch, "watch")
       .function(kTakeCredits, "take_credits")
       .function(kAccounts, "accounts")
@@ -216,7 +197,9 @@ void describe_services(tb::Plugin& p) {
       .function(kRole, "role")
       .function(kWeight, "weight")
       .function(kTotals, "totals");
-  p.requires_service(kGov, "gov/1").function(kProvenance, "provenance");
+  p.requires_service(kGov, "gov/1")
+      .function(kProvenance, "provenance")
+      .function(kPayment, "payment");
 }
 
 }  // namespace treasury

@@ -1,5 +1,5 @@
 // The services that the treasury calls: ledger/1 for money, roles/1 for houses and roles, gov/1 for
-// the provenance log. [machine]
+// the provenance log and the spending policy. [machine]
 #pragma once
 
 #include "plugins/treasury/shapes.hpp"
@@ -56,6 +56,26 @@ struct Provenance {
 };
 tb::Status note_provenance(tb::Ctx& ctx, const Provenance& entry,
                            const std::optional<RecordShape>& snapshot);
+
+// gov/1. What the voted scripts say of an execution at the gate `treasury`; an empty name: nothing
+// against it.
+struct PolicyQuestion {
+  std::uint64_t id = 0;
+  std::string_view destination;
+  std::uint64_t amount = 0;
+  std::string_view memo, proposer;
+  std::uint64_t scheduled_epoch = 0, balance = 0;
+  std::uint64_t paid_in_epoch = 0, paid_to_destination = 0;
+};
+BOOST_DESCRIBE_STRUCT(PolicyQuestion, (),
+                      (id, destination, amount, memo, proposer, scheduled_epoch, balance,
+                       paid_in_epoch, paid_to_destination))
+struct PolicyVerdict {
+  bool refused = false;
+  std::string reason, name;
+};
+BOOST_DESCRIBE_STRUCT(PolicyVerdict, (), (refused, reason, name))
+tb::Status ask_policy(tb::Ctx& ctx, const PolicyQuestion& question, PolicyVerdict* verdict);
 
 void describe_services(tb::Plugin& p);
 

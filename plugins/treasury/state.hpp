@@ -11,6 +11,8 @@
 //   due/<epoch>/<id>  what the boundary of that epoch has to do; also what is left of older ones
 //   want/<dep>/<id>   a hint to an id that did not exist when <id> was submitted
 //   esc/<id>          Escrowed: executed and not final
+//   spent/<epoch>/<destination>  Spent: executed to it in that epoch and not taken back; the row
+//                     without a destination is the sum. Rows of the open epoch
 //   open/<proposer>   Open: records of a proposer that are not executed nor rolled back
 //   counts            Counts            lease  Lease
 //
@@ -161,6 +163,11 @@ struct Escrowed {
 };
 BOOST_DESCRIBE_STRUCT(Escrowed, (), (amount))
 
+struct Spent {
+  std::uint64_t amount = 0;
+};
+BOOST_DESCRIBE_STRUCT(Spent, (), (amount))
+
 struct Open {
   std::uint64_t count = 0;
 };
@@ -194,7 +201,7 @@ inline constexpr std::string_view kBalanceKey = "bal", kNewestRowKey = "bhist",
                                   kCountsKey = "counts", kLeaseKey = "lease", kInflowKey = "inflow",
                                   kAccruals = "acc/", kRecords = "disb/", kProgress = "prog/",
                                   kArchivedRecords = "arch/", kArchivedProgress = "aprog/",
-                                  kDue = "due/", kEscrowed = "esc/";
+                                  kDue = "due/", kEscrowed = "esc/", kSpent = "spent/";
 
 inline tb::Key accrual_key(std::string_view source) { return tb::Key(kAccruals).raw(source); }
 inline tb::Key record_key(std::uint64_t id) { return tb::Key(kRecords).u64(id); }
@@ -218,6 +225,9 @@ inline tb::Key due_key(std::uint64_t epoch, std::uint64_t id) {
 inline tb::Key wants_key(std::uint64_t dep) { return tb::Key("want/").u64(dep).raw("/"); }
 inline tb::Key want_key(std::uint64_t dep, std::uint64_t id) { return wants_key(dep).u64(id); }
 inline tb::Key escrow_key(std::uint64_t id) { return tb::Key(kEscrowed).u64(id); }
+inline tb::Key spent_key(std::uint64_t epoch, std::string_view destination = {}) {
+  return tb::Key(kSpent).u64(epoch).raw("/").raw(destination);
+}
 inline tb::Key open_key(std::string_view proposer) { return tb::Key("open/").raw(proposer); }
 
 }  // namespace treasury

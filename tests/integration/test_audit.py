@@ -135,8 +135,8 @@ class AuditTest(unittest.TestCase):
     def test_a_sound_history_holds_in_the_words_of_the_guide(self):
         done = self.audit()
         self.assertEqual((done.returncode, done.stdout), (0, (
-            "test settlement_audit ... ok\n\nLedger conservation verified:\n  Initial balance: 0 BLOCK\n"
-            "  Accruals: 1,010,000 BLOCK\n  Executed disbursements: 5,500 BLOCK\n  Rollback compensations: 500 BLOCK\n"
+            "test settlement_audit ... ok\n\nLedger conservation verified:\n  Initial balance: 1,000,000 BLOCK\n"
+            "  Accruals: 10,000 BLOCK\n  Executed disbursements: 5,500 BLOCK\n  Rollback compensations: 500 BLOCK\n"
             "  Final balance: 1,005,000 BLOCK\n")), done.stderr)
 
     def test_the_older_names_and_variables_of_the_audit_work(self):
@@ -147,13 +147,14 @@ class AuditTest(unittest.TestCase):
         done = subprocess.run([BIN / "settlement_audit", "--data", self.node.data, "--config", self.node.dir / "node.yaml"],
                               env=env, text=True, capture_output=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("Accruals: 1,010,000 BLOCK", done.stdout)
+        self.assertIn("Accruals: 10,000 BLOCK", done.stdout)
         self.assertEqual(self.audit("--from-epoch", "x").returncode, 2)
 
     def test_a_past_epoch_has_the_figures_of_its_end(self):
         found = json.loads(self.audit("--to-epoch", "0", "--json").stdout)
         self.assertTrue(found["ok"], found)
-        self.assertEqual((found["executed"], found["actual_balance"]), (0, found["accruals"]))
+        self.assertEqual((found["executed"], found["actual_balance"]), (0, found["initial_balance"] + found["accruals"]))
+        self.assertEqual(found["initial_balance"], 1000000)
 
     def damaged(self, space, key, at, names):
         """One unit more in a row: the audit says whose, with exit code 1; then all is well again."""

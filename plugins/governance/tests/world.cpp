@@ -50,6 +50,7 @@ void World::SetUp() {
   chain.set_config("governance", "directory", json::serialize(json::value(directory)));
   chain.set_role("bob", true, false);
   chain.set_role("carol", true, false);
+  prepare();
   chain.start();
 }
 

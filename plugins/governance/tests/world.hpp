@@ -21,6 +21,7 @@ class World : public ::testing::Test {
  protected:
   World();
   void SetUp() override;
+  virtual void prepare() {}  // before the chain starts
   void TearDown() override;
 
   tb::Ran run(std::string_view method, const json::value& params,

@@ -88,6 +88,22 @@ tb::Status provenance(tb::Ctx& ctx, std::string_view, const ProvenanceArgs& in, 
   out.put("hash", tb::Hash{});
   return tb::ok();
 }
+struct PaymentArgs {
+  std::uint64_t id = 0;
+  std::string_view destination;
+  std::uint64_t amount = 0;
+  std::string_view memo, proposer;
+  std::uint64_t scheduled_epoch = 0, balance = 0, paid_in_epoch = 0, paid_to_destination = 0;
+};
+BOOST_DESCRIBE_STRUCT(PaymentArgs, (),
+                      (id, destination, amount, memo, proposer, scheduled_epoch, balance,
+                       paid_in_epoch, paid_to_destination))
+tb::Status payment(tb::Ctx&, std::string_view, const PaymentArgs&, tb::Out& out) {
+  out.put("refused", false);
+  out.put("reason", std::string_view());
+  out.put("name", std::string_view());
+  return tb::ok();
+}
 void describe_governance(tb::Plugin& p) {
   p.id("governance").version("1.0.0").sm(1).schema(1);
   p.command("governance.set_member", &set_member).role("open");
@@ -95,7 +111,9 @@ void describe_governance(tb::Plugin& p) {
   roles.function("role", &role);
   roles.function("weight", &weight);
   roles.function("totals", &totals);
-  p.provides("gov/1").function("provenance", &provenance);
+  tb::ServiceEntry& gov = p.provides("gov/1");
+  gov.function("provenance", &provenance);
+  gov.function("payment", &payment);
   p.event(kNoted, "test.noted");
 }
 
