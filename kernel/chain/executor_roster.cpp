@@ -26,23 +26,6 @@ std::uint64_t number_of(const json::object& object, std::string_view member) {
   return u == nullptr ? 0 : *u;
 }
 
-std::string switch_row(const RosterEntry& entry, std::uint64_t first_height,
-                       std::string_view status) {
-  json::object row{{"consensus_hash", to_hex(entry.consensus_hash)},
-                   {"first_height", first_height},
-                   {"id", entry.id},
-                   {"schema", entry.schema},
-                   {"sm", entry.sm},
-                   {"status", status}};
-  Result<std::string> text = canonical_json(row);
-  TB_ASSERT(text.ok());
-  return *std::move(text);
-}
-
-std::string migrate_row(std::uint32_t from, BytesView cursor) {
-  return "{\"cursor\":\"" + to_hex(cursor) + "\",\"from\":" + std::to_string(from) + "}";
-}
-
 std::string kernel_key(std::string_view prefix, std::string_view id) {
   return std::string(prefix).append(id);
 }
@@ -53,6 +36,19 @@ Status damaged(std::string_view row) {
 }
 
 }  // namespace
+
+std::string waiting_switch_row(const RosterEntry& entry, std::uint64_t first_height,
+                               std::string_view status) {
+  json::object row{{"consensus_hash", to_hex(entry.consensus_hash)},
+                   {"first_height", first_height},
+                   {"id", entry.id},
+                   {"schema", entry.schema},
+                   {"sm", entry.sm},
+                   {"status", status}};
+  Result<std::string> text = canonical_json(row);
+  TB_ASSERT(text.ok());
+  return *std::move(text);
+}
 
 Result<std::vector<std::pair<std::string, std::string>>> Executor::rows_below(
     BytesView prefix) const {
@@ -143,9 +139,13 @@ Status Executor::apply_switch(const Switch& change, std::vector<RosterEntry> ros
   TB_TRY(write_param_defaults(*machine->machine.manifest));
   if (!previous || previous->schema == change.entry.schema) return {};
   Step step;
-  TB_TRY(migrate_once(*machine, previous->schema, {}, &step));
+  MigrationProgress begun;
+  begun.id = id;
+  begun.from = previous->schema;
+  TB_TRY(migrate_once(*machine, begun, &step));
   if (step.outcome != Outcome::kApplied)
-    *refused = Status(Code::kInvalid, "its first migration step failed: " + step.text);
+    *refused =
+        Status(Code::kInvalid, "its first migration step failed: " + step.name + ": " + step.text);
   return {};
 }
 
@@ -170,40 +170,48 @@ Status Executor::migrate_steps() {
     const BoundMachine* machine = out_->machines->find(id);
     if (machine == nullptr || machine->roster.since == in_->height)
       continue;  // suspended, or just begun
-    Result<json::value> value = parse_json(text);
-    const json::object* object = value.ok() ? value->if_object() : nullptr;
-    if (object == nullptr) return damaged("migrate/" + id);
-    Result<Bytes> cursor = from_hex(text_of(*object, "cursor"));
-    if (!cursor.ok()) return damaged("migrate/" + id);
+    Result<MigrationProgress> at = MigrationProgress::parse(id, text);
+    if (!at.ok()) return at.status();
     overlay_.begin_step();
     Step step;
-    TB_TRY(migrate_once(*machine, static_cast<std::uint32_t>(number_of(*object, "from")), *cursor,
-                        &step));
+    TB_TRY(migrate_once(*machine, *at, &step));
     if (step.outcome != Outcome::kApplied) {
       // The chain goes on without the plugin, from the next block.
+      at->error = (step.name + ": " + step.text).substr(0, kMaxMigrationError);
+      TB_TRY(put_row(kernel_key(kMigrateRows, id), at->to_row()));
       TB_TRY(put_row(kernel_key(kSwitchRows, id),
-                     switch_row(machine->roster, in_->height + 1, "suspended")));
+                     waiting_switch_row(machine->roster, in_->height + 1, "suspended")));
     }
     keep_step(std::move(step), nullptr);
   }
   return {};
 }
 
-Status Executor::migrate_once(const BoundMachine& machine, std::uint32_t from, BytesView cursor,
-                              Step* step) {
+Status Executor::migrate_once(const BoundMachine& machine, MigrationProgress at, Step* step) {
   std::optional<Bytes> next;
   run_.start(StepKind::kMigrate, &machine, nullptr,
              trusted(StepKind::kMigrate, machine.roster.id, 0));
-  tb_status status = run_.run_migrate(from, cursor, kMigrateRowsPerBlock, &next);
+  tb_status status = run_.run_migrate(at.from, at.cursor, kMigrateRowsPerBlock, &next);
   if (run_.poisoned()) {
     return Status(Code::kAborted, "block " + std::to_string(in_->height) + ", migration of " +
                                       machine.roster.id + ": " + run_.poison());
   }
   run_.finish(status, step);
   if (step->outcome != Outcome::kApplied) return {};
+  overlay_.step_changes(&step_changes_);
+  const std::string own = space_prefix(machine.roster.id);
+  const auto rows = static_cast<std::uint64_t>(
+      std::count_if(step_changes_.begin(), step_changes_.end(),
+                    [&](const Overlay::Change& change) { return change.key.starts_with(own); }));
+  out_->migrated_rows += rows;
+  out_->migration_steps += 1;
   std::string key = kernel_key(kMigrateRows, machine.roster.id);
-  return next && !next->empty() ? put_row(std::move(key), migrate_row(from, *next))
-                                : overlay_.erase(key);
+  if (!next || next->empty()) return overlay_.erase(key);
+  at.cursor = *std::move(next);
+  at.rows += rows;
+  at.steps += 1;
+  at.error.clear();
+  return put_row(std::move(key), at.to_row());
 }
 
 Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const MachineSet> machines,

@@ -41,6 +41,9 @@ struct ProducerOptions {
   // Lines for the log: what was recovered from the journal, why no block can be made. Any thread of
   // the producer. May be null.
   std::function<void(std::string_view)> on_note;
+  // How long the executor did not execute: "commit" (log, sync, state, answers), "task" (a change
+  // between two blocks). Once a block or task, on the executor thread. May be null.
+  std::function<void(std::string_view cause, std::uint64_t us)> on_pause;
 };
 
 struct AdmissionOptions {
@@ -79,9 +82,14 @@ class Producer {
   // Waits while 1,024 tasks are queued, but not when called by a task.
   virtual void run_between_blocks(std::function<void()> task) = 0;
   virtual void cut_now() = 0;  // also an empty block
+  // Takes the intervals; the functions stay those of the start.
   virtual void set_options(const ProducerOptions& options) = 0;
   virtual void set_limits(const MempoolLimits& limits) = 0;
   virtual const Mempool& pool() const = 0;
+  // What a fee lane asks now.
+  virtual LanePrice price(Lane lane) const = 0;
+  // Fees of the consumer lane above which the industrial lane is held back; 0: never.
+  virtual std::uint64_t comfort_threshold() const = 0;
   // Monotonic ms of the executor's last sign of life. [any]
   virtual std::uint64_t last_sign_ms() const = 0;
   virtual Status health() const = 0;  // ok, disk full, stalled

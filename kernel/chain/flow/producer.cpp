@@ -33,6 +33,7 @@ class ExecutorProducer final : public Producer {
       : chain_(chain),
         clock_(clock),
         options_(options),
+        on_pause_(options.on_pause),
         intake_(chain, clock, admission, [this] { wake(); }) {}
 
   Status open(const AdmissionOptions& admission) {
@@ -82,12 +83,15 @@ class ExecutorProducer final : public Producer {
   }
   void set_options(const ProducerOptions& options) override {
     std::lock_guard lock(mutex_);
-    options_ = options;
+    options_.block_interval_ms = options.block_interval_ms;
+    options_.empty_block_interval_ms = options.empty_block_interval_ms;
     work_ = true;
     changed_.notify_all();
   }
   void set_limits(const MempoolLimits& limits) override { intake_.set_limits(limits); }
   const Mempool& pool() const override { return intake_.pool(); }
+  LanePrice price(Lane lane) const override { return intake_.price(lane); }
+  std::uint64_t comfort_threshold() const override { return intake_.comfort_threshold(); }
   std::uint64_t last_sign_ms() const override { return last_sign_ms_.load(); }
   Status health() const override {
     std::lock_guard lock(mutex_);
@@ -128,7 +132,9 @@ class ExecutorProducer final : public Producer {
         tasks_.pop_front();
         room_.notify_one();
       }
+      const std::uint64_t begun = clock_.monotonic_us();
       task();
+      note_pause("task", clock_.monotonic_us() - begun);
       retry_at_us_ = 0;  // it may have brought the missing library
       show_life();
     }
@@ -181,6 +187,7 @@ class ExecutorProducer final : public Producer {
     recovered();
     pending_work_ = produced->pending_work;
     settle(batch, *produced);
+    note_pause("commit", produced->commit_us + clock_.monotonic_us() - last_block_us_);
   }
 
   void settle(const std::vector<CommandPtr>& batch, const Chain::Produced& produced) {
@@ -194,11 +201,13 @@ class ExecutorProducer final : public Producer {
     intake_.pool().committed(included, intake_.head());
     for (std::size_t i = 0; i < included.size(); ++i)
       tell_end(*included[i], *produced.block, places[i]);
-    for (std::size_t i : produced.poisoned) {
-      drop(*batch[i], "evicted",
-           make_refusal(kRpcPluginError, "internal_plugin_error",
-                        "the plugin of " + batch[i]->method +
-                            " failed while it executed this command; it is in no block"));
+    for (std::size_t n = 0; n < produced.poisoned.size(); ++n) {
+      const Command& command = *batch[produced.poisoned[n]];
+      drop(command, "evicted",
+           make_refusal(kRpcPluginError, produced.poison_names[n],
+                        "the plugin of " + command.method +
+                            " failed while it executed this command; it is in no block: " +
+                            produced.poison_texts[n]));
     }
     const bool moved = !included.empty() || !produced.poisoned.empty();
     put_back_or_drop(batch, produced, moved);
@@ -307,6 +316,9 @@ class ExecutorProducer final : public Producer {
     }
     if (note && !status.ok()) note(status.in(where).to_string());
   }
+  void note_pause(std::string_view cause, std::uint64_t us) const {
+    if (on_pause_) on_pause_(cause, us);
+  }
   std::function<void(const Status&)> on_fatal() const {
     std::lock_guard lock(mutex_);
     return options_.on_fatal;
@@ -332,6 +344,7 @@ class ExecutorProducer final : public Producer {
   mutable std::mutex mutex_;
   std::condition_variable changed_, room_;
   ProducerOptions options_;
+  const std::function<void(std::string_view, std::uint64_t)> on_pause_;
   std::deque<std::function<void()>> tasks_;
   Status health_;
   bool stop_ = false, cut_ = false, work_ = false;
