@@ -19,7 +19,24 @@ struct MempoolLimits {
   std::uint32_t fee_account_cap = 16, service_account_cap = 1024;
   std::uint64_t fee_ttl_ms = 1'800'000, service_ttl_ms = 86'400'000;
   std::uint64_t min_fee_per_byte = 1;
+  std::uint64_t min_fee_per_byte_consumer = 0, min_fee_per_byte_industrial = 0;  // 0: the one above
+  // Industrial commands are held back while the consumer lane's 90th percentile of fees is above
+  // it; 0: never. Unset: the parameter consumer_fee_comfort_p90_microunits of governance.
+  std::optional<std::uint64_t> comfort_p90 = 0;
+
+  std::uint64_t least_per_byte(Lane lane) const {
+    const std::uint64_t own = lane == Lane::kConsumer     ? min_fee_per_byte_consumer
+                              : lane == Lane::kIndustrial ? min_fee_per_byte_industrial
+                                                          : 0;
+    return own != 0 ? own : min_fee_per_byte;
+  }
   std::uint64_t max_bytes = 256ull << 20;
+};
+
+// Fees of the next block in one lane.
+struct LanePrice {
+  std::uint64_t base_fee = 0;  // least fee of a command
+  std::uint64_t floor = 0;     // least fee per byte of its envelope
 };
 
 struct PoolEntry {
@@ -69,13 +86,24 @@ class Mempool {
   // Removes what has expired, with the senders' later nonces; returns their ids.
   virtual std::vector<Hash> expire() = 0;
   virtual void set_limits(const MempoolLimits& limits) = 0;
+  virtual MempoolLimits limits() const = 0;
 
   virtual bool ready() const = 0;  // at least one command could be taken
   struct Stats {
     std::uint64_t size[3] = {0, 0, 0};
     std::uint64_t parked = 0, bytes = 0;
+    // Since the start: left because their time ended, had ended before the start, or were evicted.
+    std::uint64_t expired = 0, expired_at_start = 0, evicted = 0;
   };
   virtual Stats stats() const = 0;
+  // Of one lane; percentiles at index (n - 1) * p / 100 of the ascending values, 0 without any.
+  // Sorts the whole lane: for statistics, not for hot paths.
+  struct LaneFigures {
+    std::uint64_t size = 0, age_p50_ms = 0, age_p95_ms = 0, fee_p50 = 0, fee_p90 = 0;
+  };
+  virtual LaneFigures figures(Lane lane) const = 0;
+  // A journalled command was not taken back because its time had ended.
+  virtual void count_expired_at_start() = 0;
   virtual std::uint64_t next_nonce(std::string_view account,
                                    std::uint64_t committed_nonce) const = 0;
   virtual std::uint64_t pending(std::string_view account) const = 0;

@@ -110,8 +110,54 @@ CliNode node_of(Raw& raw, ObjectReader& in) {
   node.say = raw.cli.say;
   node.now_field = raw.cli.now_field;
   node.format = raw.cli.format;
+  node.imports = raw.cli.imports;
   put_args(raw, &node, in);
   return node;
+}
+
+Field import_flag(std::string name, FieldType type, bool required, std::string help) {
+  Field field;
+  field.name = std::move(name);
+  field.type = type;
+  field.required = required;
+  field.help = std::move(help);
+  return field;
+}
+
+// The verb that sends `node`'s method once for each row of a file.
+CliNode import_of(const CliNode& node) {
+  CliNode out;
+  out.path = hyphened(node.imports.path);
+  out.method = node.method;
+  out.plugin = node.plugin;
+  out.role = node.role;
+  out.kind = node.kind;
+  out.errors = node.errors;
+  out.imports = node.imports;
+  out.summary = "From a file, row by row: " + node.summary;
+  out.help =
+      "A .csv file names the fields in its first line; in any other file each line is a JSON "
+      "object. What was done is kept in FILE.import, so the same line goes on where an interrupted "
+      "one ended, and takes lines that were added since. Rows that are refused are listed in the "
+      "report with their line and the reason; then the exit code is 1.";
+  out.format = "json";
+  out.row_fields = node.flags;
+  for (const CliArg& arg : node.positionals) {
+    if (arg.flag.empty()) out.row_fields.push_back(arg);
+  }
+  const auto add = [&out](std::string name, FieldType type, bool required, std::string help) {
+    CliArg arg;
+    arg.flag = default_flag(name);
+    arg.field = import_flag(std::move(name), type, required, std::move(help));
+    out.flags.push_back(std::move(arg));
+  };
+  add("file", FieldType::kString, true, "The rows: .csv, or lines of JSON");
+  add("report", FieldType::kString, false, "Where refused rows are listed (FILE.rejected.jsonl)");
+  add("restart", FieldType::kBool, false, "Forget what was done and begin with the first row");
+  add("progress", FieldType::kBool, false, "Show the progress also when this is no terminal");
+  out.examples = {{"contract-cli " + out.path + " --file rows.csv",
+                   "sends every row; the same line again goes on after an interruption"}};
+  return out;
 }
 
 }  // namespace
@@ -177,7 +223,9 @@ Result<CliTree> parse_cli_tree(const json::value& openrpc) {
   in.list("methods", &raws, read_method_object, kMaxMethods);
   CliTree tree;
   for (Raw& raw : raws) {
-    if (!raw.cli.path.empty()) tree.nodes.push_back(node_of(raw, in));
+    if (raw.cli.path.empty()) continue;
+    tree.nodes.push_back(node_of(raw, in));
+    if (!tree.nodes.back().imports.path.empty()) tree.nodes.push_back(import_of(tree.nodes.back()));
   }
   if (problems.any()) return problems.first();
   std::sort(tree.nodes.begin(), tree.nodes.end(),

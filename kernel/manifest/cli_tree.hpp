@@ -29,6 +29,9 @@ struct CliNode {
   std::vector<std::string> columns;
   std::vector<ErrorSpec> errors;
   std::vector<std::pair<std::string, std::string>> examples;
+  // Of a verb that sends the method once for each row of a file; empty: it is none.
+  std::vector<CliArg> row_fields;
+  ImportSpec imports;
 
   // The argument of `flag` ("--limit"; underscores count as hyphens; older names of its field
   // count, too), or nullptr.

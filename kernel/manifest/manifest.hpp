@@ -60,6 +60,13 @@ struct ErrorSpec {
 
 enum class MethodKind : std::uint8_t { kCommand, kQuery, kLocal };
 
+// A verb beside a command's own that sends it once for each row of a file.
+struct ImportSpec {
+  std::string path;  // "energy import"; empty: there is none
+  std::string by;    // param: rows with the same value of it are sent one after the other
+  std::vector<std::string> known;  // errors which say that the row was taken before
+};
+
 // How contract-cli shows a method.
 struct CliSpec {
   std::string path;                      // "energy oracle keys status"; empty: not in the CLI
@@ -78,6 +85,7 @@ struct CliSpec {
   std::string say;        // what a person reads instead: "proposal {id} submitted", with members
   std::string now_field;  // param that contract-cli fills with the present time, in seconds
   std::string format = "json";  // default format: "json" or "table"
+  ImportSpec imports;
 };
 
 struct MethodSpec {

@@ -213,11 +213,25 @@ bool braces_match(const std::string& text) {
   return !open;
 }
 
+void check_import(const Place& place, const MethodSpec& method) {
+  const ImportSpec& spec = method.cli.imports;
+  if (spec.path.empty()) return;
+  place.require(method.kind == MethodKind::kCommand, "only a command can be sent row by row");
+  place.require(spec.by.empty() || find_field(method, spec.by) != nullptr,
+                "by: '" + spec.by + "' is no param of the method");
+  for (const std::string& name : spec.known) {
+    const bool declared = std::any_of(method.errors.begin(), method.errors.end(),
+                                      [&](const ErrorSpec& error) { return error.name == name; });
+    place.require(declared, "known: '" + name + "' is no error of the method");
+  }
+}
+
 void check_cli(const Place& place, const MethodSpec& method, Unique& paths) {
   const CliSpec& cli = method.cli;
   if (cli.path.empty()) return;
   std::vector<std::string> all = {cli.path};
   all.insert(all.end(), cli.aliases.begin(), cli.aliases.end());
+  if (!cli.imports.path.empty()) all.push_back(cli.imports.path);
   for (const std::string& path : all) {
     place.require(names::is_cli_path(path),
                   "'" + path + "' is no path of lower-case words with one blank between");
@@ -225,6 +239,7 @@ void check_cli(const Place& place, const MethodSpec& method, Unique& paths) {
   }
   check_positionals(place, method);
   check_flags(place, method);
+  check_import(place.in("import"), method);
   place.require(cli.now_field.empty() || find_field(method, cli.now_field) != nullptr,
                 "now_field: '" + cli.now_field + "' is no param of the method");
   place.require(braces_match(cli.say), "say: '" + cli.say + "' has a brace without its partner");

@@ -181,6 +181,11 @@ void read_cli(ObjectReader& in, CliSpec* out) {
   in.text("say", &out->say);
   in.text("now_field", &out->now_field);
   in.text("format", &out->format);
+  in.object("import", [&](ObjectReader& entry) {
+    entry.text("path", &out->imports.path, true);
+    entry.text("by", &out->imports.by);
+    entry.texts("known", &out->imports.known);
+  });
 }
 
 void read_field_members(ObjectReader& in, Field* out, int depth) {

@@ -102,19 +102,24 @@ json::array error_list(const std::vector<ErrorSpec>& errors) {
 json::object cli_object(const CliSpec& cli) {
   json::object flags;
   for (const auto& [field, flag] : cli.flags) flags[field] = flag;
-  return {{"path", cli.path},
-          {"aliases", texts(cli.aliases)},
-          {"positionals", texts(cli.positionals)},
-          {"flags", std::move(flags)},
-          {"file_fields", texts(cli.file_fields)},
-          {"merge_json", texts(cli.merge_json)},
-          {"list", cli.list},
-          {"columns", texts(cli.columns)},
-          {"id_field", cli.id_field},
-          {"ok_member", cli.ok_member},
-          {"say", cli.say},
-          {"now_field", cli.now_field},
-          {"format", cli.format}};
+  json::object out = {{"path", cli.path},
+                      {"aliases", texts(cli.aliases)},
+                      {"positionals", texts(cli.positionals)},
+                      {"flags", std::move(flags)},
+                      {"file_fields", texts(cli.file_fields)},
+                      {"merge_json", texts(cli.merge_json)},
+                      {"list", cli.list},
+                      {"columns", texts(cli.columns)},
+                      {"id_field", cli.id_field},
+                      {"ok_member", cli.ok_member},
+                      {"say", cli.say},
+                      {"now_field", cli.now_field},
+                      {"format", cli.format}};
+  if (!cli.imports.path.empty()) {
+    out["import"] = json::object{
+        {"path", cli.imports.path}, {"by", cli.imports.by}, {"known", texts(cli.imports.known)}};
+  }
+  return out;
 }
 
 json::object extension(const Manifest& manifest, const MethodSpec& method) {

@@ -154,6 +154,18 @@ void RpcImpl::answer_command(const CallPtr& call, const CommandResult& result, C
 // instead of answering it.
 std::optional<Refusal> RpcImpl::submit_command(const CallPtr& call, const CommandPtr& command,
                                                bool until_committed) {
+  std::optional<Refusal> refusal = hand_in(call, command, until_committed);
+  if (command->lane != Lane::kIndustrial) return refusal;
+  if (refusal) {
+    metrics_.telemetry.industrial_refused(refusal->name, refusal->data.contains("reason"));
+  } else {
+    metrics_.telemetry.industrial_admitted->add();
+  }
+  return refusal;
+}
+
+std::optional<Refusal> RpcImpl::hand_in(const CallPtr& call, const CommandPtr& command,
+                                        bool until_committed) {
   metrics_.submitted->add();
   if (!until_committed) {
     if (auto refusal = parts_.producer->submit(command, true, nullptr)) return refusal;

@@ -363,7 +363,12 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
 void RpcImpl::run(CallPtr call) {
   if (call->is_command()) {
     if (call->message->caller.plugin) return run_command(std::move(call));
-    if (!parts_.workers->submit([this, call] { run_command(call); }))
+    const std::uint64_t queued_us = parts_.clock->monotonic_us();
+    if (!parts_.workers->submit([this, call, queued_us] {
+          metrics_.telemetry.spawn_latency->observe(
+              static_cast<double>(parts_.clock->monotonic_us() - queued_us) * 1e-6);
+          run_command(call);
+        }))
       finish(call, busy_error(), {});
     return;
   }

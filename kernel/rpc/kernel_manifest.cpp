@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kHead = R"json({
 "id": "node", "version": "1.0.0", "summary": "The node itself: status, commands, blocks, events, configuration, plugins and tokens",
 "method_prefixes": ["consensus", "whoami", "account", "submit_tx", "command", "tx", "mempool", "block", "events", "state", "metrics",
-  "config", "start_mining", "stop_mining", "plugin", "rpc", "token", "maintenance", "chain.preview", "chain.preview_start", "chain.preview_cancel"],
+  "config", "start_mining", "stop_mining", "telemetry", "plugin", "rpc", "monitor", "token", "maintenance", "chain.preview", "chain.preview_start", "chain.preview_cancel", "snapshots", "set_snapshot_interval"],
 "methods": [)json";
 
 constexpr std::string_view kNode = R"json(
@@ -67,6 +67,19 @@ constexpr std::string_view kChain = R"json(
  "cli": {"path": "node mempool set-cap", "positionals": ["cap"]}},
 {"name": "block.get", "kind": "query", "summary": "A block by height or hash",
  "params": [{"name": "height", "type": "u64", "optional": true, "help": "its height"},
+{"name": "mempool.qos_event", "kind": "local", "summary": "Count what a wallet did about a fee below the floor of its lane",
+ "params": [{"name": "lane", "type": "string", "choices": ["consumer", "industrial"], "help": "lane of the command"},
+            {"name": "event", "type": "string", "choices": ["warning", "override"], "help": "raised to the floor, or sent as it was"},
+            {"name": "fee", "type": "u64", "help": "that the user gave"},
+            {"name": "floor", "type": "u64", "help": "that the lane asks"}]},
+{"name": "telemetry.report_signer", "kind": "local", "role": "operator", "summary": "Count what a wallet did with remote signers",
+ "params": [{"name": "discoveries", "type": "u64", "max": 10000, "default": 0, "help": "searches"},
+            {"name": "discovered", "type": "u64", "max": 10000, "default": 0, "help": "searches that found a signer"},
+            {"name": "requests", "type": "u64", "max": 10000, "default": 0, "help": "requests to signers"},
+            {"name": "successes", "type": "u64", "max": 10000, "default": 0, "help": "answered"},
+            {"name": "rotations", "type": "u64", "max": 10000, "default": 0, "help": "signers found with another key"},
+            {"name": "errors", "type": "list", "items": {"type": "string", "max": 32}, "max": 256, "optional": true, "help": "a word for each that failed"},
+            {"name": "latencies_us", "type": "list", "items": {"type": "u64"}, "max": 256, "optional": true, "unit": "us", "help": "how long each took"}]},
             {"name": "hash", "type": "hash", "optional": true, "help": "or its hash"},
             {"name": "full", "type": "bool", "default": false, "help": "with commands, results, records and events"}],
  "errors": [{"code": -34006, "name": "not_found", "help": "no such block"}, {"code": -34006, "name": "pruned", "help": "no longer in the log"}],

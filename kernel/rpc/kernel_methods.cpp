@@ -6,7 +6,8 @@ namespace blockd {
 
 const KernelEntry* kernel_method(std::string_view name) {
   for (std::span<const KernelEntry> topic : {node_methods(), chain_methods(), preview_methods(),
-                                             plugin_methods(), config_methods(), token_methods()}) {
+                                             plugin_methods(), config_methods(), token_methods(),
+                                             telemetry_methods()}) {
     for (const KernelEntry& entry : topic) {
       if (entry.name == name) return &entry;
     }

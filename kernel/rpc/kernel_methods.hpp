@@ -13,6 +13,7 @@ std::span<const KernelEntry> plugin_methods();
 std::span<const KernelEntry> config_methods();
 std::span<const KernelEntry> token_methods();
 std::span<const KernelEntry> preview_methods();
+std::span<const KernelEntry> telemetry_methods();
 
 // A param as it stands in the request; nullptr when absent.
 const json::value* raw_param(const Call& call, std::string_view name);

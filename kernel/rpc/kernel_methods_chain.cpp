@@ -147,11 +147,17 @@ Answer tx_status(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-json::object lane_stats(const Mempool::Stats& pool, Lane lane, const Config& config) {
+json::object lane_stats(const RpcImpl& rpc, Lane lane, const Config& config) {
+  const Mempool::LaneFigures f = rpc.parts().producer->pool().figures(lane);
   const bool service = lane == Lane::kService;
-  return {{"size", pool.size[static_cast<std::size_t>(lane)]},
-          {"fee_floor",
-           config.u64(service ? "mempool.service_min_fee_per_byte" : "mempool.min_fee_per_byte")}};
+  const LanePrice price = rpc.parts().producer->price(lane);
+  return {{"size", f.size},
+          {"age_p50", f.age_p50_ms},
+          {"age_p95", f.age_p95_ms},
+          {"fee_p50", f.fee_p50},
+          {"fee_p90", f.fee_p90},
+          {"fee_floor", service ? config.u64("mempool.service_min_fee_per_byte") : price.floor},
+          {"base_fee", price.base_fee}};
 }
 
 Lane lane_of(std::string_view name) {
@@ -165,10 +171,10 @@ Answer mempool_stats(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::shared_ptr<const Config> config = rpc.parts().config();
   json::object out;
   if (has_param(call, "lane")) {
-    out = lane_stats(pool, lane_of(call.text("lane")), *config);
+    out = lane_stats(rpc, lane_of(call.text("lane")), *config);
   } else {
     for (Lane lane : {Lane::kConsumer, Lane::kIndustrial, Lane::kService})
-      out[lane_name(lane)] = lane_stats(pool, lane, *config);
+      out[lane_name(lane)] = lane_stats(rpc, lane, *config);
     out["size"] = pool.size[0] + pool.size[1] + pool.size[2];
   }
   out["parked"] = pool.parked;

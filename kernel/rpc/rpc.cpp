@@ -103,11 +103,6 @@ Status RpcImpl::configure() {
     std::lock_guard lock(access_mutex_);
     access_ = next;
   }
-  {
-    std::lock_guard lock(caps_mutex_);
-    fee_cap_.reset();
-    service_cap_.reset();
-  }
   std::vector<std::weak_ptr<ClientSession>> sessions;
   {
     std::lock_guard lock(sessions_mutex_);
@@ -277,23 +272,10 @@ std::vector<std::string> RpcImpl::not_ready_reasons() const {
 }
 
 std::uint64_t RpcImpl::set_pool_cap(Lane lane, std::uint64_t cap) {
-  const std::shared_ptr<const Config> config = parts_.config();
-  MempoolLimits limits;
-  limits.fee_account_cap = static_cast<std::uint32_t>(config->u64("mempool.account_cap"));
-  limits.service_account_cap =
-      static_cast<std::uint32_t>(config->u64("mempool.service_account_cap"));
-  limits.fee_ttl_ms = config->u64("mempool.ttl_secs") * 1000;
-  limits.service_ttl_ms = config->u64("mempool.service_ttl_ms");
-  limits.min_fee_per_byte = config->u64("mempool.min_fee_per_byte");
-  limits.max_bytes = config->u64("mempool.max_bytes");
   std::lock_guard lock(caps_mutex_);
-  limits.fee_lane_max = fee_cap_.value_or(static_cast<std::uint32_t>(config->u64("mempool.max")));
-  limits.service_max =
-      service_cap_.value_or(static_cast<std::uint32_t>(config->u64("mempool.service_max")));
+  MempoolLimits limits = parts_.producer->pool().limits();
   std::uint32_t& mine = lane == Lane::kService ? limits.service_max : limits.fee_lane_max;
-  const std::uint32_t previous = mine;
-  mine = static_cast<std::uint32_t>(cap);
-  (lane == Lane::kService ? service_cap_ : fee_cap_) = mine;
+  const std::uint32_t previous = std::exchange(mine, static_cast<std::uint32_t>(cap));
   parts_.producer->set_limits(limits);
   return previous;
 }
@@ -320,6 +302,8 @@ void RpcImpl::update_gauges() {
     metrics_.plugin_info
         ->gauge({std::string_view(v[0]), std::string_view(v[1]), std::string_view(v[2])})
         ->set(0);
+  metrics_.telemetry.update(parts_.producer->pool(), parts_.producer->comfort_threshold(),
+                            parts_.workers->queue_size());
   }
   for (const MetricSeries* series : metrics_.upgrade_ready->series())
     metrics_.upgrade_ready->gauge({std::string_view(series->label_values[0])})->set(0);

@@ -24,6 +24,7 @@
 #include "kernel/rpc/rate_limiter.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/rpc/rpc_error.hpp"
+#include "kernel/rpc/telemetry_metrics.hpp"
 #include "kernel/rpc/tx_index.hpp"
 
 namespace blockd {
@@ -128,6 +129,7 @@ struct RpcMetrics {
   Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
   static Result<RpcMetrics> declare(MetricRegistry& registry);
   // Counts a refusal of admission, under its word and in the counter of its own if it has one.
+  TelemetryMetrics telemetry;
   void rejected(std::string_view reason) const;
 };
 
@@ -244,6 +246,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   RpcParts parts_;
   PreviewJobs previews_;  // ended by stopping()
   RpcMetrics metrics_{};
+  std::optional<Refusal> hand_in(const CallPtr& call, const CommandPtr& command,
+                                 bool until_committed);
   RateLimiter limiter_;
   TxIndex transactions_;
   EventLog events_;
@@ -268,7 +272,6 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   std::uint64_t storage_bytes_ = 0, storage_at_us_ = 0;
   std::map<std::string, std::string> discovery_;  // at most kMaxDiscoveries
   std::mutex caps_mutex_;
-  std::optional<std::uint32_t> fee_cap_, service_cap_;  // until the next reload
   // What MetricRegistry::on_render may still call: it outlives this object.
   struct Gauges {
     std::mutex mutex;

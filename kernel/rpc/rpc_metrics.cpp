@@ -110,6 +110,9 @@ Result<RpcMetrics> RpcMetrics::declare(MetricRegistry& registry) {
 void RpcMetrics::rejected(std::string_view reason) const {
   tx_rejected->counter({reason})->add();
   if (reason == "duplicate") duplicates->add();
+  Result<TelemetryMetrics> telemetry = TelemetryMetrics::declare(registry);
+  if (!telemetry.ok()) return telemetry.status();
+  m.telemetry = *telemetry;
   if (reason == "fee_too_low") floor_rejects->add();
   if (reason == "invalid_selector") selector_rejects->add();
   if (reason == "balance_overflow") overflow_rejects->add();

@@ -15,6 +15,7 @@
 #include "kernel/storage/fault_disk.hpp"
 #include "kernel/testkit/face_host.hpp"
 #include "kernel/testkit/kit_parts.hpp"
+#include "kernel/testkit/recorder.hpp"
 #include "tb/testkit.hpp"
 
 namespace tb {
@@ -99,6 +100,9 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     Result<std::unique_ptr<Chain>> opened = Chain::open(std::move(o), nullptr);
     must(opened.status());
     chain = *std::move(opened);
+    Result<Header> first = chain->header(0);
+    must(first.status());
+    recorder.begin(chain->genesis(), *first);
     for (auto& [id, loaded] : plugins) make_face(loaded);
   }
 
@@ -492,6 +496,7 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     lines.emplace_back(text);
   }
   void committed(const std::shared_ptr<const BlockRecord>& block, const StateViewPtr&) override {
+    recorder.block(*block);
     for (std::uint32_t i = 0; i < block->steps.size(); ++i) {
       const Step& step = block->steps[i];
       for (const Event& e : step.events) {
@@ -568,6 +573,7 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   std::vector<WaitingEvent> waiting;
   std::map<std::string, double> metrics;
   std::vector<std::string> lines;
+  Recorder recorder;
 };
 
 }  // namespace tb

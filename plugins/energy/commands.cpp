@@ -302,6 +302,7 @@ void describe_reading(tb::Plugin& p) {
       .help("Ed25519, 64 bytes as hex")
       .cli("energy submit-reading")
       .merge_json("--reading-json")
+      .import_verb("energy import", "provider_id", {"NonceReplay"})
       .example("contract-cli energy submit-reading --reading-json @reading.json",
                "mints a credit and prints it");
 }

@@ -106,6 +106,9 @@ void describe_effects(tb::Plugin& p) {
       .preset({"transfer"})
       .help("Moves of money by kind");
   p.counter(kFeesPaid, "ledger_fees_paid_total").help("Fees that transfers paid");
+  p.counter(kSessionsOpened, "session_key_issued_total").help("Session keys that were opened");
+  p.counter(kSessionsExpired, "session_key_expired_total")
+      .help("Commands refused because their session key had expired");
 }
 
 void describe(tb::Plugin& p) {

@@ -45,6 +45,7 @@ tb::Status open_session(tb::Ctx& ctx, const OpenSessionParams& in, tb::Out& out)
   out.put("session_pk", in.session_pk);
   out.put("expires_at_ms", in.expires_at_ms);
   out.put("limit", in.limit);
+  ctx.add(kSessionsOpened);
   return tb::ok();
 }
 
@@ -66,8 +67,11 @@ tb::Status spend_session(tb::Ctx& ctx, std::uint64_t amount) {
   std::optional<Session> session = ctx.load<Session>(key);
   if (!session)
     return ctx.fail(kUnknownSession, "no open session with this key; call ledger.open_session");
-  if (session->expires_at_ms <= ctx.time_ms())
-    return ctx.fail(kSessionExpired, "the session has expired; open a new one");
+  if (session->expires_at_ms <= ctx.time_ms()) {
+    const tb::Status refused = ctx.fail(kSessionExpired, "the session has expired; open a new one");
+    ctx.add(kSessionsExpired);  // counts of a refusal are kept when they follow it
+    return refused;
+  }
   if (session->limit && amount > *session->limit - session->spent) {
     return ctx.fail(kSessionLimit,
                     tb::cat("the session may send ", *session->limit - session->spent,

@@ -122,6 +122,8 @@ inline constexpr tb::Gauge kFeeFloorGauge{2};
 inline constexpr tb::Counter kWindowChanged{3};
 inline constexpr tb::Counter kMoves{4};
 inline constexpr tb::Counter kFeesPaid{5};
+inline constexpr tb::Counter kSessionsOpened{6};
+inline constexpr tb::Counter kSessionsExpired{7};
 
 struct Moved {
   std::string_view kind;

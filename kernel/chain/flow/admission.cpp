@@ -132,7 +132,7 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
   if (verify) {
     if (auto refusal = verify_signatures(*command)) return refusal;
   }
-  if (auto refusal = check_fee(*command, *entry)) return refusal;
+  if (auto refusal = check_fee(view, *command, *entry)) return refusal;
   if (entry->lane == Lane::kService && service_requires_account_) {
     Result<std::uint64_t> nonce = chain_.nonce(view, command->from);
     if (!nonce.ok()) return make_refusal(kRpcInternal, "internal", nonce.status().to_string());
@@ -146,16 +146,87 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
   return std::nullopt;
 }
 
-std::optional<Refusal> Admission::check_fee(const Command& command, const PoolEntry& entry) const {
+void Admission::set_limits(const MempoolLimits& limits) {
+  std::lock_guard lock(mutex_);
+  limits_ = limits;
+}
+
+MempoolLimits Admission::limits() const {
+  std::lock_guard lock(mutex_);
+  return limits_;
+}
+
+// Asked once for each block that somebody pays a fee in.
+Admission::LedgerFees Admission::ledger_fees(const StateViewPtr& view) const {
+  {
+    std::lock_guard lock(mutex_);
+    if (fees_.height == view->height) return fees_;
+  }
+  LedgerFees fees;
+  fees.height = view->height;
+  const MachineSet::FunctionRef told = view->machines->find_function("ledger/1", "fee_state");
+  if (told.machine != nullptr && told.machine->machine.table->answer != nullptr) {
+    ViewContext context(view, told.machine->machine.manifest);
+    ValueArena arena, error_arena;
+    ValueOut out(arena), error(error_arena);
+    const tb_status status =
+        told.machine->machine.table->answer(context.view(), told.service, told.function,
+                                            to_str("chain"), nullptr, 0, out.out(), error.out());
+    const tb_value* answer = status == TB_OK ? out.finish() : nullptr;
+    for (std::uint64_t i = 0; answer != nullptr && i < answer->count; ++i) {
+      const tb_value& item = answer->items[i];
+      if (to_view(item.name) == "base_fee") fees.base_fee = item.num;
+      if (to_view(item.name) == "consumer_floor") fees.floor[0] = item.num;
+      if (to_view(item.name) == "industrial_floor") fees.floor[1] = item.num;
+    }
+  }
+  std::lock_guard lock(mutex_);
+  fees_ = fees;
+  return fees;
+}
+
+LanePrice Admission::price(const StateViewPtr& view, Lane lane) const {
+  if (lane == Lane::kService) return {};
+  const LedgerFees fees = ledger_fees(view);
+  const std::uint64_t floor = fees.floor[lane == Lane::kIndustrial ? 1 : 0];
+  return {fees.base_fee, std::max(floor, limits().least_per_byte(lane))};
+}
+
+std::uint64_t Admission::comfort_threshold(const StateViewPtr& view) const {
+  if (const std::optional<std::uint64_t> own = limits().comfort_p90) return *own;
+  const MachineSet::ParamRef param =
+      view->machines->find_param("consumer_fee_comfort_p90_microunits");
+  if (param.machine == nullptr) return 0;
+  const bool known = view->params != nullptr && param.machine->index < view->params->size() &&
+                     param.index < (*view->params)[param.machine->index].size();
+  return known ? (*view->params)[param.machine->index][param.index] : param.spec->default_value;
+}
+
+std::optional<Refusal> Admission::check_comfort(const StateViewPtr& view) const {
+  const std::uint64_t threshold = comfort_threshold(view);
+  if (threshold == 0 || !consumer_p90_) return std::nullopt;
+  const std::uint64_t p90 = consumer_p90_();
+  if (p90 <= threshold) return std::nullopt;
+  Refusal out = admission_refusal(
+      admission::kFeeTooLow, "fee_too_low",
+      "the consumer lane's fees (90th percentile " + std::to_string(p90) + ") are above " +
+          std::to_string(threshold) + ", so the industrial lane waits; try again later");
+  out.data["reason"] = "comfort_guard";
+  return out;
+}
+
+std::optional<Refusal> Admission::check_fee(const StateViewPtr& view, const Command& command,
+                                            const PoolEntry& entry) const {
   if (entry.lane == Lane::kService) return std::nullopt;
-  const std::uint64_t floor = min_fee_per_byte_.load();
-  if (command.fee >= kBaseFee && command.fee / command.envelope.size() >= floor)
-    return std::nullopt;
-  return admission_refusal(admission::kFeeTooLow, "fee_too_low",
-                           "fee " + std::to_string(command.fee) + " for " +
-                               std::to_string(command.envelope.size()) +
-                               " bytes; the base fee is " + std::to_string(kBaseFee) +
-                               ", the floor " + std::to_string(floor) + " a byte");
+  const LanePrice price = this->price(view, entry.lane);
+  if (command.fee < price.base_fee || command.fee / command.envelope.size() < price.floor) {
+    return admission_refusal(admission::kFeeTooLow, "fee_too_low",
+                             "fee " + std::to_string(command.fee) + " for " +
+                                 std::to_string(command.envelope.size()) +
+                                 " bytes; the base fee is " + std::to_string(price.base_fee) +
+                                 ", the floor " + std::to_string(price.floor) + " a byte");
+  }
+  return entry.lane == Lane::kIndustrial ? check_comfort(view) : std::nullopt;
 }
 
 std::optional<Refusal> Admission::dry_run(const StateViewPtr& view, const Command& command,
@@ -182,8 +253,9 @@ std::uint64_t Admission::least_fee(const StateViewPtr& view, std::string_view me
   const MachineSet::MethodRef found = view->machines->find_command(method);
   if (found.machine == nullptr || !pays_fee(found)) return 0;
   std::uint64_t floor = 0;
-  if (__builtin_mul_overflow(min_fee_per_byte_.load(), envelope_bytes, &floor)) return kMaxFee;
-  return std::clamp(floor, kBaseFee, kMaxFee);
+  const LanePrice price = this->price(view, Lane::kConsumer);
+  if (__builtin_mul_overflow(price.floor, envelope_bytes, &floor)) return kMaxFee;
+  return std::min(std::max(floor, price.base_fee), kMaxFee);
 }
 
 }  // namespace blockd

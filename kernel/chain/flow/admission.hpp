@@ -6,7 +6,8 @@
 // Thread safe; holds no lock while it verifies or runs.
 #pragma once
 
-#include <atomic>
+#include <functional>
+#include <mutex>
 #include <optional>
 
 #include "kernel/base/clock.hpp"
@@ -16,8 +17,7 @@
 
 namespace blockd {
 
-// The base fee of every block, until a ledger that moves it says otherwise through its own
-// refusals.
+// The base fee of the first block, and of a chain whose ledger tells none.
 inline constexpr std::uint64_t kBaseFee = 1;
 
 class Admission {
@@ -29,7 +29,14 @@ class Admission {
         service_requires_account_(service_requires_account),
         policy_(policy) {}
 
-  void set_min_fee_per_byte(std::uint64_t value) { min_fee_per_byte_.store(value); }
+  void set_limits(const MempoolLimits& limits);
+  // The 90th percentile of the fees that wait in the consumer lane, for the comfort guard.
+  void set_consumer_p90(std::function<std::uint64_t()> p90) { consumer_p90_ = std::move(p90); }
+
+  // What a fee lane asks in the block behind `view`; nothing of the service lane.
+  LanePrice price(const StateViewPtr& view, Lane lane) const;
+  // Above it the consumer lane's fees hold the industrial lane back; 0: never.
+  std::uint64_t comfort_threshold(const StateViewPtr& view) const;
 
   // Rows 1 to 10. On success `*entry` has command, lane, entry time and debit. `verify` false: the
   // signatures are this node's own of just now.
@@ -53,13 +60,25 @@ class Admission {
                           std::uint64_t envelope_bytes) const;
 
  private:
-  std::optional<Refusal> check_fee(const Command& command, const PoolEntry& entry) const;
+  // What the ledger's state says of the next block.
+  struct LedgerFees {
+    std::uint64_t height = UINT64_MAX;  // of the view; none yet
+    std::uint64_t base_fee = kBaseFee, floor[2] = {0, 0};
+  };
+  LedgerFees ledger_fees(const StateViewPtr& view) const;
+  MempoolLimits limits() const;
+  std::optional<Refusal> check_fee(const StateViewPtr& view, const Command& command,
+                                   const PoolEntry& entry) const;
+  std::optional<Refusal> check_comfort(const StateViewPtr& view) const;
 
   Chain& chain_;
   Clock& clock_;
   const bool service_requires_account_;
   AdmissionPolicy* const policy_;
-  std::atomic<std::uint64_t> min_fee_per_byte_{1};
+  std::function<std::uint64_t()> consumer_p90_;
+  mutable std::mutex mutex_;  // a leaf
+  MempoolLimits limits_;
+  mutable LedgerFees fees_;  // of the newest view that was asked for
 };
 
 }  // namespace blockd

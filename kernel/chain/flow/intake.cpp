@@ -46,7 +46,8 @@ Intake::Intake(Chain& chain, Clock& clock, const AdmissionOptions& options,
       admission_(chain, clock, options.service_requires_account, options.policy),
       own_(options.own_accounts),
       wake_(std::move(wake)) {
-  admission_.set_min_fee_per_byte(options.limits.min_fee_per_byte);
+  admission_.set_limits(options.limits);
+  admission_.set_consumer_p90([this] { return pool_->figures(Lane::kConsumer).fee_p90; });
 }
 
 PoolView Intake::head() const {
@@ -92,7 +93,10 @@ Status Intake::recover(const AdmissionOptions& options,
 bool Intake::bring_back(const JournalRecord& record) {
   PoolEntry entry;
   entry.own_account = own_.contains(record.command->from);
-  if (admission_.check(chain_.view(), record.command, true, &entry)) return false;
+  if (auto refusal = admission_.check(chain_.view(), record.command, true, &entry)) {
+    if (refusal->name == "expired") pool_->count_expired_at_start();
+    return false;
+  }
   entry.entered_ms = record.entered_ms;
   return !pool_->add(std::move(entry), head(), nullptr);
 }
@@ -252,7 +256,7 @@ void Intake::forget(const Hash& id) {
 
 void Intake::set_limits(const MempoolLimits& limits) {
   pool_->set_limits(limits);
-  admission_.set_min_fee_per_byte(limits.min_fee_per_byte);
+  admission_.set_limits(limits);
 }
 
 }  // namespace blockd

@@ -38,6 +38,9 @@ class Intake {
   void lost(const std::vector<Hash>& ids, const Refusal& refusal);
   void forget(const Hash& id);
 
+  LanePrice price(Lane lane) const { return admission_.price(chain_.view(), lane); }
+  std::uint64_t comfort_threshold() const { return admission_.comfort_threshold(chain_.view()); }
+
   PoolView head() const;
   Mempool& pool() { return *pool_; }
   const Mempool& pool() const { return *pool_; }

@@ -177,6 +177,11 @@ class Pool final : public Mempool {
     }
   }
 
+  MempoolLimits limits() const override {
+    std::lock_guard lock(mutex_);
+    return limits_;
+  }
+
   bool ready() const override {
     std::lock_guard lock(mutex_);
     return std::any_of(ready_.begin(), ready_.end(),
@@ -189,7 +194,39 @@ class Pool final : public Mempool {
     for (std::size_t i = 0; i < kLanes; ++i) out.size[i] = size_[i];
     out.parked = parked_;
     out.bytes = bytes_;
+    out.expired = expired_;
+    out.expired_at_start = expired_at_start_;
+    out.evicted = evicted_;
     return out;
+  }
+
+  LaneFigures figures(Lane lane) const override {
+    std::vector<std::uint64_t> ages, fees;
+    {
+      std::lock_guard lock(mutex_);
+      const std::uint64_t now = clock_.unix_ms();
+      for (const auto& [id, entry] : by_id_) {
+        if (entry->what.lane != lane) continue;
+        ages.push_back(now - std::min(now, entry->what.entered_ms));
+        fees.push_back(entry->command().fee);
+      }
+    }
+    LaneFigures out;
+    out.size = ages.size();
+    if (ages.empty()) return out;
+    std::sort(ages.begin(), ages.end());
+    std::sort(fees.begin(), fees.end());
+    const auto at = [n = ages.size()](std::uint64_t percent) { return (n - 1) * percent / 100; };
+    out.age_p50_ms = ages[at(50)];
+    out.age_p95_ms = ages[at(95)];
+    out.fee_p50 = fees[at(50)];
+    out.fee_p90 = fees[at(90)];
+    return out;
+  }
+
+  void count_expired_at_start() override {
+    std::lock_guard lock(mutex_);
+    ++expired_at_start_;
   }
 
   std::uint64_t next_nonce(std::string_view account, std::uint64_t committed_nonce) const override {
@@ -369,6 +406,7 @@ class Pool final : public Mempool {
     }
     ready_front(account);
     fates_.put(id, why, clock_.unix_ms());
+    ++(why == "expired" ? expired_ : evicted_);
     by_id_.erase(id);
     if (account.by_nonce.empty()) accounts_.erase(at);
   }
@@ -469,6 +507,7 @@ class Pool final : public Mempool {
   MempoolLimits limits_;
   Clock& clock_;
   std::uint64_t arrivals_ = 0, bytes_ = 0, parked_ = 0;
+  std::uint64_t expired_ = 0, expired_at_start_ = 0, evicted_ = 0;
   std::array<std::uint64_t, kLanes> size_{};
   std::unordered_map<Hash, std::unique_ptr<Entry>, HashOfHash> by_id_;  // bounded by the lanes
   Accounts accounts_;                                                   // only those with entries

@@ -69,6 +69,13 @@ MempoolLimits NodeImpl::mempool_limits(const Config& c) const {
   limits.service_ttl_ms = c.u64("mempool.service_ttl_ms");
   limits.min_fee_per_byte = c.u64("mempool.min_fee_per_byte");
   limits.max_bytes = c.u64("mempool.max_bytes");
+  if (c.has("mempool.min_fee_per_byte_consumer"))
+    limits.min_fee_per_byte_consumer = c.u64("mempool.min_fee_per_byte_consumer");
+  if (c.has("mempool.min_fee_per_byte_industrial"))
+    limits.min_fee_per_byte_industrial = c.u64("mempool.min_fee_per_byte_industrial");
+  limits.comfort_p90.reset();
+  if (c.has("mempool.comfort_threshold_p90"))
+    limits.comfort_p90 = c.u64("mempool.comfort_threshold_p90");
   return limits;
 }
 

@@ -80,6 +80,7 @@ std::string usage_line(const LocalVerb& verb);
 // The local verbs, by topic.
 std::vector<LocalVerb> wallet_verbs();
 std::vector<LocalVerb> wallet_send_verbs();
+std::vector<LocalVerb> signer_verbs();
 std::vector<LocalVerb> node_verbs();
 std::vector<LocalVerb> config_verbs();
 std::vector<LocalVerb> plugin_verbs();

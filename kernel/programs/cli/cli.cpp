@@ -5,6 +5,7 @@
 
 #include "kernel/programs/cli/completions.hpp"
 #include "kernel/programs/cli/help.hpp"
+#include "kernel/programs/cli/import.hpp"
 #include "kernel/programs/cli/output.hpp"
 #include "kernel/programs/cli/params.hpp"
 #include "kernel/programs/cli/submit.hpp"
@@ -247,6 +248,7 @@ class Run {
     if (wants_help && session_.options.help) return print(verb_help(verb));
     if (!params.ok()) return defer(params.status());
     told_ = true;
+    if (!verb.node->row_fields.empty()) return run_import(session_, *verb.node, *params);
     return send(*verb.node, *std::move(params));
   }
 

@@ -46,7 +46,9 @@ std::uint32_t timeout_of(const Session& session) {
   return kDefaultTimeoutMs;
 }
 
-RpcError error_of(const json::object& body) {
+}  // namespace
+
+RpcError rpc_error_of(const json::object& body) {
   RpcError error;
   if (const json::value* code = body.if_contains("code"); code && code->is_int64()) {
     error.code = static_cast<std::int32_t>(code->get_int64());
@@ -61,8 +63,6 @@ RpcError error_of(const json::object& body) {
   error.name = name && name->is_string() ? std::string(name->get_string()) : "refused";
   return error;
 }
-
-}  // namespace
 
 std::string endpoint_of(const Session& session) {
   if (!session.options.url.empty()) return session.options.url;
@@ -117,7 +117,7 @@ Result<json::value> NodeClient::read_answer(const HttpClientResponse& response) 
   const json::object* object = body.ok() ? body->if_object() : nullptr;
   if (object) {
     if (const json::value* error = object->if_contains("error"); error && error->is_object()) {
-      session_.refused = error_of(error->get_object());
+      session_.refused = rpc_error_of(error->get_object());
       return Status(Code::kAborted, session_.refused->message);
     }
     if (const json::value* result = object->if_contains("result")) return *result;
@@ -129,8 +129,8 @@ Result<json::value> NodeClient::read_answer(const HttpClientResponse& response) 
                 "is this the URL of a node?");
 }
 
-Result<json::value> NodeClient::call(const std::string& method, const std::string& params,
-                                     const std::string& plugin, std::uint32_t timeout_ms) {
+Result<HttpClientResponse> NodeClient::post(std::string body, const std::string& plugin,
+                                            std::uint32_t timeout_ms) {
   session_.refused.reset();
   Result<std::string> token = token_of(session_, endpoint_, plugin);
   if (!token.ok()) return token.status();
@@ -139,23 +139,47 @@ Result<json::value> NodeClient::call(const std::string& method, const std::strin
   request.url = endpoint_;
   request.headers.emplace_back("Content-Type", "application/json");
   if (!token->empty()) request.headers.emplace_back("Authorization", "Bearer " + *token);
-  request.body = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":";
-  append_json_string(request.body, method);
-  request.body += ",\"params\":" + params + "}";
+  request.body = std::move(body);
+  Result<HttpClientResponse> response = http(timeout_ms).send(request);
+  if (response.ok()) return response;
+  const Code code = response.status().code();
+  // A URL or a TLS file that is wrong is the caller's; all else is a node that cannot be reached.
+  if (code == Code::kInvalid || code == Code::kTimeout || code == Code::kUnavailable)
+    return response.status();
+  return Status(Code::kUnavailable, response.status().message(), response.status().hint());
+}
+
+Result<json::value> NodeClient::call(const std::string& method, const std::string& params,
+                                     const std::string& plugin, std::uint32_t timeout_ms) {
+  std::string body = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":";
+  append_json_string(body, method);
+  body += ",\"params\":" + params + "}";
   if (!session_.world.variable("TB_RPC_DEBUG").empty() &&
       session_.world.variable("TB_RPC_DEBUG") != "0") {
-    session_.world.err << "rpc " << endpoint_ << ' ' << method << ' ' << request.body.size()
-                       << " bytes\n";
+    session_.world.err << "rpc " << endpoint_ << ' ' << method << ' ' << body.size() << " bytes\n";
   }
-  Result<HttpClientResponse> response = http(timeout_ms).send(request);
-  if (!response.ok()) {
-    const Code code = response.status().code();
-    // A URL or a TLS file that is wrong is the caller's; all else is a node that cannot be reached.
-    if (code == Code::kInvalid || code == Code::kTimeout || code == Code::kUnavailable)
-      return response.status();
-    return Status(Code::kUnavailable, response.status().message(), response.status().hint());
+  Result<HttpClientResponse> response = post(std::move(body), plugin, timeout_ms);
+  return response.ok() ? read_answer(*response) : response.status();
+}
+
+Result<json::array> NodeClient::batch(const std::string& method,
+                                      const std::vector<json::object>& params,
+                                      const std::string& plugin, std::uint32_t timeout_ms) {
+  json::array calls;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    calls.emplace_back(
+        json::object{{"jsonrpc", "2.0"}, {"id", i}, {"method", method}, {"params", params[i]}});
   }
-  return read_answer(*response);
+  Result<HttpClientResponse> response = post(json::serialize(calls), plugin, timeout_ms);
+  if (!response.ok()) return response.status();
+  Result<json::value> body = parse_json(response->body);
+  if (body.ok() && body->is_array() && body->get_array().size() == params.size())
+    return std::move(body->get_array());
+  const Result<json::value> one = read_answer(*response);
+  if (!one.ok()) return one.status();
+  return Status(Code::kUnavailable, endpoint_ + " answered a batch of " +
+                                        std::to_string(params.size()) +
+                                        " calls with something else");
 }
 
 Result<json::value> NodeClient::call(const std::string& method, const json::object& params,

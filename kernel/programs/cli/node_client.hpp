@@ -16,6 +16,9 @@
 
 namespace blockd::cli {
 
+// The error member of an answer.
+RpcError rpc_error_of(const json::object& body);
+
 std::string endpoint_of(const Session& session);
 // Empty: none. Errors: kInvalid (a token file that cannot be read).
 Result<std::string> token_of(Session& session, const std::string& endpoint,
@@ -33,8 +36,14 @@ class NodeClient {
                            const std::string& plugin = {}, std::uint32_t timeout_ms = 0);
   Result<json::value> call(const std::string& method, const json::object& params,
                            const std::string& plugin = {}, std::uint32_t timeout_ms = 0);
+  // One call of `method` for each of `params`, in one request; the answers in their order, each an
+  // object with `result` or `error`. Errors: as call().
+  Result<json::array> batch(const std::string& method, const std::vector<json::object>& params,
+                            const std::string& plugin, std::uint32_t timeout_ms);
 
  private:
+  Result<HttpClientResponse> post(std::string body, const std::string& plugin,
+                                  std::uint32_t timeout_ms);
   HttpClient& http(std::uint32_t timeout_ms);
   Result<json::value> read_answer(const HttpClientResponse& response);
 

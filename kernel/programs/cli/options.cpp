@@ -25,6 +25,12 @@ constexpr GlobalFlag kFlags[] = {
     {"--key-id", "ID", "Sign with this key of the wallet instead of letting the node sign", true},
     {"--key", "FILE", "Sign with this key file (keystore, PKCS#8 or 64 hex digits)", true},
     {"--password-file", "FILE", "Holds the password of the key; else it is asked for", true},
+    {"--remote-signer", "URL", "Let this signer sign; several: a group with one account", true},
+    {"--threshold", "N", "How many of the remote signers must sign (1)", true},
+    {"--signer-cert", "FILE", "Own certificate toward remote signers; with --signer-key", true},
+    {"--signer-key", "FILE", "Its key", true},
+    {"--signer-ca", "FILE", "Who vouches for remote signers (the system's authorities)", true},
+    {"--pct", "N", "Share of the fee for the consumer side, in percent (100)", true},
     {"--nonce", "N", "Nonce of a signed command (default: the account's next)", true},
     {"--fee", "AMOUNT", "Fee in the smallest unit", true},
     {"--lane", "LANE", "consumer or industrial", true},
@@ -70,6 +76,12 @@ Status set_number(std::string_view name, const GlobalFlag& flag, const std::stri
   } else if (name == "--wait") {
     TB_TRY(number(flag.name, "seconds", value, 86'400, &n));
     options->wait_secs = n;
+  } else if (name == "--threshold") {
+    TB_TRY(number(flag.name, "a number", value, 16, &n));
+    options->threshold = n;
+  } else if (name == "--pct") {
+    TB_TRY(number(flag.name, "percent", value, 100, &n));
+    options->pct = n;
   } else if (name == "--nonce") {
     TB_TRY(number(flag.name, "a number", value, kMaxSafeInteger, &n));
     options->nonce = n;
@@ -87,6 +99,9 @@ std::string* text_of(std::string_view name, Options* o) {
   if (name == "--key-id") return &o->key_id;
   if (name == "--key") return &o->key_file;
   if (name == "--password-file") return &o->password_file;
+  if (name == "--signer-cert") return &o->signer_cert;
+  if (name == "--signer-key") return &o->signer_key;
+  if (name == "--signer-ca") return &o->signer_ca;
   if (name == "--memo") return &o->memo;
   if (name == "--lane") return &o->lane;
   return nullptr;
@@ -123,6 +138,10 @@ Status set_global_flag(const GlobalFlag& flag, const std::string& value, Options
   }
   if (name == "--lane" && value != "consumer" && value != "industrial") {
     return Status(Code::kInvalid, "--lane: expected consumer or industrial, found '" + value + "'");
+  }
+  if (name == "--remote-signer") {
+    options->remote_signers.push_back(value);
+    return {};
   }
   if (std::string* text = text_of(name, options)) {
     if (value.empty())

@@ -22,11 +22,13 @@ struct Options {
 
   // Of verbs that send a command.
   std::string key_id, key_file, password_file, lane, memo;
-  std::optional<std::uint64_t> nonce, fee, wait_secs;
+  std::string signer_cert, signer_key, signer_ca;  // TLS toward remote signers
+  std::vector<std::string> remote_signers;
+  std::optional<std::uint64_t> nonce, fee, wait_secs, threshold, pct;
   bool dry_run = false, no_wait = false;
 
   // True if contract-cli signs, not the node.
-  bool signs() const { return !key_id.empty() || !key_file.empty(); }
+  bool signs() const { return !key_id.empty() || !key_file.empty() || !remote_signers.empty(); }
 };
 
 struct GlobalFlag {

@@ -1,8 +1,5 @@
 #include "kernel/programs/cli/submit.hpp"
 
-#include "kernel/base/address.hpp"
-#include "kernel/programs/cli/keys.hpp"
-
 namespace blockd::cli {
 namespace {
 
@@ -17,23 +14,12 @@ Status check_flags(const Options& options) {
   if (options.wait_secs && options.no_wait)
     return Status(Code::kInvalid, "--wait and --no-wait exclude each other");
   if (options.nonce && !options.signs()) {
-    return Status(Code::kInvalid, "--nonce goes with --key-id or --key",
+    return Status(Code::kInvalid, "--nonce goes with --key-id, --key or --remote-signer",
                   "the node chooses the nonce of commands that it signs");
   }
+  if (options.pct && !options.signs())
+    return Status(Code::kInvalid, "--pct goes with --key-id, --key or --remote-signer");
   return {};
-}
-
-// What an unsigned call tells the node about the command that it shall make.
-json::object tx_member(const Options& options) {
-  json::object tx;
-  if (options.no_wait) tx["wait"] = "none";
-  if (!options.lane.empty()) tx["lane"] = options.lane;
-  if (options.fee)
-    tx["fee"] = *options.fee > kMaxSafeInteger ? json::value(std::to_string(*options.fee))
-                                               : json::value(*options.fee);
-  if (!options.memo.empty()) tx["memo"] = options.memo;
-  if (options.dry_run) tx["dry_run"] = true;
-  return tx;
 }
 
 Result<std::uint64_t> number_in(const json::value& answer, const char* member) {
@@ -56,7 +42,19 @@ Result<std::string> chain_id(NodeClient& client) {
 
 }  // namespace
 
-Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const SigningKey& key,
+json::object tx_member(const Options& options) {
+  json::object tx;
+  if (options.no_wait) tx["wait"] = "none";
+  if (!options.lane.empty()) tx["lane"] = options.lane;
+  if (options.fee)
+    tx["fee"] = *options.fee > kMaxSafeInteger ? json::value(std::to_string(*options.fee))
+                                               : json::value(*options.fee);
+  if (!options.memo.empty()) tx["memo"] = options.memo;
+  if (options.dry_run) tx["dry_run"] = true;
+  return tx;
+}
+
+Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, CommandSigner& signer,
                                  const std::string& method, const json::value& params) {
   const Options& options = session.options;
   CommandDraft draft;
@@ -72,14 +70,15 @@ Result<CommandPtr> sign_for_node(Session& session, NodeClient& client, const Sig
   if (options.nonce) {
     draft.nonce = *options.nonce;
   } else {
-    Result<json::value> answer =
-        client.call("account.nonce", json::object{{"account", address_of(key.public_key())}});
+    Result<std::string> account = signer.address();
+    if (!account.ok()) return account.status();
+    Result<json::value> answer = client.call("account.nonce", json::object{{"account", *account}});
     if (!answer.ok()) return answer.status();
     Result<std::uint64_t> next = number_in(*answer, "next");
     if (!next.ok()) return next.status();
     draft.nonce = *next;
   }
-  return sign_command(draft, key);
+  return sign_draft(draft, static_cast<std::uint8_t>(options.pct.value_or(kMaxPct)), signer);
 }
 
 Result<json::value> send_envelope(Session& session, NodeClient& client, const std::string& method,
@@ -99,9 +98,9 @@ Result<json::value> call_verb(Session& session, const CliNode& node, json::objec
     if (json::object tx = tx_member(session.options); !tx.empty()) params["_tx"] = std::move(tx);
     return client.call(node.method, params, node.plugin, wait_ms(session));
   }
-  Result<SigningKey> key = signing_key(session);
-  if (!key.ok()) return key.status();
-  Result<CommandPtr> command = sign_for_node(session, client, *key, node.method, params);
+  Result<std::unique_ptr<CommandSigner>> signer = signer_of_flags(session);
+  if (!signer.ok()) return signer.status();
+  Result<CommandPtr> command = sign_for_node(session, client, **signer, node.method, params);
   if (!command.ok()) return command.status();
   if (session.options.dry_run)
     return client.call("command.check", (*command)->envelope, node.plugin);

@@ -10,6 +10,7 @@
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/keys.hpp"
 #include "kernel/programs/cli/output.hpp"
+#include "kernel/programs/cli/remote_signer.hpp"
 
 namespace blockd::cli {
 namespace {
@@ -130,9 +131,38 @@ int wallet_show(Session& session, const LocalArgs& args) {
 }
 
 // Never the bytes of a command: a message cannot be made to look like one (node-and-cli spec 5.11).
+// Signatures of remote signers over a message.
+int sign_remotely(Session& session, const std::string& text, const std::string& message) {
+  Result<std::unique_ptr<SignerGroup>> group = SignerGroup::open(session);
+  if (!group.ok()) return session.fail(group.status());
+  Result<std::vector<SignedPart>> parts = (*group)->sign_bytes(message, {});
+  if (!parts.ok()) return session.fail(parts.status());
+  json::array signatures;
+  for (const SignedPart& part : *parts) {
+    signatures.push_back(json::object{{"signer", part.where},
+                                      {"public_key", to_hex(part.key)},
+                                      {"signature", to_hex(part.signature)}});
+  }
+  json::object out = {{"message", text}, {"signed", to_hex(message)}};
+  if (parts->size() == 1) {
+    out["address"] = address_of(parts->front().key);
+    out["public_key"] = to_hex(parts->front().key);
+    out["signature"] = to_hex(parts->front().signature);
+  }
+  out["signatures"] = std::move(signatures);
+  return print(session, out, {"signatures", {}, "signature", true});
+}
+
 int wallet_sign(Session& session, const LocalArgs& args) {
   if (args.has("--seed") && session.options.signs())
     return session.fail(Status(Code::kInvalid, "--seed and a key exclude each other"));
+  if (!session.options.remote_signers.empty()) {
+    if (!session.options.key_id.empty() || !session.options.key_file.empty())
+      return session.fail(
+          Status(Code::kInvalid, "--remote-signer goes with neither --key-id nor --key"));
+    return sign_remotely(session, args.words[0],
+                         "tb/remote-sign/v1" + std::string(view(blake3(args.words[0]))));
+  }
   Result<SigningKey> key =
       args.has("--seed") ? SigningKey::from_hex(args.get("--seed")) : signing_key(session);
   if (!key.ok()) return session.fail(key.status());
@@ -199,7 +229,8 @@ std::vector<LocalVerb> wallet_verbs() {
            1,
            1,
            wallet_sign,
-           {},
+           {{"contract-cli wallet sign hello --remote-signer http://10.0.0.7:7878",
+             "Signature of a signer on the network"}},
            {},
            true}};
 }

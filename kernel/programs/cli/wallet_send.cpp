@@ -15,6 +15,8 @@ namespace blockd::cli {
 namespace {
 
 constexpr std::size_t kMaxKeys = 10'000;
+constexpr std::uint64_t kMaxSessionSecs = 86'400;
+constexpr std::uint64_t kUsualBytes = 1200;  // above the size of an envelope of open_session
 
 int print(Session& session, const json::value& value, const Shape& shape) {
   Result<std::string> text = format_result(session, value, shape);
@@ -42,6 +44,16 @@ struct Transfer {
 };
 
 json::object report(const Transfer& t, std::string_view status, json::value payload) {
+  // Who signed: the keys, from the envelope itself.
+  json::array signers;
+  const json::object* envelope = payload.if_object();
+  if (const json::value* list = envelope ? envelope->if_contains("signatures") : nullptr;
+      list && list->is_array()) {
+    for (const json::value& part : list->get_array()) {
+      if (part.is_object() && part.get_object().contains("key"))
+        signers.push_back(json::object{{"key", part.get_object().at("key")}});
+    }
+  }
   return {{"status", status},
           {"user_fee", t.fee},
           {"effective_fee", t.effective_fee},
@@ -52,7 +64,7 @@ json::object report(const Transfer& t, std::string_view status, json::value payl
           {"payload", std::move(payload)},
           {"auto_bumped", t.bumped},
           {"forced", t.forced},
-          {"signer_metadata", json::array()}};
+          {"signer_metadata", std::move(signers)}};
 }
 
 json::value payload_of(const Command& command) {
@@ -111,6 +123,14 @@ Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& a
   return true;
 }
 
+// What the lane asks of a command of usual size.
+Result<std::uint64_t> least_fee(Session& session) {
+  NodeClient client(session);
+  Result<json::value> stats = client.call("mempool.stats", json::object{{"lane", "consumer"}});
+  if (!stats.ok()) return stats.status();
+  return number(*stats, "fee_floor") * kUsualBytes;
+}
+
 Result<Transfer> read_transfer(const Session& session, const LocalArgs& args) {
   Transfer t;
   const std::string to = args.get("--to");
@@ -130,21 +150,29 @@ Result<Transfer> read_transfer(const Session& session, const LocalArgs& args) {
   return t;
 }
 
+int send_transfer(Session& session, const LocalArgs& args, CommandSigner& signer,
+                  Transfer* transfer);
+
 int wallet_send(Session& session, const LocalArgs& args) {
   Result<Transfer> transfer = read_transfer(session, args);
   if (!transfer.ok()) return session.fail(transfer.status());
   if (args.has("--from")) session.options.key_id = args.get("--from");
   if (!session.options.signs()) session.options.key_id = "default";
   if (session.options.nonce == 0u) session.options.nonce.reset();
-  Result<SigningKey> key = signing_key(session);
-  if (!key.ok()) return session.fail(key.status());
+  Result<std::unique_ptr<CommandSigner>> signer = signer_of_flags(session);
+  if (!signer.ok()) return session.fail(signer.status());
+  return send_transfer(session, args, **signer, &*transfer);
+}
+
+int send_transfer(Session& session, const LocalArgs& args, CommandSigner& signer,
+                  Transfer* transfer) {
   NodeClient client(session);
   Result<CommandPtr> command =
-      sign_for_node(session, client, *key, "ledger.transfer", transfer->params);
+      sign_for_node(session, client, signer, "ledger.transfer", transfer->params);
   if (!command.ok()) return session.fail(command.status());
   // A raised fee has more digits than the one it replaces, so that the measured size is taken with
   // room for them.
-  Result<bool> go = settle_fee(session, client, args, (*command)->envelope.size() + 20, &*transfer);
+  Result<bool> go = settle_fee(session, client, args, (*command)->envelope.size() + 20, transfer);
   if (!go.ok()) return session.fail(go.status());
   if (!*go) {
     print(session, report(*transfer, "needs_confirmation", payload_of(**command)),
@@ -156,7 +184,7 @@ int wallet_send(Session& session, const LocalArgs& args) {
   if (transfer->bumped) {
     session.options.fee = transfer->effective_fee;
     session.options.nonce = (*command)->nonce;
-    command = sign_for_node(session, client, *key, "ledger.transfer", transfer->params);
+    command = sign_for_node(session, client, signer, "ledger.transfer", transfer->params);
     if (!command.ok()) return session.fail(command.status());
   }
   const json::value payload = payload_of(**command);
@@ -169,6 +197,61 @@ int wallet_send(Session& session, const LocalArgs& args) {
   out["result"] = *answer;
   out["command_id"] = to_hex((*command)->id);
   return print(session, out, {"", {}, "command_id", true});
+}
+
+// A new key that may pay for the wallet's key for a while.
+int wallet_session(Session& session, const LocalArgs& args) {
+  const auto ttl = parse_u64(args.get("--ttl", "3600"));
+  if (!ttl || *ttl == 0 || *ttl > kMaxSessionSecs)
+    return session.fail(Status(Code::kInvalid, "--ttl: expected 1..86400 seconds"));
+  const SigningKey key = SigningKey::generate();
+  json::object params = {{"session_pk", to_hex(key.public_key())},
+                         {"expires_at_ms", session.world.clock.unix_ms() + *ttl * 1000}};
+  if (args.has("--limit")) {
+    const auto limit = parse_u64(args.get("--limit"));
+    if (!limit) return session.fail(Status(Code::kInvalid, "--limit: expected an amount"));
+    params["limit"] =
+        *limit > kMaxSafeInteger ? json::value(std::to_string(*limit)) : json::value(*limit);
+  }
+  if (args.has("--from")) session.options.key_id = args.get("--from");
+  if (!session.options.signs()) session.options.key_id = "default";
+  if (!session.options.fee) {
+    Result<std::uint64_t> fee = least_fee(session);
+    if (!fee.ok()) return session.fail(fee.status());
+    session.options.fee = *fee;
+  }
+  Result<std::unique_ptr<CommandSigner>> signer = signer_of_flags(session);
+  if (!signer.ok()) return session.fail(signer.status());
+  NodeClient client(session);
+  Result<CommandPtr> command =
+      sign_for_node(session, client, **signer, "ledger.open_session", params);
+  if (!command.ok()) return session.fail(command.status());
+  Result<json::value> answer =
+      send_envelope(session, client, "ledger.open_session", (*command)->envelope, {});
+  if (!answer.ok()) return session.fail(answer.status());
+  return print(session,
+               json::object{{"owner", (*command)->from},
+                            {"session_pk", params["session_pk"]},
+                            {"session_sk", to_hex(key.seed())},
+                            {"expires_at_ms", params["expires_at_ms"]},
+                            {"command_id", to_hex((*command)->id)}},
+               {"", {}, "session_pk", true});
+}
+
+// A transfer that a session key signs in its owner's place.
+int wallet_metasend(Session& session, const LocalArgs& args) {
+  Result<Transfer> transfer = read_transfer(session, args);
+  if (!transfer.ok()) return session.fail(transfer.status());
+  Result<SigningKey> key = SigningKey::from_hex(args.get("--session-sk"));
+  if (!key.ok())
+    return session.fail(key.status().in("--session-sk (as `wallet session` printed it)"));
+  const std::string owner = args.get("--from");
+  if (!is_address(owner))
+    return session.fail(
+        Status(Code::kInvalid,
+               "--from: expected the address of the session's owner, found '" + owner + "'"));
+  const std::unique_ptr<CommandSigner> signer = signer_of_session(*std::move(key), owner);
+  return send_transfer(session, args, *signer, &*transfer);
 }
 
 int wallet_balances(Session& session, const LocalArgs&) {
@@ -215,6 +298,34 @@ std::vector<LocalVerb> wallet_send_verbs() {
            wallet_send,
            {{"contract-cli wallet send --from alice --to tb1… --amount 250 --auto-bump",
              "Pays 250 with the fee that the lane asks"}},
+           {},
+           true},
+          {"wallet session",
+           "",
+           "Make a key that may pay for a while in an account's place",
+           {{"--ttl", "SECS", "Its life, at most 86400 (3600)"},
+            {"--limit", "AMOUNT", "What it may send in all, fees included (no limit)"},
+            {"--from", "KEY_ID", "Key of the wallet whose account it is (default)"}},
+           0,
+           0,
+           wallet_session,
+           {{"contract-cli wallet session --ttl 3600 --from alice",
+             "Prints session_sk once; it is kept nowhere"}},
+           {},
+           true},
+          {"wallet metasend",
+           "",
+           "Send an amount with a session key",
+           {{"--to", "ADDRESS", "Who receives it"},
+            {"--amount", "AMOUNT", "In the smallest unit"},
+            {"--from", "ADDRESS", "Account that pays: the owner of the session"},
+            {"--session-sk", "HEX", "The session's secret, as `wallet session` printed it"},
+            {"--auto-bump", "", "Raise the fee to what the lane asks"},
+            {"--force", "", "Send with a fee below what the lane asks"}},
+           0,
+           0,
+           wallet_metasend,
+           {},
            {},
            true},
           {"wallet balances", "", "Balances of the wallet's keys", {}, 0, 0, wallet_balances}};

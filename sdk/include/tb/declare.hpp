@@ -239,6 +239,16 @@ class Method : public FieldsEntry<Method> {
     cli_object().set("now_field", field);
     return *this;
   }
+  // A second verb that sends this command once for each row of a file. Rows with the same value of
+  // the param `by` are sent one after the other; an error of `known` says that a row was taken
+  // before, in an import that was interrupted.
+  Method& import_verb(std::string_view path, std::string_view by, Texts known) {
+    detail::Json& entry = cli_object().object_at("import");
+    entry.set("path", path);
+    entry.set("by", by);
+    for (std::string_view name : known) entry.array_at("known").push(name);
+    return *this;
+  }
   // Tables are the default format of this command.
   Method& table() {
     cli_object().set("format", "table");
