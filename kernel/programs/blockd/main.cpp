@@ -4,12 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "kernel/config/kernel_keys.hpp"
+#include "kernel/host/isolation/child.hpp"
 #include "kernel/host/library.hpp"
 #include "kernel/programs/blockd/node.hpp"
 #include "kernel/programs/blockd/openrpc_dump.hpp"
@@ -26,6 +28,7 @@ constexpr const char* kUsage =
     "these plugins\n"
     "       blockd --print-reference [--dir DIR] LIBRARY…  their reference pages in Markdown\n"
     "       blockd --print-rules [--dir DIR] LIBRARY…      their Prometheus rules\n"
+    "       blockd --print-dashboards --dir DIR LIBRARY…   their Grafana dashboards\n"
     "       blockd --version\n";
 
 int refuse(const blockd::Status& status, int code) {
@@ -90,6 +93,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (words[0] == "--probe-plugin" && words.size() == 2) return blockd::probe_main(words[1]);
+  if (words[0] == blockd::kPluginChildFlag && words.size() == 3)
+    return blockd::plugin_child_main(words[1], std::strtoull(words[2].c_str(), nullptr, 10));
   if (words[0] == "--version" || words[0] == "version") {
     std::cout << "blockd " << TB_VERSION << "\n";
     return 0;
@@ -104,6 +109,8 @@ int main(int argc, char** argv) {
     return blockd::print_reference(program, {words.begin() + 1, words.end()});
   if (words[0] == "--print-rules")
     return blockd::print_rules(program, {words.begin() + 1, words.end()});
+  if (words[0] == "--print-dashboards")
+    return blockd::print_dashboards(program, {words.begin() + 1, words.end()});
   if (words[0] == "call") return call(program, {words.begin() + 1, words.end()});
   if (words[0] == "run") return run(program, {words.begin() + 1, words.end()});
   // `blockd --config FILE` means run.
