@@ -24,7 +24,7 @@ class Node final : public Outside {
   Outlook outlook;
   std::vector<Asked> asked;
   std::vector<Intent> file;
-  std::vector<std::string> errors;
+  std::vector<std::string> errors, results;
   bool disk_full = false, released = false;
   std::uint64_t ticks = 0;
 
@@ -51,7 +51,7 @@ class Node final : public Outside {
   void log_error(std::string_view error, std::uint64_t, std::string_view) override {
     errors.emplace_back(error);
   }
-  void count_result(std::string_view) override {}
+  void count_result(std::string_view result) override { results.emplace_back(result); }
   void count_error(std::string_view) override {}
   void tick_done(std::uint64_t) override { ++ticks; }
 
@@ -167,6 +167,24 @@ TEST_F(ExecutorTest, a_batch_is_signed_one_by_one_and_committed_together) {
   answer(executor_, "submit", fine());
   EXPECT_EQ(executor_.snapshot().last_error, "");
   EXPECT_EQ(executor_.snapshot().last_submitted_nonce, 3u);
+}
+
+TEST_F(ExecutorTest, what_a_policy_holds_is_asked_for_again_and_is_no_failure) {
+  node_.outlook.ready = {{1, 400}, {2, 50}};
+  tick(executor_);
+  answer(executor_, "sign", signed_as("aa", 41));
+  answer(executor_, "submit", refused("hook_rejected"));
+  answer(executor_, "sign", signed_as("bb", 42));
+  answer(executor_, "submit", fine());
+  EXPECT_EQ(node_.results, (std::vector<std::string>{"cancelled", "success"}));
+  EXPECT_EQ(executor_.snapshot().last_error, "hook_rejected");
+  EXPECT_TRUE(node_.file.empty());
+  EXPECT_EQ(executor_.breaker().failures(), 0u);
+  node_.outlook.ready = {{1, 400}};
+  tick(executor_);
+  answer(executor_, "sign", signed_as("cc", 43));
+  answer(executor_, "submit", fine());
+  EXPECT_EQ(executor_.snapshot().last_error, "");
 }
 
 TEST_F(ExecutorTest, after_a_crash_the_same_command_goes_in_again) {
