@@ -22,6 +22,7 @@ struct Panel {
   std::string title, type, unit, description, runbook;
   std::vector<Query> queries;
   std::vector<double> thresholds;
+  bool declared = false;
 };
 struct Row {
   std::string title;
@@ -360,6 +361,17 @@ std::vector<Row> rows_of(const Manifest& manifest, const Metrics& metrics,
   return rows;
 }
 
+// Without the panels that stand for metrics which no declared panel shows.
+std::vector<Row> declared(const std::vector<Row>& rows) {
+  std::vector<Row> out;
+  for (const Row& row : rows) {
+    Row& kept = out.emplace_back(Row{row.title, {}});
+    std::copy_if(row.panels.begin(), row.panels.end(), std::back_inserter(kept.panels),
+                 [](const Panel& panel) { return panel.declared; });
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string with_instance(const std::string& expr, const Metrics& metrics) {
@@ -391,8 +403,12 @@ std::map<std::string, std::string> grafana_dashboards(const ManifestList& manife
   for (const auto& manifest : manifests) {
     std::vector<Row> rows = rows_of(*manifest, metrics, options);
     if (rows.empty()) continue;
-    out[manifest->id + ".json"] =
-        document("The Block: " + manifest->id, "the-block-" + manifest->id, rows, metrics);
+    out["plugin-" + manifest->id + ".json"] =
+        document("Plugin " + manifest->id, "plugin-" + manifest->id, rows, metrics);
+    if (!manifest->panels.empty()) {
+      out[manifest->id + ".json"] = document("The Block: " + manifest->id,
+                                             "the-block-" + manifest->id, declared(rows), metrics);
+    }
     for (Row& row : rows) {
       const auto at =
           std::find_if(all.begin(), all.end(), [&](const Row& r) { return r.title == row.title; });

@@ -18,7 +18,7 @@ struct DashboardOptions {
 };
 
 // File name -> text: dashboard.json with all rows, its mirrors telemetry.json, dev.json and
-// operator.json, and <id>.json for each plugin that has metrics or panels.
+// operator.json; plugin-<id>.json with all of a plugin, <id>.json with what it declares.
 std::map<std::string, std::string> grafana_dashboards(const ManifestList& manifests,
                                                       const DashboardOptions& options);
 

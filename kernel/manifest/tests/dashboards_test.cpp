@@ -25,8 +25,9 @@ json::array panels(const std::string& text) {
 
 TEST(Dashboards, shows_what_is_declared_and_every_metric_besides) {
   const auto files = grafana_dashboards({manifest()}, {});
-  ASSERT_TRUE(files.contains("market.json"));
-  const json::array found = panels(files.at("market.json"));
+  ASSERT_TRUE(files.contains("plugin-market.json"));
+  EXPECT_EQ(panels(files.at("market.json")).size(), 2u);
+  const json::array found = panels(files.at("plugin-market.json"));
   ASSERT_EQ(found.size(), 4u);  // the row and three panels
   EXPECT_EQ(found[0].at("type"), "row");
   EXPECT_EQ(found[1].at("title"), "Price");
