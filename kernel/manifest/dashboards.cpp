@@ -124,7 +124,7 @@ std::string joined(const std::vector<std::string>& labels) {
 
 // All nodes count the same events of the chain: a sum over nodes would multiply them.
 Panel panel_of(const MetricSpec& metric) {
-  Panel out{metric.name, "timeseries", {}, metric.help, {}, {}, {}};
+  Panel out{metric.name, "timeseries", {}, metric.help, {}, {}, {}, false};
   const std::string by = metric.labels.empty() ? "" : "max by (" + joined(metric.labels) + ") ";
   const std::string legend = legend_of(metric.labels);
   if (metric.type == MetricType::kCounter) {
@@ -334,7 +334,8 @@ std::vector<Row> rows_of(const Manifest& manifest, const Metrics& metrics,
                 {},
                 {},
                 {{spec.expr, {}}},
-                spec.thresholds};
+                spec.thresholds,
+                true};
     each_series(spec.expr, [&](const std::string& series, std::size_t, std::size_t) {
       const MetricSpec* metric = owner(series, metrics);
       if (!metric) return;
