@@ -65,7 +65,7 @@ async function pulse() {
       const status = await rpc('node.status');
       chip('live', 'good');
       $('height').textContent = `#${figure(status.current_block_height)}`;
-      drawNav((status.plugins || []).map((p) => (typeof p === 'string' ? p : p.id)));
+      drawNav((status.plugins || []).map((p) => p.name));
     } catch (error) {
       if (error.cause) chip('stale: no answer', 'bad');
       else chip(error.message, 'warn');

@@ -91,5 +91,8 @@ std::vector<LocalVerb> script_verbs();
 std::vector<LocalVerb> audit_verbs();
 std::vector<LocalVerb> governance_verbs();
 std::vector<LocalVerb> release_verbs();
+std::vector<LocalVerb> snapshot_verbs();
+std::vector<LocalVerb> top_verbs();
+std::vector<LocalVerb> doctor_verbs();
 
 }  // namespace blockd::cli
