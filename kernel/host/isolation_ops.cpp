@@ -1,0 +1,85 @@
+// Plugins with `isolation: process`: their processes, what is told of them, and the switch between
+// the two modes on a running node.
+#include "kernel/host/host_impl.hpp"
+#include "kernel/host/isolation/isolated.hpp"
+#include "kernel/metrics/registry.hpp"
+
+namespace blockd {
+
+LoadRules HostImpl::loading_rules() {
+  LoadRules rules = options_.rules;
+  rules.isolated = [this](std::string_view id) {
+    std::lock_guard lock(switch_mutex_);
+    return request_for(std::string(id)).isolated;
+  };
+  rules.isolate = [this](const std::string& path) { return isolate(path); };
+  return rules;
+}
+
+Result<IsolatedImage> HostImpl::isolate(const std::string& path) {
+  isolation::IsolationOptions options;
+  options.child.program = options_.rules.probe_program;
+  options.child.library = path;
+  options.child.memory_bytes = options_.child_memory_bytes;
+  options.step_ms = options_.child_step_ms;
+  options.on_death = [this](const std::string& id, const isolation::Death& death,
+                            std::uint64_t pause_ms) {
+    note_child_death(id, death.reason, death.text, pause_ms);
+  };
+  options.on_restart = [this](const std::string& id, int pid) {
+    child_restarts_->counter({id})->add();
+    options_.log->target("host").info("plugin process started again",
+                                      {{"plugin", id}, {"pid", pid}});
+  };
+  Result<std::shared_ptr<isolation::IsolatedPlugin>> plugin =
+      isolation::IsolatedPlugin::start(std::move(options));
+  if (!plugin.ok()) return plugin.status();
+  IsolatedImage image;
+  image.plugin = &(*plugin)->plugin();
+  image.state = [p = plugin->get()] {
+    const isolation::IsolatedPlugin::State state = p->state();
+    return IsolatedImage::State{state.pid, state.restarts, state.last_trouble};
+  };
+  image.owner = *std::move(plugin);
+  return image;
+}
+
+void HostImpl::note_child_death(const std::string& id, const std::string& reason,
+                                const std::string& text, std::uint64_t pause_ms) {
+  child_crashes_->counter({id, reason})->add();
+  options_.log->target("host").error(
+      "plugin process ended",
+      {{"plugin", id}, {"reason", reason}, {"why", text}, {"started_again_in_ms", pause_ms}});
+}
+
+Status HostImpl::declare_child_metrics() {
+  MetricDecl crashes;
+  crashes.name = "plugin_child_crashes_total";
+  crashes.labels = {"plugin", "reason"};
+  crashes.help = "Processes of isolated plugins that ended, by reason";
+  Result<MetricFamily*> family = options_.metrics->declare("kernel", crashes);
+  if (!family.ok()) return family.status();
+  child_crashes_ = *family;
+  MetricDecl restarts;
+  restarts.name = "plugin_child_restarts_total";
+  restarts.labels = {"plugin"};
+  restarts.help = "Processes of isolated plugins that were started again";
+  family = options_.metrics->declare("kernel", restarts);
+  if (!family.ok()) return family.status();
+  child_restarts_ = *family;
+  return {};
+}
+
+void HostImpl::follow_isolation() {
+  for (const auto& [id, plugin] : present()) {
+    const PluginRequest request = request_for(id);
+    if (request.file.empty() || request.isolated == plugin->library()->isolated()) continue;
+    const Status status = reload_held(id, "");
+    if (status.ok()) continue;
+    options_.log->target("host").error(
+        "plugin stays in its mode",
+        {{"plugin", id}, {"reason", status.message()}, {"hint", status.hint()}});
+  }
+}
+
+}  // namespace blockd

@@ -1,0 +1,239 @@
+// A plugin in a process of its own: the same blocks as in the node, and trouble that costs only who
+// made it.
+#include "kernel/base/crypto.hpp"
+#include "kernel/host/tests/host_fixture.hpp"
+
+namespace blockd {
+namespace {
+
+class IsolationTest : public HostTest {
+ protected:
+  void SetUp() override {
+    HostTest::SetUp();
+    load_ = {{"wild", "wild"}};
+    set_mode(true);
+  }
+  void set_mode(bool isolated) {
+    isolated_.clear();
+    if (isolated) isolated_ = {"wild", "good", "local"};
+    restart();
+  }
+  CommandResult mix(std::uint64_t n) { return command("wild.mix", {{"n", n}}); }
+  CommandResult boom(const char* how) { return command("wild.boom", {{"how", how}}); }
+  // Everything that a command can come to.
+  void stream(std::uint64_t from) {
+    for (std::uint64_t n = from; n < from + 20; ++n) (void)mix(n);
+    (void)command("wild.slash", {{"n", from}});
+    const Signature good = key_.sign("a text");
+    Signature bad = good;
+    bad[0] = static_cast<std::uint8_t>(bad[0] ^ 1);
+    for (const Signature& signature : {good, bad}) {
+      (void)command("wild.verify", {{"key", hex_of(view(key_.public_key()))},
+                                    {"text", "a text"},
+                                    {"signature", hex_of(view(signature))}});
+    }
+  }
+  static std::string hex_of(BytesView bytes) {
+    std::string out;
+    for (char c : bytes) {
+      out.push_back("0123456789abcdef"[static_cast<unsigned char>(c) >> 4]);
+      out.push_back("0123456789abcdef"[static_cast<unsigned char>(c) & 15]);
+    }
+    return out;
+  }
+  void expect_same_blocks(std::uint64_t least) {
+    const ReplayReport report = chain_->replay(false, nullptr);
+    EXPECT_TRUE(report.ok) << report.difference;
+    EXPECT_GE(report.commands, least);
+  }
+  std::uint64_t crashes(const std::string& reason) {
+    MetricFamily* family = metrics_.find("plugin_child_crashes_total");
+    return family->counter({"wild", reason})->value();
+  }
+};
+
+TEST_F(IsolationTest, a_command_runs_in_a_process_of_its_own) {
+  must_run();
+  const CommandResult result = mix(4);
+  ASSERT_FALSE(result.refusal) << result.refusal->message;
+  EXPECT_EQ(result.outcome, Outcome::kApplied) << result.text;
+  EXPECT_EQ(result.result, R"({"sum":12,"attempt":0,"found":[3]})");
+  EXPECT_EQ(ask("wild.query"), R"({"sum":"12"})");
+  const PluginStatus status = row("wild");
+  EXPECT_EQ(status.isolation, "process");
+  EXPECT_GT(status.process.pid, 0);
+  EXPECT_NE(status.process.pid, ::getpid());
+}
+
+TEST_F(IsolationTest, blocks_of_both_modes_are_the_same) {
+  set_mode(false);
+  must_run();
+  EXPECT_EQ(row("wild").isolation, "none");
+  stream(0);
+  set_mode(true);
+  must_run();
+  expect_same_blocks(20);
+  stream(100);
+  set_mode(false);
+  must_run();
+  expect_same_blocks(40);
+}
+
+TEST_F(IsolationTest, trouble_costs_the_command_that_made_it) {
+  must_run();
+  const std::pair<const char*, const char*> all[] = {
+      {"crash", "crash"},         {"stack", "crash"},
+      {"write", "crash"},         {"abort", "crash"},
+      {"eat", "memory"},          {"socket", "forbidden_call"},
+      {"open", "forbidden_call"}, {"fork", "forbidden_call"},
+      {"exec", "forbidden_call"}, {"kill", "forbidden_call"},
+      {"code", "forbidden_call"}, {"ptrace", "forbidden_call"},
+      {"exit", "exit"},           {"hang", "hang"}};
+  std::uint64_t good = 0;
+  for (const auto& [how, reason] : all) {
+    const std::uint64_t before = crashes(reason);
+    const CommandResult result = boom(how);
+    ASSERT_TRUE(result.refusal) << how;
+    EXPECT_EQ(result.refusal->name, "plugin_crashed") << how << ": " << result.refusal->message;
+    EXPECT_EQ(crashes(reason), before + 1) << how << ": " << result.refusal->message;
+    // The next one is served as soon as the process is there again.
+    CommandResult next = mix(++good);
+    while (next.refusal && next.refusal->name == "plugin_crashed") next = mix(good);
+    ASSERT_FALSE(next.refusal) << how << ": " << next.refusal->message;
+  }
+  expect_same_blocks(good);
+}
+
+TEST_F(IsolationTest, an_exception_is_told_as_in_the_node) {
+  must_run();
+  const CommandResult result = boom("throw");
+  ASSERT_TRUE(result.refusal);
+  EXPECT_EQ(result.refusal->name, "internal_plugin_error");
+  EXPECT_NE(result.refusal->message.find("thrown on demand"), std::string::npos);
+  EXPECT_EQ(row("wild").process.restarts, 0u);
+}
+
+// The crash is not seen before the block is made: the commands beside it stay in it.
+TEST_F(IsolationTest, the_proposer_leaves_out_what_crashes) {
+  must_run();
+  std::vector<std::promise<CommandResult>> ends(4);
+  auto send = [&](std::size_t i, std::string_view method, const json::object& params) {
+    auto refusal =
+        producer_->submit_own(key_, method, params, "",
+                              [&, i](const CommandResult& result) { ends[i].set_value(result); });
+    ASSERT_FALSE(refusal) << refusal->message;
+  };
+  std::promise<void> go;
+  std::shared_future<void> gone = go.get_future().share();
+  producer_->run_between_blocks([gone] { gone.wait(); });
+  send(0, "wild.arm", {{"how", "crash"}});
+  send(1, "wild.fire", {});
+  send(2, "wild.mix", {{"n", 2}});
+  send(3, "wild.mix", {{"n", 3}});
+  go.set_value();
+  std::vector<CommandResult> results;
+  for (auto& end : ends) results.push_back(end.get_future().get());
+  EXPECT_FALSE(results[0].refusal);
+  ASSERT_TRUE(results[1].refusal);
+  EXPECT_EQ(results[1].refusal->name, "plugin_crashed") << results[1].refusal->message;
+  EXPECT_EQ(crashes("crash"), 1u);
+  // Their nonces stand behind the one that is in no block.
+  EXPECT_TRUE(results[2].refusal || results[2].outcome == Outcome::kApplied);
+  const CommandResult next = mix(9);
+  ASSERT_FALSE(next.refusal) << next.refusal->message;
+  expect_same_blocks(2);
+}
+
+TEST_F(IsolationTest, a_query_that_crashes_is_an_error_and_the_next_is_served) {
+  must_run();
+  (void)mix(1);
+  EXPECT_NE(ask("wild.misquery").find("plugin_crashed"), std::string::npos);
+  EXPECT_EQ(ask("wild.query"), R"({"sum":"3"})");
+  EXPECT_EQ(row("wild").process.restarts, 1u);
+}
+
+TEST_F(IsolationTest, a_process_killed_from_outside_costs_nobody_anything) {
+  must_run();
+  (void)mix(1);
+  ASSERT_EQ(::kill(row("wild").process.pid, SIGKILL), 0);
+  const CommandResult next = mix(2);
+  ASSERT_FALSE(next.refusal) << next.refusal->message;
+  EXPECT_EQ(next.outcome, Outcome::kApplied);
+}
+
+// The plugin's other build crashes at a command that is in a block already.
+TEST_F(IsolationTest, a_published_block_that_crashes_stops_there_and_says_so) {
+  must_run();
+  for (std::uint64_t n = 10; n < 16; ++n) (void)mix(n);
+  load_ = {{"wild", "wild-trap"}};
+  restart();
+  must_run();
+  const ReplayReport report = chain_->replay(false, nullptr);
+  EXPECT_FALSE(report.ok);
+  EXPECT_NE(report.difference.find("crash"), std::string::npos) << report.difference;
+  EXPECT_EQ(crashes("crash"), 3u);
+}
+
+TEST_F(IsolationTest, the_mode_changes_with_a_reload) {
+  set_mode(false);
+  must_run();
+  (void)mix(1);
+  EXPECT_EQ(row("wild").process.pid, 0);
+  std::vector<PluginRequest> wanted = {{"wild", built("wild"), true, true, true}};
+  auto pending = host_->prepare_requests(wanted);
+  ASSERT_TRUE(pending.ok()) << pending.status().to_string();
+  (void)host_->apply_requests(*pending);
+  EXPECT_GT(row("wild").process.pid, 0);
+  const CommandResult next = mix(2);
+  ASSERT_FALSE(next.refusal) << next.refusal->message;
+  EXPECT_EQ(next.result, R"({"sum":9,"attempt":0,"found":[4]})");
+  wanted[0].isolated = false;
+  pending = host_->prepare_requests(wanted);
+  ASSERT_TRUE(pending.ok()) << pending.status().to_string();
+  (void)host_->apply_requests(*pending);
+  EXPECT_EQ(row("wild").isolation, "none");
+  EXPECT_FALSE(mix(3).refusal);
+  expect_same_blocks(3);
+}
+
+// Timers, events, routes, configuration and calls of the node, from the other process.
+TEST_F(IsolationTest, a_face_works_from_its_process) {
+  load_ = {{"good", "good"}, {"local", "local"}};
+  restart();
+  must_run();
+  set(5);
+  set(6);
+  for (std::string seen; seen != R"({"seen":"1:5 2:6 "})"; turn()) seen = ask("local.events");
+  EXPECT_EQ(ask("local.limit"), R"({"limit":7})");
+  EXPECT_NE(ask("local.fail").find("error -40001 TooLate: the day is over"), std::string::npos);
+  EXPECT_NE(ask("local.throw").find("error -34014"), std::string::npos);
+  await_messages("local.tick", 2);
+  EXPECT_EQ(ask("good.get"), R"({"value":"6"})");
+  EXPECT_EQ(row("local").isolation, "process");
+}
+
+TEST_F(IsolationTest, a_library_that_nobody_signed_runs_only_so) {
+  rules_.policy = SignaturePolicy::kEnforce;
+  set_mode(true);
+  must_run();
+  EXPECT_FALSE(mix(1).refusal);
+  EXPECT_EQ(row("wild").signature, "missing");
+  set_mode(false);
+  const Status status = run();
+  EXPECT_FALSE(status.ok());
+  EXPECT_NE(status.message().find("signature missing"), std::string::npos) << status.message();
+}
+
+// Constructors run with the filters on.
+TEST_F(IsolationTest, a_constructor_that_misbehaves_costs_a_process) {
+  for (const char* bad : {"bad-crash", "bad-exit", "bad-hang"}) {
+    SCOPED_TRACE(bad);
+    rules_.policy = SignaturePolicy::kEnforce;
+    load_ = {{"wild", bad}};
+    restart();
+    EXPECT_FALSE(run().ok());
+  }
+}
+
+}  // namespace
+}  // namespace blockd
