@@ -222,10 +222,6 @@ void add_mempool(Table t) {
              k.default_value = nullptr;
              k.env = {"TB_MIN_FEE_PER_BYTE_INDUSTRIAL"};
            });
-  t.number("mempool.purge_interval_secs", 0, 0, 86'400, kHot, "secs",
-           "Time between sweeps; 0 = off", [](ConfigKey& k) {
-             k.env = {"TB_PURGE_LOOP_SECS"};
-             k.flag = "--mempool-purge-interval";
   t.number("mempool.comfort_threshold_p90", 0, 0, UINT64_MAX, kHot, "",
            "Fees of the consumer lane (90th percentile) above which the industrial lane waits; 0 = "
            "never; unset: the parameter consumer_fee_comfort_p90_microunits",
@@ -233,6 +229,10 @@ void add_mempool(Table t) {
              k.default_value = nullptr;
              k.env = {"TB_COMFORT_THRESHOLD_P90"};
            });
+  t.number("mempool.purge_interval_secs", 0, 0, 86'400, kHot, "secs",
+           "Time between sweeps; 0 = off", [](ConfigKey& k) {
+             k.env = {"TB_PURGE_LOOP_SECS"};
+             k.flag = "--mempool-purge-interval";
            });
   t.number("mempool.service_max", 100'000, 1, 10'000'000, kHot, "commands",
            "Commands of the service lane", [](ConfigKey& k) { k.aliases = {"mempool.max_size"}; });

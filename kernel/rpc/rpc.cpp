@@ -295,6 +295,8 @@ void RpcImpl::update_gauges() {
   const std::shared_ptr<const Config> config = parts_.config();
   metrics_.storage_capacity->set(static_cast<double>(config->u64("storage.total_limit_bytes")));
   metrics_.block_time->set(static_cast<double>(last_block_ms_.load()));
+  metrics_.telemetry.update(parts_.producer->pool(), parts_.producer->comfort_threshold(),
+                            parts_.workers->queue_size());
   metrics_.tokens_available->gauge({"min"})->set(
       static_cast<double>(limiter_.fewest_tokens(config->u64("rpc.tokens_per_sec"))));
   for (const MetricSeries* series : metrics_.plugin_info->series()) {
@@ -302,8 +304,6 @@ void RpcImpl::update_gauges() {
     metrics_.plugin_info
         ->gauge({std::string_view(v[0]), std::string_view(v[1]), std::string_view(v[2])})
         ->set(0);
-  metrics_.telemetry.update(parts_.producer->pool(), parts_.producer->comfort_threshold(),
-                            parts_.workers->queue_size());
   }
   for (const MetricSeries* series : metrics_.upgrade_ready->series())
     metrics_.upgrade_ready->gauge({std::string_view(series->label_values[0])})->set(0);

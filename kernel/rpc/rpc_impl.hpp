@@ -127,9 +127,9 @@ struct RpcMetrics {
   Counter *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
   Counter *duplicates, *floor_rejects, *selector_rejects, *overflow_rejects;
   Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
+  TelemetryMetrics telemetry;
   static Result<RpcMetrics> declare(MetricRegistry& registry);
   // Counts a refusal of admission, under its word and in the counter of its own if it has one.
-  TelemetryMetrics telemetry;
   void rejected(std::string_view reason) const;
 };
 
@@ -240,14 +240,14 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   Result<CommandPtr> draft(const Call& call, const SigningKey& key, bool next_in_pool) const;
   std::optional<Refusal> submit_command(const CallPtr& call, const CommandPtr& command,
                                         bool until_committed);
+  std::optional<Refusal> hand_in(const CallPtr& call, const CommandPtr& command,
+                                 bool until_committed);
   std::shared_ptr<CommandWait> start_wait(const CallPtr& call, std::optional<Hash> id);
   void answer_command(const CallPtr& call, const CommandResult& result, CommandWait& wait);
 
   RpcParts parts_;
   PreviewJobs previews_;  // ended by stopping()
   RpcMetrics metrics_{};
-  std::optional<Refusal> hand_in(const CallPtr& call, const CommandPtr& command,
-                                 bool until_committed);
   RateLimiter limiter_;
   TxIndex transactions_;
   EventLog events_;

@@ -104,15 +104,15 @@ Result<RpcMetrics> RpcMetrics::declare(MetricRegistry& registry) {
                                "Bytes that the data directory may have; 0 without a limit");
   m.block_time = d.gauge("moloch_block_time_ms", "Time between the newest two blocks");
   if (!d.status().ok()) return d.status();
+  Result<TelemetryMetrics> telemetry = TelemetryMetrics::declare(registry);
+  if (!telemetry.ok()) return telemetry.status();
+  m.telemetry = *telemetry;
   return m;
 }
 
 void RpcMetrics::rejected(std::string_view reason) const {
   tx_rejected->counter({reason})->add();
   if (reason == "duplicate") duplicates->add();
-  Result<TelemetryMetrics> telemetry = TelemetryMetrics::declare(registry);
-  if (!telemetry.ok()) return telemetry.status();
-  m.telemetry = *telemetry;
   if (reason == "fee_too_low") floor_rejects->add();
   if (reason == "invalid_selector") selector_rejects->add();
   if (reason == "balance_overflow") overflow_rejects->add();
