@@ -35,9 +35,15 @@ struct ProducerOptions {
   // No block is made, no command taken and no journal read: somebody looks at the data of a node
   // that does not run.
   bool only_reads = false;
+  // No block is made before go(): queries answer already, so that what has to be known before the
+  // first block of this process can be asked.
+  bool waits_for_go = false;
   // Called once, on the executor thread, when the chain met an I/O error: nothing is produced any
   // more, the process should end. May be null.
   std::function<void(const Status&)> on_fatal;
+  // Why no block could be made, at each attempt; ok when one is made again. Executor thread. May be
+  // null.
+  std::function<void(const Status&)> on_stall;
   // Lines for the log: what was recovered from the journal, why no block can be made. Any thread of
   // the producer. May be null.
   std::function<void(std::string_view)> on_note;
@@ -76,6 +82,8 @@ class Producer {
   virtual std::optional<Refusal> submit_own(const SigningKey& key, std::string_view method,
                                             const json::value& params, std::string_view memo,
                                             CommandDone done) = 0;
+  // Lets one that waits_for_go make blocks. Any thread.
+  virtual void go() = 0;
   // Form, signatures, fields, admission and dry run without submitting. [worker]
   virtual std::optional<Refusal> check(const CommandPtr& command, DryRun* dry) = 0;
 
@@ -83,6 +91,8 @@ class Producer {
   virtual void run_between_blocks(std::function<void()> task) = 0;
   virtual void cut_now() = 0;  // also an empty block
   // Takes the intervals; the functions stay those of the start.
+  // The intervals; callbacks and only_reads stay. What could not be done for lack of space is tried
+  // again at once.
   virtual void set_options(const ProducerOptions& options) = 0;
   virtual void set_limits(const MempoolLimits& limits) = 0;
   virtual const Mempool& pool() const = 0;

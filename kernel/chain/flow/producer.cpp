@@ -68,6 +68,12 @@ class ExecutorProducer final : public Producer {
     return intake_.check(command, dry);
   }
 
+  void go() override {
+    std::lock_guard lock(mutex_);
+    options_.waits_for_go = false;
+    work_ = true;
+    changed_.notify_all();
+  }
   void run_between_blocks(std::function<void()> task) override {
     std::unique_lock lock(mutex_);
     if (std::this_thread::get_id() != thread_.get_id()) {
@@ -85,6 +91,7 @@ class ExecutorProducer final : public Producer {
     std::lock_guard lock(mutex_);
     options_.block_interval_ms = options.block_interval_ms;
     options_.empty_block_interval_ms = options.empty_block_interval_ms;
+    retry_at_us_ = 0;  // a bound may have been raised
     work_ = true;
     changed_.notify_all();
   }
@@ -135,7 +142,10 @@ class ExecutorProducer final : public Producer {
       const std::uint64_t begun = clock_.monotonic_us();
       task();
       note_pause("task", clock_.monotonic_us() - begun);
-      retry_at_us_ = 0;  // it may have brought the missing library
+      {
+        std::lock_guard lock(mutex_);
+        retry_at_us_ = 0;  // it may have brought the missing library
+      }
       show_life();
     }
   }
@@ -145,7 +155,7 @@ class ExecutorProducer final : public Producer {
     const std::uint64_t now = clock_.monotonic_us();
     const bool ready = intake_.pool().ready();
     std::lock_guard lock(mutex_);
-    if (options_.only_reads) return UINT64_MAX;
+    if (options_.only_reads || options_.waits_for_go) return UINT64_MAX;
     if (blocked_) return now >= retry_at_us_ ? 0 : retry_at_us_ - now;
     if (cut_) return 0;
     const std::uint64_t interval = options_.block_interval_ms * 1000,
@@ -187,6 +197,8 @@ class ExecutorProducer final : public Producer {
     recovered();
     pending_work_ = produced->pending_work;
     settle(batch, *produced);
+    // The block is committed, and the state behind it could not be written: nothing is tried again.
+    if (Status behind = chain_.stalled(); behind.code() == Code::kIo) failed(behind);
     note_pause("commit", produced->commit_us + clock_.monotonic_us() - last_block_us_);
   }
 
@@ -275,14 +287,20 @@ class ExecutorProducer final : public Producer {
       fatal_ = status.code() == Code::kIo;
     }
     if (first || fatal_) note_failure("no block can be made", status);
+    if (auto tell = on_stall()) tell(status);
     auto tell = on_fatal();
     if (fatal_ && tell) tell(status);
   }
 
   void recovered() {
-    std::lock_guard lock(mutex_);
-    health_ = Status();
-    blocked_ = false;
+    bool was_blocked = false;
+    {
+      std::lock_guard lock(mutex_);
+      health_ = Status();
+      was_blocked = std::exchange(blocked_, false);
+    }
+    auto tell = was_blocked ? on_stall() : nullptr;
+    if (tell) tell(Status());
   }
 
   // Why nothing is taken in at this moment.
@@ -318,6 +336,10 @@ class ExecutorProducer final : public Producer {
   }
   void note_pause(std::string_view cause, std::uint64_t us) const {
     if (on_pause_) on_pause_(cause, us);
+  }
+  std::function<void(const Status&)> on_stall() const {
+    std::lock_guard lock(mutex_);
+    return options_.on_stall;
   }
   std::function<void(const Status&)> on_fatal() const {
     std::lock_guard lock(mutex_);

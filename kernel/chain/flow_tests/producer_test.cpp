@@ -150,6 +150,20 @@ TEST_F(ProducerTest, one_that_only_reads_makes_no_block_and_takes_no_command) {
   EXPECT_TRUE(chain_.batches().empty());
 }
 
+TEST_F(ProducerTest, one_that_waits_takes_commands_and_makes_its_first_block_when_told_to_go) {
+  options_.waits_for_go = true;
+  options_.empty_block_interval_ms = 1;
+  start();
+  ASSERT_FALSE(submit(test_command(a_, 1)));
+  clock_.pass_ms(100);
+  turn();
+  turn();
+  EXPECT_TRUE(chain_.batches().empty());
+  producer_->go();
+  chain_.await_blocks(1);
+  EXPECT_EQ(chain_.batches().front(), 1u);
+}
+
 TEST_F(ProducerTest, a_poisoned_command_is_taken_out_and_the_rest_goes_on) {
   chain_.hold();
   start();
