@@ -1,5 +1,7 @@
 #include "kernel/host/library.hpp"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -174,6 +176,10 @@ struct Library::Image {
   std::atomic<bool> keep{false};
 
   ~Image() {
+    if (!library.is_loaded()) {  // it ran in a process of its own, or not at all
+      if (!keep) ::unlink(path.c_str());
+      return;
+    }
     library.unload();
     // The kernel shows real paths and ours may be relative; the name is used once in the life of
     // this process.
@@ -209,6 +215,7 @@ struct Checked {
   std::shared_ptr<const Manifest> manifest;
   std::string stored_as;
   std::string manifest_text;
+  IsolatedImage isolated;
 };
 
 using Report = std::function<void(std::string_view)>;
@@ -221,7 +228,13 @@ Status demand_signature(const LoadRules& rules, const std::string& path,
                 path + ": signature " + std::string(signature_state_name(signed_file.state)) +
                     ": " + signed_file.why,
                 "sign it with `contract-cli plugin sign FILE --key KEY`, and list the key in "
-                "plugins.signers_file");
+                "plugins.signers_file; or let it run with `isolation: process`");
+}
+
+// Whether a library that no listed key signed may be looked at in a process of its own. One whose
+// signature is wrong may not: somebody has changed it.
+bool may_be_isolated(const LoadRules& rules, const SignedFile& signed_file) {
+  return rules.isolate && signed_file.state != SignatureState::kBad;
 }
 
 // Before any code of the file runs, also in the probe.
@@ -233,7 +246,34 @@ Status check_signature(const LoadRules& rules, const std::string& path, Checked*
   } else {
     c->signed_file.why = "there is no readable " + path + ".sig";
   }
+  if (may_be_isolated(rules, c->signed_file)) return {};  // its id decides
   return demand_signature(rules, path, c->signed_file);
+}
+
+// A process for the library when its plugin is to have one.
+Status isolate(const LoadRules& rules, Checked* c) {
+  char full[PATH_MAX];
+  if (::realpath(c->stored_as.c_str(), full) == nullptr) return errno_status(c->stored_as);
+  Result<IsolatedImage> image = rules.isolate(full);
+  if (!image.ok()) return image.status();
+  c->isolated = *std::move(image);
+  return {};
+}
+
+// What the library says of itself: to a probe, or, when nobody vouches for it, in its own process.
+Result<ProbeResult> look_at(const LoadRules& rules, Checked* c) {
+  const bool vouched =
+      rules.policy != SignaturePolicy::kEnforce || c->signed_file.state == SignatureState::kValid;
+  if (vouched) return probe_plugin(rules, c->stored_as);
+  TB_TRY(isolate(rules, c));
+  const tb_plugin& plugin = *c->isolated.plugin;
+  ProbeResult found;
+  found.manifest = to_view_of(plugin);
+  found.abi_major = plugin.abi_major;
+  found.abi_minor = plugin.abi_minor;
+  found.has_machine = plugin.machine != nullptr;
+  found.has_face = plugin.face != nullptr;
+  return found;
 }
 
 // After the probe: the statement must describe what was found, and the version must not be too old.
@@ -256,7 +296,9 @@ Status check_policy(const LoadRules& rules, const std::string& path, Checked* c,
   c->file.signer = c->signed_file.signer;
   say("signature: " + std::string(signature_state_name(c->file.signature)) + " (" +
       (c->file.signature == SignatureState::kValid ? c->file.signer : c->signed_file.why) + ")");
-  TB_TRY(demand_signature(rules, path, c->signed_file));
+  const bool alone = rules.isolated && rules.isolated(c->manifest->id);
+  if (!alone || !may_be_isolated(rules, c->signed_file))
+    TB_TRY(demand_signature(rules, path, c->signed_file));
   for (const auto& [id, least] : rules.min_version) {
     if (id == c->manifest->id && version_less(c->manifest->version, least)) {
       return Status(Code::kDenied, path + ": version " + c->manifest->version +
@@ -307,7 +349,7 @@ Result<Checked> check_steps(const LoadRules& rules, const std::string& path, con
       if (path) ::unlink(path->c_str());
     }
   } removal{&c.stored_as};
-  Result<ProbeResult> probe = probe_plugin(rules, c.stored_as);
+  Result<ProbeResult> probe = look_at(rules, &c);
   if (!probe.ok()) return with_path(probe.status(), path);
   Result<std::shared_ptr<const Manifest>> manifest = Manifest::parse(probe->manifest);
   if (!manifest.ok()) return with_path(manifest.status(), path);
@@ -344,7 +386,13 @@ Result<std::shared_ptr<Library>> Library::load(
   auto library = std::shared_ptr<Library>(new Library);
   library->image_ = std::make_unique<Image>();
   library->image_->path = c->stored_as;
-  Result<const tb_plugin*> plugin = open_plugin(c->stored_as, &library->image_->library);
+  const bool alone = rules.isolate && rules.isolated(c->manifest->id);
+  if (alone && c->isolated.owner == nullptr) {
+    if (Status status = isolate(rules, &*c); !status.ok()) return with_path(status, path);
+  }
+  library->isolated_ = std::move(c->isolated);
+  Result<const tb_plugin*> plugin = alone ? Result<const tb_plugin*>(library->isolated_.plugin)
+                                          : open_plugin(c->stored_as, &library->image_->library);
   if (!plugin.ok()) return with_path(plugin.status(), path);
   const BytesView here = to_view_of(**plugin);
   if (here != c->manifest_text) {
@@ -358,7 +406,7 @@ Result<std::shared_ptr<Library>> Library::load(
   library->manifest_ = c->manifest;
   library->file_ = c->file;
   library->stored_as_ = c->stored_as;
-  if (report) report("loaded");
+  if (report) report(alone ? "loaded in a process of its own" : "loaded");
   return library;
 }
 

@@ -5,9 +5,11 @@
 // signature over these bytes -> our own bounds-checked ELF check -> written as <hash>-<n>.so into
 // the plugin store -> probe in a child process (`blockd --probe-plugin`), which prints the manifest
 // -> the signed statement equals what was found -> loaded here (rtld_now | rtld_local) -> manifest
-// equals the probe's. A Library keeps the image mapped; when the last owner drops it the image is
-// closed, /proc/self/maps is looked at, and its file in the store is removed unless somebody asked
-// to keep it.
+// equals the probe's. With `isolation: process` the library is never loaded here: a process of its
+// own (isolation/isolated.hpp) has it, and one that no listed key signed is not even probed without
+// that process's filters. A Library keeps the image mapped; when the last owner drops it the image
+// is closed, /proc/self/maps is looked at, and its file in the store is removed unless somebody
+// asked to keep it.
 #pragma once
 
 #include <functional>
@@ -35,6 +37,19 @@ struct LibraryFile {
   std::string signer;  // hex key, when valid
 };
 
+// A library that runs in a process of its own: its tables carry every call over.
+struct IsolatedImage {
+  std::shared_ptr<const void> owner;  // ends the process when it goes
+  const tb_plugin* plugin = nullptr;
+  // What the process is at this moment. [any]
+  struct State {
+    int pid = 0;  // 0: it is down and will be started again
+    std::uint64_t restarts = 0;
+    std::string last_trouble;
+  };
+  std::function<State()> state;
+};
+
 struct LoadRules {
   SignaturePolicy policy = SignaturePolicy::kWarn;
   std::vector<PublicKey> signers;
@@ -44,6 +59,10 @@ struct LoadRules {
   std::uint64_t probe_timeout_ms = 5000;
   // Asked last, with the id and the BLAKE3 of the file; may be null. [any]
   std::function<Status(std::string_view id, const Hash& file)> admit = {};
+  // Whether the plugin `id` is to run in a process of its own (isolation: process), and how such a
+  // process is made for an absolute path. Both or none. [any]
+  std::function<bool(std::string_view id)> isolated = {};
+  std::function<Result<IsolatedImage>(const std::string& path)> isolate = {};
 };
 
 // Checks the ELF image without mapping it: class, machine, segments inside the file, no executable
@@ -80,6 +99,11 @@ class Library {
   const std::shared_ptr<const Manifest>& manifest() const { return manifest_; }
   const tb_plugin& plugin() const { return *plugin_; }
   const std::string& stored_as() const { return stored_as_; }
+  // Whether it runs in a process of its own, and what that is at this moment.
+  bool isolated() const { return isolated_.owner != nullptr; }
+  IsolatedImage::State process() const {
+    return isolated() ? isolated_.state() : IsolatedImage::State();
+  }
   // The file in the store outlives this object: the image may be needed for a replay.
   void keep_stored();
 
@@ -87,6 +111,7 @@ class Library {
   Library() = default;
   struct Image;
   std::unique_ptr<Image> image_;
+  IsolatedImage isolated_;  // goes before the file
   LibraryFile file_;
   std::shared_ptr<const Manifest> manifest_;
   const tb_plugin* plugin_ = nullptr;

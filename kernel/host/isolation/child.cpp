@@ -35,6 +35,8 @@ class LaneThreads {
     for (Lane& lane : region.lanes) {
       try {
         std::thread([this, &lane, &plugin] {
+          use_fault_stack();
+          waiting_.fetch_add(1);
           ready_.wait(false);
           ChildLane(lane, plugin).serve();
         }).detach();
@@ -42,6 +44,7 @@ class LaneThreads {
         return Status(Code::kInternal, std::string("threads of a plugin's process: ") + e.what());
       }
     }
+    while (waiting_ < kLanes) std::this_thread::yield();  // what they need of the system they have
     return {};
   }
   void go() {
@@ -51,6 +54,7 @@ class LaneThreads {
 
  private:
   std::atomic<bool> ready_{false};
+  std::atomic<std::size_t> waiting_{0};
 };
 
 struct Running {
@@ -86,6 +90,7 @@ Status start(Running& running, const std::string& path, std::uint64_t memory_byt
   running.plugin.manifest = *manifest;
   TB_TRY(check_entries(**manifest, **plugin));
   const Bytes report = describe(**plugin);
+  note_faults(ChildLane::current_shared);
   ::close(kControlFd);
   TB_TRY(limit_memory(*sizes, memory_bytes));
   TB_TRY(filter_running());
@@ -112,7 +117,7 @@ int plugin_child_main(const std::string& library, std::uint64_t memory_bytes) {
     ::_exit(3);
   }
   running->threads.go();
-  for (;;) ::pause();
+  for (std::atomic<int> for_ever{0};;) for_ever.wait(0);
 }
 
 }  // namespace blockd

@@ -7,15 +7,11 @@
 #include <new>
 #include <optional>
 
-#include "kernel/host/isolation/sandbox.hpp"
-
 namespace blockd::isolation {
 namespace {
 
 constexpr int kExitProtocol = 158;
 thread_local ChildLane* lane_here = nullptr;
-
-Lane* shared_lane_here() { return lane_here == nullptr ? nullptr : &lane_here->shared(); }
 
 }  // namespace
 
@@ -37,6 +33,8 @@ ChildLane::ChildLane(Lane& lane, ChildPlugin& plugin)
     : lane_(lane), plugin_(plugin), box_(lane, Mailbox::Side::kChild, nullptr) {}
 
 ChildLane* ChildLane::current() { return lane_here; }
+
+Lane* ChildLane::current_shared() { return lane_here == nullptr ? nullptr : &lane_here->lane_; }
 
 void ChildLane::end() { ::_exit(kExitProtocol); }
 
@@ -93,8 +91,6 @@ tb_status ChildLane::ask(ChildCtx& ctx, Reader* answer) {
 
 void ChildLane::serve() {
   lane_here = this;
-  use_fault_stack();
-  note_faults(shared_lane_here);
   for (;;) one_call();
 }
 

@@ -53,8 +53,8 @@ class ChildLane {
   void serve();
 
   // ---- for the tables that the plugin calls
-  static ChildLane* current();  // of this thread, or null
-  Lane& shared() { return lane_; }
+  static ChildLane* current();    // of this thread, or null
+  static Lane* current_shared();  // the same, for the handlers of faults
   ChildPlugin& plugin() { return plugin_; }
   const Manifest& manifest() const { return *plugin_.manifest; }
   bool in_face() const { return in_face_; }

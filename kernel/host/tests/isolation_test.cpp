@@ -57,7 +57,7 @@ TEST_F(IsolationTest, a_command_runs_in_a_process_of_its_own) {
   const CommandResult result = mix(4);
   ASSERT_FALSE(result.refusal) << result.refusal->message;
   EXPECT_EQ(result.outcome, Outcome::kApplied) << result.text;
-  EXPECT_EQ(result.result, R"({"sum":12,"attempt":0,"found":[3]})");
+  EXPECT_EQ(result.result, R"({"sum":12,"attempt":0,"found":[2]})");
   EXPECT_EQ(ask("wild.query"), R"({"sum":"12"})");
   const PluginStatus status = row("wild");
   EXPECT_EQ(status.isolation, "process");
@@ -72,11 +72,11 @@ TEST_F(IsolationTest, blocks_of_both_modes_are_the_same) {
   stream(0);
   set_mode(true);
   must_run();
-  expect_same_blocks(20);
+  expect_same_blocks(15);
   stream(100);
   set_mode(false);
   must_run();
-  expect_same_blocks(40);
+  expect_same_blocks(30);
 }
 
 TEST_F(IsolationTest, trouble_costs_the_command_that_made_it) {
@@ -97,8 +97,8 @@ TEST_F(IsolationTest, trouble_costs_the_command_that_made_it) {
     EXPECT_EQ(result.refusal->name, "plugin_crashed") << how << ": " << result.refusal->message;
     EXPECT_EQ(crashes(reason), before + 1) << how << ": " << result.refusal->message;
     // The next one is served as soon as the process is there again.
-    CommandResult next = mix(++good);
-    while (next.refusal && next.refusal->name == "plugin_crashed") next = mix(good);
+    CommandResult next = mix(7 * ++good);
+    while (next.refusal && next.refusal->name == "plugin_crashed") next = mix(7 * good);
     ASSERT_FALSE(next.refusal) << how << ": " << next.refusal->message;
   }
   expect_same_blocks(good);
@@ -186,7 +186,7 @@ TEST_F(IsolationTest, the_mode_changes_with_a_reload) {
   EXPECT_GT(row("wild").process.pid, 0);
   const CommandResult next = mix(2);
   ASSERT_FALSE(next.refusal) << next.refusal->message;
-  EXPECT_EQ(next.result, R"({"sum":9,"attempt":0,"found":[4]})");
+  EXPECT_EQ(next.result, R"({"sum":9,"attempt":0,"found":[3]})");
   wanted[0].isolated = false;
   pending = host_->prepare_requests(wanted);
   ASSERT_TRUE(pending.ok()) << pending.status().to_string();
