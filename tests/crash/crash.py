@@ -99,8 +99,8 @@ class Chain:
         self.control.disarm()
         if status != -9 or not count:
             raise Violation(f"the node ended {when} with {status}, and no fault was planned:\n{self.node.output()[-3000:]}")
-        place = pathlib.Path(path).relative_to(self.node.data).parts[0]
-        self.deaths[f"{kind} in {place}"] += 1
+        place = (pathlib.Path(path).relative_to(self.node.data).parts or ("the directory",))[0]
+        self.deaths[f"{kind} in {place.split('.yaml.')[0].split('.pid.')[0]}"] += 1   # temporary files have numbers in their names
         self.story.append(f"died {when} at {kind} of {path}")
 
     def plan(self):

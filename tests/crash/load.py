@@ -17,7 +17,8 @@ GONE = (OSError, http.client.HTTPException, json.JSONDecodeError)
 JOURNAL_EVERY = 3      # of the transfers, one in so many is acknowledged by the pool's journal and not by a block
 FUNDS = 1_500_000   # of each sender: fees take most of it
 KNOWN = ("nonce_gap", "duplicate", "NonceReplay")   # what a command is told that was taken in before
-WAIT = ("pending_limit", "mempool_full", "rate_limited")
+# What says nothing about the command: it is asked for again.
+BUSY = ("pending_limit", "mempool_full", "rate_limited", "not_ready", "storage_error", "timeout", "internal_plugin_error", "disk_full")
 
 
 class Violation(AssertionError):
@@ -37,6 +38,8 @@ class Load:
         self.commands = {command["id"]: command for command in commands}
         self.queues = {}
         for command in commands:
+            if command["kind"] == "transfer":
+                command["nonce"] = json.loads(command["envelope"])["command"]["nonce"]
             self.queues.setdefault((command["kind"], command["sender"]), []).append(command)
         self.acknowledged = {}   # id -> (height, hash), or None where the journal or an earlier block has it
         self.tokens = set()      # ids of listed tokens that were shown
@@ -103,15 +106,15 @@ class Load:
             self.acknowledge(command, self.ask(command))
             return True
         except RpcError as refused:
-            if refused.name in WAIT:
+            if refused.name in BUSY:
                 return False
-            if refused.name in ("not_ready", "storage_error", "timeout", "internal_plugin_error", "disk_full"):
-                return self.is_known(command)
-            if refused.name in KNOWN and (command["kind"] == "reading" or self.is_known(command)):
-                with self.lock:
-                    self.acknowledged[command["id"]] = None
-                return True
-            raise Violation(f"{command['kind']} {command['id']} refused: {refused.error}, tx.status {command.get('told')}") from None
+            if refused.name not in KNOWN:
+                raise Violation(f"{command['kind']} {command['id']} refused: {refused.error}") from None
+            if refused.data.get("expected", command.get("nonce", 0) + 1) <= command.get("nonce", 0):
+                return False   # one before it is still on its way
+            with self.lock:
+                self.acknowledged[command["id"]] = None   # its nonce is used: the checks want it, and no other, in a block
+            return True
 
     def ask(self, command):
         if command["kind"] == "reading":
@@ -133,13 +136,6 @@ class Load:
             raise Violation(f"{command['id']} was sent, the answer names {told}")
         with self.lock:
             self.acknowledged[command["id"]] = (answer["height"], answer["hash"]) if "hash" in answer else None
-
-    def is_known(self, command):
-        if command["kind"] == "reading":
-            return False
-        status = self.node.rpc("tx.status", {"id": command["id"]})
-        command["told"] = status
-        return status["state"] in ("final", "pending", "parked")
 
     def housekeeping(self):
         """What writes the small files and maps libraries: tokens, the configuration, a reload of a plugin."""
