@@ -18,6 +18,7 @@ foreach(plugin IN LISTS TB_SHIPPED_PLUGINS ITEMS greeter counter)
 endforeach()
 
 install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/config)
+install(DIRECTORY scripts/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts USE_SOURCE_PERMISSIONS)
 install(DIRECTORY scripts-lua/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts-lua)
 install(DIRECTORY dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/dashboards)
 

@@ -98,6 +98,8 @@ void add_process(Table t) {
            [](ConfigKey& k) { k.flag = "--snapshot-interval"; });
   t.number("snapshot_keep", 5, 1, 10'000, kHot, "files", "Snapshot files that are kept");
   t.text("snapshot_dir", "<data>/snapshots", kRestart, "Directory of snapshot files");
+  t.text("snapshot_file", "", kRestart, "Begin from this snapshot where there is no chain yet",
+         [](ConfigKey& k) { k.flag = "--snapshot"; });
   t.number("shutdown_timeout_secs", 30, 1, 3600, kHot, "secs",
            "Longest wait for requests in flight at a stop");
   t.text("node.label", "node", kHot, "Label of this node in exported summaries");
@@ -172,6 +174,11 @@ void add_storage(Table t) {
            [](ConfigKey& k) { k.env = {"TB_SIMPLE_DB_LIMIT_BYTES"}; });
   t.number("storage.total_limit_bytes", 0, 0, UINT64_MAX, kHot, "bytes",
            "Bound of all stores; 0 = off");
+  t.number("storage.reserve_bytes", 8u << 20, 0, UINT64_MAX, kHot, "bytes",
+           "Free space on the file system that is left alone; 0 = none");
+  t.flag("storage.pruning", false, kHot, "Whether `maintenance prune` may remove bodies of blocks");
+  t.number("storage.prune_keep_blocks", 10'000, 1000, 100'000'000, kHot, "blocks",
+           "Newest blocks whose bodies are never pruned");
   t.number("storage.cache_mb", 128, 8, 65'536, kRestart, "MiB",
            "Block cache, shared by the stores");
   t.number("storage.write_buffer_mb", 64, 1, 4096, kRestart, "MiB", "Write buffer of a store");
@@ -200,6 +207,10 @@ void add_plugins(Table t) {
   t.flag("plugins.require_approved_release", false, kHot,
          "Only libraries of a release that governance approved");
   t.structure("plugins.min_version", json::object(), kHot, "Plugin id -> least version");
+  t.number("plugins.child_memory_mb", 512, 16, 65'536, kRestart, "MiB",
+           "Memory that the process of a plugin with isolation: process may take");
+  t.number("plugins.child_step_ms", 5000, 100, 60'000, kRestart, "ms",
+           "Time that such a process may think about one call before it is ended");
   t.text("plugins.store", "<data>/plugins", kRestart, "Where images that executed blocks are kept");
 }
 
@@ -397,6 +408,11 @@ void add_log_and_bus(Table t) {
          });
   t.text("log.file", "logs/node.log", kRestart, "Log file; off = none",
          [](ConfigKey& k) { k.flag = "--log-file"; });
+  t.text("log.index", "", kRestart,
+         "Folder of the searchable log, kept for 7 days; off = none; <data>/logs.db when empty",
+         [](ConfigKey& k) {
+           k.env = {"TB_LOG_DB_PATH", "TB_LOG_STORE_PATH"};
+         });
   t.number("log.max_file_bytes", 100ull << 20, 4096, 1ull << 40, kRestart, "bytes",
            "Size at which the file rotates");
   t.number("log.max_files", 7, 1, 1000, kRestart, "files",

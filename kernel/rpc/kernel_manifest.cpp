@@ -13,11 +13,13 @@ namespace {
 constexpr std::string_view kHead = R"json({
 "id": "node", "version": "1.0.0", "summary": "The node itself: status, commands, blocks, events, configuration, plugins and tokens",
 "method_prefixes": ["consensus", "whoami", "account", "submit_tx", "command", "tx", "mempool", "block", "events", "state", "metrics",
-  "config", "start_mining", "stop_mining", "telemetry", "plugin", "rpc", "monitor", "token", "maintenance", "chain.preview", "chain.preview_start", "chain.preview_cancel", "snapshots", "set_snapshot_interval"],
+  "config", "start_mining", "stop_mining", "telemetry", "logs", "plugin", "rpc", "monitor", "token", "maintenance", "storage.stats", "chain.proof_inclusion", "chain.proof_consistency", "chain.preview", "chain.preview_start", "chain.preview_cancel", "snapshots", "set_snapshot_interval"],
 "methods": [)json";
 
 constexpr std::string_view kNode = R"json(
 {"name": "node.status", "kind": "query", "summary": "Height, pool, plugins and storage of this node", "cli": {"path": "node status"}},
+{"name": "node.provenance", "kind": "local", "role": "read", "summary": "Hashes of what runs here: the program, and each library as it was loaded",
+ "cli": {"path": "version provenance", "format": "json"}},
 {"name": "node.shutdown", "kind": "local", "role": "admin", "summary": "Stop the node in good order", "cli": {"path": "node shutdown"}},
 {"name": "consensus.status", "kind": "query", "summary": "Who makes blocks, and whether they come",
  "params": [{"name": "status", "type": "bool", "default": true, "help": "there for the verb's flag"}],
@@ -25,14 +27,48 @@ constexpr std::string_view kNode = R"json(
 {"name": "whoami", "kind": "query", "summary": "Roles of the caller on this node", "cli": {"path": "node whoami"}},
 {"name": "metrics", "kind": "local", "summary": "All series as exposition text", "cli": {"path": "metrics", "format": "text"}},
 {"name": "rpc.discover", "kind": "query", "summary": "All methods as an OpenRPC document"},
+{"name": "monitor.catalogue", "kind": "query", "summary": "Metrics, panels, recording rules and alerts that the loaded plugins declare",
+ "cli": {"path": "monitor catalogue", "format": "json"}},
 {"name": "start_mining", "kind": "local", "role": "operator", "summary": "Cut a block now, and one each interval for a minute",
  "params": [{"name": "miner", "type": "any", "optional": true, "help": "taken for older clients, not used"},
             {"name": "nonce", "type": "any", "optional": true, "help": "taken for older clients, not used"}],
  "cli": {"path": "node start-mining"}},
 {"name": "stop_mining", "kind": "local", "role": "operator", "summary": "End what start_mining began", "cli": {"path": "node stop-mining"}},
-{"name": "maintenance.verify", "kind": "local", "role": "admin", "summary": "Execute the whole log again and compare every root",
- "params": [{"name": "signatures", "type": "bool", "default": false, "help": "check the signatures again too"}],
- "cli": {"path": "maintenance verify", "ok_member": "ok"}},)json";
+{"name": "maintenance.verify", "kind": "local", "role": "admin", "summary": "Read log, state, MMR and index block by block, execute the whole log again, and name what is wrong",
+ "help": "Findings are minor (made again from the log), body (commands of a block) or major (a block or the state). A range, `fast` and a pruned log are read, not executed.",
+ "params": [{"name": "from_height", "type": "u64", "optional": true, "help": "first block; the first that is here when absent"},
+            {"name": "to_height", "type": "u64", "optional": true, "help": "last block; the newest when absent"},
+            {"name": "fast", "type": "bool", "default": false, "help": "no signatures, no index, nothing executed"},
+            {"name": "signatures", "type": "bool", "default": false, "help": "check the signatures of commands again too"},
+            {"name": "background", "type": "bool", "default": false, "help": "answer at once; maintenance.job tells the rest"}],
+ "cli": {"path": "maintenance verify", "aliases": ["moloch maintenance verify"], "ok_member": "ok"}},
+{"name": "maintenance.compact", "kind": "local", "role": "admin", "summary": "Compact the stores, range by range, while the node runs",
+ "params": [{"name": "store", "type": "string", "choices": ["chain", "mmr", "index"], "optional": true, "help": "one store; all when absent"},
+            {"name": "background", "type": "bool", "default": false, "help": "answer at once; maintenance.job tells the rest"}],
+ "cli": {"path": "maintenance compact", "aliases": ["moloch maintenance compact"]}},
+{"name": "maintenance.prune", "kind": "local", "role": "admin", "summary": "Remove commands, results, events and deltas of old blocks; headers, certificates and receipts stay",
+ "help": "Needs storage.pruning. No root changes and every proof stays possible. The bodies do not come back, and a damaged state then needs a snapshot.",
+ "params": [{"name": "before_height", "type": "u64", "help": "blocks below this height"},
+            {"name": "dry_run", "type": "bool", "default": false, "help": "count, and change nothing"},
+            {"name": "background", "type": "bool", "default": false, "help": "answer at once; maintenance.job tells the rest"}],
+ "errors": [{"code": -34006, "name": "pruning_disabled", "help": "storage.pruning is false"}, {"code": -34006, "name": "too_recent", "help": "the block may not be pruned yet"}],
+ "cli": {"path": "maintenance prune", "aliases": ["moloch maintenance prune"]}},
+{"name": "maintenance.job", "kind": "local", "role": "admin", "summary": "How far the newest compaction, pruning or verification is",
+ "params": [{"name": "job", "type": "u64", "optional": true, "help": "its number; the newest when absent"}],
+ "cli": {"path": "maintenance job"}},
+{"name": "maintenance.cancel", "kind": "local", "role": "admin", "summary": "End the compaction, pruning or verification under way",
+ "params": [{"name": "job", "type": "u64", "optional": true, "help": "its number; the newest when absent"}],
+ "cli": {"path": "maintenance cancel"}},
+{"name": "storage.stats", "kind": "query", "summary": "Sizes of the stores, and what is in them",
+ "cli": {"path": "storage stats", "aliases": ["moloch storage stats"]}},
+{"name": "chain.proof_inclusion", "kind": "query", "summary": "Proof that a block is in the chain, under the MMR root of a later header",
+ "params": [{"name": "height", "type": "u64", "help": "of the block"},
+            {"name": "at", "type": "u64", "optional": true, "help": "height of the header whose root is taken; the newest when absent"}],
+ "cli": {"path": "block proof", "positionals": ["height"]}},
+{"name": "chain.proof_consistency", "kind": "query", "summary": "Proof that the chain at one height is the beginning of the chain at another",
+ "params": [{"name": "from_height", "type": "u64", "aliases": ["from"], "help": "the lower height"},
+            {"name": "to_height", "type": "u64", "aliases": ["to"], "help": "the higher one"}],
+ "cli": {"path": "block consistency", "aliases": ["moloch proof consistency"], "flags": {"from_height": "--from", "to_height": "--to"}}},)json";
 
 constexpr std::string_view kChain = R"json(
 {"name": "account.nonce", "kind": "query", "summary": "Nonces of an account, in the chain and in the pool",
@@ -70,6 +106,19 @@ constexpr std::string_view kChain = R"json(
             {"name": "event", "type": "string", "choices": ["warning", "override"], "help": "raised to the floor, or sent as it was"},
             {"name": "fee", "type": "u64", "help": "that the user gave"},
             {"name": "floor", "type": "u64", "help": "that the lane asks"}]},
+{"name": "logs.search", "kind": "local", "role": "operator", "summary": "Lines of the node's log by what they speak of",
+ "help": "The newest rows, oldest first; with after_id those behind that row. GET /logs/search and the WebSocket /logs/tail take the same filters.",
+ "params": [{"name": "peer", "type": "string", "max": 128, "default": "", "help": "a peer"},
+            {"name": "tx", "type": "string", "max": 64, "default": "", "help": "id of a command"},
+            {"name": "block", "type": "string", "max": 64, "default": "", "help": "height of a block"},
+            {"name": "correlation", "type": "string", "max": 64, "default": "", "help": "16 hex digits that lines of one command or block share"},
+            {"name": "level", "type": "string", "default": "", "help": "info, warn or error: this or graver"},
+            {"name": "since", "type": "u64", "optional": true, "unit": "secs", "help": "not before"},
+            {"name": "until", "type": "u64", "optional": true, "unit": "secs", "help": "not after"},
+            {"name": "after_id", "type": "u64", "optional": true, "help": "rows behind this one, ascending"},
+            {"name": "limit", "type": "u32", "min": 1, "max": 1000, "default": 100, "help": "rows"}],
+ "errors": [{"code": -34006, "name": "not_found", "help": "the log database is unavailable"}],
+ "cli": {"path": "logs search", "columns": ["id", "ts", "level", "target", "msg"], "id_field": "id", "format": "table"}},
 {"name": "telemetry.report_signer", "kind": "local", "role": "operator", "summary": "Count what a wallet did with remote signers",
  "params": [{"name": "discoveries", "type": "u64", "max": 10000, "default": 0, "help": "searches"},
             {"name": "discovered", "type": "u64", "max": 10000, "default": 0, "help": "searches that found a signer"},
@@ -118,6 +167,29 @@ constexpr std::string_view kPreview = R"json(
 {"name": "chain.preview_cancel", "kind": "local", "role": "operator", "summary": "End a preview",
  "params": [{"name": "job", "type": "u64", "help": "its number"}]},)json";
 
+constexpr std::string_view kSnapshots = R"json(
+{"name": "snapshots.create", "kind": "local", "role": "operator", "summary": "Write a snapshot of the whole state, or of one namespace",
+ "help": "Has a macro point made, writes the state after its block in the background, and waits for the header that commits its root. One at a time.",
+ "params": [{"name": "path", "type": "string", "max": 4096, "default": "", "help": "directory; the node's own when absent (role admin)"},
+            {"name": "namespace", "type": "string", "max": 64, "default": "", "aliases": ["store"], "help": "this namespace only"},
+            {"name": "base", "type": "string", "max": 4096, "optional": true, "help": "file of an older snapshot: write only what changed since (role admin)"},
+            {"name": "wait", "type": "bool", "default": true, "help": "answer at its end, at most after 20 s; else at once"}],
+ "errors": [{"code": -34005, "name": "busy", "help": "one is being made"},
+            {"code": -34006, "name": "not_found", "help": "no such namespace or base"},
+            {"code": -34002, "name": "disk_full", "help": "the file does not fit; nothing of it stays"}]},
+{"name": "snapshots.status", "kind": "local", "role": "operator", "summary": "How far the newest snapshot is, and the settings",
+ "params": [{"name": "job", "type": "u64", "optional": true, "help": "its number; the newest when absent"}],
+ "cli": {"path": "snapshots status", "positionals": ["job"]}},
+{"name": "snapshots.cancel", "kind": "local", "role": "operator", "summary": "End the snapshot that is being made; nothing of it stays",
+ "params": [{"name": "job", "type": "u64", "optional": true, "help": "its number; the newest when absent"}],
+ "cli": {"path": "snapshots cancel", "positionals": ["job"]}},
+{"name": "snapshots.list", "kind": "query", "summary": "Snapshots in the node's directory, the newest first",
+ "cli": {"path": "snapshots list", "columns": ["height", "path", "bytes", "blake3", "created_at"]}},
+{"name": "set_snapshot_interval", "kind": "local", "role": "admin", "summary": "Blocks between automatic snapshots, until the next reload",
+ "params": [{"name": "interval", "type": "u64", "help": "blocks, 10 or more"}],
+ "errors": [{"code": -32050, "name": "interval_too_small", "help": "fewer than 10 blocks"}],
+ "cli": {"path": "snapshots set-interval", "positionals": ["interval"]}},)json";
+
 constexpr std::string_view kPlugins = R"json(
 {"name": "plugin.list", "kind": "query", "summary": "Plugins of this node",
  "cli": {"path": "plugin list", "aliases": ["plugins list"], "columns": ["id", "version", "state", "sm", "signature", "error"], "format": "table"}},
@@ -127,7 +199,7 @@ constexpr std::string_view kPlugins = R"json(
 {"name": "plugin.load", "kind": "local", "role": "admin", "summary": "Load a local plugin",
  "params": [{"name": "file", "type": "string", "aliases": ["path", "id"], "help": "library or id"}],
  "cli": {"path": "plugin load", "aliases": ["plugins load"], "positionals": ["file"]}},
-{"name": "plugin.unload", "kind": "local", "role": "admin", "summary": "Unload a local plugin",
+{"name": "plugin.unload", "kind": "local", "role": "admin", "summary": "Unload a local plugin; one with a machine is suspended through the log",
  "params": [{"name": "id", "type": "string", "aliases": ["name"], "help": "its id"}],
  "cli": {"path": "plugin unload", "aliases": ["plugins unload"], "positionals": ["id"]}},
 {"name": "plugin.reload", "kind": "local", "role": "admin", "summary": "Take another build of a plugin, with no block missed",
@@ -145,7 +217,8 @@ constexpr std::string_view kPlugins = R"json(
  "params": [{"name": "path", "type": "string", "aliases": ["file"], "help": "library"}],
  "cli": {"path": "plugin stage", "aliases": ["plugins stage"], "positionals": ["path"]}},
 {"name": "plugin.prune", "kind": "local", "role": "admin", "summary": "Remove images of the plugin store that nothing needs",
- "params": [{"name": "keep", "type": "u32", "optional": true, "help": "keep the newest so many of each plugin"}],
+ "params": [{"name": "keep", "type": "u32", "optional": true, "help": "keep the newest so many"},
+            {"name": "dry_run", "type": "bool", "default": false, "help": "print what would go, and remove nothing"}],
  "cli": {"path": "plugin prune", "aliases": ["plugins prune"]}},)json";
 
 constexpr std::string_view kConfig = R"json(
@@ -177,7 +250,7 @@ constexpr std::string_view kConfig = R"json(
 
 std::shared_ptr<const Manifest> parse_own() {
   std::string text;
-  for (std::string_view part : {kHead, kNode, kChain, kPreview, kPlugins, kConfig})
+  for (std::string_view part : {kHead, kNode, kChain, kPreview, kSnapshots, kPlugins, kConfig})
     text.append(part);
   Result<std::shared_ptr<const Manifest>> parsed = Manifest::parse(text);
   if (parsed.ok()) return *parsed;

@@ -1,13 +1,16 @@
 #include "kernel/rpc/kernel_methods.hpp"
 
+#include "kernel/rpc/log_pages.hpp"
+
 #include <boost/json/serialize.hpp>
 
 namespace blockd {
 
 const KernelEntry* kernel_method(std::string_view name) {
-  for (std::span<const KernelEntry> topic : {node_methods(), chain_methods(), preview_methods(),
-                                             plugin_methods(), config_methods(), token_methods(),
-                                             telemetry_methods()}) {
+  for (std::span<const KernelEntry> topic :
+       {node_methods(), chain_methods(), preview_methods(), store_methods(), plugin_methods(), config_methods(),
+        token_methods(), monitor_methods(), telemetry_methods(), log_methods(),
+        snapshot_methods()}) {
     for (const KernelEntry& entry : topic) {
       if (entry.name == name) return &entry;
     }

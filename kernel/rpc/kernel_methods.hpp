@@ -13,6 +13,9 @@ std::span<const KernelEntry> plugin_methods();
 std::span<const KernelEntry> config_methods();
 std::span<const KernelEntry> token_methods();
 std::span<const KernelEntry> preview_methods();
+std::span<const KernelEntry> store_methods();
+std::span<const KernelEntry> monitor_methods();
+std::span<const KernelEntry> snapshot_methods();
 std::span<const KernelEntry> telemetry_methods();
 
 // A param as it stands in the request; nullptr when absent.

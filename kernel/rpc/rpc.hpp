@@ -22,9 +22,12 @@
 
 namespace blockd {
 
-class WorkerPool;     // kernel/net
-class IoPool;         // kernel/net
-class ConfigService;  // kernel/config
+class WorkerPool;       // kernel/net
+class IoPool;           // kernel/net
+class Config;           // kernel/config
+class ConfigService;    // kernel/config
+class LogViews;         // kernel/chain/store
+class SnapshotService;  // kernel/snapshot
 
 // One of the node's own keys, for unsigned commands: the account that signs calls admitted by a
 // role (node-and-cli spec 3.6).
@@ -48,8 +51,13 @@ struct RpcParts {  // all outlive the Rpc
   std::function<std::shared_ptr<const Config>()> config;
   std::string data_dir, version;
   std::function<void()> request_shutdown;
+  LogViews* views = nullptr;  // may be null: commands are then found among the newest only
   ConfigService* config_service = nullptr;  // reload, history, diff and rollback
+  SnapshotService* snapshots = nullptr;     // null where nothing is produced
 };
+
+// Folder of the searchable log (log.index, else <data>/logs.db); empty: there is none.
+std::string log_folder(const Config& config, const std::string& data_dir);
 
 class Rpc : public HttpHandler, public MethodCaller {
  public:
@@ -60,6 +68,8 @@ class Rpc : public HttpHandler, public MethodCaller {
   static std::vector<std::shared_ptr<const Manifest>> kernel_manifests();
   // Tokens, hosts, limits and roles are read again (config generation, SIGHUP).
   virtual Status configure() = 0;
+  // Whether configure() could take what `next` says of tokens. Errors: kInvalid.
+  virtual Status check(const Config& next) const = 0;
   // The node's HTTP server reports to it: request_duration_seconds.
   static Result<std::shared_ptr<HttpObserver>> request_observer(MetricRegistry& metrics);
   // A block was committed and its view is published: indexes its commands, wakes who waits for a

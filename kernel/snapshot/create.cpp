@@ -22,6 +22,7 @@ using internal::MergedSnapshot;
 using internal::SnapshotWriter;
 constexpr std::size_t kCursorRows = 512;
 constexpr std::uint64_t kManifestVersion = 1;
+constexpr std::uint64_t kMaxNoteBytes = 1u << 20;
 
 // The rows of some namespaces of a state, one after another. One thread.
 class StateCursor {
@@ -291,6 +292,22 @@ std::string snapshot_manifest(const SnapshotInfo& info, std::uint64_t created_at
   Result<std::string> text = canonical_json(out);
   TB_ASSERT(text.ok());
   return *text + "\n";
+}
+
+std::optional<SnapshotNote> read_snapshot_note(const std::string& path) {
+  const Result<Bytes> text = read_file(sidecar(path), kMaxNoteBytes);
+  if (!text.ok()) return std::nullopt;
+  Result<json::value> value = parse_json(*text);
+  const json::object* object = value.ok() ? value->if_object() : nullptr;
+  if (object == nullptr) return std::nullopt;
+  const json::value* hash = object->if_contains("blake3");
+  const json::value* at = object->if_contains("created_at");
+  if (hash == nullptr || !hash->is_string() || at == nullptr || !at->is_number())
+    return std::nullopt;
+  boost::system::error_code wrong;
+  const auto seconds = at->to_number<std::uint64_t>(wrong);
+  if (wrong) return std::nullopt;
+  return SnapshotNote{std::string(hash->get_string()), seconds};
 }
 
 void clean_snapshots(const std::string& dir) { internal::remove_temporary_files(dir); }

@@ -96,6 +96,13 @@ Result<SnapshotInfo> restore_snapshot(const std::vector<std::string>& files,
 std::vector<SnapshotInfo> list_snapshots(const std::string& dir,
                                          std::vector<std::string>* problems = nullptr);
 
+// What was noted beside a file when it was made. nullopt: nothing is there, or it cannot be read.
+struct SnapshotNote {
+  std::string blake3;            // of the whole file, hexadecimal
+  std::uint64_t created_at = 0;  // Unix time, seconds
+};
+std::optional<SnapshotNote> read_snapshot_note(const std::string& path);
+
 // The newest snapshot of `dir` that is whole, verifies, and is at or below `max_height`: its files,
 // base first; empty when there is none. Why newer ones were passed over is told in `*notes`.
 std::vector<std::string> newest_valid_snapshot(const std::string& dir, const SnapshotTrust& trust,

@@ -304,6 +304,7 @@ void Face::on_commit(tb::View& view) {
               });
   }
   if (!keys_checked_.exchange(true)) reconcile_keys(view);
+  if (!saw_commits_) compare_mirror(view.height());
   saw_commits_ = true;
   snapshot_when_due(view.height());
 }
@@ -316,6 +317,17 @@ void Face::on_config() {
         return tb::ok();
       })
       .ignore();
+}
+
+// The mirror is for copies and drills: the state of the chain wins, whatever the files hold.
+// `height` is that of the first block since the start; a node that stopped well has mirrored the
+// one before.
+void Face::compare_mirror(std::uint64_t height) {
+  const std::optional<std::uint64_t> mirror = Snapshots::height_in(host_.config(kMarketDir));
+  if (!mirror || *mirror + 1 == height || *mirror == height) return;
+  host_.log(TB_LOG_WARN,
+            tb::cat("mirror height differs: ", host_.config(kMarketDir), " is of block ", *mirror,
+                    ", the node goes on at block ", height, "; the state of the node counts"));
 }
 
 std::string Face::reconcile_keys(tb::View& view) {

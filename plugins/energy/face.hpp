@@ -63,6 +63,7 @@ class Face {
 
  private:
   Health look(tb::View& view);
+  void compare_mirror(std::uint64_t height);
   // Asks for a snapshot on a worker when one is due at `height`.
   void snapshot_when_due(std::uint64_t height);
   // "same", "submitted", "absent" or "invalid: ...".

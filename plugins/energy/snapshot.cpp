@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::uint32_t kSnapshotPage = 1000;
 constexpr std::uint32_t kAskMs = 5'000;
+constexpr std::size_t kManifestBytes = 4096;
 constexpr std::string_view kPrefix = "state-", kSuffix = ".json";
 
 void append_hex(std::string& out, std::string_view bytes) {
@@ -192,6 +194,20 @@ WrittenSnapshot Snapshots::write(const std::string& folder, bool ask_node) {
   }
   host_.observe(kSnapshotSeconds, static_cast<std::int64_t>(host_.unix_ms() - begin));
   return out;
+}
+
+std::optional<std::uint64_t> Snapshots::height_in(const std::string& folder) {
+  std::ifstream file(folder + "/manifest.json", std::ios::binary);
+  std::string text(kManifestBytes, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  constexpr std::string_view kMember = R"("height":)";
+  const std::size_t at = text.find(kMember);
+  if (at == std::string::npos) return std::nullopt;
+  std::uint64_t height = 0;
+  const auto [stop, error] =
+      std::from_chars(text.data() + at + kMember.size(), text.data() + text.size(), height);
+  return error == std::errc() ? std::optional(height) : std::nullopt;
 }
 
 std::uint64_t Snapshots::last_height() {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <tb/sdk.hpp>
 
 namespace energy {
@@ -35,6 +36,8 @@ class Snapshots {
   // Of the newest committed state. `ask_node`: whether the node may be asked for the block's hash.
   WrittenSnapshot write(const std::string& folder, bool ask_node);
   std::uint64_t last_height();
+  // The height that the manifest of `folder` names; nullopt when there is none that can be read.
+  static std::optional<std::uint64_t> height_in(const std::string& folder);
 
  private:
   void write_state(tb::View& view, const std::string& folder, WrittenSnapshot& out);

@@ -75,7 +75,8 @@ BenchWorld::BenchWorld(std::string dir, const WorldSize& size)
     : dir_(std::move(dir)),
       size_(size),
       validator_(support::key_of("validator", 0)),
-      admin_(1'000'000) {
+      admin_(1'000'000),
+      operator_(1'000'001) {
   plugins_ = must(support::PluginImages::load(TB_BINARY_DIR "/plugins", plugin_names()));
   const std::uint64_t now = system_clock().unix_ms();
   first_timestamp_ = now / 1000;
@@ -86,6 +87,7 @@ BenchWorld::BenchWorld(std::string dir, const WorldSize& size)
   genesis_.alloc = {{admin_.address(), size.providers * kStake + 1'000'000}};
   genesis_.roles = {{admin_.address(), "admin"}};
   for (const auto& account : accounts_) genesis_.roles.emplace_back(account.address(), "operator");
+  genesis_.roles.emplace_back(operator_.address(), "operator");
   std::sort(genesis_.roles.begin(), genesis_.roles.end());
   // Readings run ahead of the clock, a second each a meter: wide tolerance, and nobody is
   // deactivated for it.
@@ -115,6 +117,8 @@ void BenchWorld::open() {
   options.genesis = genesis_;
   options.machines = plugins_.get();
   options.validator_key = &validator_;
+  options.effects = sink_;
+  options.background_roots = sink_ != nullptr;
   chain_ = must(Chain::open(std::move(options), nullptr));
   must(chain_->stalled());
 }

@@ -48,6 +48,10 @@ class BenchWorld {
 
   void open();
   void close() { chain_.reset(); }
+  // From the next open() on: as a node, with effects for `sink`, state roots in the background.
+  void serve(EffectSink* sink) { sink_ = sink; }
+  // The next chain.macro_point of an operator who sends nothing else.
+  CommandPtr macro_point() { return operator_.sign("chain.macro_point", json::object{}); }
   Chain& chain() { return *chain_; }
   // Registers the providers and their keys, in blocks that skip admission (nothing is verified).
   void populate();
@@ -66,7 +70,8 @@ class BenchWorld {
   const WorldSize size_;
   std::unique_ptr<support::PluginImages> plugins_;
   SigningKey validator_;
-  support::Account admin_;
+  support::Account admin_, operator_;
+  EffectSink* sink_ = nullptr;
   std::vector<support::Account> accounts_;
   std::vector<MeterState> meters_;
   std::uint64_t turn_ = 0;

@@ -12,9 +12,11 @@
 #include "kernel/base/crypto.hpp"
 #include "kernel/programs/blockd/genesis_maker.hpp"
 #include "kernel/programs/blockd/node_impl.hpp"
+#include "kernel/programs/blockd/pause_metrics.hpp"
 #include "kernel/programs/blockd/places.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
 #include "kernel/programs/blockd/release_check.hpp"
+#include "kernel/storage/data_schema.hpp"
 
 namespace blockd {
 namespace {
@@ -51,6 +53,7 @@ Status NodeImpl::start(int* exit_code) {
   TB_TRY(open_chain());
   TB_TRY(start_services());
   TB_TRY(check_releases(*config(), *rpc_, *host_, exit_code));
+  producer_->go();  // what runs here is what was approved: now it may make blocks
   TB_TRY(open_listeners());
   install_new_plugins();
   return {};
@@ -83,6 +86,7 @@ Status NodeImpl::open_data_dir() {
   Result<DirectoryLock> lock = DirectoryLock::acquire(data_dir_);
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);
+  TB_TRY(check_data_schema(data_dir_));
   TB_TRY(write_file_atomic(data_dir_ + "/node.pid", std::to_string(::getpid()) + "\n"));
   Result<NodeKeys> keys = load_node_keys(*first_config_, data_dir_);
   if (!keys.ok()) return keys.status();
@@ -117,6 +121,13 @@ Status NodeImpl::open_log() {
   options.on_drop = [family = *drop](LogDrop reason, std::uint64_t n) {
     family->counter({log_drop_name(reason)})->add(n);
   };
+  if (const std::string folder = log_folder(*first_config_, data_dir_);
+      !folder.empty() && !offline_) {
+    TB_TRY(open_log_index(folder));
+    options.on_line = [this](std::string_view line) {
+      log_index_->add_line(line, system_clock().unix_ms());
+    };
+  }
   Result<std::unique_ptr<Logger>> log = Logger::open(std::move(options));
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
@@ -124,10 +135,32 @@ Status NodeImpl::open_log() {
   return {};
 }
 
+Status NodeImpl::open_log_index(const std::string& folder) {
+  Result<std::unique_ptr<LogIndex>> index = LogIndex::open(folder, {});
+  if (!index.ok()) return index.status().in("log.index");
+  log_index_ = *std::move(index);
+  Result<MetricFamily*> rows = metrics_.declare(
+      "kernel", {.name = "log_entries_indexed_total", .help = "Log lines that can be searched"});
+  Result<MetricFamily*> bytes = metrics_.declare("kernel", {.name = "log_size_bytes",
+                                                            .type = MetricType::kGauge,
+                                                            .help = "Bytes of the searchable log"});
+  if (!rows.ok()) return rows.status();
+  if (!bytes.ok()) return bytes.status();
+  metrics_.on_render([this, rows = (*rows)->counter(), bytes = (*bytes)->gauge()] {
+    rows->add(log_index_->indexed() - rows->value());
+    bytes->set(static_cast<double>(log_index_->bytes()));
+  });
+  return {};
+}
+
 Status NodeImpl::load_plugins() {
   HostOptions options;
-  options.rules = load_rules(*first_config_);
-  options.load = plugin_requests(*first_config_);
+  Result<LoadRules> rules = load_rules(*first_config_);
+  if (!rules.ok()) return rules.status();
+  options.rules = *std::move(rules);
+  requests_ = plugin_requests(*first_config_);
+  options.load = requests_;
+  options.library_dirs = first_config_->list("plugins.dir");
   options.stores_dir = data_dir_ + "/stores";
   options.kernel_manifests = Rpc::kernel_manifests();
   options.metrics = &metrics_;
@@ -135,6 +168,8 @@ Status NodeImpl::load_plugins() {
   options.log = log_.get();
   options.clock = &system_clock();
   options.config = [this] { return config(); };
+  options.child_memory_bytes = first_config_->u64("plugins.child_memory_mb") << 20;
+  options.child_step_ms = first_config_->u64("plugins.child_step_ms");
   options.run_timers = !offline_;
   Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
   if (!host.ok()) return host.status();
@@ -191,55 +226,81 @@ Status NodeImpl::load_local_scripts(int* exit_code) {
   return {};
 }
 
+// A genesis made here fixes the roster for ever: a library that could not be loaded would silently
+// not be in it.
+Status NodeImpl::check_new_genesis() const {
+  const std::string file = config()->text("chain.genesis_file");
+  if (file_exists(file)) return {};
+  if (holds_chain(data_dir_))
+    return Status(Code::kNotFound,
+                  file + " is missing, but " + data_dir_ + " holds a chain that was made with it",
+                  "restore the genesis file from a backup or from another node of this chain");
+  for (const PluginStatus& plugin : host_->list()) {
+    if (plugin.error.empty()) continue;
+    return Status(Code::kUnavailable,
+                  "plugin " + plugin.id + " of plugins.load is not usable (" + plugin.error +
+                      "), and a new chain would begin without it",
+                  "put the library in place, or take the plugin out of plugins.load");
+  }
+  return {};
+}
+
 Status NodeImpl::open_chain() {
   const std::shared_ptr<const Config> c = config();
+  TB_TRY(check_new_genesis());
   bool made = false;
   Result<Genesis> genesis = load_or_make_genesis(*c, keys_, host_->genesis_roster(),
                                                  system_clock().unix_ms(), &made, &notes_);
   if (!genesis.ok()) return genesis.status();
-  const std::string state_dir = c->text("storage.state_dir"), log_dir = data_dir_ + "/chain";
-  TB_TRY(make_directories(log_dir));
-  const bool fresh_log = std::filesystem::is_empty(log_dir);
-  auto open_state = [&, state_dir](bool create) -> Result<std::unique_ptr<KvStore>> {
-    LevelDbOptions options;
-    options.create_if_missing = create;
-    options.write_buffer_bytes = c->u64("storage.write_buffer_mb") << 20;
-    options.cache_bytes = std::min<std::uint64_t>(c->u64("storage.cache_mb"), 8) << 20;
-    return open_leveldb(state_dir, options);
+  const std::string log_dir = data_dir_ + "/chain";
+  StoreDirs dirs{log_dir,
+                 c->text("storage.state_dir"),
+                 data_dir_ + "/mmr",
+                 data_dir_ + "/index",
+                 data_dir_ + "/mempool",
+                 c->text("snapshot_dir")};
+  Result<std::unique_ptr<NodeStores>> stores =
+      NodeStores::create(std::move(dirs), metrics_, system_clock());
+  if (!stores.ok()) return stores.status();
+  stores_ = *std::move(stores);
+  TB_TRY(begin_from_snapshot(*c, *genesis));
+  const auto make_options = [&] {
+    ChainOptions options;
+    options.log_dir = log_dir;
+    options.disk = &system_disk();
+    options.clock = &system_clock();
+    options.genesis = *genesis;
+    options.machines = host_.get();
+    options.effects = &effects_;
+    options.validator_key = keys_.validator.get();
+    options.history_blocks = c->u64("chain.history_blocks");
+    options.background_roots = true;
+    options.on_macro_ready = [this] { macro_root_ready(); };
+    return options;
   };
-  Result<std::unique_ptr<KvStore>> state = open_state(fresh_log);
-  if (!state.ok() && !fresh_log &&
-      (state.status().code() == Code::kNotFound || state.status().code() == Code::kCorrupt)) {
-    // A state that is lost or damaged beside a whole log is set aside and made again from it.
-    notes_.push_back("the state is not usable (" + state.status().message() +
-                     "); it is made again from the log");
-    if (std::filesystem::exists(state_dir)) {
-      std::error_code error;
-      std::filesystem::rename(
-          state_dir, state_dir + ".before-" + std::to_string(system_clock().unix_ms() / 1000),
-          error);
-      if (error) return Status(Code::kIo, state_dir + ": cannot be set aside: " + error.message());
-    }
-    state = open_state(true);
-  }
-  if (!state.ok()) return state.status();
-  ChainOptions options;
-  options.log_dir = log_dir;
-  options.disk = &system_disk();
-  options.clock = &system_clock();
-  options.state = *std::move(state);
-  options.genesis = *std::move(genesis);
-  options.machines = host_.get();
-  options.effects = &effects_;
-  options.validator_key = keys_.validator.get();
-  options.history_blocks = c->u64("chain.history_blocks");
-  Result<std::unique_ptr<Chain>> chain = Chain::open(std::move(options), &notes_);
+  Result<std::unique_ptr<Chain>> chain = stores_->open_chain(make_options, *c, &notes_);
+  for (const std::string& note : notes_) log_->target("chain").info(note);
   if (!chain.ok()) return chain.status();
   chain_ = *std::move(chain);
-  for (const std::string& note : notes_) log_->target("chain").info(note);
+  TB_TRY(stores_->open_views(
+      *chain_, [target = log_->target("storage")](std::string line) { target.warn(line); }));
+  effects_.attach(stores_->views());
   if (Status stalled = chain_->stalled(); !stalled.ok())
     log_->target("chain").error(stalled.message(), {{"hint", stalled.hint()}});
   return {};
+}
+
+// Once when the disk is full and once when it is no more; every refusal counts. [executor]
+void NodeImpl::told_of_stall(const Status& why) {
+  const bool full = why.code() == Code::kNoSpace;
+  if (full) stores_->count_full();
+  if (full == storage_full_.exchange(full)) return;
+  if (full) {
+    log_->target("storage").error("storage_full_pause",
+                                  {{"reason", why.message()}, {"hint", why.hint()}});
+  } else {
+    log_->target("storage").info("storage_full_resume", {{"height", chain_->view()->height}});
+  }
 }
 
 Status NodeImpl::start_services() {
@@ -255,11 +316,16 @@ Status NodeImpl::start_services() {
     admission.own_accounts.push_back(address_of(key->public_key()));
   ProducerOptions producing = producer_options(*c);
   producing.only_reads = offline_;
+  producing.waits_for_go = true;
   producing.on_fatal = [this](const Status& why) {
     log_->target("node").error("storage_error", {{"reason", why.message()}});
     exit_code_.store(1);
     shutdown_.store(true);
   };
+  Result<std::function<void(std::string_view, std::uint64_t)>> pauses = pause_metrics(metrics_);
+  if (!pauses.ok()) return pauses.status();
+  producing.on_pause = *std::move(pauses);
+  producing.on_stall = [this](const Status& why) { told_of_stall(why); };
   producing.on_note = [target = log_->target("producer")](std::string_view line) {
     target.info(line);
   };
@@ -267,6 +333,13 @@ Status NodeImpl::start_services() {
       Producer::start(*chain_, system_clock(), producing, admission);
   if (!producer.ok()) return producer.status();
   producer_ = *std::move(producer);
+  if (!offline_) {
+    {
+      std::lock_guard lock(cut_mutex_);
+      cut_ = producer_.get();
+    }
+    TB_TRY(start_snapshots());
+  }
   RpcParts parts;
   parts.host = host_.get();
   parts.chain = chain_.get();
@@ -286,6 +359,8 @@ Status NodeImpl::start_services() {
     ::kill(::getpid(), SIGTERM);
   };
   parts.config_service = service_.get();
+  parts.views = stores_->views();
+  parts.snapshots = snapshots_.get();
   Result<std::shared_ptr<Rpc>> rpc = Rpc::create(std::move(parts));
   if (!rpc.ok()) return rpc.status();
   rpc_ = *std::move(rpc);
@@ -298,45 +373,14 @@ Status NodeImpl::open_listeners() {
   Result<std::shared_ptr<HttpObserver>> observer = Rpc::request_observer(metrics_);
   if (!observer.ok()) return observer.status();
   server_ = std::make_unique<HttpServer>(*io_, http_limits(*c), *observer);
-  for (ListenerConfig& listener : listeners(*c)) {
-    listener_names_.push_back(listener.name);
-    TB_TRY(server_->set_listener(std::move(listener)));
-  }
-  service_->add_listener(
-      [this](const std::shared_ptr<const Config>& now, const std::vector<std::string>& changed) {
-        apply_config(now, changed);
-      });
-  Result<std::unique_ptr<ConfigWatcher>> watcher = ConfigWatcher::start(
-      watched_files(inputs_), ConfigWatcher::mode_from(c->text("config.watch")),
-      static_cast<unsigned>(c->u64("config.watch_poll_ms")), [this] { (void)reload("file"); });
-  if (!watcher.ok()) {
-    log_->target("config").warn("config_watch_init_failed",
-                                {{"reason", watcher.status().message()}});
-  } else {
-    watcher_ = *std::move(watcher);
-    if (watcher_->mode() == "poll")
-      log_->target("config").info(
-          "config_watch_fallback",
-          {{"mode", "poll"}, {"interval_ms", c->u64("config.watch_poll_ms")}});
-  }
+  Result<std::shared_ptr<HttpServer::Change>> change =
+      server_->prepare(listeners(*c, host_->generation()->manifests));
+  if (!change.ok()) return change.status();
+  TB_TRY(server_->commit(*change));
+  TB_TRY(watch_config());
   log_->target("node").info(
       "ready", {{"height", chain_->view()->height}, {"chain", chain_->genesis().chain_id}});
   return {};
-}
-
-Status NodeImpl::reload(const std::string& source) {
-  const ReloadReport report = service_->reload(source);
-  if (report.ok) return {};
-  std::vector<std::string> lines;
-  for (const ConfigProblem& problem : report.problems) {
-    lines.push_back(problem.to_string());
-    if (!problem.warning)
-      log_->target("config").error("config_reload_failed", {{"file", problem.file},
-                                                            {"line", problem.line},
-                                                            {"key", problem.key},
-                                                            {"reason", problem.text}});
-  }
-  return Status(Code::kInvalid, with_newlines(lines));
 }
 
 int NodeImpl::run() {
@@ -373,12 +417,21 @@ void NodeImpl::stop() {
     }
   }
   if (host_) host_->stop();
+  if (snapshots_) snapshots_->stop();
   if (workers_) workers_->stop();
+  {
+    std::lock_guard lock(cut_mutex_);
+    cut_ = nullptr;
+  }
   producer_.reset();
+  effects_.attach(static_cast<SnapshotService*>(nullptr));
   effects_.attach(static_cast<Rpc*>(nullptr));
   server_.reset();
   if (io_) io_->stop();
   rpc_.reset();
+  snapshots_.reset();
+  effects_.attach(static_cast<LogViews*>(nullptr));
+  if (stores_) stores_->close_views();
   chain_.reset();
   host_.reset();
   if (!data_dir_.empty() && lock_) ::unlink((data_dir_ + "/node.pid").c_str());

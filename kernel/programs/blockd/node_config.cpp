@@ -12,7 +12,7 @@
 
 namespace blockd {
 
-LoadRules NodeImpl::load_rules(const Config& c) const {
+Result<LoadRules> NodeImpl::load_rules(const Config& c) const {
   LoadRules rules;
   const std::string policy = c.text("plugins.signatures");
   rules.policy = policy == "off"       ? SignaturePolicy::kOff
@@ -20,12 +20,8 @@ LoadRules NodeImpl::load_rules(const Config& c) const {
                                        : SignaturePolicy::kWarn;
   if (Result<Bytes> text = read_file(c.text("plugins.signers_file"), 1u << 20); text.ok()) {
     Result<std::vector<PublicKey>> signers = parse_signers(*text);
-    if (signers.ok()) {
-      rules.signers = *signers;
-    } else {
-      log_->target("host").error(c.text("plugins.signers_file") + ": " +
-                                 signers.status().message());
-    }
+    if (!signers.ok()) return signers.status().in(c.text("plugins.signers_file"));
+    rules.signers = *std::move(signers);
   }
   if (const json::object* least = c.get("plugins.min_version").if_object()) {
     for (const auto& [id, version] : *least) {
@@ -54,7 +50,8 @@ std::vector<PluginRequest> NodeImpl::plugin_requests(const Config& c) const {
         flags_.no_plugins.end())
       continue;
     out.push_back(
-        {wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled});
+        {wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled,
+         wanted.isolated});
   }
   return out;
 }
@@ -125,7 +122,7 @@ std::optional<TlsServerConfig> tls_of(const Config& c,
 
 }  // namespace
 
-std::vector<ListenerConfig> NodeImpl::listeners(const Config& c) const {
+std::vector<ListenerConfig> NodeImpl::listeners(const Config& c, const Manifests& manifests) const {
   std::vector<ListenerConfig> out;
   auto add = [&](const std::string& name, std::vector<std::string> addresses,
                  std::optional<TlsServerConfig> tls) {
@@ -151,8 +148,8 @@ std::vector<ListenerConfig> NodeImpl::listeners(const Config& c) const {
     out.push_back(std::move(listener));
   }
   // A plugin whose routes name its own id as listener says in its key `listen` where that is.
-  for (const auto& plugin : host_->generation()->plugins) {
-    const Manifest& m = plugin->manifest();
+  for (const auto& manifest : manifests) {
+    const Manifest& m = *manifest;
     const bool own = std::any_of(m.http.begin(), m.http.end(),
                                  [&](const HttpRoute& r) { return r.listener == m.id; });
     const std::string key = plugin_config_key(m, "listen");
@@ -170,22 +167,12 @@ void NodeImpl::apply_config(const std::shared_ptr<const Config>& now,
     log_->set_levels(*levels);
   log_->set_json(now->text("log.format") == "json");
   for (const std::string& secret : now->secrets()) (void)log_->add_secret(secret);
+  stores_->configure(*now);
   producer_->set_options(producer_options(*now));
   producer_->set_limits(mempool_limits(*now));
+  if (snapshots_) snapshots_->configure(snapshot_settings(*now));
   local_scripts_->install();
-  if (Status status = rpc_->configure(); !status.ok()) log.error(status.message());
   server_->set_limits(http_limits(*now));
-  std::vector<std::string> names;
-  for (ListenerConfig& listener : listeners(*now)) {
-    names.push_back(listener.name);
-    if (Status status = server_->set_listener(std::move(listener)); !status.ok())
-      log.error("listener not changed", {{"reason", status.message()}});
-  }
-  for (const std::string& name : listener_names_) {
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      (void)server_->remove_listener(name);
-  }
-  listener_names_ = names;
   host_->on_config_changed(changed);
   std::string list;
   for (const std::string& key : changed) list += (list.empty() ? "" : ",") + key;
@@ -198,29 +185,34 @@ void NodeImpl::install_new_plugins() {
   if (chain_->genesis().authority != "operator") return;
   const StateViewPtr view = chain_->view();
   for (const RosterEntry& entry : host_->genesis_roster()) {
-    if (view->machines->find(entry.id)) continue;
-    json::object params;
-    params["id"] = entry.id;
-    params["sm"] = entry.sm;
-    params["schema"] = entry.schema;
-    params["consensus_hash"] = to_hex(entry.consensus_hash);
-    params["first_height"] = 0;
-    const LogTarget log = log_->target("host");
-    auto refusal = producer_->submit_own(
-        *keys_.op, "chain.set_plugin", params, "configuration",
-        [log, id = entry.id](const CommandResult& result) {
-          if (result.refusal || result.outcome != Outcome::kApplied) {
-            log.error("plugin not installed",
-                      {{"plugin", id},
-                       {"reason", result.refusal ? result.refusal->message : result.text}});
-          } else {
-            log.info("plugin installed through the log",
-                     {{"plugin", id}, {"height", result.height}});
-          }
-        });
-    if (refusal)
-      log.error("plugin not installed", {{"plugin", entry.id}, {"reason", refusal->message}});
+    if (!view->machines->find(entry.id))
+      send_roster_wish(entry, "active", "plugin installed through the log");
   }
+}
+
+void NodeImpl::send_roster_wish(const RosterEntry& entry, std::string_view status,
+                                const std::string& done) {
+  json::object params;
+  params["id"] = entry.id;
+  params["sm"] = entry.sm;
+  params["schema"] = entry.schema;
+  params["consensus_hash"] = to_hex(entry.consensus_hash);
+  params["first_height"] = 0;
+  params["status"] = status;
+  const LogTarget log = log_->target("host");
+  auto refusal = producer_->submit_own(
+      *keys_.op, "chain.set_plugin", params, "configuration",
+      [log, id = entry.id, done](const CommandResult& result) {
+        if (result.refusal || result.outcome != Outcome::kApplied) {
+          log.error(
+              "roster not changed",
+              {{"plugin", id}, {"reason", result.refusal ? result.refusal->message : result.text}});
+        } else {
+          log.info(done, {{"plugin", id}, {"height", result.height}});
+        }
+      });
+  if (refusal)
+    log.error("roster not changed", {{"plugin", entry.id}, {"reason", refusal->message}});
 }
 
 std::string NodeImpl::greeting() const {

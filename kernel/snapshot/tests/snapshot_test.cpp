@@ -89,7 +89,9 @@ TEST_F(SnapshotTest, a_flipped_bit_anywhere_is_found_and_nothing_is_restored) {
     const Result<SnapshotInfo> seen = verify_snapshot({path}, trust());
     ASSERT_FALSE(seen.ok()) << "byte " << at;
     const std::string state = (dir / "state").string();
-    if (at % 97 == 0) ASSERT_FALSE(restore_snapshot({path}, trust(), state).ok());
+    if (at % 97 == 0) {
+      ASSERT_FALSE(restore_snapshot({path}, trust(), state).ok());
+    }
     ASSERT_FALSE(fs::exists(state));
   }
   for (const std::size_t size : {0ul, 11ul, whole.size() / 2, whole.size() - 1}) {
