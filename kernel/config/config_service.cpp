@@ -1,5 +1,9 @@
 #include "kernel/config/config_service.hpp"
 
+#include <algorithm>
+
+#include "kernel/base/file.hpp"
+
 namespace blockd {
 
 ConfigService::ConfigService(std::shared_ptr<const ConfigSchema> schema, ConfigInputs inputs,
@@ -42,9 +46,10 @@ void ConfigService::add_listener(Listener listener) {
   listeners_.push_back(std::move(listener));
 }
 
-void ConfigService::replace_schema(std::shared_ptr<const ConfigSchema> schema) {
+void ConfigService::set_hooks(SchemaSource schema, Ended ended) {
   std::lock_guard lock(reload_mutex_);
-  schema_ = std::move(schema);
+  schema_source_ = std::move(schema);
+  ended_ = std::move(ended);
 }
 
 ReloadReport ConfigService::reload(const std::string& source) {
@@ -53,7 +58,24 @@ ReloadReport ConfigService::reload(const std::string& source) {
 }
 
 ReloadReport ConfigService::reload_locked(const std::string& source) {
+  ReloadReport report = try_reload(source);
+  if (ended_) ended_(report, source);
+  return report;
+}
+
+ReloadReport ConfigService::try_reload(const std::string& source) {
   ReloadReport report;
+  if (schema_source_) {
+    Result<std::shared_ptr<const ConfigSchema>> schema = schema_source_();
+    if (!schema.ok()) {
+      const Status& why = schema.status();
+      report.problems.push_back(
+          {false, inputs_.file, 0, "plugins.load",
+           why.message() + (why.hint().empty() ? "" : " (" + why.hint() + ")")});
+      return report;
+    }
+    schema_ = *std::move(schema);
+  }
   ConfigLoad load = load_config(schema_, inputs_);
   report.problems = load.problems;
   if (!load.ok()) return report;
@@ -95,9 +117,22 @@ ReloadReport ConfigService::reload_locked(const std::string& source) {
 Result<ReloadReport> ConfigService::roll_back(std::uint64_t generation, const std::string& source) {
   std::lock_guard lock(reload_mutex_);
   if (!store_) return Status(Code::kUnavailable, "config rollback: this node keeps no generations");
-  Result<std::vector<std::string>> written = store_->rollback(generation);
+  Result<ConfigGeneration> kept = store_->get(generation);
+  if (!kept.ok()) return kept.status();
+  std::vector<ConfigText> before;
+  for (const ConfigText& file : kept->files) {
+    if (Result<Bytes> text = read_file(file.path); text.ok())
+      before.push_back({file.path, *std::move(text)});
+  }
+  Result<std::vector<std::string>> written = store_->rollback(generation, loaded_.secrets);
   if (!written.ok()) return written.status();
-  return reload_locked(source);
+  ReloadReport report = reload_locked(source);
+  if (report.ok) return report;
+  for (const ConfigText& file : before) {
+    if (std::find(written->begin(), written->end(), file.path) != written->end())
+      TB_TRY(write_file_atomic(file.path, file.text));
+  }
+  return report;
 }
 
 std::optional<ConfigStore> ConfigService::store() const {

@@ -45,18 +45,24 @@ class ConfigService {
   Status attach_store(ConfigStore store);
   void add_validator(Validator validator);
   void add_listener(Listener listener);
-  // The next reload uses it: plugins came or went.
-  void replace_schema(std::shared_ptr<const ConfigSchema> schema);
+  // Asked at the beginning of each reload, because the files may name plugins that are not here
+  // yet; its error refuses the reload under the key plugins.load. Then `ended` hears how each
+  // reload ended, accepted or not, changed or not: what was prepared is taken over or dropped, and
+  // files that the configuration only names (certificates, tokens) are taken anew.
+  using SchemaSource = std::function<Result<std::shared_ptr<const ConfigSchema>>()>;
+  using Ended = std::function<void(const ReloadReport&, const std::string& source)>;
+  void set_hooks(SchemaSource schema, Ended ended);
 
   ReloadReport reload(const std::string& source);
-  // Writes the files of a generation back and reloads. Errors: those of ConfigStore::rollback,
-  // kUnavailable (no store).
+  // Writes the files of a generation back and reloads; where the reload is refused, the files are
+  // as before. Errors: those of ConfigStore::rollback, kUnavailable (no store).
   Result<ReloadReport> roll_back(std::uint64_t generation, const std::string& source);
   // A copy of the store's view, for history and diff; nullopt without a store.
   std::optional<ConfigStore> store() const;
 
  private:
   ReloadReport reload_locked(const std::string& source);
+  ReloadReport try_reload(const std::string& source);
 
   mutable std::mutex current_mutex_;  // held for a pointer copy only
   std::shared_ptr<const Config> current_;
@@ -67,6 +73,8 @@ class ConfigService {
   std::optional<ConfigStore> store_;
   std::vector<Validator> validators_;
   std::vector<Listener> listeners_;
+  SchemaSource schema_source_;
+  Ended ended_;
 };
 
 }  // namespace blockd

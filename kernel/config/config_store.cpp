@@ -171,17 +171,43 @@ std::vector<std::string> ConfigStore::changed_since(const ConfigGeneration& kept
   return out;
 }
 
-Result<std::vector<std::string>> ConfigStore::rollback(std::uint64_t number) const {
+namespace {
+
+// `text` with its secrets back in place; nullopt when one of them is not among `present`.
+std::optional<std::string> unmasked(std::string text, const std::vector<ConfigSecret>& present) {
+  // Of a file that is one mask nothing was kept.
+  const std::size_t first = text.find(kMaskBegin);
+  if (first == 0 && text.find('>') == text.size() - 1) return std::nullopt;
+  for (std::size_t at = first; at != std::string::npos; at = text.find(kMaskBegin, at)) {
+    const std::size_t end = text.find('>', at);
+    if (end == std::string::npos) return std::nullopt;
+    const std::string mask = text.substr(at, end + 1 - at);
+    const auto secret = std::find_if(present.begin(), present.end(), [&](const ConfigSecret& s) {
+      return "<secret " + secret_fingerprint(s.text) + ">" == mask;
+    });
+    if (secret == present.end()) return std::nullopt;
+    text.replace(at, mask.size(), secret->text);
+    at += secret->text.size();
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> ConfigStore::rollback(
+    std::uint64_t number, const std::vector<ConfigSecret>& present_secrets) const {
   Result<ConfigGeneration> g = get(number);
   if (!g.ok()) return g.status();
-  for (const ConfigText& f : g->files) {
-    if (f.text.find(kMaskBegin) != std::string::npos) {
+  for (ConfigText& f : g->files) {
+    std::optional<std::string> text = unmasked(f.text, present_secrets);
+    if (!text) {
       return Status(
           Code::kDenied,
           f.path + ": generation " + std::to_string(number) +
-              " keeps only the hash of a secret in it",
+              " keeps only the hash of a secret in it, and it is not the one in force",
           "move the secret to the environment or a token file, or restore this file by hand");
     }
+    f.text = *std::move(text);
   }
   const std::string suffix = ".before-" + std::to_string(clock_->unix_ms() / 1000);
   std::vector<std::string> written;

@@ -50,10 +50,11 @@ class ConfigStore {
   // Keys whose values in `config` are not those of `kept`, sorted.
   std::vector<std::string> changed_since(const ConfigGeneration& kept, const Config& config) const;
   // Writes the files of generation `number` back; what stands there now stays as
-  // <file>.before-<unix seconds>. A file whose kept text had a secret masked is refused, before
-  // anything is written. The caller reloads afterwards. Errors: kNotFound, kDenied (masked secret),
-  // kIo.
-  Result<std::vector<std::string>> rollback(std::uint64_t number) const;
+  // <file>.before-<unix seconds>. A masked secret is put back where `present` has the one with its
+  // hash; a file with any other is refused, before anything is written. The caller reloads
+  // afterwards. Errors: kNotFound, kDenied (masked secret), kIo.
+  Result<std::vector<std::string>> rollback(std::uint64_t number,
+                                            const std::vector<ConfigSecret>& present = {}) const;
 
  private:
   ConfigStore(std::string dir, Clock& clock) : dir_(std::move(dir)), clock_(&clock) {}

@@ -218,7 +218,7 @@ tb_status host_with_view(tb_host* host, tb_status (*body)(void*, tb_view*), void
   if (!in_face(host)) return wrong_thread(host, "with_view");
   Plugin& plugin = plugin_of(host);
   if (!plugin.services().view || !body) return TB_E_UNSUPPORTED;
-  ViewContext context(plugin.services().view(), plugin.manifest_ptr());
+  ViewContext context(plugin.view_for(plugin.services().view()), plugin.manifest_ptr());
   return body(user, context.view());
 }
 

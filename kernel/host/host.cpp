@@ -14,7 +14,9 @@ Result<std::unique_ptr<Host>> Host::create(HostOptions options) {
   TB_ASSERT(options.metrics && options.bus && options.log && options.clock);
   Result<std::unique_ptr<PluginStore>> store = PluginStore::open(options.rules.store_dir);
   if (!store.ok()) return store.status();
-  return std::unique_ptr<Host>(std::make_unique<HostImpl>(std::move(options), *std::move(store)));
+  auto host = std::make_unique<HostImpl>(std::move(options), *std::move(store));
+  TB_TRY(host->declare_child_metrics());
+  return std::unique_ptr<Host>(std::move(host));
 }
 
 HostImpl::HostImpl(HostOptions options, std::unique_ptr<PluginStore> store)
@@ -49,7 +51,7 @@ std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) {
 Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path) {
   const LogTarget log = options_.log->target("host");
   Result<std::shared_ptr<Library>> library =
-      Library::load(options_.rules, path, [&](std::string_view line) {
+      Library::load(loading_rules(), path, [&](std::string_view line) {
         log.debug(line, {{"file", path}});
       });
   if (!library.ok()) return library.status();
@@ -156,13 +158,16 @@ Status HostImpl::start(Chain* chain, Producer* producer, MethodCaller* caller) {
   std::lock_guard operation(operation_mutex_);
   TB_ASSERT(!running_ && chain_.load() == nullptr);
   services_.caller = caller;
-  services_.view = [chain] { return chain->view(); };
+  services_.view = [this, chain] {
+    StateViewPtr state = request_view().state;
+    return state ? state : chain->view();
+  };
   follower_ = std::make_unique<Follower>(services_, *chain);
   producer_ = producer;
   chain_ = chain;
   {
     std::lock_guard publishing(publish_mutex_);
-    adopt(*chain->view()->machines);
+    adopt(chain->view());
   }
   for (const auto& [id, plugin] : present()) {
     const Status status = start_face(plugin);
@@ -188,6 +193,7 @@ Status HostImpl::start(Chain* chain, Producer* producer, MethodCaller* caller) {
     for (const auto& [id, plugin] : present()) plugin->start_timers();
   }
   running_ = true;
+  upkeep_ = std::make_unique<Upkeep>([this] { look_after(); });
   return {};
 }
 
@@ -218,6 +224,7 @@ std::vector<std::shared_ptr<Plugin>> in_dependency_order(
 }  // namespace
 
 void HostImpl::stop() {
+  if (upkeep_) upkeep_->stop();  // it waits for the same mutex
   std::lock_guard operation(operation_mutex_);
   PluginMap staged, plugins;
   {
@@ -238,6 +245,8 @@ void HostImpl::stop() {
   {
     std::lock_guard publishing(publish_mutex_);
     publish({});
+    publish_state(
+        nullptr);  // it holds a snapshot of the store, which closes before this object ends
   }
   if (follower_) follower_->set_plugins({});
   std::vector<std::shared_ptr<Plugin>> order = in_dependency_order(std::move(plugins));
@@ -249,31 +258,60 @@ GenerationPtr HostImpl::generation() const {
   return generation_;
 }
 
+RequestView HostImpl::request_view() const {
+  std::lock_guard lock(generation_mutex_);
+  return {generation_, state_};
+}
+
+void HostImpl::publish_state(StateViewPtr state) {
+  std::lock_guard lock(generation_mutex_);
+  state_.swap(state);
+}
+
 HostImpl::PluginMap HostImpl::present() const {
   std::lock_guard lock(switch_mutex_);
   return plugins_;
 }
 
-void HostImpl::publish(PluginMap plugins) {
+void HostImpl::publish(PluginMap plugins, StateViewPtr state) {
   std::vector<std::shared_ptr<Plugin>> list;
   for (const auto& [id, plugin] : plugins) list.push_back(plugin);
+  const PluginMap before = present();
+  const StateViewPtr last = request_view().state;
+  for (const auto& [id, old] : before) {
+    // A face that other rules replace goes on reading the last state of its own.
+    auto now = plugins.find(id);
+    const bool same_rules = now != plugins.end() &&
+                            now->second->manifest().sm == old->manifest().sm &&
+                            now->second->manifest().schema == old->manifest().schema;
+    if (!same_rules && last) old->retire(last);
+  }
   GenerationPtr next;
   {
     std::lock_guard lock(generation_mutex_);
     next = build_generation(generation_ ? generation_->number + 1 : 1, options_.kernel_manifests,
                             plugins);
     next.swap(generation_);
+    if (state) state_ = std::move(state);
   }
   {
     std::lock_guard lock(switch_mutex_);
     for (const auto& [id, old] : plugins_) {
       auto now = plugins.find(id);
-      if (now == plugins.end() || now->second != old) draining_[id] = old;
+      if (now == plugins.end() || now->second != old) add_old_image(old);
     }
     plugins_.swap(plugins);
   }
   if (Follower* follower = follower_now_) follower->set_plugins(std::move(list));
   // What is gone for good ends here, outside of all locks: its face may call the host.
+}
+
+void HostImpl::add_old_image(const std::shared_ptr<Plugin>& old) {
+  std::erase_if(old_images_, [](const OldImage& image) { return image.library.expired(); });
+  // Beyond the bound the oldest is no longer shown; it is closed like the others when it is free.
+  if (old_images_.size() >= kMaxOldImages) old_images_.erase(old_images_.begin());
+  old_images_.push_back({old->manifest().id, old->manifest().version, old, old->library(),
+                         options_.clock->monotonic_us()});
 }
 
 void HostImpl::publish_with(const std::string& id, std::shared_ptr<Plugin> plugin) {
@@ -335,6 +373,32 @@ void HostImpl::log(const Manifest& plugin, std::uint32_t level, std::string_view
   options_.log->target(plugin.id).log(levels[std::min(level, 3u)], text, {{"block", height}});
 }
 
+void HostImpl::note_refusals(const BlockRecord& block) {
+  for (const Step& step : block.steps) {
+    const bool of_roster = step.kind == StepKind::kRoster || step.kind == StepKind::kMigrate;
+    if (!of_roster) continue;
+    std::shared_ptr<Plugin> unused;
+    {
+      std::lock_guard lock(switch_mutex_);
+      failed_.erase(step.plugin);
+      if (step.outcome == Outcome::kApplied) continue;
+      failed_[step.plugin] =
+          std::string(step.kind == StepKind::kRoster ? "the switch was refused in block "
+                                                     : "a migration step failed in block ") +
+          std::to_string(block.header.height) + ": " + step.text;
+      // The announced switch is over: the version that serves goes on.
+      if (auto it = staged_.find(step.plugin);
+          step.kind == StepKind::kRoster && it != staged_.end()) {
+        unused = std::move(it->second);
+        staged_.erase(it);
+      }
+    }
+    options_.log->target("host").error(
+        step.kind == StepKind::kRoster ? "plugin switch refused" : "plugin migration failed",
+        {{"plugin", step.plugin}, {"height", block.header.height}, {"reason", step.text}});
+  }
+}
+
 void HostImpl::committed(const std::shared_ptr<const BlockRecord>& block,
                          const StateViewPtr& view) {
   {
@@ -343,7 +407,8 @@ void HostImpl::committed(const std::shared_ptr<const BlockRecord>& block,
   }
   std::lock_guard publishing(publish_mutex_);
   if (!running_) return;
-  adopt(*view->machines);
+  note_refusals(*block);
+  adopt(view);
   if (Follower* follower = follower_now_) follower->committed(block);
 }
 
@@ -355,6 +420,10 @@ bool implements_older(const Manifest& m, const RosterEntry& entry) {
   return entry.sm < m.sm && entry.sm >= (m.sm_min ? m.sm_min : m.sm);
 }
 }  // namespace
+
+bool implements(const Manifest& manifest, const RosterEntry& entry) {
+  return is_build_of(manifest, entry) || implements_older(manifest, entry);
+}
 
 // What runs now comes first, so that a staged library waits for its switch.
 Result<Machine> HostImpl::find(const RosterEntry& entry) {
@@ -373,7 +442,7 @@ Result<Machine> HostImpl::find(const RosterEntry& entry) {
   }
   Result<Machine> stored = find_in_store(entry);
   std::lock_guard lock(switch_mutex_);
-  if (!stored.ok()) missing_[entry.id] = stored.status().message();
+  if (!stored.ok()) missing_[entry.id] = {stored.status().message(), entry};
   return stored;
 }
 
@@ -391,7 +460,7 @@ Result<Machine> HostImpl::find_in_store(const RosterEntry& entry) {
                                          ", sm " + std::to_string(here->second->manifest().sm)),
         "bring the library into plugins.dir and run `contract-cli plugin stage FILE`");
   }
-  LoadRules rules = options_.rules;
+  LoadRules rules = loading_rules();
   // Signature and approval were looked at when it came into the store.
   rules.policy = SignaturePolicy::kOff;
   rules.admit = nullptr;
@@ -435,9 +504,9 @@ HostImpl::PluginMap HostImpl::not_yet_running(const MachineSet& machines) {
   return out;
 }
 
-void HostImpl::adopt(const MachineSet& machines) {
-  const PluginMap taken = not_yet_running(machines);
-  if (taken.empty()) return;
+void HostImpl::adopt(const StateViewPtr& view) {
+  const PluginMap taken = not_yet_running(*view->machines);
+  if (taken.empty()) return publish_state(view);
   const LogTarget log = options_.log->target("host");
   PluginMap plugins = present(), stopped;
   for (const auto& [id, plugin] : taken) {
@@ -452,7 +521,7 @@ void HostImpl::adopt(const MachineSet& machines) {
         "plugin switched",
         {{"plugin", id}, {"sm", plugin->manifest().sm}, {"version", plugin->manifest().version}});
   }
-  publish(std::move(plugins));
+  publish(std::move(plugins), view);
   {
     std::lock_guard lock(switch_mutex_);
     for (const auto& [id, plugin] : taken) {

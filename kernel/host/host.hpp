@@ -101,22 +101,35 @@ struct Generation {
 };
 using GenerationPtr = std::shared_ptr<const Generation>;
 
+// Code and state of one moment: what a request takes once and keeps to its end. A switch of the
+// roster publishes both at once, so that no image reads rows of a layout that came after it.
+struct RequestView {
+  GenerationPtr generation;
+  StateViewPtr state;  // null before start(): the chain's own view
+};
+
 struct PluginStatus {  // one row of `plugin list`
   std::string id, version, state, file, blake3, signature, isolation = "none", error, held_by;
   bool required = false;
   std::uint32_t sm = 0, schema = 0;
   std::string consensus_hash;
   std::uint64_t since_height = 0, calls_in_flight = 0;
+  IsolatedImage::State process;  // with isolation "process"
+  std::optional<MigrationProgress> migration;  // under way
 };
 
 struct PluginRequest {  // one entry of plugins.load
   std::string id, file;
   bool required = false, enabled = true;
+  bool isolated = false;  // isolation: process
+  bool operator==(const PluginRequest&) const = default;
 };
 
 struct HostOptions {
   LoadRules rules;
   std::string plugins_dir;
+  // Where a library that the roster needs and nobody has may arrive while the node runs.
+  std::vector<std::string> library_dirs;
   std::vector<PluginRequest> load;
   std::string stores_dir;  // <data>/stores: local stores of faces
   std::vector<std::shared_ptr<const Manifest>> kernel_manifests;
@@ -126,6 +139,8 @@ struct HostOptions {
   Clock* clock = nullptr;
   std::function<std::shared_ptr<const Config>()>
       config;              // the present generation of the configuration
+  // Of plugins with isolation: process: memory and thinking time of a call.
+  std::uint64_t child_memory_bytes = 512ull << 20, child_step_ms = 5'000;
   bool run_timers = true;  // false: faces answer and follow the log, and do nothing by themselves
 };
 
@@ -143,7 +158,8 @@ class Host : public MachineProvider, public EffectSink {
   virtual Status start(Chain* chain, Producer* producer, MethodCaller* caller) = 0;
   virtual void stop() = 0;  // faces destroyed in reverse dependency order
 
-  virtual GenerationPtr generation() const = 0;  // [any]
+  virtual GenerationPtr generation() const = 0;                                 // [any]
+  virtual RequestView request_view() const { return {generation(), nullptr}; }  // [any]
   virtual std::vector<PluginStatus> list() const = 0;
   // Names of plugins that keep the node from being ready: in the roster and missing, or required
   // and not running.
@@ -164,6 +180,37 @@ class Host : public MachineProvider, public EffectSink {
   virtual Status load(const std::string& file_or_id) = 0;  // local plugins
   virtual Status unload(const std::string& id) = 0;        // local plugins
   virtual Result<std::vector<std::string>> prune(std::optional<unsigned> keep) = 0;
+  // What prune(keep) would remove: names of files. [worker]
+  virtual std::vector<std::string> prunable(std::optional<unsigned> keep) {
+    (void)keep;
+    return {};
+  }
+
+  // Rules for files that are loaded from now on (signers, policy, least versions). [worker]
+  virtual void set_rules(LoadRules rules) { (void)rules; }
+  // A new plugins.load, in two steps, so that a configuration is refused whole. prepare_requests
+  // loads and checks every library that is named and not here, and publishes nothing.
+  // apply_requests makes it so: local plugins come and go, and what has a machine is left staged
+  // and named in the answer, since only the log changes which machines run.
+  class Pending {
+   public:
+    virtual ~Pending() = default;
+    // Of all plugins that would be here, kernel manifests first.
+    virtual std::vector<std::shared_ptr<const Manifest>> manifests() const = 0;
+  };
+  struct RosterWish {
+    RosterEntry entry;
+    bool active = true;  // false: suspend it
+  };
+  virtual Result<std::shared_ptr<Pending>> prepare_requests(std::vector<PluginRequest> requests) {
+    (void)requests;
+    return Status(Code::kUnavailable, "this node loads no plugins while it runs");
+  }
+  // Errors of single plugins are logged and listed as failed.
+  virtual std::vector<RosterWish> apply_requests(const std::shared_ptr<Pending>& pending) {
+    (void)pending;
+    return {};
+  }
   virtual void on_config_changed(const std::vector<std::string>& keys) = 0;
 };
 

@@ -15,19 +15,24 @@
 #include "kernel/host/host.hpp"
 #include "kernel/host/plugin_impl.hpp"
 #include "kernel/host/plugin_store.hpp"
+#include "kernel/host/upkeep.hpp"
 
 namespace blockd {
+
+class MetricFamily;  // kernel/metrics
 
 class HostImpl final : public Host {
  public:
   HostImpl(HostOptions options, std::unique_ptr<PluginStore> store);
   ~HostImpl() override;
+  Status declare_child_metrics();  // before anything else
 
   Status load_all() override;
   std::vector<RosterEntry> genesis_roster() const override;
   Status start(Chain* chain, Producer* producer, MethodCaller* caller) override;
   void stop() override;
   GenerationPtr generation() const override;
+  RequestView request_view() const override;
   std::vector<PluginStatus> list() const override;
   std::vector<std::string> not_ready() const override;
   Status reload(const std::string& id, const std::string& file) override;
@@ -35,6 +40,10 @@ class HostImpl final : public Host {
   Status load(const std::string& file_or_id) override;
   Status unload(const std::string& id) override;
   Result<std::vector<std::string>> prune(std::optional<unsigned> keep) override;
+  std::vector<std::string> prunable(std::optional<unsigned> keep) override;
+  void set_rules(LoadRules rules) override;
+  Result<std::shared_ptr<Pending>> prepare_requests(std::vector<PluginRequest> requests) override;
+  std::vector<RosterWish> apply_requests(const std::shared_ptr<Pending>& pending) override;
   void on_config_changed(const std::vector<std::string>& keys) override;
 
   // MachineProvider [executor]
@@ -49,8 +58,36 @@ class HostImpl final : public Host {
 
  private:
   using PluginMap = std::map<std::string, std::shared_ptr<Plugin>>;
+  class PendingPlugins;  // plugin_wanted.cpp
+  static constexpr std::size_t kMaxOldImages = 1024;
+  static constexpr std::uint64_t kDrainMs = 30'000;
+  static constexpr std::size_t kMaxArrivals = 64;  // files that one look tries
+
+  // An image that was replaced and is somewhere still in use.
+  struct OldImage {
+    std::string id, version;
+    std::weak_ptr<Plugin> plugin;
+    std::weak_ptr<Library> library;
+    std::uint64_t since_us = 0;
+    bool told = false;            // that it outlived the drain
+    std::string held_by() const;  // empty: it is gone
+  };
+  // What the roster needs and nobody here has.
+  struct Missing {
+    std::string why;
+    RosterEntry entry;
+  };
 
   std::string path_of(const PluginRequest& request) const;
+  // The rules in force, with the processes of plugins that are to have one.
+  LoadRules loading_rules();
+  Result<IsolatedImage> isolate(const std::string& path);
+  void note_child_death(const std::string& id, const std::string& reason, const std::string& text,
+                        std::uint64_t pause_ms);
+  // Runs `id` again from its file. REQUIRES: operation_mutex_ held.
+  Status reload_held(const std::string& id, const std::string& file);
+  // Reloads what runs in another mode than plugins.load now says. REQUIRES: the same.
+  void follow_isolation();
   // Checks, probes and maps the file; it is not accepted yet.
   Result<std::shared_ptr<Plugin>> load_plugin(const std::string& path);
   // The one store object of this id, as long as anybody uses it: its database can be opened only
@@ -61,27 +98,45 @@ class HostImpl final : public Host {
   Status check_services(const Manifest& manifest) const;
   Status start_face(const std::shared_ptr<Plugin>& plugin);
   PluginMap present() const;
-  // Publishes `plugins` as the next generation. REQUIRES: publish_mutex_ held.
-  void publish(PluginMap plugins);
+  // Publishes `plugins` as the next generation, with `state` (null: the present one) in the same
+  // moment. REQUIRES: publish_mutex_ held.
+  void publish(PluginMap plugins, StateViewPtr state = nullptr);
+  void publish_state(StateViewPtr state);
   void publish_with(const std::string& id,
                     std::shared_ptr<Plugin> plugin);  // null removes it; takes publish_mutex_
   // Libraries of machines in `machines` that the present generation does not run: staged ones, or
   // ones out of the store.
   PluginMap not_yet_running(const MachineSet& machines);
-  // Takes those over. REQUIRES: publish_mutex_ held. [executor, or the thread of start]
-  void adopt(const MachineSet& machines);
+  // Takes those over and publishes the view. REQUIRES: publish_mutex_ held. [executor, or the
+  // thread of start]
+  void adopt(const StateViewPtr& view);
+  // Notes what the switches and migrations of a block refused. [executor]
+  void note_refusals(const BlockRecord& block);
   std::shared_ptr<PluginMetrics> metrics_of(const Manifest& manifest);
   // Runs `body` between two blocks and waits for it. Errors: kAborted when the node stops first.
   // [worker]
   Status between_blocks(const std::function<Status()>& body);
+  // Both REQUIRE: operation_mutex_ held. [worker]
   Status swap_local(const std::string& id, std::shared_ptr<Plugin> next);
+  Status unload_local(const std::string& id);
   Result<Machine> find_in_store(const RosterEntry& entry);
   PluginRequest request_for(const std::string& id) const;
-  std::string state_of(const std::string& id, const RosterEntry* roster) const;
+  // REQUIRES: switch_mutex_ held.
+  std::string state_of(const PluginStatus& row, const RosterEntry* roster, bool stalled) const;
+  void add_old_image(const std::shared_ptr<Plugin>& old);  // REQUIRES: switch_mutex_ held
+  std::vector<std::string> prune_victims(std::optional<unsigned> keep) const;
+
+  // Once a second, on a thread of its own: host_upkeep.cpp.
+  void look_after();
+  void look_after_drains();
+  void look_for_missing();
+  bool try_arrival(const std::string& path, const std::map<std::string, Missing>& missing);
 
   HostOptions options_;
   HostServices services_;
   std::unique_ptr<PluginStore> store_;
+  MetricFamily* child_crashes_ = nullptr;
+  MetricFamily* child_restarts_ = nullptr;
   std::unique_ptr<FaceThread> face_thread_;
   std::unique_ptr<Follower> follower_;
   std::atomic<Follower*> follower_now_{
@@ -97,16 +152,24 @@ class HostImpl final : public Host {
   PluginMap staged_;  // by id: loaded, waiting for the roster
   std::map<std::string, std::shared_ptr<Library>>
       provided_;  // by id: what the chain was last given out of the store
-  std::map<std::string, std::string> failed_;   // id -> reason
-  std::map<std::string, std::string> missing_;  // id -> what the roster needs and nobody has
-  std::map<std::string, std::weak_ptr<Plugin>> draining_;
+  std::map<std::string, std::string> failed_;  // id -> reason
+  std::map<std::string, Missing> missing_;     // by id; counts only while the chain is stalled
+  std::vector<OldImage> old_images_;           // at most kMaxOldImages
   std::map<std::string, std::weak_ptr<LocalStore>> stores_;
   std::mutex metrics_mutex_;
   std::map<std::shared_ptr<const Manifest>, std::shared_ptr<PluginMetrics>>
       metrics_;  // of the manifests that machines run under
   mutable std::mutex generation_mutex_;
   GenerationPtr generation_;
+  StateViewPtr state_;
+  std::size_t leaks_told_ = 0;                   // upkeep's own, as what follows
+  std::map<std::string, std::string> arrivals_;  // files that were looked at: path -> stamp
+  std::unique_ptr<Upkeep> upkeep_;
 };
+
+// Whether a library with this manifest executes what the roster's entry names, as its own version
+// or as an older one. [any]
+bool implements(const Manifest& manifest, const RosterEntry& entry);
 
 // Builds the tables of a generation. [any]
 GenerationPtr build_generation(std::uint64_t number,

@@ -285,6 +285,16 @@ PluginInstance::HttpAnswer Plugin::http(const StateViewPtr& view, const HttpCall
   return out.error().empty() ? answer : refuse(out.error());
 }
 
+void Plugin::retire(StateViewPtr last) {
+  std::lock_guard lock(retired_mutex_);
+  if (!retired_) retired_ = std::move(last);
+}
+
+StateViewPtr Plugin::view_for(StateViewPtr newest) const {
+  std::lock_guard lock(retired_mutex_);
+  return retired_ ? retired_ : newest;
+}
+
 void Plugin::tell_config_changed() {
   if (!face_made_ || !face().on_config) return;
   FaceScope scope(this, true);
@@ -295,7 +305,7 @@ void Plugin::tell_config_changed() {
 void Plugin::tell_commit(const StateViewPtr& view) {
   if (!face_made_ || !face().on_commit) return;
   FaceScope scope(this, true);
-  ViewContext context(view, manifest_ptr());
+  ViewContext context(view_for(view), manifest_ptr());
   if (auto thrown = guarded("on_commit", [&] { face().on_commit(instance_, context.view()); }))
     log(TB_LOG_ERROR, *thrown);
 }

@@ -67,6 +67,12 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
                                  std::string* result) override;
   HttpAnswer http(const StateViewPtr& view, const HttpCall& call) override;
 
+  // Other rules take over: from now on its face reads `last`, the newest state that it knows how to
+  // read. [executor]
+  void retire(StateViewPtr last);
+  // `newest`, or the state with which it retired. [any]
+  StateViewPtr view_for(StateViewPtr newest) const;
+
   // On the face thread.
   void tell_config_changed();
   void tell_commit(const StateViewPtr& view);
@@ -98,6 +104,8 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
   FaceHost host_;
   void* instance_ = nullptr;
   bool face_made_ = false;
+  mutable std::mutex retired_mutex_;
+  StateViewPtr retired_;
   std::mutex timers_mutex_;
   std::vector<std::uint64_t> timers_;
   std::atomic<std::uint64_t> in_flight_{0};

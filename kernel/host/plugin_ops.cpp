@@ -1,10 +1,13 @@
-// Operations on a running node: reload, stage, load, unload, prune, list (node-and-cli spec 5.16).
+// Operations on a running node: reload, stage, load, unload, prune (node-and-cli spec 5.16).
 
 #include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <future>
 #include <set>
+#include <thread>
 #include <tuple>
 
 #include "kernel/base/file.hpp"
@@ -17,6 +20,23 @@ namespace blockd {
 namespace {
 constexpr std::uint64_t kRehearsalBlocks = 64;
 constexpr std::uint64_t kRehearsalMs = 1000;
+
+constexpr int kRehearsalNice = 10;
+
+// Executes the newest blocks again on a thread that gives way to everybody else: clients should
+// not feel a reload.
+Status rehearse_quietly(Chain& chain, const Machine& candidate) {
+  Status status;
+  std::thread thread([&] {
+    // Without the lower priority it is only less polite.
+    const int refused =
+        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kRehearsalNice);
+    static_cast<void>(refused);
+    status = chain.rehearse(candidate, kRehearsalBlocks, kRehearsalMs);
+  });
+  thread.join();
+  return status;
+}
 
 // One operation at a time. When it has ended, what it needed (the file's bytes, the manifest's
 // tree: some 15 MB) goes back to the system.
@@ -87,6 +107,10 @@ Status changes_rules(const Manifest& was, const Manifest& now, const std::string
 
 Status HostImpl::reload(const std::string& id, const std::string& file) {
   Operation operation(operation_mutex_);
+  return reload_held(id, file);
+}
+
+Status HostImpl::reload_held(const std::string& id, const std::string& file) {
   if (!running_)
     return Status(Code::kUnavailable, "the node is starting or stopping",
                   "try again when it is ready");
@@ -107,7 +131,7 @@ Status HostImpl::reload(const std::string& id, const std::string& file) {
   if (was.sm == 0 && now.sm == 0) return swap_local(id, next);
   if (was.sm != now.sm || was.schema != now.schema || was.consensus_hash != now.consensus_hash)
     return changes_rules(was, now, path);
-  TB_TRY(chain_.load()->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
+  TB_TRY(rehearse_quietly(*chain_.load(), next->machine()));
   TB_TRY(store_->note(*next->library()));
   TB_TRY(start_face(next));
   // One task: no block sees the new face with the old machine, or the reverse.
@@ -115,6 +139,7 @@ Status HostImpl::reload(const std::string& id, const std::string& file) {
     publish_with(id, next);
     Status status = chain_.load()->swap_machines();
     if (!status.ok()) publish_with(id, old);
+    publish_state(chain_.load()->view());
     return status;
   }));
   old->stop_timers();
@@ -125,6 +150,39 @@ Status HostImpl::reload(const std::string& id, const std::string& file) {
                                      {"blake3", to_hex(next->library()->file().blake3)}});
   return {};
 }
+
+namespace {
+// Rows of another layout need the steps in this direction.
+Status can_migrate(const Manifest& was, const Manifest& now, const Machine& machine,
+                   const std::string& file) {
+  if (was.schema == now.schema || machine.table->migrate_step != nullptr) return {};
+  const std::string way = std::to_string(was.schema) + " -> " + std::to_string(now.schema);
+  return Status(Code::kInvalid,
+                file + ": the stored rows would have to go from schema " + way +
+                    ", and it has no migration steps; " + was.id + " " + was.version +
+                    " stays active",
+                "build a version with migrate_step for schema " + way +
+                    ", or restore a snapshot from before schema " + std::to_string(was.schema));
+}
+
+// Runs the switch and its migration on a copy and tells what came of it.
+Status try_on_copy(const Chain& chain, const Machine& machine, Host::UpgradePlan* plan) {
+  Result<SwitchTrial> trial = chain.try_switch(machine, plan->entry);
+  if (!trial.ok()) return trial.status();
+  const std::uint64_t ms = trial->micros / 1000;
+  plan->report["migration"] = json::object{{"complete", trial->complete},
+                                           {"steps", trial->steps},
+                                           {"rows", trial->rows},
+                                           {"blocks", trial->blocks},
+                                           {"ms", ms}};
+  if (!trial->error.empty())
+    plan->report["migration"].get_object()["error"] = json::string(trial->error);
+  plan->diff += "migration: " + std::to_string(trial->rows) + " rows in " +
+                std::to_string(trial->steps) + " steps, " + std::to_string(ms) + " ms" +
+                (trial->error.empty() ? "" : "; it fails: " + trial->error) + "\n";
+  return {};
+}
+}  // namespace
 
 Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run) {
   Operation operation(operation_mutex_);
@@ -150,16 +208,20 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
     const ManifestDiff diff = manifest_diff(old->manifest(), now);
     for (const std::string& line : diff.lines) plan.diff += line + "\n";
     plan.report = diff.json;
+    TB_TRY(can_migrate(old->manifest(), now, next->machine(), file));
     // At the old state machine version the new library must do what the old one did.
     const std::uint32_t least = now.sm_min ? now.sm_min : now.sm;
     if (old->manifest().sm >= least && old->manifest().sm <= now.sm &&
         old->manifest().schema == now.schema) {
-      TB_TRY(chain_.load()->rehearse(next->machine(), kRehearsalBlocks, kRehearsalMs));
+      TB_TRY(rehearse_quietly(*chain_.load(), next->machine()));
     }
   } else {
     plan.diff = "+ plugin " + now.id + " " + now.version + "\n";
   }
-  if (dry_run) return plan;
+  if (dry_run) {
+    TB_TRY(try_on_copy(*chain_.load(), next->machine(), &plan));
+    return plan;
+  }
   TB_TRY(store_->note(*next->library()));
   {
     std::lock_guard lock(switch_mutex_);
@@ -196,8 +258,7 @@ Status HostImpl::load(const std::string& file_or_id) {
   return {};
 }
 
-Status HostImpl::unload(const std::string& id) {
-  Operation operation(operation_mutex_);
+Status HostImpl::unload_local(const std::string& id) {
   const PluginMap before = present();
   const auto old = before.find(id);
   if (old == before.end())
@@ -215,16 +276,21 @@ Status HostImpl::unload(const std::string& id) {
   return {};
 }
 
-Result<std::vector<std::string>> HostImpl::prune(std::optional<unsigned> keep) {
+Status HostImpl::unload(const std::string& id) {
   Operation operation(operation_mutex_);
+  return unload_local(id);
+}
+
+// Hashes of images that may go. REQUIRES: operation_mutex_ held.
+std::vector<std::string> HostImpl::prune_victims(std::optional<unsigned> keep) const {
   std::set<std::string> in_use;
   {
     std::lock_guard lock(switch_mutex_);
     for (const PluginMap* map : {&plugins_, &staged_}) {
       for (const auto& [id, plugin] : *map) in_use.insert(to_hex(plugin->library()->file().blake3));
     }
-    for (const auto& [id, weak] : draining_) {
-      if (auto plugin = weak.lock()) in_use.insert(to_hex(plugin->library()->file().blake3));
+    for (const OldImage& old : old_images_) {
+      if (auto library = old.library.lock()) in_use.insert(to_hex(library->file().blake3));
     }
   }
   // Without `keep`, the newest build of every state machine version stays: a block in the log may
@@ -243,7 +309,25 @@ Result<std::vector<std::string>> HostImpl::prune(std::optional<unsigned> keep) {
       victims.push_back(it->hash);
     }
   }
+  return victims;
+}
+
+std::vector<std::string> HostImpl::prunable(std::optional<unsigned> keep) {
+  Operation operation(operation_mutex_);
+  return store_->files_of(prune_victims(keep));
+}
+
+Result<std::vector<std::string>> HostImpl::prune(std::optional<unsigned> keep) {
+  Operation operation(operation_mutex_);
+  const std::vector<std::string> victims = prune_victims(keep);
+  for (const std::string& file : store_->files_of(victims))
+    options_.log->target("host").info("removing an image from the plugin store", {{"file", file}});
   return store_->remove(victims);
+}
+
+void HostImpl::set_rules(LoadRules rules) {
+  Operation operation(operation_mutex_);
+  options_.rules = std::move(rules);
 }
 
 void HostImpl::on_config_changed(const std::vector<std::string>& keys) {
@@ -267,73 +351,6 @@ void HostImpl::on_config_changed(const std::vector<std::string>& keys) {
   face_thread_->post([touched] {
     for (const auto& plugin : touched) plugin->tell_config_changed();
   });
-}
-
-std::string HostImpl::state_of(const std::string& id, const RosterEntry* roster) const {
-  if (staged_.contains(id)) return "staged";
-  if (roster && roster->status == RosterStatus::kSuspended) return "suspended";
-  if (missing_.contains(id)) return "missing";
-  if (!plugins_.contains(id)) return roster ? "missing" : "failed";
-  return running_ ? "running" : "loading";
-}
-
-std::vector<PluginStatus> HostImpl::list() const {
-  std::map<std::string, RosterEntry> roster;
-  if (Chain* chain = chain_) {
-    for (const RosterEntry& entry : chain->view()->machines->roster()) roster[entry.id] = entry;
-  }
-  std::lock_guard lock(switch_mutex_);
-  std::set<std::string> ids;
-  for (const auto& [id, plugin] : plugins_) ids.insert(id);
-  for (const auto& [id, plugin] : staged_) ids.insert(id);
-  for (const auto& [id, why] : failed_) ids.insert(id);
-  for (const auto& [id, why] : missing_) ids.insert(id);
-  for (const auto& [id, entry] : roster) ids.insert(id);
-  std::vector<PluginStatus> out;
-  for (const std::string& id : ids) {
-    PluginStatus s;
-    s.id = id;
-    const RosterEntry* entry = roster.contains(id) ? &roster[id] : nullptr;
-    s.state = state_of(id, entry);
-    if (auto it = plugins_.find(id); it != plugins_.end()) {
-      const Plugin& p = *it->second;
-      s.version = p.manifest().version;
-      s.file = p.library()->file().path;
-      s.blake3 = to_hex(p.library()->file().blake3);
-      s.signature = std::string(signature_state_name(p.library()->file().signature));
-      s.sm = p.manifest().sm;
-      s.schema = p.manifest().schema;
-      s.consensus_hash = to_hex(p.manifest().consensus_hash);
-      s.calls_in_flight = p.calls_in_flight();
-    }
-    if (entry) {
-      s.sm = entry->sm;
-      s.schema = entry->schema;
-      s.since_height = entry->since;
-      s.consensus_hash = to_hex(entry->consensus_hash);
-    }
-    if (auto it = failed_.find(id); it != failed_.end()) s.error = it->second;
-    if (auto it = missing_.find(id); it != missing_.end()) s.error = it->second;
-    if (auto it = draining_.find(id); it != draining_.end()) {
-      if (auto old = it->second.lock()) {
-        s.held_by = "older image " + old->manifest().version + ", " +
-                    std::to_string(old->calls_in_flight()) + " calls in flight";
-      }
-    }
-    for (const PluginRequest& r : options_.load) {
-      if (r.id == id) s.required = r.required;
-    }
-    out.push_back(std::move(s));
-  }
-  return out;
-}
-
-std::vector<std::string> HostImpl::not_ready() const {
-  std::vector<std::string> out;
-  for (const PluginStatus& s : list()) {
-    if (s.state == "missing" || (s.required && s.state != "running")) out.push_back(s.id);
-  }
-  return out;
 }
 
 }  // namespace blockd

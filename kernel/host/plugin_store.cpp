@@ -66,7 +66,7 @@ Result<std::unique_ptr<PluginStore>> PluginStore::open(const std::string& dir) {
     image.sm_min = number_of("sm_min");
     image.schema = number_of("schema");
     auto consensus = array_from_hex<32>(text_of("consensus_hash"));
-    if (!consensus.ok() || !files.contains(image.hash)) continue;
+    if (!consensus.ok()) continue;
     image.consensus_hash = *consensus;
     store->images_.push_back(std::move(image));
   }
@@ -134,6 +134,16 @@ std::optional<std::string> PluginStore::find(const RosterEntry& entry) const {
 std::vector<StoredImage> PluginStore::list() const {
   std::lock_guard lock(mutex_);
   return images_;
+}
+
+std::vector<std::string> PluginStore::files_of(const std::vector<std::string>& hashes) const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [hash, names] : files_by_hash(dir_)) {
+    if (std::find(hashes.begin(), hashes.end(), hash) != hashes.end())
+      out.insert(out.end(), names.begin(), names.end());
+  }
+  return out;
 }
 
 Result<std::vector<std::string>> PluginStore::remove(const std::vector<std::string>& hashes) {

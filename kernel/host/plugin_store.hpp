@@ -26,7 +26,8 @@ struct StoredImage {
 class PluginStore {
  public:
   // Reads the index, and removes surplus copies and files that it does not name; without an index
-  // only surplus copies go. REQUIRES: no image of `dir` is mapped. Errors: kCorrupt, kIo.
+  // only surplus copies go. An image whose file is gone stays in the index: the file may come back.
+  // REQUIRES: no image of `dir` is mapped. Errors: kCorrupt, kIo.
   static Result<std::unique_ptr<PluginStore>> open(const std::string& dir);
 
   // Notes an accepted library and keeps its file. Local plugins are not noted: no block needs them.
@@ -35,6 +36,8 @@ class PluginStore {
   // Path of an image that implements `entry`, the one noted last first; nullopt when none is here.
   std::optional<std::string> find(const RosterEntry& entry) const;
   std::vector<StoredImage> list() const;
+  // Names of the files with these hashes.
+  std::vector<std::string> files_of(const std::vector<std::string>& hashes) const;
   // Removes the images of these hashes. Returns the file names.
   Result<std::vector<std::string>> remove(const std::vector<std::string>& hashes);
 

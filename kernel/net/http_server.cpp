@@ -18,6 +18,8 @@ class HttpServer::Impl {
   Status set_listener(ListenerConfig config);
   Status remove_listener(std::string_view name);
   Status reload_tls(std::string_view name);
+  Result<std::shared_ptr<Change>> prepare(std::vector<ListenerConfig> all);
+  Status commit(Change& change);
   Status stop(std::uint32_t deadline_ms);
 
   struct Socket {
@@ -49,6 +51,35 @@ class HttpServer::Impl {
   Result<ListenSocket> open_replacing(const ListenAddress& address, const ListenerConfig& config,
                                       Entry& entry, const std::vector<ListenAddress>& wanted);
   Status reopen(Entry& entry, std::size_t at, const ListenAddress& bound);
+  Status prepare_one(ListenerConfig config, Change* change);
+  bool goes_away(const ListenAddress& address, const Change& change) const;
+  void close_in_the_way(const ListenAddress& address, const Change& change);
+  std::shared_ptr<Listener> remove_locked(std::map<std::string, Entry, std::less<>>::iterator at);
+};
+
+// What prepare() has opened and read. Sockets that are not committed close with it.
+struct HttpServer::Change {
+  struct Socket {
+    ListenAddress address;
+    std::shared_ptr<Acceptor> acceptor;  // null: opened by commit()
+    bool fresh = false;
+  };
+  struct One {
+    ListenerConfig config;
+    std::shared_ptr<Listener> listener;
+    std::shared_ptr<const ListenerSettings> settings;
+    std::vector<Socket> sockets;
+  };
+  ~Change() {
+    for (const One& one : listeners) {
+      for (const Socket& socket : one.sockets) {
+        if (socket.fresh && !committed) socket.acceptor->close();
+      }
+    }
+  }
+  std::map<std::string, std::vector<ListenAddress>> wanted;  // of every listener
+  std::vector<One> listeners;
+  bool committed = false;
 };
 
 namespace {
@@ -173,21 +204,184 @@ Status HttpServer::Impl::reopen(Entry& entry, std::size_t at, const ListenAddres
   return {};
 }
 
+// Its connections are the caller's, when the mutex is free. REQUIRES: mutex held.
+std::shared_ptr<Listener> HttpServer::Impl::remove_locked(
+    std::map<std::string, Entry, std::less<>>::iterator at) {
+  for (const Socket& socket : at->second.sockets) socket.acceptor->close();
+  std::shared_ptr<Listener> removed = at->second.listener;
+  removed->removed.store(true);
+  entries.erase(at);
+  return removed;
+}
+
 Status HttpServer::Impl::remove_listener(std::string_view name) {
   std::shared_ptr<Listener> removed;
   {
     std::lock_guard lock(mutex);
     const auto found = entries.find(name);
     if (found == entries.end()) return not_found(name);
-    for (const Socket& socket : found->second.sockets) socket.acceptor->close();
-    removed = found->second.listener;
-    entries.erase(found);
+    removed = remove_locked(found);
   }
-  removed->removed.store(true);
   for (const auto& connection : core->connections()) {
     if (connection->listener() == removed.get()) connection->drain();
   }
   return {};
+}
+
+Result<std::shared_ptr<HttpServer::Change>> HttpServer::Impl::prepare(
+    std::vector<ListenerConfig> all) {
+  auto change = std::make_shared<Change>();
+  std::lock_guard lock(mutex);
+  if (all.size() > kMaxListeners)
+    return Status(Code::kLimit, "more than " + std::to_string(kMaxListeners) + " listeners");
+  for (const ListenerConfig& config : all) {
+    Result<std::vector<ListenAddress>> addresses = check(config);
+    if (!addresses.ok()) return addresses.status().in("listener '" + config.name + "'");
+    if (!change->wanted.emplace(config.name, *std::move(addresses)).second)
+      return Status(Code::kInvalid, "two listeners '" + config.name + "'");
+  }
+  for (ListenerConfig& config : all) {
+    const std::string where = "listener '" + config.name + "'";
+    if (Status status = prepare_one(std::move(config), change.get()); !status.ok())
+      return status.in(where);
+  }
+  return change;
+}
+
+Status HttpServer::Impl::prepare_one(ListenerConfig config, Change* change) {
+  auto settings = std::make_shared<ListenerSettings>();
+  settings->handler = config.handler;
+  settings->body_bytes = config.body_bytes;
+  if (config.tls) {
+    Result<TlsContext> tls = make_server_tls(*config.tls);
+    if (!tls.ok()) return tls.status();
+    settings->tls = std::move(*tls);
+  }
+  const auto found = entries.find(config.name);
+  const Entry* old = found == entries.end() ? nullptr : &found->second;
+  Change::One& one = change->listeners.emplace_back();
+  one.listener = old ? old->listener : std::make_shared<Listener>(config.name);
+  one.settings = std::move(settings);
+  for (const ListenAddress& address : change->wanted[config.name]) {
+    const bool file_changed =
+        old && address.is_unix() &&
+        (config.unix_mode != old->config.unix_mode || config.unix_group != old->config.unix_group);
+    std::shared_ptr<Acceptor> kept;
+    if (old && !file_changed) {
+      for (const Socket& s : old->sockets) {
+        if (same(s.configured, address)) kept = s.acceptor;
+      }
+    }
+    if (kept) {
+      one.sockets.push_back({address, std::move(kept), false});
+      continue;
+    }
+    Result<ListenSocket> socket = ListenSocket::open(address, config.unix_mode, config.unix_group);
+    if (socket.ok()) {
+      one.sockets.push_back(
+          {address, std::make_shared<Acceptor>(core, one.listener, std::move(*socket)), true});
+    } else if (file_changed ||
+               (socket.status().code() == Code::kExists && goes_away(address, *change))) {
+      one.sockets.push_back({address, nullptr, false});
+    } else {
+      return socket.status();
+    }
+  }
+  one.config = std::move(config);
+  return {};
+}
+
+namespace {
+
+bool in_the_way(const ListenAddress& bound, const ListenAddress& address) {
+  return address.is_unix() ? bound.socket_path == address.socket_path
+                           : !bound.is_unix() && bound.port == address.port;
+}
+
+bool stays(const std::map<std::string, std::vector<ListenAddress>>& wanted,
+           const std::string& listener, const ListenAddress& configured) {
+  const auto found = wanted.find(listener);
+  return found != wanted.end() &&
+         std::any_of(found->second.begin(), found->second.end(),
+                     [&](const ListenAddress& w) { return same(w, configured); });
+}
+
+}  // namespace
+
+// True if sockets of ours are in the way of `address`, and all of them are about to go.
+bool HttpServer::Impl::goes_away(const ListenAddress& address, const Change& change) const {
+  bool ours = false;
+  for (const auto& [name, entry] : entries) {
+    for (const Socket& socket : entry.sockets) {
+      if (!in_the_way(socket.acceptor->bound(), address)) continue;
+      if (stays(change.wanted, name, socket.configured)) return false;
+      ours = true;
+    }
+  }
+  return ours;
+}
+
+void HttpServer::Impl::close_in_the_way(const ListenAddress& address, const Change& change) {
+  for (const auto& [name, entry] : entries) {
+    for (const Socket& socket : entry.sockets) {
+      const bool goes = address.is_unix() || !stays(change.wanted, name, socket.configured);
+      if (goes && in_the_way(socket.acceptor->bound(), address)) socket.acceptor->close();
+    }
+  }
+}
+
+Status HttpServer::Impl::commit(Change& change) {
+  Status first;
+  std::vector<std::shared_ptr<Listener>> removed;
+  {
+    std::lock_guard lock(mutex);
+    if (stopped) return Status(Code::kUnavailable, "the server was stopped");
+    change.committed = true;
+    for (Change::One& one : change.listeners) {
+      for (Change::Socket& socket : one.sockets) {
+        if (socket.acceptor) continue;
+        close_in_the_way(socket.address, change);
+        Result<ListenSocket> opened =
+            ListenSocket::open(socket.address, one.config.unix_mode, one.config.unix_group);
+        if (opened.ok()) {
+          socket.acceptor = std::make_shared<Acceptor>(core, one.listener, std::move(*opened));
+          socket.fresh = true;
+        } else if (first.ok()) {
+          first = opened.status().in("listener '" + one.config.name + "'");
+        }
+      }
+      std::erase_if(one.sockets, [](const Change::Socket& s) { return s.acceptor == nullptr; });
+    }
+    for (Change::One& one : change.listeners) {
+      Entry next{one.config, one.listener, {}};
+      {
+        std::lock_guard settings_lock(one.listener->mutex);
+        one.listener->settings = one.settings;
+      }
+      for (const Change::Socket& socket : one.sockets) {
+        next.sockets.push_back({socket.address, socket.acceptor});
+        if (socket.fresh) socket.acceptor->start();
+      }
+      Entry& entry = entries[one.config.name];
+      for (const Socket& old : entry.sockets) {
+        const bool kept = std::any_of(next.sockets.begin(), next.sockets.end(),
+                                      [&](const Socket& s) { return s.acceptor == old.acceptor; });
+        if (!kept) old.acceptor->close();
+      }
+      entry = std::move(next);
+    }
+    for (auto at = entries.begin(); at != entries.end();) {
+      const auto here = at++;
+      if (!change.wanted.contains(here->first)) removed.push_back(remove_locked(here));
+    }
+    core->generation.fetch_add(1);
+  }
+  for (const auto& connection : core->connections()) {
+    for (const auto& listener : removed) {
+      if (connection->listener() == listener.get()) connection->drain();
+    }
+  }
+  return first;
 }
 
 Status HttpServer::Impl::reload_tls(std::string_view name) {
@@ -236,6 +430,10 @@ HttpServer::~HttpServer() { (void)stop(0); }
 Status HttpServer::set_listener(ListenerConfig config) {
   return impl_->set_listener(std::move(config));
 }
+Result<std::shared_ptr<HttpServer::Change>> HttpServer::prepare(std::vector<ListenerConfig> all) {
+  return impl_->prepare(std::move(all));
+}
+Status HttpServer::commit(const std::shared_ptr<Change>& change) { return impl_->commit(*change); }
 Status HttpServer::remove_listener(std::string_view name) { return impl_->remove_listener(name); }
 Status HttpServer::reload_tls(std::string_view name) { return impl_->reload_tls(name); }
 void HttpServer::set_limits(const HttpLimits& limits) { impl_->core->set_limits(limits); }

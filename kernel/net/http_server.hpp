@@ -94,6 +94,16 @@ class HttpServer {
   // (0.0.0.0:P to 127.0.0.1:P) needs the old one closed first; if the new one then fails the old
   // one is opened again.
   Status set_listener(ListenerConfig config);
+  // A change of all listeners at once, in two steps, so that it can be refused whole. prepare()
+  // reads every TLS file and opens every new socket; none of them takes a connection, and dropping
+  // the change closes them. commit() then makes the listeners those of `all`: what stays the same
+  // stays open, what is not named is removed, and connections stay as with set_listener. An
+  // address that only a socket about to go stands in the way of is opened by commit(), whose
+  // errors are of that kind only (the listener then goes on without that address). Errors of
+  // prepare(): those of set_listener; nothing has changed.
+  struct Change;
+  Result<std::shared_ptr<Change>> prepare(std::vector<ListenerConfig> all);
+  Status commit(const std::shared_ptr<Change>& change);
   // Closes its sockets; its idle connections are closed, the others after their answer. Errors:
   // kNotFound.
   Status remove_listener(std::string_view name);

@@ -72,8 +72,7 @@ bool Call::flag(std::string_view name) const {
   return v.type == TB_TYPE_BOOL && v.num != 0;
 }
 
-std::shared_ptr<const Plans> RpcImpl::plans() {
-  GenerationPtr generation = parts_.host->generation();
+std::shared_ptr<const Plans> RpcImpl::plans(const GenerationPtr& generation) {
   std::lock_guard lock(plans_mutex_);
   if (plans_ && plans_->generation == generation) return plans_;
   auto next = std::make_shared<Plans>();
@@ -191,6 +190,13 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   }
 }
 
+// Code and state of one moment, which the call keeps to its end.
+void RpcImpl::take_view(Call& call) {
+  RequestView now = parts_.host->request_view();
+  call.plans = plans(now.generation);
+  call.view = now.state ? std::move(now.state) : parts_.chain->view();
+}
+
 void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Done done) {
   auto call = std::make_shared<Call>();
   call->message = message;
@@ -219,7 +225,7 @@ void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Do
     if (auto error = take_tokens(message->caller, 1)) return refuse(std::move(*error));
   }
   call->params = params;
-  call->plans = plans();
+  take_view(*call);
   auto found = call->plans->by_name.find(std::string_view(method->get_string()));
   // A credential is looked at before the method, so that a stranger learns nothing of what exists
   // here.
@@ -352,6 +358,10 @@ std::optional<RpcError> RpcImpl::take_options(Call& call) {
     o = &call.own_params.get_object();
   }
   if (command && call.is_envelope()) return std::nullopt;
+  return decode_call_params(call);
+}
+
+std::optional<RpcError> RpcImpl::decode_call_params(Call& call) const {
   static const json::value kNoParams = nullptr;
   if (auto error = decode_params(call.spec().params, call.params ? *call.params : kNoParams,
                                  call.arena, &call.values)) {
@@ -372,10 +382,7 @@ void RpcImpl::run(CallPtr call) {
       finish(call, busy_error(), {});
     return;
   }
-  if (call->min_height > 0) {
-    const StateViewPtr view = parts_.chain->view();
-    if (view->height < call->min_height) return wait_for_height(std::move(call));
-  }
+  if (call->view->height < call->min_height) return wait_for_height(std::move(call));
   const bool quick = call->plan->how == KernelRun::kQuick &&
                      call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
   if (quick || call->message->caller.plugin) return run_query(std::move(call));
@@ -383,11 +390,16 @@ void RpcImpl::run(CallPtr call) {
 }
 
 void RpcImpl::wait_for_height(CallPtr call) {
-  const StateViewPtr view = parts_.chain->view();
-  if (view->height >= call->min_height) {
-    call->min_height = 0;
+  const std::shared_ptr<const Plans> before = call->plans;
+  take_view(*call);
+  if (call->view->height >= call->min_height) {
+    if (call->plans != before) {
+      if (auto error = look_up_again(*call, before)) return finish(call, std::move(error), {});
+    }
     return run(std::move(call));
   }
+  const StateViewPtr view = call->view;
+  call->plans = before;  // until it runs: its plan and its params belong to this one
   const std::uint64_t limit_ms = parts_.config()->u64("rpc.request_timeout_ms");
   if (parts_.clock->monotonic_us() - call->started_us > limit_ms * 1000 || stopping_.load()) {
     RpcError error = rpc_error(-34001, "timeout",
@@ -399,9 +411,24 @@ void RpcImpl::wait_for_height(CallPtr call) {
   parts_.io->post_after(kHeightPollMs, [this, call] { wait_for_height(call); });
 }
 
+// The plugins changed while the call waited: its method and the form of its params are those of the
+// generation that answers.
+std::optional<RpcError> RpcImpl::look_up_again(Call& call,
+                                               const std::shared_ptr<const Plans>& before) {
+  const std::string name = call.spec().name;
+  auto found = call.plans->by_name.find(std::string_view(name));
+  if (found == call.plans->by_name.end()) {
+    RpcError error = unknown_method(*call.plans, name);
+    call.plans = before;
+    return error;
+  }
+  call.plan = found->second.get();
+  call.values.clear();
+  return decode_call_params(call);
+}
+
 void RpcImpl::run_query(CallPtr call) {
   const std::uint64_t begin = parts_.clock->monotonic_us();
-  call->view = parts_.chain->view();
   std::string result;
   std::optional<RpcError> error;
   if (call->plan->kernel) {

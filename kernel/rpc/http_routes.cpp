@@ -256,7 +256,8 @@ void RpcImpl::serve_plugin_route(const Access& access,
       request->listener == "socket" ? std::string_view("rpc") : std::string_view(request->listener);
   const std::string_view method =
       request->method == "HEAD" ? std::string_view("GET") : std::string_view(request->method);
-  const GenerationPtr generation = parts_.host->generation();
+  const RequestView now = parts_.host->request_view();
+  const GenerationPtr generation = now.generation;
   PluginInstance::HttpCall call;
   const RouteEntry* found = nullptr;
   std::string allow;
@@ -296,9 +297,10 @@ void RpcImpl::serve_plugin_route(const Access& access,
   call.query = request->query;
   call.body = request->body;
   call.content_type = std::string(request->headers.get("Content-Type"));
-  const bool taken = parts_.workers->submit(
-      [this, generation, plugin = found->plugin, call = std::move(call), reply] {
-        PluginInstance::HttpAnswer answer = plugin->http(parts_.chain->view(), call);
+  const bool taken =
+      parts_.workers->submit([generation, plugin = found->plugin, call = std::move(call), reply,
+                              view = now.state ? now.state : parts_.chain->view()] {
+        PluginInstance::HttpAnswer answer = plugin->http(view, call);
         HttpResponse out = json_response(static_cast<int>(answer.status), std::move(answer.body));
         out.content_type = std::move(answer.content_type);
         reply(std::move(out));

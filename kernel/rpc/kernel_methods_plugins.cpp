@@ -37,6 +37,20 @@ json::object row(const PluginStatus& s) {
                    {"since_height", s.since_height},
                    {"calls_in_flight", s.calls_in_flight},
                    {"held_by", s.held_by}};
+  if (s.migration) {
+    out["migration"] = json::object{{"from", s.migration->from},
+                                    {"to", s.schema},
+                                    {"steps", s.migration->steps},
+                                    {"rows", s.migration->rows},
+                                    {"cursor", to_hex(s.migration->cursor)}};
+  }
+  if (s.isolation == "process") {
+    json::object process{{"state", s.process.pid != 0 ? "running" : "restarting"},
+                         {"pid", s.process.pid},
+                         {"restarts", s.process.restarts}};
+    if (!s.process.last_trouble.empty()) process["last_trouble"] = s.process.last_trouble;
+    out["process"] = std::move(process);
+  }
   if (!s.error.empty()) out["error"] = s.error;
   return out;
 }
@@ -97,12 +111,6 @@ Answer load(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-Answer unload(RpcImpl& rpc, const Call& call, std::string* result) {
-  if (Status s = rpc.parts().host->unload(call.text("id")); !s.ok()) return refused(s);
-  *result = R"({"status":"ok"})";
-  return std::nullopt;
-}
-
 Answer reload(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::string id = call.text("name");
   if (Status s = rpc.parts().host->reload(id, call.text("path")); !s.ok()) return refused(s);
@@ -120,6 +128,24 @@ Answer stage(RpcImpl& rpc, const Call& call, std::string* result) {
   if (!plan.ok()) return refused(plan.status());
   *result = to_text(json::object{
       {"status", "staged"}, {"entry", params_of(plan->entry, "active")}, {"diff", plan->diff}});
+  return std::nullopt;
+}
+
+// Why the roster is as it was, if the chain refused the switch of `id` in block `height`.
+Answer refused_switch(const Chain& chain, const std::string& id, std::uint64_t height) {
+  if (Status stalled = chain.stalled(); !stalled.ok() && chain.view()->height < height)
+    return from_status(stalled);
+  const Result<std::shared_ptr<const BlockRecord>> block = chain.block(height);
+  if (!block.ok()) return from_status(block.status());
+  for (const Step& step : (*block)->steps) {
+    if (step.kind != StepKind::kRoster || step.plugin != id || step.outcome == Outcome::kApplied)
+      continue;
+    RpcError error = rpc_error(-34008, "switch_refused",
+                               "block " + std::to_string(height) + " refused the switch of " + id +
+                                   ", the roster is as it was: " + step.text);
+    error.data["height"] = height;
+    return error;
+  }
   return std::nullopt;
 }
 
@@ -151,28 +177,18 @@ Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view st
                                           fate->end = r;
                                         });
   if (refusal) return from_refusal(*refusal, "invalid_params");
+  // The switch is the first step of the block behind the command's.
   auto settled = [&] {
-    {
-      std::lock_guard lock(fate->mutex);
-      if (!fate->end) return false;
-      if (fate->end->refusal || fate->end->outcome != Outcome::kApplied) return true;
-    }
-    const std::shared_ptr<const MachineSet> machines = p.chain->view()->machines;
-    for (const RosterEntry& now : machines->roster()) {
-      if (now.id != entry.id) continue;
-      const RosterStatus wanted =
-          status == "suspended" ? RosterStatus::kSuspended : RosterStatus::kActive;
-      return status != "removed" && now.sm == entry.sm &&
-             now.consensus_hash == entry.consensus_hash && now.status == wanted;
-    }
-    return status == "removed";
+    std::lock_guard lock(fate->mutex);
+    if (!fate->end) return false;
+    if (fate->end->refusal || fate->end->outcome != Outcome::kApplied) return true;
+    return p.chain->view()->height > fate->end->height || !p.chain->stalled().ok();
   };
   p.producer->cut_now();
   const std::uint64_t limit_ms = p.config()->u64("rpc.request_timeout_ms");
   const bool done = rpc.wait_for_block(limit_ms, [&] {
     const bool yes = settled();
-    if (!yes)
-      p.producer->cut_now();  // the switch is the first step of the block behind the command's
+    if (!yes) p.producer->cut_now();
     return yes;
   });
   std::lock_guard lock(fate->mutex);
@@ -185,6 +201,7 @@ Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view st
     if (fate->end) error.data["command_id"] = to_hex(fate->end->id);
     return error;
   }
+  if (auto no = refused_switch(*p.chain, entry.id, fate->end->height + 1)) return no;
   out["status"] = "ok";
   out["entry"] = params_of(entry, status);
   out["height"] = fate->end->height;
@@ -199,6 +216,17 @@ Answer change_standing(RpcImpl& rpc, const Call& call, const std::string& id,
     if (entry.id == id) return change_roster(rpc, entry, status, {}, result);
   }
   return rpc_error(-34006, "not_found", "no plugin '" + id + "' in the roster");
+}
+
+// What has a machine leaves through the log: this node makes its blocks alone.
+Answer unload(RpcImpl& rpc, const Call& call, std::string* result) {
+  const std::string id = call.text("id");
+  for (const RosterEntry& entry : call.view->machines->roster()) {
+    if (entry.id == id) return change_roster(rpc, entry, "suspended", {}, result);
+  }
+  if (Status s = rpc.parts().host->unload(id); !s.ok()) return refused(s);
+  *result = R"({"status":"ok"})";
+  return std::nullopt;
 }
 
 Answer upgrade(RpcImpl& rpc, const Call& call, std::string* result) {
@@ -228,6 +256,11 @@ Answer upgrade(RpcImpl& rpc, const Call& call, std::string* result) {
 Answer prune(RpcImpl& rpc, const Call& call, std::string* result) {
   std::optional<unsigned> keep;
   if (has_param(call, "keep")) keep = static_cast<unsigned>(call.number("keep", 0));
+  if (call.flag("dry_run")) {
+    const std::vector<std::string> files = rpc.parts().host->prunable(keep);
+    *result = to_text(json::object{{"would_remove", json::array(files.begin(), files.end())}});
+    return std::nullopt;
+  }
   Result<std::vector<std::string>> removed = rpc.parts().host->prune(keep);
   if (!removed.ok()) return refused(removed.status());
   *result = to_text(json::object{{"removed", json::array(removed->begin(), removed->end())}});

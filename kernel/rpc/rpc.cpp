@@ -134,6 +134,13 @@ void RpcImpl::index_recent_blocks() {
     if (h == head) events_.set_newest(*block);
     if (!(*block)->commands.empty()) blocks.push_back(*block);
   }
+Status RpcImpl::check(const Config& next) const {
+  auto roles = std::make_shared<const RoleTable>(parts_.host->generation()->manifests);
+  return Credentials::load(next, parts_.chain->genesis().chain_id, parts_.keys.op->public_key(),
+                           roles, *parts_.clock)
+      .status();
+}
+
   for (auto it = blocks.rbegin(); it != blocks.rend(); ++it) transactions_.add(**it);
   last_time_ms_.store(parts_.chain->view()->time_ms);
 }
@@ -331,6 +338,11 @@ std::string RpcImpl::discovery(const Call& call) {
   }
   std::lock_guard lock(discovery_mutex_);
   if (auto at = discovery_.find(key); at != discovery_.end()) return at->second;
+  for (MetricFamily* family : {metrics_.migration_rows, metrics_.images_draining}) {
+    for (const MetricSeries* series : family->series())
+      family->gauge({std::string_view(series->label_values[0])})->set(0);
+  }
+  metrics_.images_leaked->set(static_cast<double>(leaked_images().size()));
   if (discovery_.size() >= kMaxDiscoveries) discovery_.clear();
   OpenRpcOptions options;
   options.version = parts_.version;
@@ -338,4 +350,9 @@ std::string RpcImpl::discovery(const Call& call) {
   return discovery_[key] = json::serialize(openrpc_document(generation.manifests, options));
 }
 
+    if (plugin.migration)
+      metrics_.migration_rows->gauge({std::string_view(plugin.id)})
+          ->set(static_cast<double>(plugin.migration->rows));
+    if (!plugin.held_by.empty())
+      metrics_.images_draining->gauge({std::string_view(plugin.id)})->set(1);
 }  // namespace blockd

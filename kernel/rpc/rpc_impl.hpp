@@ -125,6 +125,8 @@ struct RpcMetrics {
   MetricFamily *latency, *client_errors, *tx_rejected, *tokens_available, *plugin_commands;
   MetricFamily *mempool_size, *plugin_info, *upgrade_ready;
   Counter *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
+  MetricFamily *migration_rows, *images_draining;
+  Gauge* images_leaked;
   Counter *duplicates, *floor_rejects, *selector_rejects, *overflow_rejects;
   Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
   TelemetryMetrics telemetry;
@@ -145,6 +147,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
                       std::function<void(bool ok, json::value)> done) override;
   Status configure() override;
   void stopping() override;
+  Status check(const Config& next) const override;
   void set_starting(bool starting) override { starting_.store(starting); }
   void committed(const std::shared_ptr<const BlockRecord>& block) override;
 
@@ -158,7 +161,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   const RpcParts& parts() const { return parts_; }
   std::shared_ptr<const Access> access() const;
   std::shared_ptr<const Credentials> credentials() const { return access()->credentials; }
-  std::shared_ptr<const Plans> plans();
+  std::shared_ptr<const Plans> plans(const GenerationPtr& generation);
   bool is_stopping() const { return stopping_.load(); }
   std::uint64_t uptime_secs() const;
   // Whether the node can take commands and, if not, why: words of /readyz in their order.
@@ -225,6 +228,9 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   std::optional<RpcError> check_access(Call& call);
   std::optional<RpcError> check_rates(Call& call);
   std::optional<RpcError> take_options(Call& call);
+  void take_view(Call& call);
+  std::optional<RpcError> decode_call_params(Call& call) const;
+  std::optional<RpcError> look_up_again(Call& call, const std::shared_ptr<const Plans>& before);
   void note_internal(const Call& call, RpcError* error) const;
   void run(CallPtr call);
   void run_query(CallPtr call);

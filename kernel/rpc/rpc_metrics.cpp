@@ -81,6 +81,12 @@ Result<RpcMetrics> RpcMetrics::declare(MetricRegistry& registry) {
                              "1 for the present state of a plugin");
   m.upgrade_ready = d.labelled(MetricType::kGauge, "plugin_upgrade_ready", {"plugin"},
                                "1 while a staged version waits for its switch");
+  m.migration_rows = d.labelled(MetricType::kGauge, "plugin_migration_rows", {"plugin"},
+                                "Rows that the migration under way has rewritten; 0 without one");
+  m.images_draining = d.labelled(MetricType::kGauge, "plugin_image_draining", {"plugin"},
+                                 "1 while an image that was replaced is still in use");
+  m.images_leaked =
+      d.gauge("plugin_images_leaked", "Images that stayed mapped after they were closed");
   m.rate_attempts = d.counter("rpc_rate_limit_attempt_total",
                               "Requests that were counted against a client's rate");
   m.rate_rejects =

@@ -159,6 +159,62 @@ TEST_F(Service, secrets_are_kept_as_hashes_only_and_never_written_back) {
   EXPECT_EQ(content("node.yaml"), "rpc:\n  auth_token: another-long-token\n");
 }
 
+TEST_F(Service, a_secret_that_is_still_in_force_is_put_back_with_the_rest) {
+  auto service = start("rpc:\n  auth_token: correct-horse-battery\n  max_batch: 5\n");
+  write("node.yaml", "rpc:\n  auth_token: correct-horse-battery\n  max_batch: 6\n");
+  ASSERT_TRUE(service->reload("file").ok);
+  Result<ReloadReport> back = service->roll_back(1, "operator");
+  ASSERT_TRUE(back.ok()) << back.status().to_string();
+  EXPECT_EQ(content("node.yaml"), "rpc:\n  auth_token: correct-horse-battery\n  max_batch: 5\n");
+  EXPECT_EQ(service->current()->u64("rpc.max_batch"), 5u);
+}
+
+TEST_F(Service, a_rollback_that_is_refused_leaves_the_files_as_they_were) {
+  auto service = start("rpc: {max_batch: 5}\n");
+  write("node.yaml", "rpc: {max_batch: 6}\n");
+  ASSERT_TRUE(service->reload("file").ok);
+  bool refuse = true;
+  service->add_validator([&](const Config&) {
+    std::vector<ConfigProblem> problems;
+    if (refuse) problems.push_back({false, "", 0, "rpc.max_batch", "not now"});
+    return problems;
+  });
+  Result<ReloadReport> back = service->roll_back(1, "operator");
+  ASSERT_TRUE(back.ok());
+  EXPECT_FALSE(back->ok);
+  EXPECT_EQ(content("node.yaml"), "rpc: {max_batch: 6}\n");
+  EXPECT_EQ(service->current()->u64("rpc.max_batch"), 6u);
+  refuse = false;
+  EXPECT_TRUE(service->roll_back(1, "operator")->ok);
+}
+
+TEST_F(Service, the_schema_is_asked_for_and_the_end_is_told_each_time) {
+  auto service = start("rpc: {max_batch: 5}\n");
+  std::vector<std::string> ends;
+  bool known = true;
+  const std::shared_ptr<const ConfigSchema> schema(service->current(),
+                                                   &service->current()->schema());
+  service->set_hooks(
+      [&]() -> Result<std::shared_ptr<const ConfigSchema>> {
+        if (known) return schema;
+        return Status(Code::kNotFound, "nobody.so: no such file");
+      },
+      [&](const ReloadReport& report, const std::string& source) {
+        ends.push_back(source +
+                       (report.ok ? report.changed.empty() ? " same" : " new" : " refused"));
+      });
+  EXPECT_TRUE(service->reload("signal").ok);
+  write("node.yaml", "rpc: {max_batch: 6}\n");
+  EXPECT_TRUE(service->reload("file").ok);
+  known = false;
+  write("node.yaml", "rpc: {max_batch: 7}\n");
+  const ReloadReport refused = service->reload("file");
+  EXPECT_FALSE(refused.ok);
+  EXPECT_EQ(refused.problems.at(0).key, "plugins.load");
+  EXPECT_EQ(ends, (Texts{"signal same", "file new", "file refused"}));
+  EXPECT_EQ(service->current()->u64("rpc.max_batch"), 6u);
+}
+
 TEST_F(Service, secrets_that_lost_or_are_escaped_are_not_kept_either) {
   inputs_.environment = {{"TB_RPC_AUTH_TOKEN", "the-stronger-token-wins"}};
   start("rpc:\n  auth_token: the-weaker-token-lost\n");

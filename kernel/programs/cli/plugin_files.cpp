@@ -10,6 +10,7 @@
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/keys.hpp"
 #include "kernel/programs/cli/output.hpp"
+#include "kernel/programs/cli/submit.hpp"
 
 namespace blockd::cli {
 namespace {
@@ -137,10 +138,59 @@ int sign(Session& session, const LocalArgs& args) {
   return print(session, out);
 }
 
+// What will go is printed before anything does.
+int prune(Session& session, const LocalArgs& args) {
+  CliNode node;
+  node.method = "plugin.prune";
+  node.plugin = "node";
+  node.role = "admin";
+  node.kind = MethodKind::kLocal;
+  json::object params;
+  if (args.has("--keep")) {
+    const auto keep = parse_u64(args.get("--keep"));
+    if (!keep || *keep > UINT32_MAX)
+      return session.fail(Status(Code::kInvalid, "--keep: expected a number of images, found '" +
+                                                     args.get("--keep") + "'"));
+    params["keep"] = *keep;
+  }
+  auto ask = [&](bool dry_run) {
+    json::object all = params;
+    all["dry_run"] = dry_run;
+    return call_verb(session, node, std::move(all));
+  };
+  auto fail = [&](const Status& status) {
+    return session.refused ? session.fail(*session.refused) : session.fail(status);
+  };
+  const Result<json::value> plan = ask(true);
+  if (!plan.ok()) return fail(plan.status());
+  if (args.has("--dry-run")) return print(session, *plan);
+  const json::object* object = plan->if_object();
+  const json::value* files = object ? object->if_contains("would_remove") : nullptr;
+  if (!session.options.quiet && files != nullptr && files->is_array()) {
+    for (const json::value& file : files->get_array()) {
+      if (file.is_string())
+        session.world.err << "removing " << escape_controls(std::string_view(file.get_string()))
+                          << std::endl;
+    }
+  }
+  const Result<json::value> done = ask(false);
+  return done.ok() ? print(session, *done) : fail(done.status());
+}
+
 }  // namespace
 
 std::vector<LocalVerb> plugin_verbs() {
-  return {{"plugin check",
+  return {{"plugin prune",
+           "",
+           "Remove images of the plugin store that nothing needs; prints them first",
+           {{"--keep", "N", "Keep the newest N that do not run, whatever a replay needs"},
+            {"--dry-run", "", "Print what would go, and remove nothing"}},
+           0,
+           0,
+           prune,
+           {{"contract-cli plugin prune --dry-run", "Lists the images that no replay needs"}},
+           {"plugins prune"}},
+          {"plugin check",
            "<file>",
            "Check a plugin file: image, probe, manifest, signature",
            {},

@@ -1,0 +1,46 @@
+#include "kernel/programs/blockd/pause_metrics.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "kernel/metrics/registry.hpp"
+
+namespace blockd {
+
+Result<std::function<void(std::string_view cause, std::uint64_t us)>> pause_metrics(
+    MetricRegistry& registry) {
+  MetricDecl seconds{.name = "chain_apply_pause_seconds",
+                     .type = MetricType::kHistogram,
+                     .labels = {"cause"},
+                     .help =
+                         "Time in which no command was executed: commit of a block, or a task "
+                         "between two blocks",
+                     .buckets = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5},
+                     .presets = {{"commit"}, {"task"}}};
+  MetricDecl longest{.name = "chain_apply_pause_longest_seconds",
+                     .type = MetricType::kGauge,
+                     .labels = {"cause"},
+                     .help = "The longest of these pauses since the start",
+                     .presets = {{"commit"}, {"task"}}};
+  Result<MetricFamily*> histogram = registry.declare("kernel", seconds);
+  if (!histogram.ok()) return histogram.status();
+  Result<MetricFamily*> gauge = registry.declare("kernel", longest);
+  if (!gauge.ok()) return gauge.status();
+  struct Cause {
+    Histogram* seconds;
+    Gauge* longest;
+  };
+  auto of = [&](std::string_view cause) {
+    return Cause{(*histogram)->histogram({cause}), (*gauge)->gauge({cause})};
+  };
+  return std::function<void(std::string_view, std::uint64_t)>(
+      [commit = of("commit"), task = of("task")](std::string_view cause, std::uint64_t us) {
+        const Cause& series = cause == "commit" ? commit : task;
+        const double took = static_cast<double>(us) * 1e-6;
+        series.seconds->observe(took);
+        series.longest->set(std::max(series.longest->value(), took));
+      });
+}
+
+}  // namespace blockd
