@@ -19,6 +19,7 @@ endforeach()
 
 install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/config)
 install(DIRECTORY scripts/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts USE_SOURCE_PERMISSIONS)
+install(PROGRAMS scripts/tb-chaos DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY scripts-lua/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts-lua)
 install(DIRECTORY dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/dashboards)
 

@@ -1,0 +1,113 @@
+"""The production profile loads what a release signer signed, and nothing else: at the start, at a reload, and by the words of the CLI."""
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from node import BIN, BUILD, Node, RpcError
+
+PRODUCTION = "main\n  genesis: create\n  genesis_params: {}"   # the profile of the main network, on a chain of its own
+
+
+class SignedPluginsTest(unittest.TestCase):
+    def setUp(self):
+        node = self.node = Node(plugins=["ledger"], profile=PRODUCTION)
+        self.addCleanup(node.close)
+        self.folder = node.dir / "libraries"
+        self.folder.mkdir()
+        self.library = self.folder / "ledger.so"
+        shutil.copy(BUILD / "plugins" / "ledger.so", self.library)
+        self.release = self.key("release")
+        self.stranger = self.key("stranger")
+        self.signers = node.dir / "signers.txt"
+        self.signers.write_text(f"{self.release}  # the release key\n")
+        node.plugins = [f"{{id: ledger, file: {self.library}, required: true}}"]
+        path = node.write_config("")
+        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {self.signers}\n", 1))
+
+    def key(self, name):
+        """A key pair in a folder; returns the public half."""
+        self.node.cli("keygen", "--output", self.node.dir / name)
+        return (self.node.dir / name / "node.pub").read_text().strip()
+
+    def sign(self, key="release", library=None):
+        return self.node.cli("plugin", "sign", library or self.library, "--key", self.node.dir / key / "node.key")
+
+    def verify(self, library=None):
+        return self.node.cli("plugin", "verify", library or self.library, "--signers", self.signers, check=False)
+
+    def start_is_refused(self, word):
+        done = subprocess.run([BIN / "blockd", "run", "--config", self.node.dir / "node.yaml", "--data-dir", self.node.data],
+                              env=self.node.environment(), text=True, capture_output=True, timeout=120, cwd=self.node.dir)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("ledger.so", done.stderr)
+        self.assertIn(word, done.stderr)
+
+    def test_the_profile_enforces(self):
+        self.sign()
+        self.node.start()
+        shown = self.node.rpc("config.show", {"key": "plugins.signatures"})["plugins.signatures"]
+        self.assertEqual((shown["value"], shown["source"]), ("enforce", "profile"))
+        ledger = {p["id"]: p for p in self.node.rpc("plugin.list")}["ledger"]
+        self.assertEqual((ledger["state"], ledger["signature"]), ("running", "valid"))
+
+    def test_an_unsigned_library_does_not_start(self):
+        self.start_is_refused("signature")
+
+    def test_a_library_signed_by_a_stranger_does_not_start(self):
+        self.sign("stranger")
+        self.assertEqual(self.verify().returncode, 1)
+        self.start_is_refused("signer")
+
+    def test_a_library_changed_after_it_was_signed_does_not_start(self):
+        self.sign()
+        with open(self.library, "ab") as out:
+            out.write(b"\0")
+        done = self.verify()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("another file", done.stderr)
+        self.start_is_refused("another file")
+
+    def test_a_statement_about_another_plugin_does_not_start(self):
+        """The signature of one library beside another one."""
+        self.sign()
+        other = self.folder / "receipts.so"
+        shutil.copy(BUILD / "plugins" / "receipts.so", other)
+        shutil.copy(f"{self.library}.sig", f"{other}.sig")
+        self.assertEqual(self.verify(other).returncode, 1)
+
+    def test_a_reload_needs_a_signature_as_the_start_does(self):
+        self.sign()
+        self.node.start()
+        fresh = pathlib.Path(self.node.dir) / "ledger.so"
+        shutil.copy(BUILD / "plugins" / "ledger.so", fresh)
+        with self.assertRaises(RpcError) as refused:
+            self.node.rpc("plugin.reload", {"name": "ledger", "path": str(fresh)}, timeout=120)
+        self.assertEqual(refused.exception.code, -34008)
+        self.assertIn("sign", str(refused.exception))
+        self.sign(library=fresh)
+        self.node.rpc("plugin.reload", {"name": "ledger", "path": str(fresh)}, timeout=120)
+        self.assertEqual({p["id"]: p["state"] for p in self.node.rpc("plugin.list")}["ledger"], "running")
+
+    def test_signers_are_changed_while_it_runs(self):
+        self.sign()
+        self.node.start()
+        self.signers.write_text(f"{self.stranger}\n")
+        self.node.rpc("config.reload")
+        with self.assertRaises(RpcError) as refused:
+            self.node.rpc("plugin.reload", {"name": "ledger", "path": str(self.library)}, timeout=120)
+        self.assertEqual(refused.exception.code, -34008)
+        self.sign("stranger")
+        self.node.rpc("plugin.reload", {"name": "ledger", "path": str(self.library)}, timeout=120)
+
+    def test_what_runs_is_told_by_its_hashes(self):
+        self.sign()
+        self.node.start()
+        found = self.node.cli_json("version", "provenance")
+        hashes = subprocess.run(["b3sum", "--no-names", BIN / "blockd", self.library], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        self.assertEqual([found["node"]["blake3"], found["plugins"][0]["blake3"]], hashes)
+        self.assertEqual((found["plugins"][0]["id"], found["plugins"][0]["signature"]), ("ledger", "valid"))
+
+
+if __name__ == "__main__":
+    unittest.main()
