@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -85,13 +86,17 @@ class HostTest : public LoaderTest {
   // Which plugins the next make_host() loads: id -> library of the build.
   std::vector<std::pair<std::string, std::string>> load_{{"good", "good"}, {"local", "local"}};
   bool required_ = true;
+  std::set<std::string> isolated_;  // ids that run in a process of their own
 
   void make_host() {
     HostOptions options;
     options.rules = rules_;
     options.plugins_dir = dir_ / "in";
     for (const auto& [id, library] : load_)
-      options.load.push_back({id, library.empty() ? "" : built(library), required_, true});
+      options.load.push_back(
+          {id, library.empty() ? "" : built(library), required_, true, isolated_.contains(id)});
+    options.child_memory_bytes = 64ull << 20;
+    options.child_step_ms = 2'000;
     options.stores_dir = dir_ / "stores";
     options.metrics = &metrics_;
     options.bus = &bus_;
@@ -137,7 +142,7 @@ class HostTest : public LoaderTest {
   void must_run() {
     const Status status = run();
     if (!status.ok())
-      throw std::runtime_error(status.to_string());  // ends the test: nothing else would make sense
+      throw std::runtime_error(status.to_string() + "\n" + log_text_);  // ends the test
   }
   void stop() {
     if (host_) host_->stop();
