@@ -43,6 +43,10 @@ Header ChainImpl::make_header(const BlockInput& input, const BlockOutput& output
 Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& commands) {
   if (options_.validator_key == nullptr)
     return Status(Code::kDenied, "this node has no validator key, so it makes no blocks");
+  if (io_failed_)
+    return Status(Code::kIo,
+                  "an earlier write of this chain failed, and what the disk holds is unknown",
+                  "check the disk and start the node again");
   if (behind_) TB_TRY(finish_commit());
   if (machines_ == nullptr) {
     Status still = load_machines();
@@ -137,7 +141,8 @@ Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output
   Bytes block =
       join_block(record, static_cast<std::uint32_t>(steps), output.step_bytes, output.delta_bytes);
   const Bytes batch = encode_batch(time_ms, record.commands);
-  if (options_.admit) TB_TRY(options_.admit(batch.size() + block.size(), output.delta_bytes.size()));
+  if (options_.admit)
+    TB_TRY(options_.admit(batch.size() + block.size(), output.delta_bytes.size()));
   Status status = log_->append(LogRecordType::kBatch, height, batch);
   if (status.ok()) status = log_->append(LogRecordType::kBlock, height, block);
   if (!status.ok()) {
@@ -324,8 +329,7 @@ Result<std::uint64_t> ChainImpl::nonce(const StateViewPtr& view, std::string_vie
 
 Result<Header> ChainImpl::header(std::uint64_t height) const {
   const bool pruned = height < log_->first().value_or(0);
-  Result<Bytes> bytes =
-      log_->read(pruned ? LogRecordType::kPruned : LogRecordType::kBlock, height);
+  Result<Bytes> bytes = log_->read(pruned ? LogRecordType::kPruned : LogRecordType::kBlock, height);
   if (!bytes.ok()) return bytes.status();
   Result<BlockRecord> block = decode_block_front(*bytes);
   if (!block.ok()) return block.status().in("height " + std::to_string(height));

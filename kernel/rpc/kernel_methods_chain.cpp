@@ -5,6 +5,7 @@
 #include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/bus/bus.hpp"
+#include "kernel/chain/store/log_views.hpp"
 #include "kernel/rpc/kernel_methods.hpp"
 
 namespace blockd {
@@ -131,7 +132,13 @@ void put_outcome(const Step& step, json::object* out) {
 Answer tx_status(RpcImpl& rpc, const Call& call, std::string* result) {
   const Hash id = hash_param(call, "id");
   json::object out;
-  const auto place = rpc.transactions().find(id);
+  auto place = rpc.transactions().find(id);
+  if (!place && rpc.parts().views) {
+    // Older than what is kept in memory: the index on disk knows all.
+    Result<std::optional<LogViews::Place>> indexed = rpc.parts().views->find(id);
+    if (!indexed.ok()) return from_status(indexed.status());
+    if (*indexed) place = TxIndex::Place{(*indexed)->height, (*indexed)->index};
+  }
   if (!place || place->height > call.view->height) {
     out["state"] = rpc.parts().producer->pool().state(id);
     *result = to_text(out);
@@ -140,6 +147,11 @@ Answer tx_status(RpcImpl& rpc, const Call& call, std::string* result) {
   out["state"] = "final";
   out["height"] = place->height;
   out["index"] = place->index;
+  if (place->height < rpc.parts().chain->first_height()) {
+    out["pruned"] = true;  // its outcome is not kept here any more
+    *result = to_text(out);
+    return std::nullopt;
+  }
   Result<std::shared_ptr<const BlockRecord>> block = rpc.parts().chain->block(place->height);
   if (!block.ok()) return from_status(block.status());
   if (const Step* step = step_of(**block, place->index)) put_outcome(*step, &out);

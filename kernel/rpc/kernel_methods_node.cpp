@@ -1,8 +1,11 @@
-// node.*, consensus.status, whoami, metrics, rpc.discover, mining on demand, maintenance.verify.
+// node.*, consensus.status, whoami, metrics, rpc.discover, mining on demand.
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "kernel/base/address.hpp"
+#include "kernel/base/blake3.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/rpc/kernel_methods.hpp"
 
@@ -16,6 +19,44 @@ using Answer = std::optional<RpcError>;
 
 json::object pool_sizes(const Mempool::Stats& pool) {
   return {{"consumer", pool.size[0]}, {"industrial", pool.size[1]}, {"service", pool.size[2]}};
+}
+
+// Also where the file was replaced after the start: the system keeps the one that runs.
+Result<Hash> hash_of_program() {
+  std::ifstream file("/proc/self/exe", std::ios::binary);
+  std::vector<char> buffer(1u << 20);
+  Blake3 hasher;
+  while (file) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hasher.update(BytesView(buffer.data(), static_cast<std::size_t>(file.gcount())));
+  }
+  if (!file.eof()) return Status(Code::kIo, "/proc/self/exe cannot be read");
+  return hasher.finish();
+}
+
+// What runs here, by hash: the program, and each library as it was loaded.
+Answer node_provenance(RpcImpl& rpc, const Call&, std::string* result) {
+  const RpcParts& p = rpc.parts();
+  const Result<Hash> program = hash_of_program();
+  if (!program.ok()) return from_status(program.status());
+  std::error_code gone;
+  const std::string file = std::filesystem::read_symlink("/proc/self/exe", gone).string();
+  json::array plugins;
+  for (const PluginStatus& s : p.host->list()) {
+    if (s.blake3.empty()) continue;  // its library was never loaded
+    plugins.push_back(json::object{{"id", s.id},
+                                   {"version", s.version},
+                                   {"sm", s.sm},
+                                   {"state", s.state},
+                                   {"file", s.file},
+                                   {"blake3", s.blake3},
+                                   {"signature", s.signature}});
+  }
+  *result = to_text(json::object{
+      {"chain_id", p.chain->genesis().chain_id},
+      {"node", json::object{{"version", p.version}, {"file", file}, {"blake3", to_hex(*program)}}},
+      {"plugins", std::move(plugins)}});
+  return std::nullopt;
 }
 
 Answer node_status(RpcImpl& rpc, const Call& call, std::string* result) {
@@ -143,24 +184,9 @@ Answer stop_mining(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-Answer verify(RpcImpl& rpc, const Call& call, std::string* result) {
-  if (!rpc.begin_verify()) return rpc_error(-34005, "busy", "the log is being verified already");
-  const ReplayReport report = rpc.parts().chain->replay(
-      call.flag("signatures"), [&](std::uint64_t) { return !rpc.is_stopping(); });
-  rpc.end_verify();
-  json::object out;
-  out["ok"] = report.ok;
-  out["from"] = report.from;
-  out["to"] = report.to;
-  out["commands"] = report.commands;
-  out["state_root"] = to_hex(report.state_root);
-  if (!report.difference.empty()) out["difference"] = report.difference;
-  *result = to_text(out);
-  return std::nullopt;
-}
-
 constexpr KernelEntry kEntries[] = {
     {"node.status", node_status, KernelRun::kWorker},
+    {"node.provenance", node_provenance, KernelRun::kWorker},
     {"node.shutdown", node_shutdown, KernelRun::kWorker},
     {"consensus.status", consensus_status},
     {"whoami", whoami},
@@ -168,7 +194,6 @@ constexpr KernelEntry kEntries[] = {
     {"rpc.discover", discover, KernelRun::kWorker},
     {"start_mining", start_mining, KernelRun::kWorker},
     {"stop_mining", stop_mining},
-    {"maintenance.verify", verify, KernelRun::kWorker},
 };
 
 }  // namespace

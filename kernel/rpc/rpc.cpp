@@ -12,6 +12,7 @@
 #include "kernel/log/logger.hpp"
 #include "kernel/manifest/openrpc.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
+#include "kernel/snapshot/service.hpp"
 
 namespace blockd {
 namespace {
@@ -40,6 +41,23 @@ std::uint64_t directory_bytes(const std::string& dir) {
   return sum;
 }
 
+StoreJobsParts store_jobs_parts(const RpcParts& parts) {
+  StoreJobsParts out;
+  out.chain = parts.chain;
+  out.producer = parts.producer;
+  out.views = parts.views;
+  out.metrics = parts.metrics;
+  out.data_dir = parts.data_dir;
+  out.state_dir = parts.config()->text("storage.state_dir");
+  if (parts.snapshots) {
+    out.pinned = [snapshots = parts.snapshots]() -> std::optional<std::uint64_t> {
+      const auto job = snapshots->find();
+      return job && job->running() ? std::optional(job->height) : std::nullopt;
+    };
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Rpc>> Rpc::create(RpcParts parts) {
@@ -55,6 +73,7 @@ std::vector<std::shared_ptr<const Manifest>> Rpc::kernel_manifests() {
 RpcImpl::RpcImpl(RpcParts parts)
     : parts_(std::move(parts)),
       previews_(*parts_.chain),
+      store_jobs_(store_jobs_parts(parts_)),
       limiter_(*parts_.clock),
       events_(*parts_.chain,
               [config = parts_.config] { return config()->u64("bus.retain_blocks"); }),
@@ -72,6 +91,7 @@ Status RpcImpl::init() {
   Result<RpcMetrics> metrics = RpcMetrics::declare(*parts_.metrics);
   if (!metrics.ok()) return metrics.status();
   metrics_ = *metrics;
+  TB_TRY(store_jobs_.declare());
   TB_TRY(configure());
   index_recent_blocks();
   parts_.metrics->on_render([gauges = gauges_] {
@@ -114,6 +134,13 @@ Status RpcImpl::configure() {
   return {};
 }
 
+Status RpcImpl::check(const Config& next) const {
+  auto roles = std::make_shared<const RoleTable>(parts_.host->generation()->manifests);
+  return Credentials::load(next, parts_.chain->genesis().chain_id, parts_.keys.op->public_key(),
+                           roles, *parts_.clock)
+      .status();
+}
+
 std::shared_ptr<const Access> RpcImpl::access() const {
   std::lock_guard lock(access_mutex_);
   return access_;
@@ -134,13 +161,6 @@ void RpcImpl::index_recent_blocks() {
     if (h == head) events_.set_newest(*block);
     if (!(*block)->commands.empty()) blocks.push_back(*block);
   }
-Status RpcImpl::check(const Config& next) const {
-  auto roles = std::make_shared<const RoleTable>(parts_.host->generation()->manifests);
-  return Credentials::load(next, parts_.chain->genesis().chain_id, parts_.keys.op->public_key(),
-                           roles, *parts_.clock)
-      .status();
-}
-
   for (auto it = blocks.rbegin(); it != blocks.rend(); ++it) transactions_.add(**it);
   last_time_ms_.store(parts_.chain->view()->time_ms);
 }
@@ -163,6 +183,7 @@ void RpcImpl::committed(const std::shared_ptr<const BlockRecord>& block) {
   }
   blocks_changed_.notify_all();
   pump_sessions();
+  note_included(*block);
 }
 
 void RpcImpl::watch(const std::shared_ptr<ClientSession>& session) {
@@ -215,6 +236,7 @@ void RpcImpl::stopping() {
   }  // whoever is about to wait has seen it, or gets the call below
   blocks_changed_.notify_all();
   previews_.stop();
+  store_jobs_.stop();
 }
 
 void RpcImpl::mine_until(std::uint64_t until_us) {
@@ -271,7 +293,9 @@ std::vector<std::string> RpcImpl::not_ready_reasons() const {
   if (migrating) out.emplace_back("migrating");
   const Status health = parts_.producer->health();
   if (health.code() == Code::kNoSpace) out.emplace_back("storage_full");
-  if (health.code() == Code::kIo || health.code() == Code::kCorrupt || !scanned.ok())
+  const bool views_failed = parts_.views && parts_.views->health().code() == Code::kIo;
+  if (health.code() == Code::kIo || health.code() == Code::kCorrupt || !scanned.ok() ||
+      views_failed)
     out.emplace_back("storage_error");
   for (const std::string& id : parts_.host->not_ready()) out.push_back("plugin:" + id);
   if (stopping_.load()) out.emplace_back("stopping");
@@ -314,6 +338,11 @@ void RpcImpl::update_gauges() {
   }
   for (const MetricSeries* series : metrics_.upgrade_ready->series())
     metrics_.upgrade_ready->gauge({std::string_view(series->label_values[0])})->set(0);
+  for (MetricFamily* family : {metrics_.migration_rows, metrics_.images_draining}) {
+    for (const MetricSeries* series : family->series())
+      family->gauge({std::string_view(series->label_values[0])})->set(0);
+  }
+  metrics_.images_leaked->set(static_cast<double>(leaked_images().size()));
   for (const PluginStatus& plugin : parts_.host->list()) {
     metrics_.plugin_info
         ->gauge({std::string_view(plugin.id), std::string_view(plugin.version),
@@ -321,6 +350,11 @@ void RpcImpl::update_gauges() {
         ->set(1);
     metrics_.upgrade_ready->gauge({std::string_view(plugin.id)})
         ->add(plugin.state == "staged" ? 1 : 0);
+    if (plugin.migration)
+      metrics_.migration_rows->gauge({std::string_view(plugin.id)})
+          ->set(static_cast<double>(plugin.migration->rows));
+    if (!plugin.held_by.empty())
+      metrics_.images_draining->gauge({std::string_view(plugin.id)})->set(1);
   }
 }
 
@@ -338,11 +372,6 @@ std::string RpcImpl::discovery(const Call& call) {
   }
   std::lock_guard lock(discovery_mutex_);
   if (auto at = discovery_.find(key); at != discovery_.end()) return at->second;
-  for (MetricFamily* family : {metrics_.migration_rows, metrics_.images_draining}) {
-    for (const MetricSeries* series : family->series())
-      family->gauge({std::string_view(series->label_values[0])})->set(0);
-  }
-  metrics_.images_leaked->set(static_cast<double>(leaked_images().size()));
   if (discovery_.size() >= kMaxDiscoveries) discovery_.clear();
   OpenRpcOptions options;
   options.version = parts_.version;
@@ -350,9 +379,4 @@ std::string RpcImpl::discovery(const Call& call) {
   return discovery_[key] = json::serialize(openrpc_document(generation.manifests, options));
 }
 
-    if (plugin.migration)
-      metrics_.migration_rows->gauge({std::string_view(plugin.id)})
-          ->set(static_cast<double>(plugin.migration->rows));
-    if (!plugin.held_by.empty())
-      metrics_.images_draining->gauge({std::string_view(plugin.id)})->set(1);
 }  // namespace blockd

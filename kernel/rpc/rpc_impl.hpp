@@ -24,6 +24,7 @@
 #include "kernel/rpc/rate_limiter.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/rpc/rpc_error.hpp"
+#include "kernel/rpc/store_jobs.hpp"
 #include "kernel/rpc/telemetry_metrics.hpp"
 #include "kernel/rpc/tx_index.hpp"
 
@@ -124,9 +125,9 @@ using CallPtr = std::shared_ptr<Call>;
 struct RpcMetrics {
   MetricFamily *latency, *client_errors, *tx_rejected, *tokens_available, *plugin_commands;
   MetricFamily *mempool_size, *plugin_info, *upgrade_ready;
-  Counter *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
   MetricFamily *migration_rows, *images_draining;
   Gauge* images_leaked;
+  Counter *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
   Counter *duplicates, *floor_rejects, *selector_rejects, *overflow_rejects;
   Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
   TelemetryMetrics telemetry;
@@ -146,8 +147,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void call_as_plugin(const std::string& plugin, const std::string& method, json::value params,
                       std::function<void(bool ok, json::value)> done) override;
   Status configure() override;
-  void stopping() override;
   Status check(const Config& next) const override;
+  void stopping() override;
   void set_starting(bool starting) override { starting_.store(starting); }
   void committed(const std::shared_ptr<const BlockRecord>& block) override;
 
@@ -194,9 +195,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   // Until the next reload of the configuration. Returns what it was.
   std::uint64_t set_pool_cap(Lane lane, std::uint64_t cap);
   json::object status_document() const;
-  bool begin_verify() { return !verifying_.exchange(true); }  // one replay at a time
-  void end_verify() { verifying_.store(false); }
   PreviewJobs& previews() { return previews_; }
+  StoreJobs& store_jobs() { return store_jobs_; }
   void watch(const std::shared_ptr<ClientSession>& session);
   // A rate refusal of this caller, or nothing. Counts.
   std::optional<RpcError> take_tokens(const Caller& caller, std::uint64_t cost);
@@ -246,6 +246,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   Result<CommandPtr> draft(const Call& call, const SigningKey& key, bool next_in_pool) const;
   std::optional<Refusal> submit_command(const CallPtr& call, const CommandPtr& command,
                                         bool until_committed);
+  void note_command(const Command& command, const std::optional<Refusal>& refusal) const;
+  void note_included(const BlockRecord& block) const;
   std::optional<Refusal> hand_in(const CallPtr& call, const CommandPtr& command,
                                  bool until_committed);
   std::shared_ptr<CommandWait> start_wait(const CallPtr& call, std::optional<Hash> id);
@@ -253,6 +255,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
 
   RpcParts parts_;
   PreviewJobs previews_;  // ended by stopping()
+  StoreJobs store_jobs_;  // the same
   RpcMetrics metrics_{};
   RateLimiter limiter_;
   TxIndex transactions_;
@@ -266,7 +269,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   std::unordered_map<std::string, std::string>
       gone_;  // method -> plugin that had it; under plans_mutex_
   std::atomic<std::uint64_t> mine_until_us_{0};
-  std::atomic<bool> mining_{false}, verifying_{false};
+  std::atomic<bool> mining_{false};
   std::atomic<std::uint64_t> last_block_ms_{0};  // between the newest two blocks
   std::atomic<std::uint64_t> last_time_ms_{0};
   std::mutex blocks_mutex_;

@@ -18,7 +18,7 @@ constexpr std::size_t kBatchBlocks = 1000;
 constexpr std::uint64_t kNoteBlocks = 100'000;
 constexpr std::size_t kBatchCommands = 100'000;
 constexpr auto kRetryFull = std::chrono::seconds(5);
-constexpr BytesView kLeavesRow = "leaves", kNextRow = "next";
+constexpr BytesView kLeavesRow = "leaves", kNextRow = "next", kEventsRow = "events";
 
 Bytes node_key(std::uint64_t position) {
   Bytes key = "n";
@@ -95,12 +95,14 @@ Result<ViewedBlock> viewed_block(const BlockLog& log, std::uint64_t height) {
     out.hash = block->front.header.hash();
     out.mmr_root = block->front.header.mmr_root;
     for (const PrunedBlock::Trace& command : block->commands) out.command_ids.push_back(command.id);
+    out.events = block->events;
     return out;
   }
-  Result<BlockRecord> front = decode_block_front(*payload);
-  if (!front.ok()) return front.status();
-  out.hash = front->header.hash();
-  out.mmr_root = front->header.mmr_root;
+  Result<BlockRecord> block = decode_block(*payload, false);
+  if (!block.ok()) return block.status();
+  out.hash = block->header.hash();
+  out.mmr_root = block->header.mmr_root;
+  for (const Step& step : block->steps) out.events += step.events.size();
   Result<Bytes> bytes = log.read(LogRecordType::kBatch, height);
   if (!bytes.ok()) return bytes.status();
   Result<Batch> batch = decode_batch(*bytes, false);
@@ -160,6 +162,9 @@ Status LogViews::open_views() {
   if (!next.ok()) return next.status();
   leaves_.store(*leaves);
   indexed_.store(*next);
+  Result<std::uint64_t> events = read_count(*index_, kEventsRow);
+  if (!events.ok()) return events.status();
+  events_.store(*events);
   if (!options_.log->head()) return {};
   TB_TRY(begin_at_base());
   return level(head_);
@@ -303,9 +308,10 @@ Status LogViews::write_mmr(const std::vector<ViewedBlock>& blocks) {
 
 Status LogViews::write_index(const std::vector<ViewedBlock>& blocks) {
   std::vector<KvWrite> rows;
-  std::uint64_t next = indexed_.load();
+  std::uint64_t next = indexed_.load(), events = events_.load();
   for (const ViewedBlock& block : blocks) {
     if (block.height != next) continue;
+    events += block.events;
     for (std::uint32_t i = 0; i < block.command_ids.size(); ++i) {
       Bytes place;
       put_be64(place, block.height);
@@ -316,8 +322,10 @@ Status LogViews::write_index(const std::vector<ViewedBlock>& blocks) {
   }
   if (next == indexed_.load()) return {};
   rows.push_back(count_row(kNextRow, next));
+  rows.push_back(count_row(kEventsRow, events));
   TB_TRY(index_->write(rows, false));
   indexed_.store(next);
+  events_.store(events);
   return {};
 }
 
@@ -328,6 +336,7 @@ void LogViews::committed(const std::shared_ptr<const BlockRecord>& block) {
   viewed.mmr_root = block->header.mmr_root;
   viewed.command_ids.reserve(block->commands.size());
   for (const CommandPtr& command : block->commands) viewed.command_ids.push_back(command->id);
+  for (const Step& step : block->steps) viewed.events += step.events.size();
   {
     std::lock_guard lock(mutex_);
     head_ = viewed.height;

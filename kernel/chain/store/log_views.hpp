@@ -8,7 +8,8 @@
 // progress. They decide nothing: no block waits for them and no root depends on them.
 //
 // Layout. mmr: `n` <position be64> -> 32 bytes; `leaves` -> u64. index: `c` <command id> -> height
-// be64, index be32; `next` -> u64, the height that is indexed next.
+// be64, index be32; `next` -> u64, the height that is indexed next; `events` -> u64, their number
+// in all indexed blocks.
 //
 // Thread: committed() from the executor, never waits; everything else [any].
 #pragma once
@@ -36,6 +37,7 @@ struct ViewedBlock {
   std::uint64_t height = 0;
   Hash hash{}, mmr_root{};  // its header's
   std::vector<Hash> command_ids;
+  std::uint64_t events = 0;
 };
 // From the log: also a pruned one. Errors: kNotFound, kCorrupt.
 Result<ViewedBlock> viewed_block(const BlockLog& log, std::uint64_t height);
@@ -72,6 +74,8 @@ class LogViews {
 
   std::uint64_t leaves() const { return leaves_.load(); }
   std::uint64_t indexed_below() const { return indexed_.load(); }
+  // In all indexed blocks.
+  std::uint64_t events() const { return events_.load(); }
   // Why the views are not written any more; ok while they are.
   Status health() const;
   KvStore& mmr() { return *mmr_; }
@@ -96,7 +100,7 @@ class LogViews {
 
   const LogViewsOptions options_;
   std::unique_ptr<KvStore> mmr_, index_;
-  std::atomic<std::uint64_t> leaves_{0}, indexed_{0};  // written
+  std::atomic<std::uint64_t> leaves_{0}, indexed_{0}, events_{0};  // written
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<ViewedBlock> waiting_;  // at most kMaxWaiting; what is left out is read from the log

@@ -1,6 +1,6 @@
 // A kPruned payload begins as that of a block does, so that whoever wants the header reads both
 // alike: front | u32 commands, each id and leaf | u32 receipt leaves | u32 records, each u32 leaf,
-// kind and data.
+// kind and data | u64 events.
 #include "kernel/chain/store/prune.hpp"
 
 #include "kernel/base/merkle.hpp"
@@ -58,6 +58,7 @@ Bytes encode_pruned(const PrunedBlock& block) {
     put_string(out, record.kind);
     put_string(out, record.data);
   }
+  put_u64(out, block.events);
   return out;
 }
 
@@ -84,6 +85,7 @@ Result<PrunedBlock> decode_pruned(BytesView payload) {
     record.kind = std::string(in.take(in.u32()));
     record.data = std::string(in.take(in.u32()));
   }
+  out.events = in.u64();
   if (!in.done()) return pruned_damage("it does not end where it should");
   return out;
 }

@@ -31,7 +31,7 @@ struct PrunedBlock {
   std::vector<Trace> commands;
   std::vector<Hash> receipt_leaves;
   std::vector<KeptRecord> records;
-  std::uint64_t events = 0;  // how many it had; not stored
+  std::uint64_t events = 0;  // how many it had
 
   Hash command_root() const;
   Hash receipt_root() const;

@@ -6,6 +6,7 @@
 #include "kernel/base/address.hpp"
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
+#include "kernel/storage/data_schema.hpp"
 
 namespace blockd {
 namespace {
@@ -14,11 +15,36 @@ constexpr std::uint64_t kOperatorStart =
     10'000'000;  // smallest unit; inside the supply cap of the economics rules
 constexpr std::uint64_t kTreasuryStart = 1'000'000;
 
-Result<std::shared_ptr<const SigningKey>> key_at(const std::string& path) {
+// `keys/node.key` -> `keys/node.pub`.
+std::string public_path(const std::string& path) {
+  return (path.ends_with(".key") ? path.substr(0, path.size() - 4) : path) + ".pub";
+}
+
+// The public half stands beside the key, so that a damaged digit is noticed: every text of 64 hex
+// digits is some key.
+Status check_public_half(const std::string& path, const SigningKey& key) {
+  const std::string pub = public_path(path), digits = to_hex(key.public_key()) + "\n";
+  const std::string expected = "ed25519:" + digits;
+  Result<Bytes> text = read_file(pub, 1024);
+  if (text.status().code() == Code::kNotFound) return write_file_atomic(pub, expected);
+  if (!text.ok()) return text.status();
+  if (*text == expected || *text == digits) return {};
+  return Status(
+      Code::kCorrupt, path + " is not the key that " + pub + " names: one of them is damaged",
+      "restore both from a backup; remove the .pub file if the key was changed on purpose");
+}
+
+// A chain knows its keys: when a file is lost a new key would be somebody else.
+Result<std::shared_ptr<const SigningKey>> key_at(const std::string& path, bool may_make) {
+  if (!may_make && !file_exists(path))
+    return Status(Code::kNotFound,
+                  path + " is missing, but the data directory holds a chain that was made with it",
+                  "restore the key from a backup; a new one would be another account");
   if (const std::size_t slash = path.rfind('/'); slash != std::string::npos)
     TB_TRY(make_directories(path.substr(0, slash), 0700));
-  Result<SigningKey> key = load_node_key(path, true);
+  Result<SigningKey> key = load_node_key(path, may_make);
   if (!key.ok()) return key.status();
+  TB_TRY(check_public_half(path, *key));
   return std::shared_ptr<const SigningKey>(std::make_shared<SigningKey>(*std::move(key)));
 }
 
@@ -75,28 +101,29 @@ std::vector<std::string> release_signers(const Config& config, std::vector<std::
 
 Result<NodeKeys> load_node_keys(const Config& config, const std::string& data_dir) {
   NodeKeys keys;
+  const bool may_make = !holds_chain(data_dir);
   if (const std::string hex = config.text("node.key_hex"); !hex.empty()) {
     Result<SigningKey> key = SigningKey::from_hex(hex);
     if (!key.ok()) return key.status().in("node.key_hex");
     keys.node = std::make_shared<SigningKey>(*std::move(key));
   } else {
-    auto key = key_at(data_dir + "/keys/node.key");
+    auto key = key_at(data_dir + "/keys/node.key", may_make);
     if (!key.ok()) return key.status();
     keys.node = *key;
   }
   keys.validator = keys.node;
   if (const std::string path = config.text("chain.validator_key"); !path.empty()) {
-    auto key = key_at(path);
+    auto key = key_at(path, may_make);
     if (!key.ok()) return key.status();
     keys.validator = *key;
   }
-  auto op = key_at(config.text("operator.key_file"));
+  auto op = key_at(config.text("operator.key_file"), may_make);
   if (!op.ok()) return op.status();
   keys.op = *op;
-  auto admin = key_at(role_key_path(config, data_dir, "admin"));
+  auto admin = key_at(role_key_path(config, data_dir, "admin"), may_make);
   if (!admin.ok()) return admin.status();
   keys.admin = *admin;
-  auto oracle = key_at(role_key_path(config, data_dir, "oracle"));
+  auto oracle = key_at(role_key_path(config, data_dir, "oracle"), may_make);
   if (!oracle.ok()) return oracle.status();
   keys.oracle = *oracle;
   return keys;

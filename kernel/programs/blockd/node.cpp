@@ -1,6 +1,7 @@
 // Starting and stopping (node-and-cli spec 5.1): config, lock, keys, log, plugins, chain, services,
 // listeners, faces, ready.
 
+#include <malloc.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -378,6 +379,7 @@ Status NodeImpl::open_listeners() {
   if (!change.ok()) return change.status();
   TB_TRY(server_->commit(*change));
   TB_TRY(watch_config());
+  ::malloc_trim(0);  // what only the start needed: bytes of libraries, trees of manifests and config
   log_->target("node").info(
       "ready", {{"height", chain_->view()->height}, {"chain", chain_->genesis().chain_id}});
   return {};

@@ -87,6 +87,8 @@ std::vector<LocalVerb> plugin_verbs();
 std::vector<LocalVerb> transaction_verbs();
 std::vector<LocalVerb> misc_verbs();
 std::vector<LocalVerb> storage_verbs();
+std::vector<LocalVerb> maintenance_verbs();
+std::vector<LocalVerb> repair_verbs();
 std::vector<LocalVerb> script_verbs();
 std::vector<LocalVerb> audit_verbs();
 std::vector<LocalVerb> governance_verbs();

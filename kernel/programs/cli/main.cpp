@@ -76,6 +76,10 @@ int main(int argc, char** argv) {
   // The name under which runbooks call the audit.
   if (argc > 0 && std::filesystem::path(argv[0]).filename() == "settlement_audit")
     args.insert(args.begin(), {"settlement", "audit"});
+  // The name of the second guide's program: the same verbs behind a word of their own.
+  if (argc > 0 && std::filesystem::path(argv[0]).filename() == "moloch" && !args.empty() &&
+      !args[0].starts_with("-"))
+    args.insert(args.begin(), "moloch");
   const int code = cli::run_cli(world, args);
   std::cout.flush();
   return code;

@@ -1,17 +1,12 @@
 // settlement audit: over RPC, or on the data directory of a node that does not run, by that node's
 // own code (`blockd call`). Also the program `settlement_audit`.
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
 #include <ostream>
 
 #include "kernel/base/file.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/node_client.hpp"
 #include "kernel/programs/cli/output.hpp"
+#include "kernel/programs/cli/stopped_node.hpp"
 
 namespace blockd::cli {
 namespace {
@@ -19,7 +14,6 @@ namespace {
 constexpr const char* kMethod = "settlement.audit";
 constexpr const char* kPlugin = "treasury";
 constexpr std::uint32_t kTimeoutMs = 600'000;  // the whole log is read
-constexpr std::size_t kMaxAnswerBytes = 64u << 20;
 
 // A flag, else the variable of the guide.
 Status epoch_param(const World& world, const LocalArgs& args, const std::string& flag,
@@ -35,59 +29,13 @@ Status epoch_param(const World& world, const LocalArgs& args, const std::string&
   return {};
 }
 
-struct Child {
-  int exit_code = -1;
-  std::string output;
-};
-
-// Runs blockd and keeps what it prints; its errors go to ours.
-Result<Child> run_blockd(const World& world, std::vector<std::string> args) {
-  args.insert(args.begin(), world.program_dir + "/blockd");
-  if (!file_exists(args[0]))
-    return Status(Code::kNotFound, args[0] + " is missing", "blockd lies beside contract-cli");
-  std::vector<char*> argv, envp;
-  std::vector<std::string> variables;
-  for (std::string& arg : args) argv.push_back(arg.data());
-  argv.push_back(nullptr);
-  for (const auto& [name, value] : world.environment) variables.push_back(name + "=" + value);
-  for (std::string& variable : variables) envp.push_back(variable.data());
-  envp.push_back(nullptr);
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return errno_status("pipe");
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_adddup2(&files, ends[1], 1);
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, argv[0], &files, nullptr, argv.data(), envp.data());
-  posix_spawn_file_actions_destroy(&files);
-  ::close(ends[1]);
-  Child child;
-  std::array<char, 65536> buffer;
-  ssize_t got = 0;
-  while (error == 0 && (got = ::read(ends[0], buffer.data(), buffer.size())) != 0) {
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 || child.output.size() > kMaxAnswerBytes) break;
-    child.output.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  ::close(ends[0]);
-  if (error != 0) {
-    errno = error;
-    return errno_status(args[0]);
-  }
-  int state = 0;
-  while (::waitpid(pid, &state, 0) < 0 && errno == EINTR) {
-  }
-  child.exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
-  return child;
-}
-
 // What `blockd call` printed, as a call over RPC would have answered.
 Result<json::value> call_offline(Session& session, const LocalArgs& args,
                                  const json::object& params) {
   std::vector<std::string> words = {"call", kMethod, json_text(params, false), "--data-dir",
                                     args.get("--data")};
   if (args.has("--config")) words.insert(words.end(), {"--config", args.get("--config")});
-  Result<Child> child = run_blockd(session.world, std::move(words));
+  Result<ChildRun> child = run_blockd(session.world, std::move(words));
   if (!child.ok()) return child.status();
   Result<json::value> answer = parse_json(child->output);
   json::object* object = answer.ok() ? answer->if_object() : nullptr;

@@ -131,7 +131,8 @@ std::vector<LocalVerb> storage_verbs() {
            0,
            run_repair,
            {{"contract-cli storage repair --data node-data --dry-run",
-             "Says up to which block the log is whole"}}}};
+             "Says up to which block the log is whole"}},
+           {"moloch storage repair"}}};
 }
 
 }  // namespace blockd::cli
