@@ -13,6 +13,7 @@
 #include "kernel/manifest/openrpc.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 #include "kernel/snapshot/service.hpp"
+#include "kernel/storage/space_guard.hpp"
 
 namespace blockd {
 namespace {
@@ -21,25 +22,8 @@ constexpr std::size_t kMaxDiscoveries = 16;
 constexpr std::uint64_t kMaxIndexedBlocks = 10'000;  // at start
 constexpr std::uint64_t kStorageWalkUs =
     10'000'000;  // the data directory is measured at most that often
-constexpr std::size_t kMaxWalkedFiles = 100'000;
 constexpr std::uint32_t kMinMiningMs = 50;
 constexpr std::uint32_t kPumpRetryMs = 20;
-
-std::uint64_t directory_bytes(const std::string& dir) {
-  std::error_code failed;
-  std::uint64_t sum = 0;
-  std::size_t files = 0;
-  auto it = std::filesystem::recursive_directory_iterator(
-      dir, std::filesystem::directory_options::skip_permission_denied, failed);
-  for (; !failed && it != std::filesystem::end(it) && files < kMaxWalkedFiles;
-       it.increment(failed), ++files) {
-    std::error_code gone;  // a table may be deleted while we look
-    if (!it->is_regular_file(gone) || gone) continue;
-    const std::uintmax_t size = it->file_size(gone);
-    if (!gone) sum += size;
-  }
-  return sum;
-}
 
 StoreJobsParts store_jobs_parts(const RpcParts& parts) {
   StoreJobsParts out;
@@ -47,7 +31,9 @@ StoreJobsParts store_jobs_parts(const RpcParts& parts) {
   out.producer = parts.producer;
   out.views = parts.views;
   out.metrics = parts.metrics;
+  out.log_disk = parts.log_disk ? parts.log_disk : &system_disk();
   out.data_dir = parts.data_dir;
+  out.log_dir = parts.log_dir.empty() ? parts.data_dir + "/chain" : parts.log_dir;
   out.state_dir = parts.config()->text("storage.state_dir");
   if (parts.snapshots) {
     out.pinned = [snapshots = parts.snapshots]() -> std::optional<std::uint64_t> {

@@ -51,6 +51,8 @@ struct RpcParts {  // all outlive the Rpc
   std::function<std::shared_ptr<const Config>()> config;
   std::string data_dir, version;
   std::function<void()> request_shutdown;
+  Disk* log_disk = nullptr;   // of the block log; null: the system's
+  std::string log_dir;        // empty: <data>/chain
   LogViews* views = nullptr;  // may be null: commands are then found among the newest only
   ConfigService* config_service = nullptr;  // reload, history, diff and rollback
   SnapshotService* snapshots = nullptr;     // null where nothing is produced

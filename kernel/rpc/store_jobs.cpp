@@ -15,6 +15,8 @@ namespace blockd {
 namespace {
 
 constexpr int kStoreJobNice = 10;
+constexpr auto kViewStep = std::chrono::milliseconds(10);
+constexpr int kViewSteps = 500;
 
 void be_quiet() {
   // Of this thread only, as Linux does it. A node that may not have it works all the same.
@@ -231,15 +233,18 @@ Result<std::uint64_t> StoreJobs::verify(const VerifyRequest& request) {
 }
 
 Status StoreJobs::run_verify(const VerifyRequest& request, json::object* report) {
-  // The views first: they are behind the log, and what they lack then is not missing.
+  // The views are written behind the blocks: a moment later they have this one too.
   const StateViewPtr view = parts_.chain->view();
   const bool whole_range = !request.to_height || *request.to_height >= view->height;
-  const bool views_level = parts_.views && parts_.views->health().ok() &&
-                           parts_.views->leaves() > view->height &&
-                           parts_.views->indexed_below() > view->height;
+  const auto level = [&] {
+    return parts_.views->leaves() > view->height && parts_.views->indexed_below() > view->height;
+  };
+  for (int step = 0; step < kViewSteps && parts_.views && !level() && !cancelled_.load(); ++step)
+    std::this_thread::sleep_for(kViewStep);
+  const bool views_level = parts_.views && parts_.views->health().ok() && level();
   StoreCheckInput input;
-  input.disk = &system_disk();
-  input.log_dir = parts_.data_dir + "/chain";
+  input.disk = parts_.log_disk;
+  input.log_dir = parts_.log_dir;
   input.genesis = &parts_.chain->genesis();
   input.state = whole_range ? view->state.get() : nullptr;
   if (views_level) {
@@ -291,9 +296,9 @@ Status StoreJobs::run_verify(const VerifyRequest& request, json::object* report)
 json::object StoreJobs::stats() const {
   const Chain& chain = *parts_.chain;
   const StateViewPtr view = chain.view();
-  const std::uint64_t log = directory_bytes(parts_.data_dir + "/chain");
+  const std::uint64_t log = directory_bytes(parts_.log_dir);
   // In the profile of one directory the state lies below the log.
-  const bool inside = parts_.state_dir.starts_with(parts_.data_dir + "/chain/");
+  const bool inside = parts_.state_dir.starts_with(parts_.log_dir + "/");
   const std::uint64_t chain_bytes = log + (inside ? 0 : directory_bytes(parts_.state_dir));
   const std::uint64_t mmr = directory_bytes(parts_.data_dir + "/mmr");
   const std::uint64_t index = directory_bytes(parts_.data_dir + "/index");

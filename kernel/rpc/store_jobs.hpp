@@ -26,7 +26,8 @@ struct StoreJobsParts {  // all outlive the jobs
   Producer* producer = nullptr;
   LogViews* views = nullptr;  // may be null
   MetricRegistry* metrics = nullptr;
-  std::string data_dir, state_dir;
+  Disk* log_disk = nullptr;
+  std::string data_dir, log_dir, state_dir;
   // The lowest height whose blocks somebody still needs; nullopt: nobody. May be null.
   std::function<std::optional<std::uint64_t>()> pinned;
 };

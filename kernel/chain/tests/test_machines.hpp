@@ -262,6 +262,7 @@ struct SharedStore : KvStore {
   std::shared_ptr<const KvReader> snapshot() const override { return store->snapshot(); }
   Status flush() override { return store->flush(); }
   std::uint64_t approximate_bytes() const override { return store->approximate_bytes(); }
+  Status reopen() override { return store->reopen(); }
 };
 
 // A chain `dev` in memory with both machines, and accounts that count their nonces.

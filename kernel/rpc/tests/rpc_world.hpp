@@ -207,6 +207,8 @@ class RpcWorld : public ::testing::Test {
     parts.keys.validator = std::make_shared<SigningKey>(SigningKey::from_seed(World::seed(1)));
     parts.config = [this] { return config(); };
     parts.data_dir = dir_;
+    parts.log_disk = &world_.disk;
+    parts.log_dir = "chain";
     parts.version = "1.0.0";
     parts.request_shutdown = [this] { shut_down_ = true; };
     auto rpc = Rpc::create(std::move(parts));
