@@ -1,6 +1,7 @@
 #include "kernel/rpc/credentials.hpp"
 
 #include <grp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,7 +43,9 @@ Result<std::string> token_file(const std::string& key, const std::string& path,
   if (path.empty() || !file_exists(path)) return std::string();
   Result<Bytes> content = read_file(path, 64u << 10);
   if (!content.ok()) return content.status().in(key);
-  (void)warnings;
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    warnings->push_back("insecure token file permissions: " + path + "; chmod 600 it");
   std::string token = trimmed(*content);
   if (token.size() < kMinTokenBytes) {
     return Status(Code::kInvalid, key + ": the token in " + path + " is shorter than 16 characters",

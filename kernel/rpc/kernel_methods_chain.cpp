@@ -140,7 +140,10 @@ Answer tx_status(RpcImpl& rpc, const Call& call, std::string* result) {
     if (*indexed) place = TxIndex::Place{(*indexed)->height, (*indexed)->index};
   }
   if (!place || place->height > call.view->height) {
-    out["state"] = rpc.parts().producer->pool().state(id);
+    std::string state = rpc.parts().producer->pool().state(id);
+    // Meanwhile it may have left the pool for a block that the view of this call does not show.
+    if (state == "unknown" && rpc.transactions().find(id)) state = "pending";
+    out["state"] = state;
     *result = to_text(out);
     return std::nullopt;
   }
