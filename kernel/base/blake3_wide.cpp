@@ -9,6 +9,7 @@ namespace {
 // that target.
 using Lanes = std::uint32_t __attribute__((vector_size(32)));
 constexpr int kLanes = 8;
+constexpr std::size_t kBlockBytes = 64;
 static_assert(kLanes == kMaxWideChunks);
 
 #define TB_AVX2_INLINE [[gnu::target("avx2"), gnu::always_inline]] static inline
@@ -47,15 +48,35 @@ TB_AVX2_INLINE void mix_round(Lanes (&s)[16], const Lanes (&m)[16]) {
   mix(s[3], s[4], s[9], s[14], m[k[14]], m[k[15]]);
 }
 
-// Word `w` of lane `i` is word `w` of the block at `offset` of chunk `i`.
-TB_AVX2_INLINE void load_block(const char* data, std::size_t offset, Lanes (&m)[16]) {
-  alignas(32) std::uint32_t words[16][kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) {
-    std::uint32_t block[16];
-    std::memcpy(block, data + static_cast<std::size_t>(lane) * kChunkBytes + offset, sizeof block);
-    for (int w = 0; w < 16; ++w) words[w][lane] = block[w];
+// Eight rows of eight words become their eight columns.
+TB_AVX2_INLINE void transpose(Lanes (&rows)[8]) {
+  Lanes pairs[8], fours[8];
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    pairs[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
   }
-  std::memcpy(&m, &words, sizeof m);
+  for (int i = 0; i < 8; i += 4) {
+    for (int k = 0; k < 2; ++k) {
+      const Lanes &a = pairs[i + k], &b = pairs[i + k + 2];
+      fours[i + 2 * k] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+      fours[i + 2 * k + 1] = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  for (int i = 0; i < 4; ++i) {
+    rows[i] = __builtin_shufflevector(fours[i], fours[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    rows[i + 4] = __builtin_shufflevector(fours[i], fours[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+
+// Word `w` of lane `i` is word `w` of the 64 bytes at `blocks[i]`.
+TB_AVX2_INLINE void load_blocks(const char* const (&blocks)[kLanes], Lanes (&m)[16]) {
+  Lanes half[kLanes];
+  for (int begin = 0; begin < 16; begin += 8) {
+    for (int lane = 0; lane < kLanes; ++lane)
+      std::memcpy(&half[lane], blocks[lane] + 4 * begin, sizeof(Lanes));
+    transpose(half);
+    for (int i = 0; i < 8; ++i) m[begin + i] = half[i];
+  }
 }
 
 TB_AVX2_INLINE void compress_lanes(Lanes (&cv)[8], const Lanes (&m)[16], const Lanes& counter_low,
@@ -83,68 +104,80 @@ TB_AVX2_INLINE void hash_chunks(const char* data, std::uint64_t counter,
   Lanes cv[8];
   for (int i = 0; i < 8; ++i) cv[i] = Lanes{} + kBlake3Iv[i];
   Lanes counter_low{}, counter_high{};
+  const char* blocks[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) {
     std::uint64_t number = counter + static_cast<std::uint64_t>(lane);
     counter_low[lane] = static_cast<std::uint32_t>(number);
     counter_high[lane] = static_cast<std::uint32_t>(number >> 32);
+    blocks[lane] = data + static_cast<std::size_t>(lane) * kChunkBytes;
   }
-  for (std::size_t offset = 0; offset < kChunkBytes; offset += 64) {
+  for (std::size_t offset = 0; offset < kChunkBytes; offset += kBlockBytes) {
     std::uint32_t flags = 0;
     if (offset == 0) flags |= kChunkStart;
-    if (offset == kChunkBytes - 64) flags |= kChunkEnd;
+    if (offset == kChunkBytes - kBlockBytes) flags |= kChunkEnd;
     Lanes m[16];
-    load_block(data, offset, m);
-    compress_lanes(cv, m, counter_low, counter_high, Lanes{} + 64u, Lanes{} + flags);
+    load_blocks(blocks, m);
+    compress_lanes(cv, m, counter_low, counter_high, Lanes{} + std::uint32_t{kBlockBytes},
+                   Lanes{} + flags);
+    for (const char*& block : blocks) block += kBlockBytes;
   }
-  for (int lane = 0; lane < kLanes; ++lane) {
-    for (int i = 0; i < 8; ++i) cvs[lane][i] = cv[i][lane];
-  }
+  transpose(cv);
+  std::memcpy(cvs, cv, sizeof cv);
 }
 
-// One block of one of several inputs: where it lies, or a padded copy of the last one.
-struct Tail {
-  char bytes[64];
-  std::size_t blocks = 0, last = 0;  // number of blocks, bytes in the last one
-};
+// Copies the bytes from `from` on of prefix and input together to `to`, at most a block of them.
+inline void copy_joined(BytesView prefix, BytesView input, std::size_t from, char* to) {
+  std::size_t room = kBlockBytes;
+  if (from < prefix.size()) {
+    std::memcpy(to, prefix.data() + from, prefix.size() - from);
+    to += prefix.size() - from;
+    room -= prefix.size() - from;
+    from = prefix.size();
+  }
+  const BytesView rest = input.substr(from - prefix.size(), room);
+  if (!rest.empty()) std::memcpy(to, rest.data(), rest.size());
+}
 
-TB_AVX2_INLINE void hash_inputs(std::span<const BytesView> inputs, Hash* out) {
-  Tail tails[kLanes] = {};
-  std::size_t most = 0;
+TB_AVX2_INLINE void hash_inputs(BytesView prefix, std::span<const BytesView> inputs, Hash* out) {
+  // The first block of each input, if a prefix makes one, and the last block, padded; a lane that
+  // is done repeats it, and nobody looks. Blocks in between are read from the input.
+  char heads[kLanes][kBlockBytes], tails[kLanes][kBlockBytes] = {};
+  Lanes last_block{}, last_size{};
+  std::size_t before_last[kLanes] = {}, most = 0;
   for (std::size_t lane = 0; lane < inputs.size(); ++lane) {
-    const BytesView input = inputs[lane];
-    Tail& tail = tails[lane];
-    tail.blocks = input.empty() ? 1 : (input.size() + 63) / 64;
-    tail.last = input.size() - (tail.blocks - 1) * 64;
-    if (tail.last != 0) std::memcpy(tail.bytes, input.data() + (tail.blocks - 1) * 64, tail.last);
-    most = most > tail.blocks ? most : tail.blocks;
+    const std::size_t size = prefix.size() + inputs[lane].size();
+    const std::size_t last = size == 0 ? 0 : (size - 1) / kBlockBytes;
+    if (last != 0 && !prefix.empty()) copy_joined(prefix, inputs[lane], 0, heads[lane]);
+    copy_joined(prefix, inputs[lane], last * kBlockBytes, tails[lane]);
+    before_last[lane] = last;
+    last_block[lane] = static_cast<std::uint32_t>(last);
+    last_size[lane] = static_cast<std::uint32_t>(size - last * kBlockBytes);
+    most = most > last ? most : last;
   }
   Lanes cv[8];
   for (int i = 0; i < 8; ++i) cv[i] = Lanes{} + kBlake3Iv[i];
-  for (std::size_t block = 0; block < most; ++block) {
-    alignas(32) std::uint32_t words[16][kLanes];
-    Lanes length{}, flags{}, active{};
+  for (std::size_t block = 0; block <= most; ++block) {
+    const char* blocks[kLanes];
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const Tail& tail = tails[lane];
-      const bool last = block + 1 >= tail.blocks;
-      const char* from = last ? tail.bytes : inputs[lane].data() + block * 64;
-      std::uint32_t word[16];
-      std::memcpy(word, from, sizeof word);
-      for (int w = 0; w < 16; ++w) words[w][lane] = word[w];
-      length[lane] = last ? static_cast<std::uint32_t>(tail.last) : 64;
-      flags[lane] = (block == 0 ? kChunkStart : 0u) | (last ? kChunkEnd | kRoot : 0u);
-      active[lane] = block < tail.blocks ? ~0u : 0u;
+      const bool is_head = block == 0 && !prefix.empty();
+      blocks[lane] = block >= before_last[lane] ? tails[lane]
+                     : is_head                  ? heads[lane]
+                               : inputs[lane].data() + block * kBlockBytes - prefix.size();
     }
-    Lanes m[16], before[8];
-    std::memcpy(&m, &words, sizeof m);
-    for (int i = 0; i < 8; ++i) before[i] = cv[i];
-    compress_lanes(cv, m, Lanes{}, Lanes{}, length, flags);
-    for (int i = 0; i < 8; ++i) cv[i] = (cv[i] & active) | (before[i] & ~active);
+    const Lanes number = Lanes{} + static_cast<std::uint32_t>(block);
+    const Lanes is_last = reinterpret_cast<Lanes>(number == last_block);
+    const Lanes length = (is_last & last_size) | (~is_last & std::uint32_t{kBlockBytes});
+    const Lanes flags = (is_last & (kChunkEnd | kRoot)) | (block == 0 ? kChunkStart : 0u);
+    const auto done = number > last_block;
+    Lanes m[16], next[8];
+    load_blocks(blocks, m);
+    for (int i = 0; i < 8; ++i) next[i] = cv[i];
+    compress_lanes(next, m, Lanes{}, Lanes{}, length, flags);
+    for (int i = 0; i < 8; ++i) cv[i] = done ? cv[i] : next[i];
   }
-  for (std::size_t lane = 0; lane < inputs.size(); ++lane) {
-    std::uint32_t word[8];
-    for (int i = 0; i < 8; ++i) word[i] = cv[i][lane];
-    std::memcpy(out[lane].data(), word, sizeof word);
-  }
+  transpose(cv);
+  for (std::size_t lane = 0; lane < inputs.size(); ++lane)
+    std::memcpy(out[lane].data(), &cv[lane], sizeof(Lanes));
 }
 
 // The same code twice: for processors with AVX2, and for those that rotate in one instruction.
@@ -156,12 +189,14 @@ TB_AVX2_INLINE void hash_inputs(std::span<const BytesView> inputs, Hash* out) {
     const char* data, std::uint64_t counter, std::uint32_t (&cvs)[kMaxWideChunks][8]) {
   hash_chunks(data, counter, cvs);
 }
-[[gnu::target("avx2")]] void inputs_avx2(std::span<const BytesView> inputs, Hash* out) {
-  hash_inputs(inputs, out);
+[[gnu::target("avx2")]] void inputs_avx2(BytesView prefix, std::span<const BytesView> inputs,
+                                         Hash* out) {
+  hash_inputs(prefix, inputs, out);
 }
-[[gnu::target("avx2,avx512f,avx512vl")]] void inputs_avx512(std::span<const BytesView> inputs,
+[[gnu::target("avx2,avx512f,avx512vl")]] void inputs_avx512(BytesView prefix,
+                                                            std::span<const BytesView> inputs,
                                                             Hash* out) {
-  hash_inputs(inputs, out);
+  hash_inputs(prefix, inputs, out);
 }
 
 bool has_avx2() {
@@ -176,9 +211,9 @@ bool has_avx512() {
 
 }  // namespace
 
-bool hash_short_inputs(std::span<const BytesView> inputs, Hash* out) {
+bool hash_short_inputs(BytesView prefix, std::span<const BytesView> inputs, Hash* out) {
   if (!has_avx2() || inputs.size() > kLanes) return false;
-  has_avx512() ? inputs_avx512(inputs, out) : inputs_avx2(inputs, out);
+  has_avx512() ? inputs_avx512(prefix, inputs, out) : inputs_avx2(prefix, inputs, out);
   return true;
 }
 
@@ -192,7 +227,7 @@ std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
 std::size_t hash_wide_chunks(BytesView, std::uint64_t, std::uint32_t (&)[kMaxWideChunks][8]) {
   return 0;
 }
-bool hash_short_inputs(std::span<const BytesView>, Hash*) { return false; }
+bool hash_short_inputs(BytesView, std::span<const BytesView>, Hash*) { return false; }
 #endif
 
 }  // namespace blockd::internal

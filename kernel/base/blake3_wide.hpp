@@ -46,9 +46,9 @@ inline constexpr Blake3Schedule kBlake3Schedule = make_blake3_schedule();
 std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
                              std::uint32_t (&cvs)[kMaxWideChunks][8]);
 
-// Hashes up to eight inputs of at most kChunkBytes each, all at once, and says true; false, and
-// nothing is done, where the processor cannot. Costs as much as two inputs of the longest one's
-// length.
-bool hash_short_inputs(std::span<const BytesView> inputs, Hash* out);
+// Hashes up to eight inputs, each behind `prefix` and with it of at most kChunkBytes, all at once,
+// and says true; false, and nothing is done, where the processor cannot. Costs as much as two
+// inputs of the longest one's length. REQUIRES: `prefix` has less than 64 bytes.
+bool hash_short_inputs(BytesView prefix, std::span<const BytesView> inputs, Hash* out);
 
 }  // namespace blockd::internal

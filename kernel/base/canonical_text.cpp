@@ -7,15 +7,19 @@
 namespace blockd {
 namespace {
 
-constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = kOnes * 0x80;
+// Sixteen bytes at once, as numbers with a sign: those above 7F are below zero.
+using Chars = signed char __attribute__((vector_size(16)));
 
-// The high bit of a byte is set where `word` has a control character, a quote, a backslash or a
-// byte above 7F. Exact for the lowest such byte: borrows travel upwards only.
-std::uint64_t special_bytes(std::uint64_t word) {
-  auto zero_bytes = [](std::uint64_t w) { return (w - kOnes) & ~w; };
-  const std::uint64_t below_blank = (word - kOnes * 0x20) & ~word;
-  return (word | below_blank | zero_bytes(word ^ kOnes * '"') | zero_bytes(word ^ kOnes * '\\')) &
-         kHighs;
+// How many of the next sixteen bytes stand in front of a control character, a quote, a backslash or
+// a byte above 7F.
+std::size_t plain_bytes(const char* text) {
+  Chars chars;
+  std::memcpy(&chars, text, sizeof chars);
+  const auto special = (chars < 0x20) | (chars == '"') | (chars == '\\');
+  std::uint64_t half[2];
+  std::memcpy(half, &special, sizeof half);
+  if (half[0] != 0) return static_cast<std::size_t>(std::countr_zero(half[0])) / 8;
+  return half[1] != 0 ? 8 + static_cast<std::size_t>(std::countr_zero(half[1])) / 8 : 16;
 }
 
 bool is_decimal(char c) { return c >= '0' && c <= '9'; }
@@ -25,14 +29,10 @@ bool is_decimal(char c) { return c >= '0' && c <= '9'; }
 bool CanonicalText::text(std::string_view* out) {
   if (!take('"')) return false;
   const char* const begin = at_;
-  while (end_ - at_ >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at_, sizeof word);
-    if (const std::uint64_t special = special_bytes(word); special != 0) {
-      at_ += std::countr_zero(special) / 8;
-      break;
-    }
-    at_ += 8;
+  while (end_ - at_ >= 16) {
+    const std::size_t plain = plain_bytes(at_);
+    at_ += plain;
+    if (plain < 16) break;
   }
   for (; at_ != end_; ++at_) {
     const auto c = static_cast<unsigned char>(*at_);

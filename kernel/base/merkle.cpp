@@ -5,10 +5,21 @@
 
 namespace blockd {
 
-Hash merkle_leaf(BytesView data) { return blake3({BytesView("\0", 1), data}); }
+namespace {
+
+constexpr BytesView kLeafPrefix("\0", 1), kNodePrefix("\1", 1);
+
+BytesView view_of_pair(const Hash* left) {
+  static_assert(sizeof(Hash[2]) == 2 * sizeof(Hash));
+  return {reinterpret_cast<const char*>(left), 2 * sizeof(Hash)};
+}
+
+}  // namespace
+
+Hash merkle_leaf(BytesView data) { return blake3({kLeafPrefix, data}); }
 
 Hash merkle_node(const Hash& left, const Hash& right) {
-  return blake3({BytesView("\1", 1), view(left), view(right)});
+  return blake3({kNodePrefix, view(left), view(right)});
 }
 
 void MerkleBuilder::add_leaf(const Hash& leaf) {
@@ -34,30 +45,38 @@ Hash MerkleBuilder::root() const {
   return merged;
 }
 
-void MerkleBatch::add(BytesView data) {
-  constexpr std::size_t kWaiting = 8;
-  waiting_.push_back('\0');
-  waiting_.append(data);
-  ends_.push_back(waiting_.size());
-  if (ends_.size() == kWaiting) hash_waiting();
+void MerkleBatch::add(std::initializer_list<BytesView> parts) {
+  const std::size_t begin = copied_.size();
+  for (const BytesView part : parts) copied_.append(part);
+  wait({{}, copied_.size() - begin});
 }
+
+void MerkleBatch::add_borrowed(BytesView data) { wait({data, 0}); }
 
 void MerkleBatch::add_leaf(const Hash& leaf) {
   hash_waiting();
   leaves_.push_back(leaf);
 }
 
+void MerkleBatch::wait(const Waiting& leaf) {
+  leaf_[waiting_++] = leaf;
+  if (waiting_ == kWaiting) hash_waiting();
+}
+
 void MerkleBatch::hash_waiting() {
-  BytesView inputs[8];
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < ends_.size(); ++i) {
-    inputs[i] = BytesView(waiting_).substr(begin, ends_[i] - begin);
-    begin = ends_[i];
+  BytesView inputs[kWaiting];
+  const char* next = copied_.data();
+  for (std::size_t i = 0; i < waiting_; ++i) {
+    inputs[i] = leaf_[i].borrowed;
+    if (inputs[i].data() != nullptr) continue;
+    inputs[i] = BytesView(next, leaf_[i].copied);
+    next += leaf_[i].copied;
   }
-  leaves_.resize(leaves_.size() + ends_.size());
-  blake3_many(std::span(inputs, ends_.size()), leaves_.data() + leaves_.size() - ends_.size());
-  waiting_.clear();
-  ends_.clear();
+  const std::size_t done = leaves_.size();
+  leaves_.resize(done + waiting_);
+  blake3_many(kLeafPrefix, std::span(inputs, waiting_), leaves_.data() + done);
+  waiting_ = 0;
+  copied_.clear();
 }
 
 std::vector<Hash> MerkleBatch::take_leaves() {
@@ -67,26 +86,21 @@ std::vector<Hash> MerkleBatch::take_leaves() {
 
 void MerkleBatch::clear() {
   leaves_.clear();
-  waiting_.clear();
-  ends_.clear();
+  waiting_ = 0;
+  copied_.clear();
 }
 
-// Level by level: a node takes the place of the left one of its two.
+// Level by level: a node takes the place of the left one of its two, which lie side by side.
 Hash MerkleBatch::root() {
-  constexpr std::size_t kNode = 1 + 2 * sizeof(Hash);
   hash_waiting();
   if (leaves_.empty()) return kZeroHash;
   for (std::size_t n = leaves_.size(); n > 1; n = n / 2 + n % 2) {
     for (std::size_t done = 0; done < n / 2;) {
-      char nodes[8][kNode];
-      BytesView inputs[8];
+      BytesView pairs[kWaiting];
       std::size_t count = 0;
-      for (; count < 8 && done + count < n / 2; ++count) {
-        nodes[count][0] = '\1';
-        std::memcpy(nodes[count] + 1, &leaves_[2 * (done + count)], 2 * sizeof(Hash));
-        inputs[count] = BytesView(nodes[count], kNode);
-      }
-      blake3_many(std::span(inputs, count), leaves_.data() + done);
+      for (; count < kWaiting && done + count < n / 2; ++count)
+        pairs[count] = view_of_pair(&leaves_[2 * (done + count)]);
+      blake3_many(kNodePrefix, std::span(pairs, count), leaves_.data() + done);
       done += count;
     }
     if (n % 2 != 0) leaves_[n / 2] = leaves_[n - 1];
@@ -96,8 +110,8 @@ Hash MerkleBatch::root() {
   return root;
 }
 
-void MerkleStream::add(BytesView data) {
-  group_.add(data);
+void MerkleStream::add(std::initializer_list<BytesView> parts) {
+  group_.add(parts);
   if (group_.count() == kGroup) groups_.add_leaf(group_.root());
 }
 

@@ -7,7 +7,9 @@
 // else.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -38,12 +40,16 @@ class MerkleBuilder {
 // hashed eight at once where the processor can. Memory: 32 bytes a leaf.
 class MerkleBatch {
  public:
-  void add(BytesView data);
+  void add(BytesView data) { add({data}); }
+  // The parts of one leaf, one after another.
+  void add(std::initializer_list<BytesView> parts);
+  // A leaf that is not copied. REQUIRES: `data` stays until root() or clear().
+  void add_borrowed(BytesView data);
   // `leaf` is the result of merkle_leaf().
   void add_leaf(const Hash& leaf);
   // Another leaf in the place of one that add_leaf() has put.
   void set_leaf(std::size_t index, const Hash& leaf) { leaves_.at(index) = leaf; }
-  std::size_t count() const { return leaves_.size() + ends_.size(); }
+  std::size_t count() const { return leaves_.size() + waiting_; }
   // Hashes what was added and forgets it.
   Hash root();
   // The leaves in place of their root; forgets them too.
@@ -51,17 +57,26 @@ class MerkleBatch {
   void clear();
 
  private:
+  static constexpr std::size_t kWaiting = 8;
+  // A leaf that is not hashed yet: somebody's bytes, or the next ones of copied_.
+  struct Waiting {
+    BytesView borrowed;
+    std::size_t copied = 0;
+  };
+  void wait(const Waiting& leaf);
   void hash_waiting();
   std::vector<Hash> leaves_;
-  Bytes waiting_;                  // leaves that are not hashed yet, each behind its 00
-  std::vector<std::size_t> ends_;  // of each of them
+  std::array<Waiting, kWaiting> leaf_;
+  std::size_t waiting_ = 0;
+  Bytes copied_;
 };
 
 // The same tree for a run of any length, in the memory of a thousand leaves: full groups are hashed
 // as batches, and a root of such a group is a node of the whole tree.
 class MerkleStream {
  public:
-  void add(BytesView data);
+  void add(BytesView data) { add({data}); }
+  void add(std::initializer_list<BytesView> parts);
   // Hashes what was added and forgets it.
   Hash root();
 

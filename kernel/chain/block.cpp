@@ -375,7 +375,7 @@ Status visit_deltas(BytesView bytes,
 
 Hash command_root(const std::vector<CommandPtr>& commands) {
   MerkleBatch tree;
-  for (const CommandPtr& command : commands) tree.add(command->envelope);
+  for (const CommandPtr& command : commands) tree.add_borrowed(command->envelope);
   return tree.root();
 }
 
@@ -511,9 +511,7 @@ void WriteSetRoot::add(BytesView space, BytesView key, std::optional<BytesView> 
   scratch_.clear();
   put_u8(scratch_, after ? 1 : 0);
   put_u32(scratch_, static_cast<std::uint32_t>(key.size()));
-  scratch_.append(key);
-  if (after) scratch_.append(*after);
-  inner_.add(scratch_);
+  inner_.add({scratch_, key, after.value_or(BytesView())});
 }
 
 void WriteSetRoot::close_space() {
@@ -537,8 +535,7 @@ void StateRoot::add(BytesView space, BytesView key, BytesView value) {
   }
   scratch_.clear();
   put_u32(scratch_, static_cast<std::uint32_t>(key.size()));
-  scratch_.append(key).append(value);
-  inner_.add(scratch_);
+  inner_.add({scratch_, key, value});
   ++count_;
 }
 

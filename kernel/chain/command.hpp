@@ -40,8 +40,8 @@ struct Command {
   std::vector<PublicKey> signers;
   std::vector<CommandSignature> signatures;
   std::vector<std::string> cosigners;  // addresses of signatures that were not needed
-  json::value params;                  // an object; null in a command of parse_envelopes() that has
-                                       // `params_text`
+  json::value params;                  // an object; null in a command that was parsed without trees
+                                       // and has `params_text`
   BytesView params_text;  // canonical bytes of `params` inside `envelope`; empty when they are not
                           // plain
 
@@ -93,12 +93,12 @@ Refusal admission_refusal(int admission_code, std::string name, std::string_view
 
 // Parses the canonical bytes of an envelope (from the log, a peer, or re-printed from a request).
 // REQUIRES: nothing; any input. A refusal is -32602 "not_canonical", "invalid_params" with the
-// field, or -32700.
+// field, or -32700. `with_tree` false: `params` may be left null, for those who only submit.
 struct ParsedCommand {
   CommandPtr command;  // null when refused
   std::optional<Refusal> refusal;
 };
-ParsedCommand parse_envelope(Bytes envelope_bytes);
+ParsedCommand parse_envelope(Bytes envelope_bytes, bool with_tree = true);
 
 // Parses the envelopes of a batch of our own log in order into `*out`; their ids are hashed several
 // at once. That the bytes are canonical is trusted: they were checked before they were written, and
@@ -109,7 +109,7 @@ std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector
 
 // Parses a request's envelope value. `body` is the text of the request as it was received: a
 // command whose canonical bytes do not stand in it is refused "not_canonical".
-ParsedCommand parse_envelope(const json::value& envelope, BytesView body);
+ParsedCommand parse_envelope(const json::value& envelope, BytesView body, bool with_tree = true);
 
 // Checks every signature, and that the needed ones are there: the key of `from`, `threshold` of
 // `signers`, or the session key. Costs 41 us a signature. nullopt: all good.

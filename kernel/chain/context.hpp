@@ -93,6 +93,9 @@ class StepRun {
   // Another set in the same block (a switch of the roster); what the block has counted so far
   // stays.
   void set_scope(const BlockScope& scope) { scope_ = scope; }
+  // Whether answers of signature checks are remembered for who asks again: a dry run does it for
+  // the block, which is the last to ask.
+  void set_remembers_checks(bool remembers) { remembers_checks_ = remembers; }
   // Values of parameters in force; null: their rows are read each time.
   void set_params(std::shared_ptr<const ParamValues> values) { params_ = std::move(values); }
 
@@ -211,7 +214,7 @@ class StepRun {
   // is taken back.
   Effects refused_;
   bool refusing_ = false;
-  bool with_texts_ = true;
+  bool with_texts_ = true, remembers_checks_ = true;
   std::shared_ptr<const ParamValues> params_;
 
   std::vector<std::unique_ptr<Frame>>

@@ -383,11 +383,12 @@ tb_status ContextApi::verify(tb_ctx* ctx, tb_str key, tb_str message, tb_str sig
   if (!count_read(f)) return TB_E_LIMIT;
   StepRun& run = *f.run;
   std::uint32_t number = run.checks_++;
+  const BytesView k = to_view(key), m = to_view(message), s = to_view(signature);
   bool good = run.trusted_ != nullptr
                   ? !std::binary_search(run.trusted_->begin(), run.trusted_->end(), number)
-              : run.cache_ != nullptr
-                  ? run.cache_->verify(to_view(key), to_view(message), to_view(signature))
-                  : VerifyCache::check(to_view(key), to_view(message), to_view(signature));
+              : run.cache_ == nullptr ? VerifyCache::check(k, m, s)
+              : run.remembers_checks_ ? run.cache_->verify(k, m, s)
+                                      : run.cache_->verify_once(k, m, s);
   if (!good) run.false_checks_.push_back(number);
   return good ? TB_OK : TB_NOT_FOUND;
 }

@@ -41,7 +41,9 @@ Hash block_seed(const Hash& previous, std::uint64_t height) {
 }
 
 Executor::Executor(const Genesis& genesis, Provide provide, VerifyCache* cache)
-    : genesis_(genesis), provide_(std::move(provide)), cache_(cache), run_(overlay_) {}
+    : genesis_(genesis), provide_(std::move(provide)), cache_(cache), run_(overlay_) {
+  run_.set_remembers_checks(false);
+}
 
 Result<std::shared_ptr<const MachineSet>> Executor::resolve(const std::vector<RosterEntry>& roster,
                                                             std::uint64_t height) const {
@@ -92,7 +94,9 @@ Status Executor::execute_once(const KvReader& base, RowCache* rows, const BlockI
   TB_TRY(after_block_step());
   TB_TRY(find_commitment());
   TB_TRY(renew_scripts());
-  out_->pending_work = run_.pending_work();
+  out_->pending_work = run_.pending_work() || out_->migration_steps > 0;
+  step_room_ = out_->step_bytes.size();
+  delta_room_ = out_->delta_bytes.size();
   overlay_.net_changes(&changes_);
   WriteSetRoot writes;
   for (const Overlay::Change& change : changes_) {
@@ -110,6 +114,11 @@ Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockIn
   in_ = &input;
   out_ = output;
   *out_ = BlockOutput();
+  if (input.collect) {
+    out_->step_bytes.reserve(step_room_);
+    out_->delta_bytes.reserve(delta_room_);
+    if (input.commands != nullptr) out_->steps.reserve(input.commands->size());
+  }
   changes_.clear();
   overlay_.reset(&base, rows);
   receipt_tree_.clear();
@@ -335,7 +344,7 @@ void Executor::note_command(std::size_t i, Outcome outcome) {
   const CommandPtr& command = (*in_->commands)[i];
   tries_ = 0;
   envelope_bytes_ += command->envelope.size();
-  command_tree_.add(command->envelope);
+  command_tree_.add_borrowed(command->envelope);  // stays in out_->commands
   out_->step_of[i] = out_->steps.size();
   out_->commands.push_back(command);
   if (outcome != Outcome::kApplied) ++failed_commands_;

@@ -178,6 +178,7 @@ class Executor {
   ParamValues* values_in_force_ = nullptr;  // while plugins are told of changes
   std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0, failed_commands_ = 0;
   int tries_ = 0;  // of the running command
+  std::size_t step_room_ = 0, delta_room_ = 0;  // bytes of the last block: the next is like it
   Hash seed_{};
 };
 

@@ -102,8 +102,7 @@ Status Executor::scripted_command(std::size_t i, Bytes nonce_key, const CommandE
   const std::uint8_t around = command_step_.around();
   HeldStep before, after;
   std::uint64_t bytes = 0;
-  auto take_back = [&]() {
-    leave_out(entry.before);
+  auto drop_effects = [&]() {
     out_->effects.metrics.resize(metrics);
     out_->effects.lines.resize(lines);
   };
@@ -111,7 +110,7 @@ Status Executor::scripted_command(std::size_t i, Bytes nonce_key, const CommandE
     if (!in_->producing) return poisoned_command();
     const bool again = run_.poison_kind() == StepRun::Poison::kBystander && tries_ < kChildTries;
     leave_out_poisoned(i, entry.before, again);
-    take_back();
+    drop_effects();
     return again ? one_command(i) : Status();
   };
   if ((around & ActiveScripts::kBefore) != 0) {
@@ -138,7 +137,8 @@ Status Executor::scripted_command(std::size_t i, Bytes nonce_key, const CommandE
     after = hold_step(std::move(last));
   }
   if (in_->producing && write_bytes_ + bytes > kMaxBlockWrites) {
-    take_back();
+    leave_out(entry.before);
+    drop_effects();
     out_->left_out.push_back(i);  // waits for the next block
     return {};
   }

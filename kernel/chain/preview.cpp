@@ -2,61 +2,11 @@
 
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/kernel_rows.hpp"
+#include "kernel/chain/past_state.hpp"
 #include "kernel/chain/preview_compare.hpp"
 
 namespace blockd {
 namespace {
-
-constexpr std::uint64_t kRowBytes = 200;  // that a changed row takes beside its key and values
-
-// The state of the preview: the head's, gone back and forward again. An overlay gives nothing back
-// while it grows, so what it has gathered is written together from time to time.
-class PastState {
- public:
-  explicit PastState(const KvReader* head) : head_(head), rows_(std::make_unique<Overlay>()) {
-    rows_->reset(head_, nullptr);
-  }
-  Overlay& rows() { return *rows_; }
-
-  Status take_back(BytesView block) {
-    bytes_ += block.size();
-    TB_TRY(blockd::take_back(block, rows_.get()));
-    return tidy();
-  }
-  Status apply(const std::vector<Overlay::Change>& changes) {
-    rows_->begin_step();
-    for (const Overlay::Change& change : changes) TB_TRY(put(rows_.get(), change));
-    return tidy();
-  }
-
- private:
-  Status put(Overlay* to, const Overlay::Change& change) {
-    bytes_ += change.key.size() + kRowBytes + (change.before ? change.before->size() : 0) +
-              (change.after ? change.after->size() : 0);
-    return change.after ? to->put(change.key, *change.after) : to->erase(change.key);
-  }
-  Status tidy() {
-    if (bytes_ < kMaxPreviewBytes) return {};
-    std::vector<Overlay::Change> changes;
-    rows_->net_changes(&changes);
-    auto fresh = std::make_unique<Overlay>();
-    fresh->reset(head_, nullptr);
-    bytes_ = 0;
-    for (const Overlay::Change& change : changes) {
-      TB_TRY(put(fresh.get(), change));
-      fresh->begin_step();
-    }
-    rows_ = std::move(fresh);
-    // Else the next blocks would do nothing but write together.
-    if (bytes_ < kMaxPreviewBytes / 4 * 3) return {};
-    return Status(Code::kLimit, "the preview changes more rows than fit into 1 GiB of memory",
-                  "preview fewer epochs");
-  }
-
-  const KvReader* head_;
-  std::unique_ptr<Overlay> rows_;
-  std::uint64_t bytes_ = 0;  // at most what the overlay holds
-};
 
 BlockScope scope_of(const Header& header, const MachineSet& machines, std::uint64_t epoch_length) {
   BlockScope scope;
@@ -140,7 +90,7 @@ class Preview {
         request_(request),
         watch_(watch),
         executor_(*parts_.genesis, parts_.provide, &cache_),
-        past_(parts_.head->state.get()),
+        past_(*parts_.head->state),
         comparison_(request) {}
 
   Result<PreviewReport> run() {
@@ -151,9 +101,12 @@ class Preview {
     const std::uint64_t begun = parts_.clock->monotonic_us();
     for (std::uint64_t h = first_; h <= parts_.head->height; ++h) TB_TRY(one_block(h));
     const std::uint64_t took = parts_.clock->monotonic_us() - begun;
-    std::vector<Overlay::Change> changes;
-    past_.rows().net_changes(&changes);
-    comparison_.add_rows(changes);
+    if (rows_differ_) {
+      std::vector<Overlay::Change> changes;
+      std::deque<Bytes> rows;
+      TB_TRY(past_.differences(&changes, &rows));
+      comparison_.add_rows(changes);
+    }
     PreviewReport report = comparison_.finish();
     report.from = first_;
     report.to = parts_.head->height;
@@ -185,13 +138,13 @@ class Preview {
   }
 
   Status go_back() {
-    for (std::uint64_t h = parts_.head->height; h >= first_; --h) {
+    for (std::uint64_t h = first_; h <= parts_.head->height; ++h) {
       TB_TRY(keep_going());
       Result<Bytes> block = parts_.log->read(LogRecordType::kBlock, h);
       if (!block.ok()) return block.status();
-      TB_TRY(past_.take_back(*block));
+      TB_TRY(past_.learn(*block));
     }
-    Result<std::vector<RosterEntry>> roster = parts_.read_roster(past_.rows());
+    Result<std::vector<RosterEntry>> roster = parts_.read_roster(past_);
     if (!roster.ok()) return roster.status();
     Result<std::shared_ptr<const MachineSet>> machines = executor_.resolve(*roster, first_);
     if (!machines.ok()) return machines.status();
@@ -207,13 +160,15 @@ class Preview {
     if (!block.ok()) return block.status();
     const Result<BlockRecord> front = decode_block_front(*block);
     if (!front.ok()) return front.status();
-    StepRun run(past_.rows());
+    Overlay world;
+    world.reset(&past_, nullptr);
+    StepRun run(world);
     run.begin_block(scope_of(front->header, *input_.machines, parts_.genesis->epoch_length),
                     &cache_, nullptr, true);
-    auto values = read_params(past_.rows(), *input_.machines);
+    auto values = read_params(past_, *input_.machines);
     if (!values.ok()) return values.status();
     run.set_params(*values);
-    if (!request_.script.empty()) TB_TRY(install_script(run));
+    if (!request_.script.empty()) TB_TRY(install_script(world, run));
     for (const auto& [key, value] : request_.params) {
       Wanted wanted;
       TB_TRY(find_param(run, *input_.machines, key, &wanted));
@@ -226,17 +181,20 @@ class Preview {
       }
       wanted_.push_back(std::move(wanted));
     }
-    past_.rows().begin_step();
+    world.begin_step();
     for (const Wanted& wanted : wanted_)
-      TB_TRY(past_.rows().put(std::string(kWaitingRows) + wanted.key, u64_row(wanted.value)));
-    return {};
+      TB_TRY(world.put(std::string(kWaitingRows) + wanted.key, u64_row(wanted.value)));
+    std::vector<Overlay::Change> changes;
+    world.net_changes(&changes);
+    rows_differ_ = true;
+    return past_.apply(changes);
   }
 
-  Status install_script(StepRun& run) {
+  Status install_script(Overlay& world, StepRun& run) {
     const MachineSet::FunctionRef install = input_.machines->find_function("scripts/1", "install");
     if (install.machine == nullptr)
       return Status(Code::kInvalid, "no plugin of this chain runs voted scripts");
-    past_.rows().begin_step();
+    world.begin_step();
     run.start(StepKind::kLua, install.machine, nullptr, nullptr);
     const std::vector<tb_value> args = named_args(install, {text_value("source", request_.script)});
     const tb_status status = run.run_service(install.service, install.function, args.data(),
@@ -279,6 +237,7 @@ class Preview {
       input_.collect = true;
       TB_TRY(execute(height, &output));
     }
+    rows_differ_ = rows_differ_ || output.write_set_root != header.write_set_root;
     TB_TRY(past_.apply(executor_.changes()));
     if (refusals_wanted) TB_TRY(check_in_force(output));
     comparison_.add_commands(batch->commands);
@@ -296,7 +255,7 @@ class Preview {
   }
 
   Status execute(std::uint64_t height, BlockOutput* output) {
-    return executor_.execute(past_.rows(), nullptr, input_, output)
+    return executor_.execute(past_, nullptr, input_, output)
         .in("preview, height " + std::to_string(height));
   }
 
@@ -304,7 +263,7 @@ class Preview {
   Status check_in_force(const BlockOutput& output) {
     for (const Wanted& wanted : wanted_) {
       std::optional<Bytes> row;
-      TB_TRY(past_.rows().get(std::string(kParamRows) + wanted.key, &row));
+      TB_TRY(past_.get(std::string(kParamRows) + wanted.key, &row));
       if (row && read_u64_row(BytesView(*row)) == wanted.value) continue;
       std::string why = wanted.key + " does not come into force with " +
                         std::to_string(wanted.value) + " in block " + std::to_string(first_);
@@ -328,6 +287,9 @@ class Preview {
   std::vector<Wanted> wanted_;
   BlockInput input_;
   bool differed_ = false;
+  // Whether any block changed other rows than the log says; as long as none did, the state is the
+  // logged one.
+  bool rows_differ_ = false;
   PreviewProgress progress_;
 };
 

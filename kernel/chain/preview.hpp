@@ -1,11 +1,12 @@
 // Preview: the newest blocks once more, with other values of parameters or with another script, and
 // what would have been different (architecture: deltas serve preview).
 //
-// The state in front of the window is rebuilt from the deltas in an overlay that nobody else sees;
-// the values and the script are put in force before its first block, and the commands of the log
-// run again. Signatures are trusted. Nothing of the node is touched. A block whose receipts have
-// the logged root did the same in every command, record and event; only the others are taken
-// apart. Slow, any thread; Chain::preview() does it.
+// The state in front of the window is rebuilt from the deltas in memory that nobody else sees
+// (past_state.hpp); the values and the script are put in force before its first block, and the
+// commands of the log run again. Signatures are trusted. Nothing of the node is touched. A block
+// whose receipts have the logged root did the same in every command, record and event; only the
+// others are taken apart. As long as every block changes the rows of the log, none is compared.
+// Slow, any thread; Chain::preview() does it.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ inline constexpr std::size_t kMaxPreviewObserved = 16;
 inline constexpr std::size_t kMaxPreviewCommands = 1000;    // that differ and are listed
 inline constexpr std::size_t kMaxPreviewAccounts = 10'000;  // whose sums are kept
 inline constexpr std::size_t kMaxPreviewKeys = 20;          // listed of a plugin
-// Of rows that the window has changed; twice that while they are written together.
+// Of rows that the window touches.
 inline constexpr std::uint64_t kMaxPreviewBytes = 512ull << 20;
 
 struct PreviewRequest {

@@ -1,22 +1,21 @@
 #include "kernel/chain/replay_state.hpp"
 
 #include <algorithm>
+#include <array>
 #include <new>
+
+#include "kernel/chain/block_codec.hpp"
 
 namespace blockd {
 
-ReplayState::~ReplayState() {
-  for (const Slot& slot : table_) ::operator delete(slot.row);
-}
-
-ReplayState::Row* ReplayState::make_row(BytesView key, BytesView value) {
-  const std::size_t capacity = (value.size() + 15) & ~std::size_t{15};
-  Row* row = static_cast<Row*>(::operator new(sizeof(Row) + key.size() + capacity));
-  row->key_size = static_cast<std::uint32_t>(key.size());
-  row->value_size = static_cast<std::uint32_t>(value.size());
-  row->capacity = static_cast<std::uint32_t>(capacity);
+ReplayState::Row* ReplayState::make_row(BytesView key, std::optional<BytesView> value) {
+  const std::size_t size = value ? value->size() : 0;
+  const std::size_t capacity = (size + 15) & ~std::size_t{15};
+  Row* row = new (memory_.take(sizeof(Row) + key.size() + capacity))
+      Row{static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(size),
+          static_cast<std::uint32_t>(capacity), value.has_value()};
   std::memcpy(row->data(), key.data(), key.size());
-  if (!value.empty()) std::memcpy(row->data() + key.size(), value.data(), value.size());
+  if (size != 0) std::memcpy(row->data() + key.size(), value->data(), size);
   return row;
 }
 
@@ -28,10 +27,84 @@ std::size_t ReplayState::slot_of(BytesView key, std::uint64_t hash) const {
   return i;
 }
 
+bool ReplayState::lookup(BytesView key, std::optional<BytesView>* value) const {
+  Row* row = table_.empty() ? nullptr : table_[slot_of(key, key_hash(key))].row;
+  if (row == nullptr) return false;
+  value->reset();
+  if (row->present) value->emplace(row->value());
+  return true;
+}
+
 std::optional<BytesView> ReplayState::find(BytesView key) const {
-  if (table_.empty()) return std::nullopt;
-  Row* row = table_[slot_of(key, key_hash(key))].row;
-  return row == nullptr ? std::nullopt : std::optional(row->value());
+  std::optional<BytesView> value;
+  lookup(key, &value);
+  return value;
+}
+
+void ReplayState::visit(
+    const std::function<void(BytesView key, std::optional<BytesView>)>& visitor) const {
+  for (const Slot& slot : table_) {
+    if (slot.row == nullptr) continue;
+    visitor(slot.row->key(),
+            slot.row->present ? std::optional<BytesView>(slot.row->value()) : std::nullopt);
+  }
+}
+
+Hash ReplayState::root() const {
+  std::vector<std::pair<std::pair<BytesView, BytesView>, BytesView>> rows;
+  rows.reserve(static_cast<std::size_t>(count_ - absent_));
+  for (const Slot& slot : table_) {
+    if (slot.row != nullptr && slot.row->present)
+      rows.emplace_back(split_key(slot.row->key()), slot.row->value());
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  StateRoot root;
+  for (const auto& [key, value] : rows) {
+    if (!key.first.empty()) root.add(key.first, key.second, value);
+  }
+  return root.finish();
+}
+
+// The rows at places of the table that have been fetched already.
+void ReplayState::fetch_hashed(std::span<const std::uint64_t> hashes) const {
+  constexpr std::size_t kLine = 64, kLines = 4;  // what most rows have
+  for (const std::uint64_t hash : hashes) {
+    const Slot& slot = table_[hash & (table_.size() - 1)];
+    if (slot.hash != hash) continue;
+    const char* row = reinterpret_cast<const char*>(slot.row);
+    for (std::size_t line = 0; line < kLines; ++line) __builtin_prefetch(row + line * kLine);
+  }
+}
+
+void ReplayState::fetch(std::span<const BytesView> keys) const {
+  if (table_.empty()) return;
+  std::array<std::uint64_t, kFetched> hashes;
+  for (; !keys.empty(); keys = keys.subspan(std::min(keys.size(), kFetched))) {
+    const std::size_t n = std::min(keys.size(), kFetched);
+    for (std::size_t i = 0; i < n; ++i) {
+      hashes[i] = key_hash(keys[i]);
+      __builtin_prefetch(&table_[hashes[i] & (table_.size() - 1)]);
+    }
+    fetch_hashed(std::span(hashes).first(n));
+  }
+}
+
+void ReplayState::fetch_rows_of(BytesView block_bytes) const {
+  if (table_.empty()) return;
+  std::array<std::uint64_t, kFetched> hashes;
+  std::size_t n = 0;
+  Bytes key;
+  const Status status = visit_deltas(block_bytes, [&](std::uint32_t, const DeltaView& row) {
+    key.assign("s/").append(row.space).append("/").append(row.key);
+    hashes[n] = key_hash(key);
+    __builtin_prefetch(&table_[hashes[n] & (table_.size() - 1)]);
+    if (++n < kFetched) return;
+    fetch_hashed(hashes);
+    n = 0;
+  });
+  if (status.ok())
+    fetch_hashed(std::span(hashes).first(n));  // damage is told by who needs the rows
 }
 
 void ReplayState::apply(std::span<const Overlay::Change> changes) {
@@ -48,37 +121,67 @@ void ReplayState::apply(std::span<const Overlay::Change> changes) {
   }
 }
 
+void ReplayState::put_if_unknown(BytesView key, std::optional<BytesView> value) {
+  if (table_.empty()) table_.resize(1024);
+  const std::uint64_t hash = key_hash(key);
+  const std::size_t slot = slot_of(key, hash);
+  if (table_[slot].row == nullptr && (value || remembers_)) add(slot, key, hash, value);
+}
+
 void ReplayState::put(BytesView key, std::uint64_t hash, std::optional<BytesView> value) {
   if (table_.empty()) table_.resize(1024);
   const std::size_t slot = slot_of(key, hash);
   Row* row = table_[slot].row;
-  if (!value) {
-    if (row != nullptr) erase_slot(slot);
+  if (row == nullptr) {
+    if (value || remembers_) add(slot, key, hash, value);
     return;
   }
-  if (row == nullptr) return add(slot, key, hash, *value);
+  if (!value) return erase(slot);
   if (value->size() <= row->capacity) {
     if (!value->empty()) std::memmove(row->data() + row->key_size, value->data(), value->size());
     row->value_size = static_cast<std::uint32_t>(value->size());
-    return;
+    if (row->present) return;
+    row->present = true;
+    --absent_;
+    return enter_orders(row);
   }
-  Row* larger = make_row(key, *value);
-  for (Order& order : orders_) {
-    if (key.starts_with(order.prefix)) order.replace(row, larger);
-  }
+  Row* larger = make_row(key, value);
   table_[slot].row = larger;
-  ::operator delete(row);
+  if (row->present) {
+    for (Order& order : orders_) {
+      if (key.starts_with(order.prefix)) order.replace(row, larger);
+    }
+  } else {
+    --absent_;
+    enter_orders(larger);
+  }
+  give_row(row);
 }
 
-void ReplayState::add(std::size_t slot, BytesView key, std::uint64_t hash, BytesView value) {
+void ReplayState::add(std::size_t slot, BytesView key, std::uint64_t hash,
+                      std::optional<BytesView> value) {
   if ((count_ + 1) * 2 > table_.size()) {
     grow();
     slot = slot_of(key, hash);
   }
   table_[slot] = {hash, make_row(key, value)};
   ++count_;
+  if (value) {
+    enter_orders(table_[slot].row);
+  } else {
+    ++absent_;
+  }
+}
+
+void ReplayState::enter_orders(Row* row) {
   for (Order& order : orders_) {
-    if (key.starts_with(order.prefix)) order.insert(table_[slot].row);
+    if (row->key().starts_with(order.prefix)) order.insert(row);
+  }
+}
+
+void ReplayState::leave_orders(Row* row) {
+  for (Order& order : orders_) {
+    if (row->key().starts_with(order.prefix)) order.erase(row);
   }
 }
 
@@ -94,14 +197,22 @@ void ReplayState::grow() {
   }
 }
 
-// Rows behind the hole move up, so that every probe still meets its row.
-void ReplayState::erase_slot(std::size_t slot) {
+void ReplayState::erase(std::size_t slot) {
   Row* row = table_[slot].row;
-  for (Order& order : orders_) {
-    if (row->key().starts_with(order.prefix)) order.erase(row);
+  if (!row->present) return;
+  leave_orders(row);
+  if (remembers_) {
+    row->present = false;
+    ++absent_;
+    return;
   }
-  ::operator delete(row);
+  give_row(row);
   --count_;
+  close_hole(slot);
+}
+
+// Rows behind the hole move up, so that every probe still meets its row.
+void ReplayState::close_hole(std::size_t slot) {
   const std::size_t mask = table_.size() - 1;
   table_[slot] = Slot();
   for (std::size_t i = (slot + 1) & mask; table_[i].row != nullptr; i = (i + 1) & mask) {
@@ -187,7 +298,8 @@ const ReplayState::Order& ReplayState::order_for(BytesView prefix) const {
   }
   std::vector<Row*> rows;
   for (const Slot& slot : table_) {
-    if (slot.row != nullptr && slot.row->key().starts_with(prefix)) rows.push_back(slot.row);
+    if (slot.row != nullptr && slot.row->present && slot.row->key().starts_with(prefix))
+      rows.push_back(slot.row);
   }
   std::sort(rows.begin(), rows.end(), [](Row* a, Row* b) { return a->key() < b->key(); });
   Order& order = orders_.emplace_back();
@@ -196,38 +308,61 @@ const ReplayState::Order& ReplayState::order_for(BytesView prefix) const {
   return order;
 }
 
+ReplayState::Walk::Walk(const ReplayState& state, BytesView prefix, BytesView bound, bool back)
+    : order_(state.order_for(prefix)), prefix_(prefix), back_(back) {
+  const bool behind = !back && !bound.empty() && bound >= prefix;
+  at_ = back ? order_.end_of(prefix, bound) : order_.seek(behind ? bound : prefix, behind);
+  look();
+}
+
+// Behind the last row below `prefix`, or at `bound` if that comes first.
+ReplayState::Order::Place ReplayState::Order::end_of(BytesView below, BytesView bound) const {
+  Bytes end(below);
+  while (!end.empty() && end.back() == '\xFF') end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  if (!bound.empty() && (end.empty() || bound < BytesView(end))) return seek(bound, false);
+  return end.empty() ? Place{pages.size(), 0} : seek(end, false);
+}
+
+// Finds the row at the place.
+void ReplayState::Walk::look() {
+  row_ = nullptr;
+  Order::Place at = at_;
+  if (back_) {
+    if (at.row == 0) {
+      if (at.page == 0) return;
+      at = {at.page - 1, order_.pages[at.page - 1].size()};
+    }
+    --at.row;
+  } else if (at.page == order_.pages.size()) {
+    return;
+  }
+  Row* row = order_.pages[at.page][at.row];
+  if (row->key().starts_with(prefix_)) row_ = row;
+}
+
+void ReplayState::Walk::next() {
+  if (back_) {
+    if (at_.row == 0) at_ = {at_.page - 1, order_.pages[at_.page - 1].size()};
+    --at_.row;
+  } else if (++at_.row == order_.pages[at_.page].size()) {
+    at_ = {at_.page + 1, 0};
+  }
+  look();
+}
+
 Status ReplayState::scan(BytesView prefix, BytesView after, std::size_t limit,
                          const RowVisitor& visit) const {
-  const Order& order = order_for(prefix);
-  Order::Place at =
-      !after.empty() && after >= prefix ? order.seek(after, true) : order.seek(prefix, false);
-  for (; limit > 0 && at.page < order.pages.size(); --limit) {
-    Row* row = order.pages[at.page][at.row];
-    if (!row->key().starts_with(prefix) || !visit(row->key(), row->value())) break;
-    if (++at.row == order.pages[at.page].size()) at = {at.page + 1, 0};
+  for (Walk walk(*this, prefix, after, false); limit > 0 && walk.valid(); walk.next(), --limit) {
+    if (!visit(walk.key(), walk.value())) break;
   }
   return {};
 }
 
 Status ReplayState::scan_back(BytesView prefix, BytesView before, std::size_t limit,
                               const RowVisitor& visit) const {
-  const Order& order = order_for(prefix);
-  // The first row behind the page: `before`, or the end of the prefix if that comes first.
-  Order::Place at{order.pages.size(), 0};
-  Bytes end(prefix);
-  while (!end.empty() && end.back() == '\xFF') end.pop_back();
-  if (!end.empty()) {
-    end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
-    at = order.seek(end, false);
-  }
-  if (!before.empty() && (end.empty() || before < BytesView(end))) at = order.seek(before, false);
-  for (; limit > 0; --limit) {
-    if (at.row == 0) {
-      if (at.page == 0) break;
-      at = {at.page - 1, order.pages[at.page - 1].size()};
-    }
-    Row* row = order.pages[at.page][--at.row];
-    if (!row->key().starts_with(prefix) || !visit(row->key(), row->value())) break;
+  for (Walk walk(*this, prefix, before, true); limit > 0 && walk.valid(); walk.next(), --limit) {
+    if (!visit(walk.key(), walk.value())) break;
   }
   return {};
 }

@@ -1,4 +1,5 @@
-// ReplayState: the whole state while a replay builds it again, in memory.
+// ReplayState: rows while blocks are executed again, in memory: all of the state in a replay, what
+// a window of blocks has touched in a preview.
 //
 // A hash table of rows, because nearly all that a replay does is read and write single keys. An
 // order exists for those prefixes only that somebody has scanned: it is made at the first scan and
@@ -18,6 +19,7 @@
 
 #include "kernel/chain/overlay.hpp"
 #include "kernel/chain/row_cache.hpp"
+#include "kernel/chain/row_memory.hpp"
 #include "kernel/storage/kv_store.hpp"
 
 namespace blockd {
@@ -25,19 +27,35 @@ namespace blockd {
 class ReplayState final : public KvReader {
  public:
   static constexpr std::size_t kMaxOrders = 64;
+  enum class Absent { kForget, kRemember };
 
-  ReplayState() = default;
-  ~ReplayState() override;
+  // kRemember: keys whose row was erased stay known, for one who stands on another state.
+  explicit ReplayState(Absent absent = Absent::kForget) : remembers_(absent == Absent::kRemember) {}
   ReplayState(const ReplayState&) = delete;
   ReplayState& operator=(const ReplayState&) = delete;
 
   // Writes a row; nullopt erases it.
   void put(BytesView key, std::optional<BytesView> value) { put(key, key_hash(key), value); }
+  // Writes a row unless its key is known.
+  void put_if_unknown(BytesView key, std::optional<BytesView> value);
   // Writes what a block has changed; the places of the next rows are fetched meanwhile.
   void apply(std::span<const Overlay::Change> changes);
+  // Has the processor fetch rows that are soon asked for, all at once. A hint: nothing is decided
+  // by it.
+  void fetch(std::span<const BytesView> keys) const;
+  // The same for the rows that the deltas of a logged block name.
+  void fetch_rows_of(BytesView block_bytes) const;
   // The value of `key`, borrowed; nullopt when there is none.
   std::optional<BytesView> find(BytesView key) const;
-  std::uint64_t rows() const { return count_; }
+  // False: the key is not known. True: `*value` is its row, or nullopt for one that was erased.
+  bool lookup(BytesView key, std::optional<BytesView>* value) const;
+  std::uint64_t rows() const { return count_ - absent_; }
+  // Memory of rows and table.
+  std::uint64_t bytes() const { return memory_.bytes() + table_.size() * sizeof(Slot); }
+  // state_root of moloch spec 6.16 over these rows, without an order that would have to be kept.
+  Hash root() const;
+  // Every known key, in no order.
+  void visit(const std::function<void(BytesView key, std::optional<BytesView>)>& visitor) const;
 
   Status get(BytesView key, std::optional<Bytes>* value) const override;
   Status lend(BytesView key, Bytes* scratch, std::optional<BytesView>* value) const override;
@@ -45,14 +63,17 @@ class ReplayState final : public KvReader {
               const RowVisitor& visit) const override;
   Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
                    const RowVisitor& visit) const override;
+  class Walk;
 
  private:
   // Key and value stand behind the struct, the value with room to grow.
   struct Row {
     std::uint32_t key_size, value_size, capacity;
+    bool present;
     char* data() { return reinterpret_cast<char*>(this + 1); }
     BytesView key() { return {data(), key_size}; }
     BytesView value() { return {data() + key_size, value_size}; }
+    std::size_t bytes() const { return sizeof(Row) + key_size + capacity; }
   };
   struct Slot {
     std::uint64_t hash = 0;
@@ -73,20 +94,50 @@ class ReplayState final : public KvReader {
     void erase(Row* row);
     // The first row whose key is >= `key` (> `key` when `behind`); page == pages.size(): none.
     Place seek(BytesView key, bool behind) const;
+    // Behind the last row below `below`, or at `bound` if that comes first.
+    Place end_of(BytesView below, BytesView bound) const;
   };
   static constexpr std::size_t kPageRows = 512;
 
   void put(BytesView key, std::uint64_t hash, std::optional<BytesView> value);
-  static Row* make_row(BytesView key, BytesView value);
+  Row* make_row(BytesView key, std::optional<BytesView> value);
+  void give_row(Row* row) { memory_.give(reinterpret_cast<char*>(row), row->bytes()); }
+  static constexpr std::size_t kFetched = 16;
+  void fetch_hashed(std::span<const std::uint64_t> hashes) const;
   std::size_t slot_of(BytesView key, std::uint64_t hash) const;
-  void add(std::size_t slot, BytesView key, std::uint64_t hash, BytesView value);
-  void erase_slot(std::size_t slot);
+  void add(std::size_t slot, BytesView key, std::uint64_t hash, std::optional<BytesView> value);
+  void erase(std::size_t slot);
+  void close_hole(std::size_t slot);
+  void enter_orders(Row* row);
+  void leave_orders(Row* row);
   void grow();
   const Order& order_for(BytesView prefix) const;
 
+  const bool remembers_;
+  RowMemory memory_;
   std::vector<Slot> table_;  // open addressing, power of two
-  std::size_t count_ = 0;
+  std::size_t count_ = 0, absent_ = 0;
   mutable std::deque<Order> orders_;
+};
+
+// The rows below a prefix one after another, as scan() and scan_back() have them.
+// REQUIRES: nothing is put meanwhile.
+class ReplayState::Walk {
+ public:
+  // Begins behind `bound` (in front of it when `back`); empty: at the end of the prefix.
+  Walk(const ReplayState& state, BytesView prefix, BytesView bound, bool back);
+  bool valid() const { return row_ != nullptr; }
+  BytesView key() const { return row_->key(); }
+  BytesView value() const { return row_->value(); }
+  void next();
+
+ private:
+  void look();
+  const Order& order_;
+  const BytesView prefix_;
+  const bool back_;
+  Order::Place at_;  // of the row; behind it when `back`
+  Row* row_ = nullptr;
 };
 
 }  // namespace blockd

@@ -20,6 +20,8 @@ class VerifyCache {
   // True if `signature` over `message` verifies under `key`; looks it up or computes and remembers
   // it.
   bool verify(BytesView key, BytesView message, BytesView signature);
+  // The same for a check that nobody will ask for again: the answer is not remembered.
+  bool verify_once(BytesView key, BytesView message, BytesView signature);
   // Computes it, always.
   static bool check(BytesView key, BytesView message, BytesView signature);
 
@@ -36,6 +38,8 @@ class VerifyCache {
     std::mutex mutex;
     std::unordered_map<Hash, bool, HashOf> young, old;  // when `young` is full it becomes `old`
   };
+  std::optional<bool> recall(const Hash& id);
+  Shard& shard_of(const Hash& id) { return shards_[id[31] % kShards]; }
   std::size_t per_shard_;
   std::array<Shard, kShards> shards_;
 };

@@ -27,19 +27,6 @@ std::size_t sequence_at(BytesView text, std::size_t i) {
   return length;
 }
 
-constexpr std::uint64_t kOnes = 0x0101010101010101;
-
-// The high bit of a byte of the answer is set where that byte of `word` is zero; exact if any is.
-std::uint64_t zero_bytes(std::uint64_t word) { return (word - kOnes) & ~word; }
-
-// No byte above 0x7e or below 0x20, no quote, no backslash.
-bool is_plain_word(std::uint64_t word) {
-  const std::uint64_t below_blank = (word - kOnes * 0x20) & ~word;
-  const std::uint64_t special = zero_bytes(word ^ kOnes * '"') | zero_bytes(word ^ kOnes * '\\') |
-                                zero_bytes(word ^ kOnes * 0x7f);
-  return ((word | below_blank | special) & kOnes * 0x80) == 0;
-}
-
 }  // namespace
 
 // Eight bytes at a time: most texts of an answer are short names and ASCII values.
@@ -50,7 +37,7 @@ bool is_plain_ascii(BytesView text) {
     std::memcpy(&word, text.data() + i, 8);
     if (!is_plain_word(word)) return false;
   }
-  std::uint64_t rest = kOnes * 'x';
+  std::uint64_t rest = 0x7878787878787878;  // eight times 'x'
   if (i < text.size()) std::memcpy(&rest, text.data() + i, text.size() - i);
   return is_plain_word(rest);
 }

@@ -24,8 +24,85 @@ struct Frame {
 };
 // Canonical mode: where a member of an open record lies.
 struct Member {
-  std::size_t name_begin, name_size;  // in names_, as put
   std::size_t begin, end;             // of "name":value in the text
+  std::size_t name_begin, name_size;  // of the name without escapes
+  bool plain;                         // it stands in the text like that, else in names
+};
+
+// The text while it grows: room is made once for a member, and then its parts are just put.
+class GrowingText {
+ public:
+  std::size_t size() const { return size_; }
+  BytesView view() const { return {data_.get(), size_}; }
+  BytesView view(std::size_t begin, std::size_t n) const { return {data_.get() + begin, n}; }
+
+  void make_room(std::size_t n) {
+    if (capacity_ - size_ < n) grow(n);
+  }
+  // REQUIRES of these three: there is room.
+  void put(char c) { data_[size_++] = c; }
+  void put(BytesView part) {
+    if (!part.empty()) std::memcpy(end(), part.data(), part.size());
+    size_ += part.size();
+  }
+  void put_number(std::uint64_t value) {
+    size_ = static_cast<std::size_t>(std::to_chars(end(), end() + 20, value).ptr - data_.get());
+  }
+  // REQUIRES: there is room. False, and nothing is put, when JSON would need escapes.
+  bool put_plain(BytesView part) {
+    char* to = end();
+    const char* from = part.data();
+    std::size_t left = part.size();
+    for (; left >= 8; left -= 8, from += 8, to += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, from, 8);
+      if (!is_plain_word(word)) return false;
+      std::memcpy(to, &word, 8);
+    }
+    for (; left > 0; --left, ++from, ++to) {
+      const auto c = static_cast<unsigned char>(*from);
+      if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') return false;
+      *to = *from;
+    }
+    size_ += part.size();
+    return true;
+  }
+  void put_hex(BytesView bytes) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    char* to = end();
+    for (const char c : bytes) {
+      *to++ = kDigits[static_cast<std::uint8_t>(c) >> 4];
+      *to++ = kDigits[static_cast<std::uint8_t>(c) & 15];
+    }
+    size_ += 2 * bytes.size();
+  }
+  void append(BytesView part) {
+    make_room(part.size());
+    put(part);
+  }
+  // Other bytes of the same number in the place of those from `begin` on.
+  void replace(std::size_t begin, BytesView part) {
+    if (!part.empty()) std::memcpy(data_.get() + begin, part.data(), part.size());
+  }
+  // Forgets the text; a buffer above `max_kept` is given back.
+  void clear(std::size_t max_kept) {
+    size_ = 0;
+    if (capacity_ <= max_kept) return;
+    data_.reset();
+    capacity_ = 0;
+  }
+
+ private:
+  char* end() { return data_.get() + size_; }
+  void grow(std::size_t n) {
+    const std::size_t capacity = std::max({size_ + n, 2 * capacity_, std::size_t{256}});
+    auto data = std::make_unique_for_overwrite<char[]>(capacity);
+    if (size_ != 0) std::memcpy(data.get(), data_.get(), size_);
+    data_ = std::move(data);
+    capacity_ = capacity;
+  }
+  std::unique_ptr<char[]> data_;
+  std::size_t size_ = 0, capacity_ = 0;
 };
 
 }  // namespace
@@ -33,7 +110,6 @@ struct Member {
 struct JsonOut::Impl : tb_out {
   Impl(bool canonical_mode, std::size_t max) : canonical(canonical_mode), max_bytes(max) {
     api = &kApi;
-    text.reserve(256);
     frames.reserve(8);
   }
 
@@ -43,40 +119,47 @@ struct JsonOut::Impl : tb_out {
 
   void push(bool list) {
     if (frames.size() >= kMaxOpen) return fail("more than 64 levels");
-    text.push_back(list ? '[' : '{');
+    text.make_room(1);
+    text.put(list ? '[' : '{');
     frames.push_back(Frame{.list = list,
                            .begin = text.size(),
                            .first_member = members.size(),
                            .first_name = names.size()});
   }
 
-  void append_text(BytesView value) {
-    if (is_plain_ascii(value)) {
-      text.push_back('"');
-      text.append(value);
-      text.push_back('"');
-    } else if (is_utf8(value)) {
-      append_json_string(text, value);
-    } else {
-      fail("invalid UTF-8");
+  // REQUIRES: there is room for a plain one. True if it was plain.
+  bool append_text(BytesView value) {
+    text.put('"');
+    if (text.put_plain(value)) {
+      text.put('"');
+      return true;
     }
+    if (!is_utf8(value)) {
+      fail("invalid UTF-8");
+      return false;
+    }
+    scratch.clear();
+    append_json_string(scratch, value);
+    text.append(BytesView(scratch).substr(1));  // its quote is there
+    return false;
   }
 
   void append_name(tb_str name) {
-    Frame& frame = frames.back();
-    if (canonical) note_member(to_view(name), frame);
-    append_text(to_view(name));
-    text.push_back(':');
+    const std::size_t begin = text.size();
+    const bool plain = append_text(to_view(name));
+    text.make_room(1);
+    text.put(':');
+    if (canonical) note_member(to_view(name), begin, plain);
   }
 
-  void note_member(BytesView name, Frame& frame) {
-    if (members.size() > frame.first_member) {
+  void note_member(BytesView name, std::size_t begin, bool plain) {
+    Frame& frame = frames.back();
+    if (members.size() > frame.first_member && frame.sorted) {
       const Member& last = members.back();
-      if (!utf16_less(BytesView(names).substr(last.name_begin, last.name_size), name))
-        frame.sorted = false;
+      frame.sorted = plain && last.plain ? name_of(last) < name : utf16_less(name_of(last), name);
     }
-    members.push_back(Member{names.size(), name.size(), text.size(), 0});
-    names.append(name);
+    members.push_back({begin, 0, plain ? begin + 1 : names.size(), name.size(), plain});
+    if (!plain) names.append(name);
   }
 
   // Makes room for a value of about `size` bytes: the separator, and its name in a record. False
@@ -86,6 +169,7 @@ struct JsonOut::Impl : tb_out {
     if (text.size() + size + name.len + 8 > max_bytes)
       return fail("more than " + std::to_string(max_bytes) + " bytes"), false;
     if (done) return fail("put after the end"), false;
+    text.make_room(size + name.len + 8);
     if (frames.empty()) {
       if (name.len == 0) return true;  // the root is this value itself
       push(false);
@@ -94,9 +178,10 @@ struct JsonOut::Impl : tb_out {
     Frame& frame = frames.back();
     if (!frame.list && name.len == 0) return fail("a member without a name"), false;
     close_member(frame);
-    if (!frame.empty) text.push_back(',');
+    if (!frame.empty) text.put(',');
     frame.empty = false;
     if (!frame.list) append_name(name);
+    text.make_room(size + 3);  // a name with escapes has taken more
     return error.empty();
   }
 
@@ -112,7 +197,8 @@ struct JsonOut::Impl : tb_out {
   }
 
   BytesView name_of(const Member& member) const {
-    return BytesView(names).substr(member.name_begin, member.name_size);
+    return member.plain ? text.view(member.name_begin, member.name_size)
+                        : BytesView(names).substr(member.name_begin, member.name_size);
   }
 
   void sort_members(const Frame& frame) {
@@ -127,9 +213,9 @@ struct JsonOut::Impl : tb_out {
     scratch.clear();
     for (auto member = first; member != members.end(); ++member) {
       if (member != first) scratch.push_back(',');
-      scratch.append(text, member->begin, member->end - member->begin);
+      scratch.append(text.view(member->begin, member->end - member->begin));
     }
-    text.replace(frame.begin, scratch.size(), scratch);
+    text.replace(frame.begin, scratch);
   }
 
   void pop() {
@@ -138,21 +224,29 @@ struct JsonOut::Impl : tb_out {
     if (!frame.sorted) sort_members(frame);
     members.resize(frame.first_member);
     names.resize(frame.first_name);
-    text.push_back(frame.list ? ']' : '}');
+    text.make_room(1);
+    text.put(frame.list ? ']' : '}');
     frames.pop_back();
     stop();
   }
 
-  void number(std::uint64_t value) { append_json_u64(text, value), stop(); }
+  // Above 2^53-1 as a decimal string.
+  void number(std::uint64_t value) {
+    const bool quoted = value > kMaxSafeInteger;
+    if (quoted) text.put('"');
+    text.put_number(value);
+    if (quoted) text.put('"');
+    stop();
+  }
 
   static Impl* of(tb_out* out) { return static_cast<Impl*>(out); }
   static void put_null(tb_out* out, tb_str name) {
     Impl* self = of(out);
-    if (self->start(name, 4)) self->text.append("null"), self->stop();
+    if (self->start(name, 4)) self->text.put("null"), self->stop();
   }
   static void put_bool(tb_out* out, tb_str name, std::uint32_t value) {
     Impl* self = of(out);
-    if (self->start(name, 5)) self->text.append(value != 0 ? "true" : "false"), self->stop();
+    if (self->start(name, 5)) self->text.put(value != 0 ? "true" : "false"), self->stop();
   }
   static void put_u64(tb_out* out, tb_str name, std::uint64_t value) {
     Impl* self = of(out);
@@ -168,8 +262,11 @@ struct JsonOut::Impl : tb_out {
   }
   static void put_u128(tb_out* out, tb_str name, std::uint64_t lo, std::uint64_t hi) {
     Impl* self = of(out);
-    if (self->start(name, 42))
-      append_json_u128(self->text, static_cast<U128>(hi) << 64 | lo), self->stop();
+    if (!self->start(name, 42)) return;
+    self->scratch.clear();
+    append_json_u128(self->scratch, static_cast<U128>(hi) << 64 | lo);
+    self->text.append(self->scratch);
+    self->stop();
   }
   static void put_scaled(tb_out* out, tb_str name, std::int64_t value, std::uint32_t decimals) {
     Impl* self = of(out);
@@ -184,20 +281,13 @@ struct JsonOut::Impl : tb_out {
     if (self->start(name, value.len)) self->append_text(to_view(value)), self->stop();
   }
   static void put_bytes(tb_out* out, tb_str name, tb_str value) {
-    static constexpr char kDigits[] = "0123456789abcdef";
     Impl* self = of(out);
     if (value.len > self->max_bytes / 2)
       return self->fail("more than " + std::to_string(self->max_bytes) + " bytes");
     if (!self->start(name, 2 * value.len)) return;
-    self->text.push_back('"');
-    const std::size_t at = self->text.size();
-    self->text.resize(at + 2 * value.len);
-    char* to = self->text.data() + at;
-    for (const char c : to_view(value)) {
-      *to++ = kDigits[static_cast<std::uint8_t>(c) >> 4];
-      *to++ = kDigits[static_cast<std::uint8_t>(c) & 15];
-    }
-    self->text.push_back('"');
+    self->text.put('"');
+    self->text.put_hex(to_view(value));
+    self->text.put('"');
     self->stop();
   }
   static void put_value(tb_out* out, tb_str name, const tb_value* value) {
@@ -227,7 +317,8 @@ struct JsonOut::Impl : tb_out {
   std::size_t max_bytes;
   bool done = false;           // the root value is complete
   bool implicit_root = false;  // the root record was opened by its first member
-  std::string text, error, names, scratch;
+  GrowingText text;
+  std::string error, names, scratch;
   std::vector<Frame> frames;
   std::vector<Member> members;
 };
@@ -245,25 +336,23 @@ JsonOut::JsonOut(bool canonical, std::size_t max_bytes)
     : impl_(std::make_unique<Impl>(canonical, max_bytes)) {}
 JsonOut::~JsonOut() = default;
 tb_out* JsonOut::out() { return impl_.get(); }
-bool JsonOut::empty() const { return impl_->text.empty() && impl_->error.empty(); }
+bool JsonOut::empty() const { return impl_->text.size() == 0 && impl_->error.empty(); }
 const std::string& JsonOut::error() const { return impl_->error; }
 
-std::string JsonOut::finish() {
-  return finish_view().data() == impl_->text.data() ? std::move(impl_->text)
-                                                    : std::string(finish_view());
-}
+std::string JsonOut::finish() { return std::string(finish_view()); }
 
 BytesView JsonOut::finish_view() {
   if (empty()) return "{}";
   while (impl_->error.empty() && !impl_->frames.empty()) impl_->pop();
   if (!impl_->error.empty()) return {};
   impl_->done = true;
-  return impl_->text;
+  return impl_->text.view();
 }
 
 void JsonOut::reset() {
   constexpr std::size_t kKeptBytes = 64u << 10;  // larger buffers are given back
-  for (std::string* part : {&impl_->text, &impl_->error, &impl_->names, &impl_->scratch}) {
+  impl_->text.clear(kKeptBytes);
+  for (std::string* part : {&impl_->error, &impl_->names, &impl_->scratch}) {
     part->clear();
     if (part->capacity() > kKeptBytes) part->shrink_to_fit();
   }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include <vector>
 
 #include "kernel/base/blake3_wide.hpp"
@@ -116,14 +118,31 @@ TEST(Blake3, many_inputs_hash_as_one_by_one) {
   }
 }
 
+TEST(Blake3, many_inputs_behind_one_prefix_hash_as_joined) {
+  const Bytes bytes = pattern(5000);
+  for (std::size_t prefix = 0; prefix < 64; ++prefix) {
+    const BytesView front = BytesView(bytes).substr(3, prefix);
+    for (std::size_t size = 0; size < 1100; size += 1 + prefix % 5) {
+      std::array<BytesView, 8> inputs;
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        inputs[i] = BytesView(bytes).substr(100 * i, (size + 61 * i) % 1100);
+      std::array<Hash, 8> out;
+      blake3_many(front, inputs, out.data());
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        ASSERT_EQ(out[i], Blake3().update(front).update(inputs[i]).finish())
+            << prefix << " " << size;
+    }
+  }
+}
+
 TEST(Blake3, short_inputs_of_one_group_do_not_touch_each_other) {
   const Bytes bytes = pattern(1024);
   const std::vector<BytesView> inputs = {BytesView(bytes), {}, BytesView(bytes).substr(0, 64)};
   std::vector<Hash> out(3);
-  const bool wide = internal::hash_short_inputs(inputs, out.data());  // false without AVX2
+  const bool wide = internal::hash_short_inputs({}, inputs, out.data());  // false without AVX2
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(out[i], wide ? blake3(inputs[i]) : Hash());
   const std::vector<BytesView> nine(9);
-  EXPECT_FALSE(internal::hash_short_inputs(nine, out.data()));
+  EXPECT_FALSE(internal::hash_short_inputs({}, nine, out.data()));
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <deque>
+
 #include <sstream>
 
 #include "kernel/base/blake3.hpp"
@@ -43,10 +46,16 @@ TEST(MerkleBatch, has_the_root_of_the_builder) {
   MerkleBatch batch;
   for (std::size_t n = 0; n < 70; ++n) {
     MerkleBuilder builder;
+    std::deque<Bytes> kept;
     for (std::size_t i = 0; i < n; ++i) {
-      const Bytes data(i * 37 % 1500, static_cast<char>(i));
+      const Bytes& data = kept.emplace_back(i * 37 % 1500, static_cast<char>(i));
       builder.add(data);
-      if (i % 11 == 3) {
+      if (i % 3 == 0) {
+        batch.add_borrowed(data);
+      } else if (i % 3 == 1) {
+        batch.add({BytesView(data).substr(0, i), BytesView(),
+                   BytesView(data).substr(std::min(i, data.size()))});
+      } else if (i % 11 == 3) {
         batch.add_leaf(i % 2 == 0 ? kZeroHash : merkle_leaf(data));
         if (i % 2 == 0) batch.set_leaf(i, merkle_leaf(data));
       } else {

@@ -97,8 +97,16 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
   const Manifest& manifest = *method.machine->machine.manifest;
   ValueArena arena;
   std::vector<tb_value> values;
+  json::value tree;  // values may point into it
   if (!decode_plain_params(method.spec->params, command->params_text, arena, &values)) {
-    if (auto error = decode_params(method.spec->params, command->params, arena, &values))
+    const json::value* params = &command->params;
+    if (params->is_null() && !command->params_text.empty()) {
+      Result<json::value> parsed = parse_json(command->params_text);
+      if (!parsed.ok()) return make_refusal(kRpcInternal, "internal", parsed.status().message());
+      tree = *std::move(parsed);
+      params = &tree;
+    }
+    if (auto error = decode_params(method.spec->params, *params, arena, &values))
       return of_params(*error, manifest);
   }
   if (!pays_fee(method) && command->lane) {

@@ -203,9 +203,9 @@ std::optional<Refusal> parse_form(Bytes envelope_bytes, bool from_log, bool with
 
 }  // namespace
 
-ParsedCommand parse_envelope(Bytes envelope_bytes) {
+ParsedCommand parse_envelope(Bytes envelope_bytes, bool with_tree) {
   std::shared_ptr<Command> command;
-  if (auto refusal = parse_form(std::move(envelope_bytes), false, true, &command))
+  if (auto refusal = parse_form(std::move(envelope_bytes), false, with_tree, &command))
     return refused(std::move(*refusal));
   command->id = command_id(command->signed_bytes);
   return {std::move(command), std::nullopt};
@@ -215,7 +215,6 @@ std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector
                                        bool with_trees) {
   constexpr std::size_t kGroup = 8;
   std::shared_ptr<Command> group[kGroup];
-  Bytes hashed[kGroup];
   std::optional<Refusal> refusal;
   for (std::size_t i = 0; i < envelopes.size() && !refusal;) {
     BytesView inputs[kGroup];
@@ -224,10 +223,9 @@ std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector
     for (; n < kGroup && i < envelopes.size(); ++n, ++i) {
       refusal = parse_form(std::move(envelopes[i]), true, with_trees, &group[n]);
       if (refusal) break;
-      hashed[n].assign(kCommandDomain).append(group[n]->signed_bytes);
-      inputs[n] = hashed[n];
+      inputs[n] = group[n]->signed_bytes;
     }
-    blake3_many(std::span(inputs, n), ids);
+    blake3_many(kCommandDomain, std::span(inputs, n), ids);
     for (std::size_t k = 0; k < n; ++k) {
       group[k]->id = ids[k];
       out->push_back(std::move(group[k]));
@@ -236,7 +234,7 @@ std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector
   return refusal;
 }
 
-ParsedCommand parse_envelope(const json::value& envelope, BytesView body) {
+ParsedCommand parse_envelope(const json::value& envelope, BytesView body, bool with_tree) {
   const json::value *command = nullptr, *signatures = nullptr;
   if (auto refusal = envelope_members(envelope, true, &command, &signatures))
     return refused(std::move(*refusal));
@@ -249,7 +247,7 @@ ParsedCommand parse_envelope(const json::value& envelope, BytesView body) {
       nullptr) {
     return refused(not_canonical("the command's canonical bytes do not stand in the request"));
   }
-  return parse_envelope(std::move(printed));
+  return parse_envelope(std::move(printed), with_tree);
 }
 
 std::optional<Refusal> verify_signatures(const Command& command) {

@@ -379,7 +379,9 @@ Status NodeImpl::open_listeners() {
   if (!change.ok()) return change.status();
   TB_TRY(server_->commit(*change));
   TB_TRY(watch_config());
-  ::malloc_trim(0);  // what only the start needed: bytes of libraries, trees of manifests and config
+  // What only the start needed, bytes of libraries and trees of manifests and configuration, goes
+  // back to the system.
+  ::malloc_trim(0);
   log_->target("node").info(
       "ready", {{"height", chain_->view()->height}, {"chain", chain_->genesis().chain_id}});
   return {};

@@ -63,63 +63,88 @@ class Blake3 {
   static constexpr std::uint32_t kChunkStart = 1, kChunkEnd = 2, kParent = 4, kRoot = 8;
   static constexpr std::uint32_t kIv[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
                                            0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
-  // Where each round reads the message: the permutation of the paper, applied round by round.
-  static constexpr std::uint8_t kSchedule[7][16] = {
-      {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-      {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8},
-      {3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1},
-      {10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6},
-      {12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4},
-      {9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7},
-      {11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13}};
+  // The state as its four rows: the compiler works on four columns at once.
+  using Row = std::uint32_t __attribute__((vector_size(16)));
 
-  static void mix(std::uint32_t* v, int a, int b, int c, int d, std::uint32_t x, std::uint32_t y) {
-    v[a] += v[b] + x;
-    v[d] = std::rotr(v[d] ^ v[a], 16);
-    v[c] += v[d];
-    v[b] = std::rotr(v[b] ^ v[c], 12);
-    v[a] += v[b] + y;
-    v[d] = std::rotr(v[d] ^ v[a], 8);
-    v[c] += v[d];
-    v[b] = std::rotr(v[b] ^ v[c], 7);
+  template <int kBits>
+  static Row rotate(const Row& x) {
+    return (x >> kBits) | (x << (32 - kBits));
   }
+  static void mix(Row& a, Row& b, Row& c, Row& d, const Row& x, const Row& y) {
+    a = (a + x) + b;
+    d = rotate<16>(d ^ a);
+    c += d;
+    b = rotate<12>(b ^ c);
+    a = (a + y) + b;
+    d = rotate<8>(d ^ a);
+    c += d;
+    b = rotate<7>(b ^ c);
+  }
+
+  // The message words as a round takes them: those of the columns, then those of the diagonals,
+  // which begin with the fourth, because it is the first row that moves.
+  struct Message {
+    Row x, y, diagonal_x, diagonal_y;  // 0 2 4 6, 1 3 5 7, 14 8 10 12, 15 9 11 13
+
+    explicit Message(const std::uint32_t* block) {
+      Row m[4];
+      std::memcpy(m, block, sizeof m);
+      x = __builtin_shufflevector(m[0], m[1], 0, 2, 4, 6);
+      y = __builtin_shufflevector(m[0], m[1], 1, 3, 5, 7);
+      diagonal_x = __builtin_shufflevector(m[2], m[3], 6, 0, 2, 4);
+      diagonal_y = __builtin_shufflevector(m[2], m[3], 7, 1, 3, 5);
+    }
+    // The permutation of the paper: 2 6 3 10 7 0 4 13 1 11 12 5 9 14 15 8.
+    void permute() {
+      const Row next_x = __builtin_shufflevector(x, y, 1, 5, 7, 2);
+      const Row six = __builtin_shufflevector(x, diagonal_x, 3, 6, 0, 0);
+      const Row fifteen = __builtin_shufflevector(diagonal_y, y, 0, 4, 1, 1);
+      const Row eight = __builtin_shufflevector(diagonal_x, diagonal_y, 1, 6, 0, 0);
+      const Row next_y = __builtin_shufflevector(six, diagonal_y, 0, 1, 2, 7);
+      const Row next_diagonal_x = __builtin_shufflevector(fifteen, diagonal_x, 0, 1, 7, 3);
+      diagonal_y = __builtin_shufflevector(eight, y, 0, 1, 6, 3);
+      diagonal_x = next_diagonal_x;
+      y = next_y;
+      x = next_x;
+    }
+  };
 
   static void compress(const std::uint32_t* cv, const std::uint32_t* block, std::uint64_t counter,
                        std::uint32_t size, std::uint32_t flags, std::uint32_t* out) {
-    std::uint32_t v[16] = {cv[0],
-                           cv[1],
-                           cv[2],
-                           cv[3],
-                           cv[4],
-                           cv[5],
-                           cv[6],
-                           cv[7],
-                           kIv[0],
-                           kIv[1],
-                           kIv[2],
-                           kIv[3],
-                           static_cast<std::uint32_t>(counter),
-                           static_cast<std::uint32_t>(counter >> 32),
-                           size,
-                           flags};
-    for (const std::uint8_t* at : kSchedule) {
-      mix(v, 0, 4, 8, 12, block[at[0]], block[at[1]]);
-      mix(v, 1, 5, 9, 13, block[at[2]], block[at[3]]);
-      mix(v, 2, 6, 10, 14, block[at[4]], block[at[5]]);
-      mix(v, 3, 7, 11, 15, block[at[6]], block[at[7]]);
-      mix(v, 0, 5, 10, 15, block[at[8]], block[at[9]]);
-      mix(v, 1, 6, 11, 12, block[at[10]], block[at[11]]);
-      mix(v, 2, 7, 8, 13, block[at[12]], block[at[13]]);
-      mix(v, 3, 4, 9, 14, block[at[14]], block[at[15]]);
+    Row a, b, c;
+    std::memcpy(&a, cv, sizeof a);
+    std::memcpy(&b, cv + 4, sizeof b);
+    std::memcpy(&c, kIv, sizeof c);
+    Row d = {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), size,
+             flags};
+    Message m(block);
+    for (int round = 0;; ++round) {
+      mix(a, b, c, d, m.x, m.y);
+      a = __builtin_shufflevector(a, a, 3, 0, 1, 2);
+      d = __builtin_shufflevector(d, d, 2, 3, 0, 1);
+      c = __builtin_shufflevector(c, c, 1, 2, 3, 0);
+      mix(a, b, c, d, m.diagonal_x, m.diagonal_y);
+      a = __builtin_shufflevector(a, a, 1, 2, 3, 0);
+      d = __builtin_shufflevector(d, d, 2, 3, 0, 1);
+      c = __builtin_shufflevector(c, c, 3, 0, 1, 2);
+      if (round == 6) break;
+      m.permute();
     }
-    for (int i = 0; i < 8; ++i) out[i] = v[i] ^ v[i + 8];
+    a ^= c;
+    b ^= d;
+    std::memcpy(out, &a, sizeof a);
+    std::memcpy(out + 4, &b, sizeof b);
   }
 
   static void load(const std::uint8_t* bytes, std::uint32_t* words) {
-    for (int i = 0; i < 16; ++i, bytes += 4) {
-      words[i] = static_cast<std::uint32_t>(bytes[0]) | static_cast<std::uint32_t>(bytes[1]) << 8 |
-                 static_cast<std::uint32_t>(bytes[2]) << 16 |
-                 static_cast<std::uint32_t>(bytes[3]) << 24;
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(words, bytes, kBlockBytes);
+    } else {
+      for (int i = 0; i < 16; ++i, bytes += 4) {
+        words[i] =
+            static_cast<std::uint32_t>(bytes[0]) | static_cast<std::uint32_t>(bytes[1]) << 8 |
+            static_cast<std::uint32_t>(bytes[2]) << 16 | static_cast<std::uint32_t>(bytes[3]) << 24;
+      }
     }
   }
 
