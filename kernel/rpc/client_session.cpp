@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "kernel/rpc/log_pages.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 
 namespace blockd {
@@ -37,7 +38,9 @@ class SessionHandler final : public WsHandler {
 WsAnswer RpcImpl::accept_ws(std::shared_ptr<const HttpRequest> request) {
   WsAnswer answer;
   const std::string& l = request->listener;
-  if (request->path != "/ws" || (l != "rpc" && l != "metrics" && l != "socket")) return answer;
+  const bool tail = request->path == "/logs/tail";
+  if ((request->path != "/ws" && !tail) || (l != "rpc" && l != "metrics" && l != "socket"))
+    return answer;
   const std::shared_ptr<const Access> now = access();
   Caller caller = now->credentials->identify(*request);
   if (auto refused = take_tokens(caller, 1)) {
@@ -58,6 +61,11 @@ WsAnswer RpcImpl::accept_ws(std::shared_ptr<const HttpRequest> request) {
   const std::string_view offered = request->headers.get("Sec-WebSocket-Protocol");
   if (const std::size_t at = offered.find("bearer."); at != std::string_view::npos) {
     answer.subprotocol = std::string(offered.substr(at, offered.find_first_of(", ", at) - at));
+  }
+  if (tail) {
+    WsAnswer followed = accept_log_tail(*this, *now, *request, caller);
+    followed.subprotocol = answer.subprotocol;
+    return followed;
   }
   auto session = std::make_shared<ClientSession>(*this, std::move(request), std::move(caller));
   watch(session);

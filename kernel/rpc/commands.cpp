@@ -6,12 +6,15 @@
 #include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/chain/mempool.hpp"
+#include "kernel/log/log_index.hpp"
+#include "kernel/log/logger.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 
 namespace blockd {
 namespace {
 
-constexpr int kNonceTries = 8;  // a nonce may be taken between looking and sending
+constexpr std::size_t kMaxNoted = 100;  // commands of a block that get a line in the log
+constexpr int kNonceTries = 8;          // a nonce may be taken between looking and sending
 
 // The members that the node adds are the node's: a plugin's own of the same name would stand twice
 // in the object.
@@ -109,9 +112,14 @@ std::optional<RpcError> check_tx_options(const Call& call) {
 const SigningKey* RpcImpl::key_for(const MethodSpec& method, const Message& message) const {
   const std::string& role = method.role;
   if (role == "admin") return parts_.keys.admin.get();
-  if (const RoleSpec* side = message.credentials->roles().find(role))
-    return parts_.keys.for_role(side->key);
-  return parts_.keys.op.get();
+  const RoleSpec* side = message.credentials->roles().find(role);
+  if (side == nullptr) return parts_.keys.op.get();
+  // "config:key" of the role "treasury.executor" is what treasury.key says.
+  constexpr std::string_view kConfigured = "config:";
+  if (!side->key.starts_with(kConfigured)) return parts_.keys.for_role(side->key);
+  const std::string plugin = role.substr(0, role.find('.'));
+  return parts_.keys.for_role(
+      parts_.config()->text(plugin + "." + side->key.substr(kConfigured.size())));
 }
 
 void RpcImpl::run_command(CallPtr call) {
@@ -150,11 +158,27 @@ void RpcImpl::answer_command(const CallPtr& call, const CommandResult& result, C
          splice(without_committed_members(result.result), committed_members(result)));
 }
 
+void RpcImpl::note_included(const BlockRecord& block) const {
+  const LogTarget log = parts_.log->target("commands");
+  if (!log.enabled(LogLevel::kInfo)) return;
+  std::size_t noted = 0;
+  for (const Step& step : block.steps) {
+    if (step.kind != StepKind::kCommand) continue;
+    if (++noted > kMaxNoted) return;  // more would not pass the log's limit of lines
+    const Command& command = *block.commands[step.command];
+    log.info("command in a block", {{"tx", to_hex(command.id)},
+                                    {"block", block.header.height},
+                                    {"correlation", correlation_of_command(view(command.id))},
+                                    {"outcome", outcome_name(step.outcome)}});
+  }
+}
+
 // Hands in a signed command and answers: at once, or when it is committed. Returns the refusal
 // instead of answering it.
 std::optional<Refusal> RpcImpl::submit_command(const CallPtr& call, const CommandPtr& command,
                                                bool until_committed) {
   std::optional<Refusal> refusal = hand_in(call, command, until_committed);
+  note_command(*command, refusal);
   if (command->lane != Lane::kIndustrial) return refusal;
   if (refusal) {
     metrics_.telemetry.industrial_refused(refusal->name, refusal->data.contains("reason"));
@@ -162,6 +186,18 @@ std::optional<Refusal> RpcImpl::submit_command(const CallPtr& call, const Comman
     metrics_.telemetry.industrial_admitted->add();
   }
   return refusal;
+}
+
+// A line by which `logs search` finds what became of a command.
+void RpcImpl::note_command(const Command& command, const std::optional<Refusal>& refusal) const {
+  const LogTarget log = parts_.log->target("commands");
+  if (!log.enabled(LogLevel::kInfo)) return;
+  const std::string id = to_hex(command.id);
+  log.info(refusal ? "command refused" : "command admitted",
+           {{"tx", id},
+            {"correlation", correlation_of_command(view(command.id))},
+            {"method", command.method},
+            {"reason", refusal ? std::string_view(refusal->name) : std::string_view("none")}});
 }
 
 std::optional<Refusal> RpcImpl::hand_in(const CallPtr& call, const CommandPtr& command,

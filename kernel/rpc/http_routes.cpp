@@ -5,6 +5,8 @@
 #include <boost/json/serialize.hpp>
 
 #include "kernel/base/hex.hpp"
+#include "kernel/console/console.hpp"
+#include "kernel/rpc/log_pages.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 
 namespace blockd {
@@ -155,6 +157,11 @@ void RpcImpl::handle(std::shared_ptr<const HttpRequest> request, HttpReply reply
   }
   if (request->method == "POST" && request->path == "/" && is_rpc_listener(request->listener))
     return post_rpc(*now, request, std::move(reply));
+  if (request->path == "/logs/search" && request->method == "GET" &&
+      is_rpc_listener(request->listener)) {
+    if (auto foreign = foreign_origin(*now, *request)) return reply(*std::move(foreign));
+    return serve_log_search(*this, *now, request, reply);
+  }
   if (serve_node_route(*now, *request, reply)) return;
   serve_plugin_route(*now, request, std::move(reply));
 }
@@ -208,6 +215,9 @@ bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
     reply(std::move(out));
     return true;
   }
+  if (l == "rpc" || l == "socket") {
+    if (auto console = serve_console(request)) return reply(*std::move(console)), true;
+  }
   if (!metrics_path && !probe && !page) return false;
   if (!get) {
     HttpResponse out = plain_error(405, "method_not_allowed", "this page can only be read");
@@ -232,13 +242,13 @@ bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
     out = healthz();
   } else if (path == "/readyz" || path == "/ready" || path == "/v1/health/ready") {
     out = readyz();
+  } else if (path == "/v1/peers") {
+    // This build has no peer network: the list is there for who reads it, and is empty.
+    out = json_response(200, R"({"count":0,"peers":[]})");
   } else if (path == "/v1/status") {
     out = json_response(200, json::serialize(status_document()));
   } else if (path == "/v1/health") {
     out = health_report();
-  } else if (path == "/v1/peers") {
-    // This build has no peer network: the list is there for who reads it, and is empty.
-    out = json_response(200, R"({"count":0,"peers":[]})");
   } else if (path == "/") {
     out = text_response(200, "height: " + std::to_string(parts_.chain->view()->height));
   } else {
