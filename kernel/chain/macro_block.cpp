@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
+
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/executor.hpp"
 #include "kernel/chain/kernel_rows.hpp"
@@ -59,6 +61,11 @@ bool MacroPoint::done() const {
 void MacroPoint::wait() const {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return done_; });
+}
+
+bool MacroPoint::wait_ms(std::uint64_t ms) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return done_; });
 }
 
 void MacroPoint::compute() {

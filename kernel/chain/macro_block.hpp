@@ -67,7 +67,8 @@ class MacroPoint {
   const bool whole;
 
   bool done() const;
-  void wait() const;  // until done()
+  void wait() const;                     // until done()
+  bool wait_ms(std::uint64_t ms) const;  // the same, at most so long; done()
   // REQUIRES: done().
   const Status& status() const { return status_; }
   const std::vector<NamespaceSummary>& namespaces() const { return namespaces_; }

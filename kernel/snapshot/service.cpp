@@ -11,6 +11,7 @@ namespace blockd {
 namespace {
 
 constexpr int kSnapshotNice = 10;
+constexpr std::uint64_t kLookMs = 100;  // whether it has been cancelled
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
 const std::vector<double> kSecondsBuckets = {0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600};
 
@@ -209,7 +210,9 @@ Result<SnapshotInfo> SnapshotService::work(const SnapshotRequest& request) {
   Result<std::shared_ptr<const MacroPoint>> point = take_point();
   if (!point.ok()) return point.status();
   show("computing_root");
-  (*point)->wait();
+  while (!(*point)->wait_ms(kLookMs)) {
+    if (stopped()) return was_cancelled();
+  }
   TB_TRY((*point)->status());
   show("writing");
   Result<std::unique_ptr<SnapshotDraft>> draft =

@@ -32,6 +32,9 @@ GOALS = {
     "rss_idle_mb": (32, "lower"),
     "reload_growth_mb": (8, "lower"),
     "treasury_epoch_ratio": (1.5, "lower"),
+    "snapshot_loss": (0.1, "lower"),
+    "snapshot_verify_ratio": (0.5, "higher"),
+    "snapshot_restore_ratio": (0.5, "higher"),
     "lua_hook_us": (3, "lower"),
     "lua_hook_share": (8, "lower"),
 }
@@ -200,6 +203,7 @@ def rpc(bench):
 
 BENCHES = {"commands": chain_bench("commands"), "flat": chain_bench("flat"), "log": chain_bench("log"), "sdk": sdk, "rpc": rpc,
            "lua": lambda bench: run_lines([f"{bench.bin}/bench_lua"]),
+           "snapshot": lambda bench: run_lines([f"{bench.bin}/bench_snapshot", "--mb", str(bench.state_mb)]),
            "treasury": lambda bench: run_lines([f"{bench.bin}/bench_treasury"]),
            "memory": memory}
 
@@ -218,6 +222,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write the results as a list")
     parser.add_argument("--only", metavar="NAME", action="append", choices=sorted(BENCHES), help="this benchmark; may be given again")
     parser.add_argument("--commands", type=int, help="commands of the chain benchmarks, instead of their own numbers")
+    parser.add_argument("--state-mb", type=int, default=1024, help="size of the state of the snapshot benchmark")
     parser.add_argument("--reloads", type=int, default=1000, help="reloads of the memory benchmark")
     bench = parser.parse_args()
     bench.build = os.path.abspath(bench.build)

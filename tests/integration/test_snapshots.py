@@ -12,12 +12,6 @@ import unittest
 
 from node import Node, RpcError, wait_for
 
-FILL = 400  # accounts, so that the state has some pages of rows
-
-
-def account(number):
-    return f"plugin:s{number:06d}"
-
 
 class Load:
     """Transfers until it is told to stop; remembers how many were applied."""
@@ -99,7 +93,7 @@ class Snapshots(unittest.TestCase):
             wait_for("load behind it", lambda: load.applied > before + 20)
             self.assertEqual(load.failed, [])
         self.assertEqual(self.macro_of(node, made["height"])["state_root"], made["state_root"])
-        self.assertEqual(made["stores"], ["chain", "energy", "ledger", "receipts"])
+        self.assertEqual(made["stores"], ["chain", "energy", "ledger"])  # the namespaces that hold a row
         listed = node.cli_json("snapshots", "list")
         self.assertEqual([(row["height"], row["blake3"]) for row in listed], [(made["height"], made["blake3"])])
         manifest = json.loads((node.data / "snapshots" / "manifest.json").read_text())
@@ -119,8 +113,8 @@ class Snapshots(unittest.TestCase):
         other.start()
         first = self.macro_of(other, made["height"])
         self.assertEqual(first["state_root"], made["state_root"])  # computed again, from the restored rows
-        self.assertEqual(first["previous_hash"] if first["height"] == made["height"] + 1 else made["block_hash"],
-                         made["block_hash"])
+        following = other.rpc("block.get", {"height": made["height"] + 1})
+        self.assertEqual(following["previous"], made["block_hash"])
         with self.assertRaises(RpcError) as pruned:
             other.rpc("block.get", {"height": made["height"] - 1})
         self.assertEqual(pruned.exception.name, "pruned")
@@ -170,7 +164,7 @@ class Snapshots(unittest.TestCase):
         stranger.stop()
         refused = node.cli("snapshots", "verify", made["path"], "--data-dir", stranger.data, check=False)
         self.assertEqual(refused.returncode, 1)
-        self.assertIn("forbidden" if "forbidden" in refused.stderr else "denied", refused.stderr)
+        self.assertIn("other validators than the genesis", refused.stderr)
         node.start()
         self.transfer(node)
 
@@ -243,8 +237,12 @@ class Snapshots(unittest.TestCase):
         self.assertGreater(node.metric("snapshot_interval_changed"), 0)
 
     def test_one_at_a_time_and_cancel(self):
-        # A block comes every ten minutes: the job waits for the block of its macro point.
-        node = self.node(config="chain:\n  profile: dev\n  block_interval_ms: 600000\n  empty_block_interval_ms: 0\n").start()
+        # A block comes once a minute: the job waits for the block of its macro point.
+        node = self.node()
+        config = node.dir / "node.yaml"
+        slow = "chain:\n  profile: dev\n  block_interval_ms: 60000\n  empty_block_interval_ms: 0\n"
+        config.write_text(config.read_text().replace("chain:\n  profile: dev\n", slow))
+        node.start()
         job = node.rpc("snapshots.create", {"wait": False})["job"]
         self.assertEqual(node.rpc("snapshots.status")["state"], "waiting_for_point")
         with self.assertRaises(RpcError) as busy:
@@ -258,7 +256,7 @@ class Snapshots(unittest.TestCase):
     def test_a_full_disk_fails_the_snapshot_and_nothing_else(self):
         node = self.node().start()
         small = self.folder()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", small], check=True)
         try:
             self.transfer(node, 100)
             with self.assertRaises(RpcError) as full:
