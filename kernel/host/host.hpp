@@ -141,6 +141,7 @@ struct HostOptions {
       config;              // the present generation of the configuration
   // Of plugins with isolation: process: memory and thinking time of a call.
   std::uint64_t child_memory_bytes = 512ull << 20, child_step_ms = 5'000;
+  std::uint64_t child_max_pause_ms = 5'000;  // before such a process is started again
   bool run_timers = true;  // false: faces answer and follow the log, and do nothing by themselves
 };
 

@@ -22,6 +22,7 @@ Result<IsolatedImage> HostImpl::isolate(const std::string& path) {
   options.child.library = path;
   options.child.memory_bytes = options_.child_memory_bytes;
   options.step_ms = options_.child_step_ms;
+  options.max_pause_ms = options_.child_max_pause_ms;
   options.on_death = [this](const std::string& id, const isolation::Death& death,
                             std::uint64_t pause_ms) {
     note_child_death(id, death.reason, death.text, pause_ms);

@@ -89,26 +89,31 @@ void IsolatedPlugin::supervise(std::function<void(Status)> started) {
       process->wait();
       death = process->death();
     }
-    const std::uint64_t pause_ms = note_death(death, clock_ms() - born);
-    if (death.reason == "stopped") return;
-    if (options_.on_death) options_.on_death(manifest_->id, death, pause_ms);
+    // Counted and logged before anybody is answered: whoever sees the error sees the count.
+    const std::uint64_t pause_ms = next_pause(clock_ms() - born);
+    const bool unwanted = death.reason == "stopped";
+    if (!unwanted && options_.on_death) options_.on_death(manifest_->id, death, pause_ms);
+    tell_death(death, pause_ms);
+    if (unwanted) return;
     if (!pause(pause_ms)) return;
   }
 }
 
-std::uint64_t IsolatedPlugin::note_death(const Death& death, std::uint64_t lived_ms) {
-  std::lock_guard lock(mutex_);
+std::uint64_t IsolatedPlugin::next_pause(std::uint64_t lived_ms) {
   if (lived_ms >= kCalmMs) troubles_ = 0;
-  const std::uint64_t pause_ms =
-      troubles_ == 0
-          ? 0
-          : std::min(kMaxPauseMs, kFirstPauseMs << std::min<std::uint64_t>(troubles_ - 1, 16));
-  ++troubles_;
-  process_ = nullptr;
-  last_trouble_ = death.text;
-  next_start_ms_ = clock_ms() + pause_ms;
+  if (troubles_++ == 0) return 0;
+  return std::min(options_.max_pause_ms,
+                  kFirstPauseMs << std::min<std::uint64_t>(troubles_ - 2, 16));
+}
+
+void IsolatedPlugin::tell_death(const Death& death, std::uint64_t pause_ms) {
+  {
+    std::lock_guard lock(mutex_);
+    process_ = nullptr;
+    last_trouble_ = death.text;
+    next_start_ms_ = clock_ms() + pause_ms;
+  }
   changed_.notify_all();
-  return pause_ms;
 }
 
 // False: the plugin is not wanted any more.

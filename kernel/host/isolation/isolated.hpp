@@ -5,7 +5,7 @@
 //
 // Trouble of the child (a crash, a hang, more memory than it may have, a call of the system that it
 // may not make, nonsense) is never an outcome: the step is poisoned, a query answers an error. The
-// child is started again: at once after the first time, then later and later, up to kMaxPauseMs;
+// child is started again: at once after the first time, then later and later, up to max_pause_ms;
 // kCalmMs without trouble forget the count. Meanwhile a dry run is refused; steps of blocks wait.
 //
 // Threads: one that starts children and waits for their end, since a child ends with the thread
@@ -24,7 +24,6 @@
 namespace blockd::isolation {
 
 inline constexpr std::uint64_t kFirstPauseMs = 100;
-inline constexpr std::uint64_t kMaxPauseMs = 10'000;
 inline constexpr std::uint64_t kCalmMs = 60'000;
 inline constexpr std::uint64_t kHurryMs = 250;  // a caller that is not patient waits no longer
 inline constexpr std::uint64_t kPatienceMs = 60'000;
@@ -33,6 +32,7 @@ inline constexpr std::uint64_t kLaneWaitMs = 5'000;
 struct IsolationOptions {
   ChildOptions child;
   std::uint64_t step_ms = 5'000;  // that a call may think
+  std::uint64_t max_pause_ms = 5'000;
   // Both may be null, and are called on the plugin's own thread.
   std::function<void(const std::string& plugin, const Death& death, std::uint64_t pause_ms)>
       on_death;
@@ -99,7 +99,8 @@ class IsolatedPlugin {
   Status take_description(const ChildProcess& process);
   void fill_tables();
   void supervise(std::function<void(Status)> started);
-  std::uint64_t note_death(const Death& death, std::uint64_t lived_ms);
+  std::uint64_t next_pause(std::uint64_t lived_ms);
+  void tell_death(const Death& death, std::uint64_t pause_ms);
   bool pause(std::uint64_t ms);
   void release(const Hold& hold);
 
@@ -114,10 +115,11 @@ class IsolatedPlugin {
   std::shared_ptr<ChildProcess> process_;  // null while there is none
   std::uint64_t serial_ = 0;               // of the present child
   std::uint64_t next_start_ms_ = 0;        // on the monotonic clock; 0: it is being started
-  std::uint64_t restarts_ = 0, troubles_ = 0;
+  std::uint64_t restarts_ = 0;
   std::string last_trouble_;
   std::uint32_t busy_ = 0;  // lanes, by bit
   bool stop_ = false;
+  std::uint64_t troubles_ = 0;  // supervisor only
   std::thread supervisor_;
 };
 

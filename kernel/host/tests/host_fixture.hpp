@@ -97,6 +97,7 @@ class HostTest : public LoaderTest {
           {id, library.empty() ? "" : built(library), required_, true, isolated_.contains(id)});
     options.child_memory_bytes = 64ull << 20;
     options.child_step_ms = 2'000;
+    options.child_max_pause_ms = 20;
     options.stores_dir = dir_ / "stores";
     options.metrics = &metrics_;
     options.bus = &bus_;

@@ -174,6 +174,25 @@ TEST_F(IsolationTest, a_published_block_that_crashes_stops_there_and_says_so) {
   EXPECT_EQ(crashes("crash"), 3u);
 }
 
+// A hook cannot be left out: the chain stands still, says why, and goes on with a repaired build.
+TEST_F(IsolationTest, a_hook_that_crashes_stops_the_chain_until_it_is_repaired) {
+  must_run();
+  (void)mix(1);
+  EXPECT_FALSE(command("wild.arm", {{"how", "hook:crash"}}).refusal);
+  std::promise<CommandResult> end;
+  auto refusal = producer_->submit_own(key_, "wild.mix", {{"n", 2}}, "",
+                                       [&](const CommandResult& result) { end.set_value(result); });
+  ASSERT_FALSE(refusal) << refusal->message;
+  while (chain_->stalled().ok()) turn();
+  EXPECT_NE(chain_->stalled().message().find("crashed"), std::string::npos);
+  EXPECT_GE(crashes("crash"), 3u);
+  const Status repaired = host_->reload("wild", built("wild-calm"));
+  ASSERT_TRUE(repaired.ok()) << repaired.to_string();
+  const CommandResult result = end.get_future().get();
+  ASSERT_FALSE(result.refusal) << result.refusal->message;
+  EXPECT_EQ(result.outcome, Outcome::kApplied);
+}
+
 TEST_F(IsolationTest, the_mode_changes_with_a_reload) {
   set_mode(false);
   must_run();

@@ -1,6 +1,6 @@
 // A plugin for the tests of isolation: it uses every function of ctx, and it misbehaves on demand.
 // Macros: WILD_VERSION; WILD_TRAP (it crashes where the other build does not: a fault that shows
-// only later).
+// only later), WILD_CALM (its hook does not).
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -18,6 +18,9 @@
 
 #ifndef WILD_VERSION
 #define WILD_VERSION "1.0.0"
+#endif
+#ifndef WILD_CALM
+#define WILD_CALM 0
 #endif
 #ifndef WILD_TRAP
 #define WILD_TRAP 0
@@ -181,6 +184,8 @@ tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::
       misbehave(copy(params[0].str));
       return TB_OK;
     case 2:
+      if (copy(params[0].str).starts_with("hook:"))
+        return ctx->api->put(ctx, text("hook"), text(copy(params[0].str).substr(5)));
       return ctx->api->put(ctx, text("armed"), params[0].str);
     case 3:
       misbehave(read(&ctx->view, "armed"));
@@ -196,6 +201,9 @@ tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::
 
 // What is kept under "hook" happens at the begin of every block from then on.
 tb_status begin(tb_ctx* ctx) {
+#if !WILD_CALM
+  misbehave(read(&ctx->view, "hook"));
+#endif
   const std::string height = std::to_string(ctx->view.block->height);
   return ctx->api->put(ctx, text("begun"), text(height));
 }
