@@ -173,6 +173,7 @@ class Snapshots(unittest.TestCase):
         self.transfer(node, 30)
         target = self.folder()
         base = self.create(node, "--path", target)
+        wait_for("the market's mirror beside it", (node.data / "energy_market" / "manifest.json").exists)
         self.transfer(node, 5)
         first = self.create(node, "--path", target, "--incremental-from", base["path"])
         self.transfer(node, 5)
@@ -197,6 +198,32 @@ class Snapshots(unittest.TestCase):
         refused = node.cli("snapshots", "verify", second["path"], check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertIn(pathlib.Path(first["path"]).name, refused.stderr)
+
+    def test_a_start_from_a_file_and_the_older_verbs(self):
+        node = self.node().start()
+        self.transfer(node, 10)
+        made = json.loads(node.cli("snapshot", "create", node.data).stdout)
+        listed = node.cli_json("snapshot", "list", node.data)
+        self.assertEqual([row["path"] for row in listed], [made["path"]])
+        other = self.twin(node, env={"TB_SNAPSHOT_FILE": made["path"]}).start()
+        self.assertEqual(self.macro_of(other, made["height"])["state_root"], made["state_root"])
+        self.transfer(other, 2)
+        height = other.height()
+        other.stop()
+        other.start()  # there is a chain now: the file is not looked at again
+        self.assertGreaterEqual(other.height(), height)
+        node.stop()
+        refused = node.cli("snapshot", "apply", node.data, check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertEqual(json.loads(node.cli("snapshot", "apply", node.data, "--force").stdout)["height"], made["height"])
+        node.start()
+        self.assertEqual(self.macro_of(node, made["height"])["state_root"], made["state_root"])
+        # A file of another chain: no start, and nothing is made.
+        stranger = self.node(env={"TB_SNAPSHOT_FILE": made["path"]})
+        with self.assertRaises(AssertionError) as refused:
+            stranger.start()
+        self.assertIn("--snapshot", str(refused.exception))
+        self.assertFalse((stranger.data / "state").exists())
 
     def test_kill_9_leaves_no_half_file(self):
         node = self.node(config="snapshot_keep: 3\n").start()
