@@ -21,10 +21,15 @@ std::string_view bytes_of(const Hash& hash) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
+// Keys grow in the string that begin() has made room in: one piece of memory each.
 std::string with_number(std::string key, std::uint64_t number) {
   char bytes[8];
   for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(number >> (56 - 8 * i) & 0xff);
   key.append(bytes, sizeof bytes);
+  return key;
+}
+std::string with_text(std::string key, std::string_view text) {
+  key.append(text);
   return key;
 }
 
@@ -41,18 +46,21 @@ std::uint64_t number_at(std::string_view bytes, std::size_t offset) {
 std::string Keys::begin(std::string_view kind) const {
   std::string key;
   key.reserve(prefix_.size() + kind.size() + 48);
-  return key.append(prefix_).append(kind);
+  key.append(prefix_).append(kind);
+  return key;
 }
 
 std::string Keys::provider(ProviderId id) const {
-  return begin(kProvider).append(format_provider_id(id));
+  return with_text(begin(kProvider), ProviderIdText(id).view());
 }
-std::string Keys::meter(std::string_view address) const { return begin(kMeter).append(address); }
+std::string Keys::meter(std::string_view address) const {
+  return with_text(begin(kMeter), address);
+}
 std::string Keys::credit(const Hash& meter_hash) const {
-  return begin(kCredit).append(bytes_of(meter_hash));
+  return with_text(begin(kCredit), bytes_of(meter_hash));
 }
 std::string Keys::credit_place(const CreditCursor& at) const {
-  return with_number(begin(kCreditPlace), at.block).append(bytes_of(at.meter_hash));
+  return with_text(with_number(begin(kCreditPlace), at.block), bytes_of(at.meter_hash));
 }
 std::string Keys::queued(Height due_block, std::uint64_t queue_id) const {
   return with_number(with_number(begin(kQueued), due_block), queue_id);
@@ -62,11 +70,11 @@ std::string Keys::receipt_place(const Hash& meter_hash, std::uint64_t seq) const
   return with_number(receipts_of(meter_hash), seq);
 }
 std::string Keys::slash(const Hash& meter_hash, SlashReason reason) const {
-  return begin(kSlash).append(bytes_of(meter_hash)).append(slash_reason_name(reason));
+  return with_text(with_text(begin(kSlash), bytes_of(meter_hash)), slash_reason_name(reason));
 }
 std::string Keys::dispute(std::uint64_t id) const { return with_number(begin(kDispute), id); }
 std::string Keys::open_dispute(const Hash& meter_hash) const {
-  return begin(kOpenDispute).append(bytes_of(meter_hash));
+  return with_text(begin(kOpenDispute), bytes_of(meter_hash));
 }
 std::string Keys::totals() const { return begin(kTotals); }
 
@@ -76,7 +84,7 @@ std::string Keys::credit_places() const { return begin(kCreditPlace); }
 std::string Keys::queue() const { return begin(kQueued); }
 std::string Keys::receipts() const { return begin(kReceipt); }
 std::string Keys::receipts_of(const Hash& meter_hash) const {
-  return begin(kReceiptPlace).append(bytes_of(meter_hash));
+  return with_text(begin(kReceiptPlace), bytes_of(meter_hash));
 }
 std::string Keys::disputes() const { return begin(kDispute); }
 
@@ -109,7 +117,7 @@ std::optional<std::uint64_t> Keys::read_receipt_place(std::string_view key) cons
 }
 
 std::string trust_root_key(ProviderId id) {
-  return std::string(kTrustRootPrefix).append(format_provider_id(id));
+  return with_text(std::string(kTrustRootPrefix), ProviderIdText(id).view());
 }
 
 }  // namespace energy

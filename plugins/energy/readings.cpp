@@ -116,7 +116,8 @@ std::optional<Refusal> check_sender(Market& market, const ReadingParams& in,
 void publish(Market& market, const Provider& provider, const Minted& minted) {
   if (!market.real()) return;
   tb::Ctx& ctx = market.ctx();
-  const std::string id = format_provider_id(provider.id);
+  const ProviderIdText name(provider.id);
+  const std::string_view id = name.view();
   const Reading& reading = minted.credit.reading;
   const std::uint64_t now = market.time_s();
   const std::uint64_t latency = now > reading.timestamp ? now - reading.timestamp : 0;

@@ -70,7 +70,8 @@ std::string_view credit_status_name(CreditStatus status) {
 
 void show_credit(const Credit& credit, const Hash& meter_hash, CreditStatus status,
                  std::uint64_t expiry, tb::Out& out) {
-  const std::string id = format_provider_id(credit.provider);
+  const ProviderIdText name(credit.provider);
+  const std::string_view id = name.view();
   out.put("provider", id);
   out.put("provider_id", id);
   out.put("amount_kwh", credit.amount_kwh);

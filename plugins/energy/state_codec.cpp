@@ -51,7 +51,7 @@ class Writer {
   void operator()(const E& kind) { byte(static_cast<std::uint8_t>(kind)); }
   // The id as sent is nearly always the padded form, which the provider's number gives already.
   void id_as_sent(const std::string& sent, ProviderId provider) {
-    (*this)(sent == format_provider_id(provider) ? std::string() : sent);
+    (*this)(sent == ProviderIdText(provider).view() ? std::string() : sent);
   }
   template <class T, class Fields>
   void optional(const std::optional<T>& value, Fields fields) {
@@ -113,7 +113,7 @@ class Reader {
     (*this)(sent);
     if (sent.empty()) {
       sent = format_provider_id(provider);
-    } else if (sent == format_provider_id(provider)) {
+    } else if (sent == ProviderIdText(provider).view()) {
       ok_ = false;
     }
   }

@@ -48,11 +48,9 @@ CodePoint first_code_point(std::string_view text) {
 
 }  // namespace
 
-std::string format_provider_id(ProviderId id) {
-  char text[kProviderPrefix.size() + 8];
-  char* end = std::copy(kProviderPrefix.begin(), kProviderPrefix.end(), text);
+ProviderIdText::ProviderIdText(ProviderId id) {
+  auto end = std::copy(kProviderPrefix.begin(), kProviderPrefix.end(), text_.begin());
   for (int shift = 28; shift >= 0; shift -= 4) *end++ = kDigits[id >> shift & 0xf];
-  return std::string(text, end);
 }
 
 std::optional<ProviderId> parse_provider_id(std::string_view text) {

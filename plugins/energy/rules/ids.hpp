@@ -23,7 +23,18 @@ inline constexpr std::string_view kProviderPrefix = "energy-0x";
 inline constexpr std::size_t kMaxNameBytes = 128;   // owner, jurisdiction, meter address
 inline constexpr std::size_t kMaxTextBytes = 1024;  // reason, note
 
-std::string format_provider_id(ProviderId id);
+// The name of a provider, without memory from the heap.
+class ProviderIdText {
+ public:
+  explicit ProviderIdText(ProviderId id);
+  std::string_view view() const { return {text_.data(), text_.size()}; }
+
+ private:
+  std::array<char, kProviderPrefix.size() + 8> text_;
+};
+inline std::string format_provider_id(ProviderId id) {
+  return std::string(ProviderIdText(id).view());
+}
 
 // Accepts the prefix and 1 to 8 hex digits of either case. nullopt for any other text.
 std::optional<ProviderId> parse_provider_id(std::string_view text);

@@ -1,13 +1,14 @@
 #include "plugins/energy/rules/reading.hpp"
 
+#include <bit>
+
 namespace energy {
 namespace {
 
 template <class T>
 void append_le(std::string& out, T value) {
-  char bytes[sizeof value];
-  for (unsigned i = 0; i < sizeof value; ++i) bytes[i] = static_cast<char>(value >> (8 * i) & 0xff);
-  out.append(bytes, sizeof bytes);
+  static_assert(std::endian::native == std::endian::little);
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
 template <std::size_t N>
