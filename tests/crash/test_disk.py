@@ -161,6 +161,7 @@ class DiskTest(unittest.TestCase):
         self.addCleanup(subprocess.run, ["umount", "-l", mount], check=True)
         node.data = mount / "data"
         node.env = {}
+        node.write_config("storage:\n  reserve_bytes: 0\n  write_buffer_mb: 1\n")   # the system itself says no
         node.start()
         self.pay(node, 5)
         ballast = mount / "ballast"
