@@ -132,6 +132,8 @@ class FakeChain final : public Chain {
     std::uint64_t& nonce = nonces_[command->from];
     if (command->memo == "poison") {
       out.poisoned.push_back(i);
+      out.poison_names.emplace_back("internal_plugin_error");
+      out.poison_texts.emplace_back("the memo says so");
     } else if (command->nonce != nonce + 1 ||
                (command->expires_at_ms && *command->expires_at_ms < block.header.time_ms)) {
       out.left_out.push_back(i);
