@@ -84,7 +84,7 @@ export function rate(values, n = 5) {
 export function quantile(name, q) {
   const buckets = new Map();
   for (const one of named(`${name}_bucket`)) {
-    const bound = /le="([^"]+)"/.exec(one.labels);
+    const bound = /(?:^|,)le="([^"]+)"/.exec(one.labels);
     if (!bound) continue;
     const grown = (one.values.at(-1) ?? 0) - (one.values.find((v) => v !== null) ?? 0);
     buckets.set(bound[1], (buckets.get(bound[1]) || 0) + grown);

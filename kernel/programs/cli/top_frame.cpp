@@ -51,9 +51,11 @@ std::optional<double> quantile(const TopReading& before, const TopReading& now,
   const std::string family = name + "_bucket{";
   for (auto at = now.series.lower_bound(family); at != now.series.end(); ++at) {
     if (!at->first.starts_with(family)) break;
-    const std::size_t le = at->first.find("le=\"");
+    std::size_t le =
+        at->first.find(",le=\"");  // not the end of another label's name, as in module="
+    if (le == std::string::npos) le = at->first.find("{le=\"");
     if (le == std::string::npos) continue;
-    const double bound = std::strtod(at->first.c_str() + le + 4, nullptr);  // "+Inf" is understood
+    const double bound = std::strtod(at->first.c_str() + le + 5, nullptr);  // "+Inf" is understood
     const auto old = before.series.find(at->first);
     buckets[bound] += at->second - (old == before.series.end() ? 0 : old->second);
   }
@@ -104,7 +106,7 @@ std::string plugin_line(const json::object& row, const TopReading& before, const
   const double commands =
       sum(now, "plugin_commands_total", label) - sum(before, "plugin_commands_total", label);
   return cell(id, 16) + cell(text_of(row, "version"), 9) + cell(text_of(row, "state"), 10) +
-         cell(text_of(row, "isolation"), 9) + cell(rate_text(commands / seconds), 9) +
+         cell(text_of(row, "isolation"), 9) + cell(rate_text(commands / seconds), 11) +
          cell(text_of(row, "calls_in_flight"), 6) + text_of(row, "error");
 }
 
@@ -152,7 +154,7 @@ std::string top_frame(const TopReading& before, const TopReading& now,
                       seconds));
   page.line("");
   page.line(cell("PLUGIN", 16) + cell("VERSION", 9) + cell("STATE", 10) + cell("ISOLATION", 9) +
-                cell("COMMANDS/S", 9) + cell("CALLS", 6) + "ERROR",
+                cell("COMMANDS/S", 11) + cell("CALLS", 6) + "ERROR",
             7);
   const std::size_t room = page.left() > kMinEvents + 2 ? page.left() - kMinEvents - 2 : 1;
   std::size_t shown = 0;

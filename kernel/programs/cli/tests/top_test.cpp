@@ -22,11 +22,13 @@ TopReading reading(std::uint64_t at_ms, std::uint64_t height, std::string_view m
 
 constexpr std::string_view kBefore =
     "# TYPE plugin_commands_total counter\nplugin_commands_total{plugin=\"energy\"} 100\n"
-    "rpc_latency_seconds_bucket{le=\"0.001\"} 10\nrpc_latency_seconds_bucket{le=\"+Inf\"} "
+    "rpc_latency_seconds_bucket{module=\"x\",le=\"0.001\"} "
+    "10\nrpc_latency_seconds_bucket{module=\"x\",le=\"+Inf\"} "
     "10\nrpc_latency_seconds_count 10\n";
 constexpr std::string_view kNow =
     "plugin_commands_total{plugin=\"energy\"} 300\n"
-    "rpc_latency_seconds_bucket{le=\"0.001\"} 30\nrpc_latency_seconds_bucket{le=\"+Inf\"} "
+    "rpc_latency_seconds_bucket{module=\"x\",le=\"0.001\"} "
+    "30\nrpc_latency_seconds_bucket{module=\"x\",le=\"+Inf\"} "
     "31\nrpc_latency_seconds_count 31\n";
 
 TEST(Top, shows_rates_between_two_readings) {
