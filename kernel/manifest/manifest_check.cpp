@@ -421,7 +421,11 @@ void check_roles(const Manifest& manifest, const Place& root) {
         });
     here.require(kWithin.count(role.within) > 0 || own,
                  "within: expected operator, admin or another role of this manifest");
-    here.require(kKeys.count(role.key) > 0, "key: expected operator, admin or oracle");
+    const bool configured =
+        std::any_of(manifest.config.begin(), manifest.config.end(),
+                    [&](const auto& entry) { return role.key == "config:" + entry.key; });
+    here.require(kKeys.count(role.key) > 0 || configured,
+                 "key: expected operator, admin, oracle, or config: and a config key");
     for (std::string_view rest = role.token_env; !rest.empty();) {
       const std::size_t comma = rest.find(',');
       here.require(names::is_env(rest.substr(0, comma)),

@@ -324,7 +324,10 @@ class RoleEntry : public Entry<RoleEntry> {
   RoleEntry& within(std::string_view role) { return set("within", role); }
   RoleEntry& token_env(std::string_view name) { return set("token_env", name); }
   RoleEntry& token_config(std::string_view key) { return set("token_config", key); }
+  // The node key that signs unsigned calls admitted by this role: operator, admin or oracle.
   RoleEntry& key(std::string_view name) { return set("key", name); }
+  // The operator of the node names it, in this config key of the plugin.
+  RoleEntry& key_config(std::string_view key) { return set("key", "config:" + std::string(key)); }
 };
 
 class RateClassEntry : public Entry<RateClassEntry> {
