@@ -425,29 +425,40 @@ bool implements(const Manifest& manifest, const RosterEntry& entry) {
   return is_build_of(manifest, entry) || implements_older(manifest, entry);
 }
 
-// What runs now comes first, so that a staged library waits for its switch.
+// A build of that very version comes first: its manifest is the one under which the blocks of that
+// version were executed (defaults and ranges of parameters). Else a later one that still implements
+// it. What runs now comes before what is staged, so that a staged library waits for its switch.
 Result<Machine> HostImpl::find(const RosterEntry& entry) {
+  auto loaded = [&](auto fits) -> std::optional<Machine> {
+    for (const PluginMap* map : {&plugins_, &staged_}) {
+      if (auto it = map->find(entry.id); it != map->end() && fits(it->second->manifest(), entry))
+        return it->second->machine();
+    }
+    return std::nullopt;
+  };
+  const bool kept = store_->find(entry, true).has_value();
   {
     std::lock_guard lock(switch_mutex_);
-    for (auto fits : {is_build_of, implements_older}) {
-      for (const PluginMap* map : {&plugins_, &staged_}) {
-        if (auto it = map->find(entry.id); it != map->end() && fits(it->second->manifest(), entry))
-          return it->second->machine();
-      }
-    }
+    if (auto machine = loaded(is_build_of)) return *machine;
     if (auto it = provided_.find(entry.id);
         it != provided_.end() && is_build_of(*it->second->manifest(), entry)) {
       return Machine{it->second->manifest(), it->second->plugin().machine, it->second};
     }
+    if (!kept) {
+      if (auto machine = loaded(implements_older)) return *machine;
+    }
   }
   Result<Machine> stored = find_in_store(entry);
   std::lock_guard lock(switch_mutex_);
-  if (!stored.ok()) missing_[entry.id] = {stored.status().message(), entry};
+  if (stored.ok()) return stored;
+  if (auto machine = loaded(implements_older)) return *machine;
+  missing_[entry.id] = {stored.status().message(), entry};
   return stored;
 }
 
 Result<Machine> HostImpl::find_in_store(const RosterEntry& entry) {
-  const std::optional<std::string> stored = store_->find(entry);
+  std::optional<std::string> stored = store_->find(entry, true);
+  if (!stored) stored = store_->find(entry);
   if (!stored) {
     const PluginMap plugins = present();
     const auto here = plugins.find(entry.id);

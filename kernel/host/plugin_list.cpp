@@ -21,7 +21,11 @@ std::string HostImpl::state_of(const PluginStatus& row, const RosterEntry* roste
   if (roster && roster->status == RosterStatus::kSuspended) return "suspended";
   if (stalled && missing_.contains(row.id)) return "missing";
   if (row.migration) return "migrating";
-  if (plugins_.contains(row.id)) return running_ ? "running" : "loading";
+  if (auto it = plugins_.find(row.id); it != plugins_.end()) {
+    // A machine that the roster does not name executes nothing.
+    if (running_ && !roster && it->second->manifest().sm != 0) return "stopped";
+    return running_ ? "running" : "loading";
+  }
   if (roster) return "missing";
   return failed_.contains(row.id) ? "failed" : row.held_by.empty() ? "stopped" : "draining";
 }

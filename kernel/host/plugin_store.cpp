@@ -116,14 +116,14 @@ Status PluginStore::note(Library& library) {
   return {};
 }
 
-std::optional<std::string> PluginStore::find(const RosterEntry& entry) const {
+std::optional<std::string> PluginStore::find(const RosterEntry& entry, bool exact) const {
   std::lock_guard lock(mutex_);
   const auto files = files_by_hash(dir_);
   for (auto it = images_.rbegin(); it != images_.rend(); ++it) {
     const bool own = it->sm == entry.sm && it->consensus_hash == entry.consensus_hash;
     // An older state machine version that a library still implements: its manifest shows only its
     // newest consensus part.
-    const bool older = entry.sm < it->sm && entry.sm >= it->sm_min;
+    const bool older = !exact && entry.sm < it->sm && entry.sm >= it->sm_min;
     if (it->id != entry.id || !(own || older)) continue;
     if (auto file = files.find(it->hash); file != files.end())
       return dir_ + "/" + file->second.front();

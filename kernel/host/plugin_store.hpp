@@ -34,7 +34,8 @@ class PluginStore {
   // Errors: kLimit, kIo, kNoSpace.
   Status note(Library& library);
   // Path of an image that implements `entry`, the one noted last first; nullopt when none is here.
-  std::optional<std::string> find(const RosterEntry& entry) const;
+  // `exact`: of a build of that very version; else also of a later one that still implements it.
+  std::optional<std::string> find(const RosterEntry& entry, bool exact = false) const;
   std::vector<StoredImage> list() const;
   // Names of the files with these hashes.
   std::vector<std::string> files_of(const std::vector<std::string>& hashes) const;
