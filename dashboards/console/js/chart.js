@@ -46,7 +46,7 @@ export function chart(name, title = name) {
     hole.replaceChildren();
     plot = new uPlot({
       width: Math.max(240, hole.clientWidth || 320), height: 150, legend: {live: false, show: lines.length > 1}, cursor: {y: false},
-      series: [{}, ...lines.map((line, i) => ({label: line.label.slice(0, 60), stroke: kColours[i], width: 1.5}))],
+      series: [{}, ...lines.map((line, i) => ({label: line.label.slice(0, 60), stroke: kColours[i], width: 1.5, points: {show: false}}))],
       axes: [{...axis}, {...axis, size: 56}],
     }, data, hole);
   }

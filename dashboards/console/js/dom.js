@@ -39,6 +39,6 @@ export const isoTime = (milliseconds) => new Date(milliseconds).toISOString().re
 export const loading = () => h('p', {class: 'note'}, 'Loading…');
 export const empty = (text) => h('p', {class: 'note'}, text);
 export function failed(error) {
-  const hint = error.data && error.data.hint;
+  const hint = error.code === -32601 ? 'This role does not see it: log in as operator or admin.' : error.data && error.data.hint;
   return h('p', {class: 'error', role: 'alert'}, error.message || String(error), hint ? h('br') : null, hint || null);
 }

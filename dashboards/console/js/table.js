@@ -13,6 +13,8 @@ function cell(value) {
     return h('td', {class: text.length > 60 ? 'wrap' : ''}, text.length > 400 ? `${text.slice(0, 400)}…` : text);
   }
   const text = String(value);
+  // Ids, hashes and addresses: both ends tell them apart, the whole is in the title.
+  if (text.length > 28 && /^[\w.:/+=-]+$/.test(text) && !text.startsWith('/')) return h('td', {title: text}, h('code', {}, `${text.slice(0, 12)}…${text.slice(-6)}`));
   return h('td', {class: text.length > 60 ? 'wrap' : '', title: text.length > 24 ? text : undefined}, text);
 }
 

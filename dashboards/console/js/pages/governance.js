@@ -33,7 +33,7 @@ export function governance(main) {
   const sections = live(main, [
     {title: 'Proposals', method: 'gov.list', draw: (result) => table(listIn(result), {nothing: 'No proposal: contract-cli gov propose makes one.',
       onrow: (row) => open('gov.proposal', {id: row.id}, `Proposal ${row.id}`)})},
-    {title: 'Parameters', method: 'gov.params', draw: (result) => table(listIn(result), {
+    {title: 'Parameters', method: 'gov.params', draw: (result) => table(Object.entries(result.params || {}).map(([key, value]) => ({key, value})), {columns: ['key', 'value'],
       onrow: (row) => open('gov.param_history', {key: row.key}, `History of ${row.key}`)})},
     {title: 'Scripts', method: 'gov.scripts', draw: (result) => table(listIn(result), {nothing: 'No script is in force.', onrow: openScript})},
   ]);

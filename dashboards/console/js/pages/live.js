@@ -46,5 +46,6 @@ export function live(main, sections, periodMs = kPeriodMs) {
 // The first list in an answer, whatever it is called.
 export function listIn(result) {
   if (Array.isArray(result)) return result;
-  return Object.values(result || {}).find(Array.isArray) || [];
+  const lists = Object.values(result || {}).filter(Array.isArray);
+  return lists.find((list) => list.length && typeof list[0] === 'object') || (lists.every((list) => !list.length) ? [] : lists.flat().map((value) => ({value})));
 }
