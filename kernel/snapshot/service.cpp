@@ -149,9 +149,14 @@ SnapshotSettings SnapshotService::settings() const {
 }
 
 std::optional<std::uint64_t> SnapshotService::pinned_height() const {
+  // A point that waits is computed again from the deltas behind it, should the node be killed.
+  const std::shared_ptr<const MacroPoint> waits = options_.chain->macro_point();
+  std::optional<std::uint64_t> out;
+  if (waits) out = waits->height;
   std::lock_guard lock(mutex_);
-  if (job_.number == 0 || !job_.running() || job_.height == 0) return std::nullopt;
-  return job_.height;
+  if (job_.number != 0 && job_.running() && job_.height != 0)
+    out = std::min(out.value_or(job_.height), job_.height);
+  return out;
 }
 
 void SnapshotService::stop() {

@@ -76,7 +76,8 @@ class SnapshotService {
   bool cancel(std::uint64_t number);
   void configure(const SnapshotSettings& settings);
   SnapshotSettings settings() const;
-  // The height that a running job needs the log and its deltas from; nullopt: none.
+  // The height from which on a running job, or a macro point that waits, needs the log and its
+  // deltas; nullopt: none.
   std::optional<std::uint64_t> pinned_height() const;
 
   void committed(const BlockRecord& block);  // [executor]

@@ -61,6 +61,20 @@ class Backup(unittest.TestCase):
         finally:
             other.close()
 
+    def test_the_verbs_are_the_scripts(self):
+        def backup(*words):
+            return subprocess.run([BIN / "contract-cli", "backup", *map(str, words)], env=self.environment(), cwd=self.work, text=True,
+                                  capture_output=True, timeout=120)
+        made = backup("create", "--path", "b", "--data-dir", self.node.data)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.assertIn("is whole", made.stdout)
+        restored = backup("restore", "--path", "b", "--data-dir", self.work / "new")
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        self.assertTrue((self.work / "new" / "genesis.json").exists())
+        again = backup("restore", "--path", "b", "--data-dir", self.work / "new")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("--force", again.stderr)
+
     def test_a_damaged_backup_is_refused_and_nothing_changes(self):
         self.assertEqual(self.run_script("backup.sh", "--data-dir", self.node.data, "--out", self.work / "b").returncode, 0)
         file = next((self.work / "b" / "snapshot").glob("snapshot-*.tbs"))
@@ -75,7 +89,7 @@ class Backup(unittest.TestCase):
     def test_the_runbook_does_what_it_says(self):
         page = ROOT / "docs" / "runbooks" / "backup-restore.md"
         self.assertGreaterEqual(DocRunner(self.work, self.environment()).check(page), 6)
-        self.node.process.wait(timeout=60)  # the page has stopped it
+        self.node.stop()  # the page has stopped it
 
 
 if __name__ == "__main__":
