@@ -61,13 +61,33 @@ def missing_line(expected, output):
     return None
 
 
+def fences(page):
+    """(line, language, lines) of every fenced block of a page."""
+    found, inside = [], None
+    for number, line in enumerate(pathlib.Path(page).read_text().splitlines(), 1):
+        fence = FENCE.match(line)
+        if inside is None and fence:
+            inside = (number, fence.group(2), [])
+        elif inside is not None and line.strip() == "```":
+            found.append(inside)
+            inside = None
+        elif inside is not None:
+            inside[2].append(line)
+    return found
+
+
 class DocRunner:
-    def __init__(self, directory, env):
-        self.directory, self.env = pathlib.Path(directory), env
+    """`replace`: what stands on the page and is another thing here, such as a port."""
+
+    def __init__(self, directory, env, replace=None):
+        self.directory, self.env, self.replace = pathlib.Path(directory), env, dict(replace or {})
         self.state = self.directory / ".shell-state"
 
     def run(self, commands):
         """In a bash that begins with the variables and functions of the block before."""
+        commands = list(commands)
+        for page_text, here in self.replace.items():
+            commands = [line.replace(page_text, here) for line in commands]
         script = (f"[ ! -f {self.state} ] || . {self.state}\nset -e -o pipefail\n" + "\n".join(commands) +
                   f"\nset +e +o pipefail\n{{ declare -f; declare -p; }} 2>/dev/null | grep -v -E '^declare -[a-zA-Z]*[rA]' > {self.state}\n")
         return subprocess.run(["bash", "-c", script], cwd=self.directory, env=self.env, text=True, timeout=600,
