@@ -7,8 +7,9 @@
 // constructor therefore has no more than the plugin's functions. Once it is loaded, the node hangs
 // up and a second filter leaves memory, clocks, sleeping, waking and ending.
 //
-// Whatever is not on the list is not carried out and ends the child; the region says which call it
-// was (Lane::fault_call). Sockets, files, processes, threads and signals to others are not on it.
+// Calls on files are then answered EACCES, as where a process has no right. Whatever else is not on
+// the list is not carried out and ends the child; the region says which call it was
+// (Lane::fault_call). Sockets, processes, threads, code and signals to others are not on it.
 #pragma once
 
 #include <atomic>

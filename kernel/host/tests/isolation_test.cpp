@@ -81,14 +81,19 @@ TEST_F(IsolationTest, blocks_of_both_modes_are_the_same) {
 
 TEST_F(IsolationTest, trouble_costs_the_command_that_made_it) {
   must_run();
-  const std::pair<const char*, const char*> all[] = {
-      {"crash", "crash"},         {"stack", "crash"},
-      {"write", "crash"},         {"abort", "crash"},
-      {"eat", "memory"},          {"socket", "forbidden_call"},
-      {"open", "forbidden_call"}, {"fork", "forbidden_call"},
-      {"exec", "forbidden_call"}, {"kill", "forbidden_call"},
-      {"code", "forbidden_call"}, {"ptrace", "forbidden_call"},
-      {"exit", "exit"},           {"hang", "hang"}};
+  const std::pair<const char*, const char*> all[] = {{"crash", "crash"},
+                                                     {"stack", "crash"},
+                                                     {"write", "crash"},
+                                                     {"abort", "crash"},
+                                                     {"eat", "memory"},
+                                                     {"socket", "forbidden_call"},
+                                                     {"fork", "forbidden_call"},
+                                                     {"exec", "forbidden_call"},
+                                                     {"kill", "forbidden_call"},
+                                                     {"code", "forbidden_call"},
+                                                     {"ptrace", "forbidden_call"},
+                                                     {"exit", "exit"},
+                                                     {"hang", "hang"}};
   std::uint64_t good = 0;
   for (const auto& [how, reason] : all) {
     const std::uint64_t before = crashes(reason);
@@ -102,6 +107,13 @@ TEST_F(IsolationTest, trouble_costs_the_command_that_made_it) {
     ASSERT_FALSE(next.refusal) << how << ": " << next.refusal->message;
   }
   expect_same_blocks(good);
+}
+
+TEST_F(IsolationTest, files_are_out_of_reach) {
+  must_run();
+  const CommandResult result = boom("open");
+  EXPECT_FALSE(result.refusal) << result.refusal->message;
+  EXPECT_EQ(row("wild").process.restarts, 0u);
 }
 
 TEST_F(IsolationTest, an_exception_is_told_as_in_the_node) {
@@ -172,6 +184,23 @@ TEST_F(IsolationTest, a_published_block_that_crashes_stops_there_and_says_so) {
   EXPECT_FALSE(report.ok);
   EXPECT_NE(report.difference.find("crash"), std::string::npos) << report.difference;
   EXPECT_EQ(crashes("crash"), 3u);
+}
+
+// The library writes into the shared memory itself: the node ends the child, or hears what any
+// plugin may say, and goes on.
+TEST_F(IsolationTest, forged_messages_cost_the_process_that_sends_them) {
+  must_run();
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    CommandResult result = boom(("forge:" + std::to_string(seed)).c_str());
+    if (result.refusal) {
+      EXPECT_NE(result.refusal->name, "internal_plugin_error") << result.refusal->message;
+    }
+    CommandResult next = mix(7);
+    while (next.refusal && next.refusal->name == "plugin_crashed") next = mix(7);
+    ASSERT_FALSE(next.refusal) << seed << ": " << next.refusal->message;
+  }
+  EXPECT_GE(crashes("protocol"), 20u);
+  expect_same_blocks(60);
 }
 
 // A hook cannot be left out: the chain stands still, says why, and goes on with a repaired build.

@@ -1,6 +1,7 @@
 // A plugin for the tests of isolation: it uses every function of ctx, and it misbehaves on demand.
 // Macros: WILD_VERSION; WILD_TRAP (it crashes where the other build does not: a fault that shows
 // only later), WILD_CALM (its hook does not).
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -8,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -76,7 +78,8 @@ void misbehave(const std::string& how) {
   }
   if (how == "write") std::memset(reinterpret_cast<void*>(&misbehave), 0, 64);
   if (how == "socket") (void)::socket(AF_INET, SOCK_STREAM, 0);
-  if (how == "open") (void)::open("/etc/passwd", O_RDONLY);
+  if (how == "open" && (::open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES))
+    throw std::runtime_error("it opened a file");
   if (how == "fork") (void)::fork();
   if (how == "exec") (void)::execl("/bin/true", "true", nullptr);
   if (how == "kill") ::kill(::getppid(), SIGKILL);
@@ -87,6 +90,35 @@ void misbehave(const std::string& how) {
   if (how == "exit") ::_exit(0);
   if (how == "abort") std::abort();
   if (how == "throw") throw std::runtime_error("thrown on demand");
+}
+
+// Writes a message of its own into the memory that it shares with the node, which it finds behind
+// its ctx, wakes the node, and crashes: "forge:<seed>".
+void forge(tb_ctx* ctx, const std::string& how) {
+  std::uint64_t seed = std::strtoull(how.c_str() + 6, nullptr, 10) * 0x9e3779b97f4a7c15u + 1;
+  const auto random = [&seed] {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return static_cast<std::uint32_t>(seed >> 16);
+  };
+  char* child_lane = *reinterpret_cast<char**>(reinterpret_cast<char*>(ctx) + sizeof(tb_ctx));
+  char* lane = *reinterpret_cast<char**>(child_lane + 8);
+  auto* to_node = reinterpret_cast<std::uint32_t*>(lane + 64);
+  auto* sizes = reinterpret_cast<std::uint32_t*>(lane + 128);
+  char* data = lane + 144;
+  const std::uint32_t size = random() % 200;
+  for (std::uint32_t i = 0; i < size; ++i)
+    data[i] = static_cast<char>(random() % 4 ? random() % 8 : random());
+  constexpr unsigned char kOps[] = {1,  2,  4,  6,  7,  10, 11, 13,  65,
+                                    66, 67, 70, 72, 74, 77, 80, 128, 129};
+  data[0] = static_cast<char>(kOps[random() % sizeof kOps]);
+  sizes[0] = random() % 8 ? size : random();
+  sizes[1] = random() % 8 ? 0 : 1;
+  __atomic_fetch_add(to_node, 1, __ATOMIC_SEQ_CST);
+  ::syscall(SYS_futex, to_node, 1, INT32_MAX, nullptr, nullptr, 0);
+  for (volatile int i = 0; i < 50'000'000; i = i + 1) asm volatile("" ::: "memory");
+  misbehave("crash");
 }
 
 struct Walk {
@@ -181,6 +213,7 @@ tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::
     case 0:
       return mix(ctx, params[0].num, result);
     case 1:
+      if (copy(params[0].str).starts_with("forge:")) forge(ctx, copy(params[0].str));
       misbehave(copy(params[0].str));
       return TB_OK;
     case 2:
