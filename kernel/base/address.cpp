@@ -17,8 +17,9 @@ constexpr std::size_t kDataSymbols = 52;  // 256 bits in groups of five, zero-pa
 constexpr std::size_t kChecksumSymbols = 6;
 constexpr std::size_t kAddressSize = 3 + kDataSymbols + kChecksumSymbols;
 
-constexpr std::array<std::int8_t, 128> make_symbol_values() {
-  std::array<std::int8_t, 128> out{};
+// Capital letters are no symbols here: whoever takes them makes them small first.
+constexpr std::array<std::int8_t, 256> make_symbol_values() {
+  std::array<std::int8_t, 256> out{};
   out.fill(-1);
   for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
     out[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
@@ -102,19 +103,19 @@ bool is_address(std::string_view text) {
   const bool upper = text[0] == 'T';
   if (text.substr(0, 3) != (upper ? std::string_view("TB1") : kPrefix)) return false;
   std::uint32_t state = prefix_state();
-  std::uint8_t last_data = 0;
+  int seen = 0;  // all symbols together: below zero if one was none
+  int padding = 0;
   for (std::size_t i = kPrefix.size(); i < text.size(); ++i) {
     char c = text[i];
-    if (upper ? is_lower(c) : is_upper(c)) return false;
+    if (upper && is_lower(c)) return false;
     if (upper && is_upper(c)) c = static_cast<char>(c + ('a' - 'A'));
-    auto index = static_cast<unsigned char>(c);
-    if (index >= 128 || kSymbolValues[index] < 0) return false;
-    auto symbol = static_cast<std::uint8_t>(kSymbolValues[index]);
-    if (i == kPrefix.size() + kDataSymbols - 1) last_data = symbol;
-    state = polymod_step(state, symbol);
+    const int symbol = kSymbolValues[static_cast<unsigned char>(c)];
+    seen |= symbol;
+    if (i == kPrefix.size() + kDataSymbols - 1) padding = symbol & 15;
+    state = polymod_step(state, static_cast<std::uint8_t>(symbol & 31));
   }
   // 52 symbols hold 260 bits; the four of padding must be zero.
-  return state == kBech32m && (last_data & 15) == 0;
+  return seen >= 0 && state == kBech32m && padding == 0;
 }
 
 bool is_system_account(std::string_view text) {

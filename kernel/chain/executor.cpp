@@ -344,7 +344,8 @@ void Executor::note_command(std::size_t i, Outcome outcome) {
   const CommandPtr& command = (*in_->commands)[i];
   tries_ = 0;
   envelope_bytes_ += command->envelope.size();
-  command_tree_.add_borrowed(command->envelope);  // stays in out_->commands
+  if (in_->hash_commands)
+    command_tree_.add_borrowed(command->envelope);  // which stays in out_->commands
   out_->step_of[i] = out_->steps.size();
   out_->commands.push_back(command);
   if (outcome != Outcome::kApplied) ++failed_commands_;

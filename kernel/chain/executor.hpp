@@ -37,6 +37,7 @@ struct BlockInput {
   bool producing =
       false;  // commands that do not fit may be left out; else they make the block invalid
   bool collect = false;                               // build steps, deltas, results and effects
+  bool hash_commands = true;                          // false: nobody asks for the command root
   const std::vector<FalseChecks>* trusted = nullptr;  // take signature checks from a logged block
   // The state root that the block's header carries: its macro point must wait for it.
   std::optional<Header::Macro> macro;
@@ -177,7 +178,7 @@ class Executor {
   BlockOutput* out_ = nullptr;
   ParamValues* values_in_force_ = nullptr;  // while plugins are told of changes
   std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0, failed_commands_ = 0;
-  int tries_ = 0;  // of the running command
+  int tries_ = 0;                               // of the running command
   std::size_t step_room_ = 0, delta_room_ = 0;  // bytes of the last block: the next is like it
   Hash seed_{};
 };

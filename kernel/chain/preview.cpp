@@ -228,6 +228,7 @@ class Preview {
     input_.macro = header.macro;
     input_.peaks = parts_.peaks;
     input_.changed_world = true;
+    input_.hash_commands = false;  // they are those of the log
     const bool refusals_wanted = height == first_ && !wanted_.empty();
     input_.collect = differed_ || refusals_wanted;
     BlockOutput output;

@@ -50,21 +50,24 @@ class GrowingText {
   }
   // REQUIRES: there is room. False, and nothing is put, when JSON would need escapes.
   bool put_plain(BytesView part) {
-    char* to = end();
-    const char* from = part.data();
-    std::size_t left = part.size();
-    for (; left >= 8; left -= 8, from += 8, to += 8) {
+    char* const to = end();
+    const std::size_t n = part.size();
+    auto copy_word = [&](std::size_t i) {
       std::uint64_t word = 0;
-      std::memcpy(&word, from, 8);
-      if (!is_plain_word(word)) return false;
-      std::memcpy(to, &word, 8);
+      std::memcpy(&word, part.data() + i, 8);
+      std::memcpy(to + i, &word, 8);
+      return is_plain_word(word);
+    };
+    if (n >= 8) {
+      for (std::size_t i = 0; i + 8 <= n; i += 8) {
+        if (!copy_word(i)) return false;
+      }
+      if (!copy_word(n - 8)) return false;  // the rest, and some of it again
+    } else {
+      if (!is_plain_ascii(part)) return false;
+      for (std::size_t i = 0; i < n; ++i) to[i] = part[i];
     }
-    for (; left > 0; --left, ++from, ++to) {
-      const auto c = static_cast<unsigned char>(*from);
-      if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') return false;
-      *to = *from;
-    }
-    size_ += part.size();
+    size_ += n;
     return true;
   }
   void put_hex(BytesView bytes) {
