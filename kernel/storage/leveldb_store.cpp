@@ -27,7 +27,8 @@ Status translate(const leveldb::Status& status, const std::string& dir) {
     return Status(Code::kNoSpace, message,
                   "free space on this file system; the store has to be opened again");
   }
-  if (status.IsCorruption() || status.IsNotFound()) {
+  // A table that was cut short answers a read behind its end with EINVAL.
+  if (status.IsCorruption() || status.IsNotFound() || has("Invalid argument")) {
     return Status(Code::kCorrupt, message, "restore the newest snapshot and replay");
   }
   if (has("does not exist")) return Status(Code::kNotFound, message);

@@ -236,6 +236,13 @@ class Space(unittest.TestCase):
                 return taken
         raise AssertionError("the disk was never full")
 
+    def taken(self, node):
+        try:
+            return node.rpc("chain.noop", {})
+        except RpcError as refused:
+            self.assertIn(refused.code, (-34001, -34002))
+            return None
+
     def full_then_raised(self, node, make_room):
         self.fill(node)
         height = node.height()
@@ -248,13 +255,13 @@ class Space(unittest.TestCase):
         self.assertEqual(node.get("status", "/healthz")[0], 200)
         self.assertEqual(node.rpc("block.get", {"height": height})["height"], height)
         self.assertGreater(node.metric("storage_disk_full_total"), 0)
-        self.assertIn("storage_full_pause", node.output())
+        wait_for("the line of the pause", lambda: "storage_full_pause" in node.output())
         make_room()
         wait_for("the node to go on", lambda: node.rpc("node.status")["storage"]["state"] == "ok")
-        node.rpc("chain.noop", {})
+        wait_for("a command to be taken", lambda: self.taken(node))
         self.assertGreater(node.height(), height)
         self.assertEqual(node.get("status", "/readyz")[0], 200)
-        self.assertIn("storage_full_resume", node.output())
+        wait_for("the line of the end", lambda: "storage_full_resume" in node.output())
         report = node.rpc("maintenance.verify", {}, timeout=300)
         self.assertTrue(report["ok"], report)
 
@@ -359,8 +366,10 @@ class Starts(unittest.TestCase):
         genesis.unlink()
         self.refused(genesis, "is missing")
         self.assertFalse(genesis.exists())
-        genesis.write_text(text.replace('"timestamp":"2', '"timestamp":"3'))
-        self.refused("genesis")
+        changed = json.loads(text)
+        changed["chain_id"] = changed["chain_id"] + "x"
+        genesis.write_text(json.dumps(changed))
+        self.refused("another genesis")
         genesis.write_text(text)
         node.start()
 
@@ -381,12 +390,12 @@ class Starts(unittest.TestCase):
         node = self.node
         grow(node, 30)
         node.kill()  # no checkpoint behind the last block
-        shutil.copytree(node.data, node.dir / "copy")
+        shutil.copytree(node.data / "chain", node.dir / "copy")
         node.start()
         grow(node, 60)
         node.stop()
         shutil.rmtree(node.data / "chain")
-        shutil.copytree(node.dir / "copy" / "chain", node.data / "chain")
+        shutil.copytree(node.dir / "copy", node.data / "chain")
         self.refused("committed blocks are missing from the log", "chain")
 
     def test_resync_of_the_only_validator_is_refused(self):
@@ -422,15 +431,17 @@ class Damage(unittest.TestCase):
             kinds.setdefault(name.split("/")[0], []).append(name)
         self.assertLessEqual({"chain", "state", "mmr", "index", "keys", "genesis.json", "schema"}, set(kinds))
         chooser = random.Random(SEED)
-        table = {}
+        table, silent = {}, []
         for number in range(DAMAGES):
             kind = chooser.choice(["chain", "state", "state", "mmr", "index", *kinds])
             name = chooser.choice(kinds[kind])
             how, outcome = self.damage(node, pristine, name, chooser, good)
-            table.setdefault((kind, how, outcome), []).append((number, name))
-            self.assertIn(outcome, ("recovered", "named"), f"damage {number} (seed {SEED}): {how} of {name}: {outcome}")
+            table.setdefault((kind, how, outcome.split(":")[0]), []).append((number, name))
+            if outcome not in ("recovered", "named"):
+                silent.append(f"damage {number} (seed {SEED}): {how} of {name}: {outcome}")
         for (kind, how, outcome), hits in sorted(table.items()):
             print(f"{kind:14} {how:8} {outcome:10} {len(hits)}")
+        self.assertEqual(silent, [])
         self.assertGreater(sum(len(h) for k, h in table.items() if k[2] == "recovered"), DAMAGES // 4)
 
     def used_bytes(self, path):
@@ -459,7 +470,7 @@ class Damage(unittest.TestCase):
             same = answer["state_root"] == good["state_root"] and answer["to"] == good["to"] and answer["blocks"] == good["blocks"]
             return how, "recovered" if same else f"another chain without a word: {answer} {said}"
         text = said + json.dumps(answer)
-        words = {"chain": ["chain/log-", "the log"], "state": ["state"], "keys": ["keys/"], "genesis.json": ["genesis"], "schema": ["schema"],
+        words = {"chain": ["chain/log-", "the log", "holds no chain"], "state": ["state"], "keys": ["keys/"], "genesis.json": ["genesis"], "schema": ["schema"],
                  "mempool": ["journal", "mempool"], "config": ["config"], "stores": ["stores/", "store"], "plugins": ["plugin"]}
         named = any(word in text for word in words.get(name.split("/")[0], [name]))
         return how, "named" if named else f"refused without a name: exit {code}: {text}"

@@ -312,12 +312,19 @@ class ExecutorProducer final : public Producer {
     if (status.ok()) status = chain_.stalled();
     if (status.ok()) return std::nullopt;
     Refusal out = status.code() == Code::kNoSpace
-                      ? make_refusal(kRpcDiskFull, "disk_full", status.message())
+                      ? make_refusal(kRpcDiskFull, "disk_full", disk_full_text(status))
                   : status.code() == Code::kUnavailable
                       ? make_refusal(kRpcNotReady, "plugin_missing", status.message())
                       : make_refusal(kRpcNotReady, "not_ready", status.message());
     out.hint = status.hint();
     return out;
+  }
+
+  // Whoever said it, a bound or the system: the words are the same.
+  static std::string disk_full_text(const Status& status) {
+    constexpr std::string_view kWords = "disk full";
+    if (status.message().starts_with(kWords)) return status.message();
+    return std::string(kWords) + ": " + status.message();
   }
 
   static Refusal unknown_end() {
