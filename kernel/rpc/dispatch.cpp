@@ -294,9 +294,12 @@ std::optional<RpcError> RpcImpl::check_access(Call& call) {
   if (signed_command) return std::nullopt;
   if (spec.kind != MethodKind::kCommand && level_of(spec.role) == Level::kNone && !spec.hidden)
     return std::nullopt;
-  // The kernel's own commands are open to whoever signs them; this node signs them for its
-  // operators only.
-  if (manifest.id == "chain" && !m.caller.may("operator", roles)) return forbidden("operator");
+  // An open command is open to whoever signs it. Without a signature this node would sign, with
+  // the key of its operator, whose money and rights are not for everybody.
+  const bool open_to_signers =
+      manifest.id == "chain" ||
+      (spec.kind == MethodKind::kCommand && (spec.role == "open" || spec.role == "read"));
+  if (open_to_signers && !m.caller.may("operator", roles)) return forbidden("operator");
   if (m.caller.may(spec.role, roles)) return std::nullopt;
   if (spec.hidden || spec.role == "admin")
     return rpc_error(-32601, "method_not_found", "no method '" + spec.name + "' here");

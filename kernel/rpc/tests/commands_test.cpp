@@ -116,6 +116,14 @@ TEST_F(Commands, of_the_kernel_are_signed_for_operators_only) {
   EXPECT_EQ(local_call("chain.noop").result().at("height").as_int64(), 1);
 }
 
+TEST_F(Commands, that_are_open_to_signers_are_signed_by_the_node_for_operators_only) {
+  const Reply r = call("bank.run", R"({"op":"put","key":"row1","n":5})");
+  EXPECT_EQ(r.code(), -34003);
+  EXPECT_EQ(world_.chain->view()->height, 0u);
+  const CommandPtr own = world_.op("put", "mine", 3);
+  EXPECT_EQ(call("bank.run", own->envelope).result().at("height").as_int64(), 1);
+}
+
 TEST_F(Commands, are_checked_without_being_sent) {
   const CommandPtr command = world_.op("put", "mine", 3);
   const Reply good = call("command.check", command->envelope);
