@@ -216,9 +216,12 @@ void NodeImpl::send_roster_wish(const RosterEntry& entry, std::string_view statu
 }
 
 std::string NodeImpl::greeting() const {
+  const std::shared_ptr<const Config> c = config();
   auto url = [&](const char* listener, const char* path) {
     const std::vector<std::string> bound = server_->bound_addresses(listener);
-    return bound.empty() ? std::string("off") : "http://" + bound.front() + path;
+    const char* own = listener == std::string_view("status") ? "status" : "rpc";
+    const char* scheme = tls_of(*c, {own, "node", "http"}) ? "https://" : "http://";
+    return bound.empty() ? std::string("off") : scheme + bound.front() + path;
   };
   std::string plugins;
   for (const PluginStatus& p : host_->list()) {
