@@ -31,9 +31,8 @@ class Artifact:
         text = ""
         for i, node in enumerate(nodes):
             text += f"# node {i}\n"
-            if node.alive():
-                lines = node.get("metrics", "/metrics")[1].splitlines()
-                text += "".join(line + "\n" for line in lines if FAMILIES.match(line.removeprefix("# HELP ").removeprefix("# TYPE ")))
+            lines = (node.get("metrics", "/metrics")[1] if node.alive() else node.last_metrics).splitlines()
+            text += "".join(line + "\n" for line in lines if FAMILIES.match(line.removeprefix("# HELP ").removeprefix("# TYPE ")))
         (self.dir / f"metrics-{when}.prom").write_text(text)
 
     def finish(self, metadata, nodes):

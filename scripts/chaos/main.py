@@ -1,5 +1,6 @@
 """Verbs of tb-chaos, and the frame in which every drill runs."""
 import argparse
+import http.client
 import json
 import os
 import pathlib
@@ -15,6 +16,10 @@ import artifact
 import attest
 import drills
 from node import DrillFailed, Refused, programs_beside, wait
+
+
+# What a node that misbehaves may bring about in a drill; a mistake in the drill itself ends this program as it should.
+TROUBLE = (DrillFailed, Refused, OSError, http.client.HTTPException, subprocess.SubprocessError, KeyError, ValueError)
 
 
 class Drill:
@@ -63,12 +68,13 @@ def run(bin_dir, name, seed):
     try:
         drills.ALL[name](drill)
         result = "passed"
-    except (DrillFailed, Refused, OSError, subprocess.SubprocessError, KeyError) as trouble:
-        why = f"{type(trouble).__name__}: {trouble}"
-        drill.log("trouble", traceback.format_exc().strip().replace("\n", " | "))
-    finally:
         drill.log("convergence", f"heights {[node.height() if node.alive() else None for node in drill.nodes]} after {int(time.time()) - started} s")
         drill.artifact.metrics("after", drill.nodes)
+    except TROUBLE as trouble:
+        result, why = "failed", f"{type(trouble).__name__}: {trouble}"
+        drill.log("trouble", traceback.format_exc().strip().replace("\n", " | "))
+        drill.log("convergence", f"none after {int(time.time()) - started} s")
+    finally:
         for node in drill.nodes:
             node.close()
         drill.log("result", f"{result} {why}".strip())

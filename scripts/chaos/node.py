@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -42,6 +43,7 @@ class Node:
         self.dir.mkdir()
         self.data = data or self.dir / "data"
         self.process = self.user = None
+        self.last_metrics = ""   # at its last stop in good order
         drill.nodes.append(self)
         self.write_config()
 
@@ -99,8 +101,12 @@ class Node:
     def get(self, listener, path):
         """Status and body of a GET on `metrics` or `status`."""
         names = {"metrics": "metrics", "status": "status", "rpc": "JSON-RPC"}
-        found = re.findall(rf"^\s*{names[listener]}\s+https?://[^:]+:(\d+)", (self.dir / "stdout.txt").read_text(), re.M)
-        connection = http.client.HTTPConnection("127.0.0.1", int(found[-1]), timeout=CALL_SECONDS * self.drill.stretch)
+        scheme, port = re.findall(rf"^\s*{names[listener]}\s+(https?)://[^:]+:(\d+)", (self.dir / "stdout.txt").read_text(), re.M)[-1]
+        limit = CALL_SECONDS * self.drill.stretch
+        if scheme == "https":   # a certificate that the drill itself made
+            connection = http.client.HTTPSConnection("127.0.0.1", int(port), timeout=limit, context=ssl._create_unverified_context())
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=limit)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -130,6 +136,7 @@ class Node:
         self.out.close()
 
     def stop(self):
+        self.last_metrics = self.get("metrics", "/metrics")[1]
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(timeout=STOP_SECONDS * self.drill.stretch)
         self.out.close()

@@ -18,7 +18,8 @@ JOURNAL_EVERY = 3      # of the transfers, one in so many is acknowledged by the
 FUNDS = 1_500_000   # of each sender: fees take most of it
 KNOWN = ("nonce_gap", "duplicate", "NonceReplay")   # what a command is told that was taken in before
 # What says nothing about the command: it is asked for again.
-BUSY = ("pending_limit", "mempool_full", "rate_limited", "not_ready", "storage_error", "timeout", "internal_plugin_error", "disk_full")
+BUSY = ("pending_limit", "mempool_full", "rate_limited", "not_ready", "storage_error", "timeout", "internal_plugin_error",
+        "disk_full", "busy", "plugin_refused")
 
 
 class Violation(AssertionError):
@@ -156,5 +157,5 @@ class Load:
         except GONE:
             return
         except RpcError as refused:
-            if refused.name not in ("not_ready", "storage_error", "busy", "disk_full", "plugin_refused"):
+            if refused.name not in BUSY and "the server was stopped" not in str(refused):
                 self.broken.append(f"housekeeping: {refused.error}")

@@ -118,7 +118,7 @@ class SecretsTest(unittest.TestCase):
         self.assertGreater(looked_at, 10)
 
     def test_the_keys_are_for_their_owner_only(self):
-        keys = list((self.node.data / "keys").iterdir())
+        keys = list((self.node.data / "keys").glob("*.key"))
         self.assertGreaterEqual(len(keys), 3)
         for path in [*keys, self.node.dir / "tokens.yaml"]:
             self.assertEqual(path.stat().st_mode & 0o077, 0, path)
