@@ -117,7 +117,7 @@ void forge(tb_ctx* ctx, const std::string& how) {
   sizes[1] = random() % 8 ? 0 : 1;
   __atomic_fetch_add(to_node, 1, __ATOMIC_SEQ_CST);
   ::syscall(SYS_futex, to_node, 1, INT32_MAX, nullptr, nullptr, 0);
-  for (volatile int i = 0; i < 50'000'000; i = i + 1) asm volatile("" ::: "memory");
+  for (int i = 0; i < 50'000'000; ++i) asm volatile("" ::: "memory");
   misbehave("crash");
 }
 
