@@ -40,6 +40,7 @@ RpcError from_status(const Status& status) {
       break;
     case Code::kNoSpace:
       e.code = -34002, e.name = "disk_full";
+      if (!e.message.starts_with("disk full")) e.message.insert(0, "disk full: ");
       break;
     case Code::kUnavailable:
       e.code = -34004, e.name = "not_ready";

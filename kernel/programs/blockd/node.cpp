@@ -300,7 +300,7 @@ void NodeImpl::told_of_stall(const Status& why) {
     log_->target("storage").error("storage_full_pause",
                                   {{"reason", why.message()}, {"hint", why.hint()}});
   } else {
-    log_->target("storage").info("storage_full_resume", {{"height", chain_->view()->height}});
+    log_->target("storage").warn("storage_full_resume", {{"height", chain_->view()->height}});
   }
 }
 
