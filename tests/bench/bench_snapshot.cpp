@@ -133,17 +133,20 @@ void read_back(const std::string& dir, const SnapshotInfo& made, const Genesis& 
   drop_cache(made.path);
   const double read = size / timed_command("dd if=" + made.path + " of=/dev/null bs=1M" + mute);
   drop_cache(made.path);
-  double begin = wall_s();
+  double begin = wall_s(), cpu = process_cpu_s();
   must(verify_snapshot({made.path}, trust));
-  const double verified = size / (wall_s() - begin);
+  const double verified = size / (wall_s() - begin), verify_cpu = size / (process_cpu_s() - cpu);
   drop_cache(made.path);
-  begin = wall_s();
+  begin = wall_s(), cpu = process_cpu_s();
   must(restore_snapshot({made.path}, trust, dir + "/restored"));
-  const double restored = size / (wall_s() - begin);
+  const double restored = size / (wall_s() - begin), restore_cpu = size / (process_cpu_s() - cpu);
   report("snapshot_dd_write", written, "MB/s");
   report("snapshot_dd_read", read, "MB/s");
   report("snapshot_verify", verified, "MB/s");
   report("snapshot_restore", restored, "MB/s");
+  // What a core could do if it had nothing else to: tells a busy machine from a slow program.
+  report("snapshot_verify_core", verify_cpu, "MB/s of CPU");
+  report("snapshot_restore_core", restore_cpu, "MB/s of CPU");
   report("snapshot_verify_ratio", verified / read, "of dd");
   report("snapshot_restore_ratio", restored / written, "of dd");
 }

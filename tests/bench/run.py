@@ -20,6 +20,9 @@ import time
 
 # name -> (goal, which side is better). What is not here is context for the reader, with no goal.
 GOALS = {
+    "isolation_per_reading_us": (15, "lower"),
+    "isolation_per_settlement_us": (40, "lower"),
+    "isolation_crash_answered_ms": (100, "lower"),
     "command_cost_ratio": (1.25, "lower"),
     "flat_ratio": (1.3, "lower"),
     "restart_cpu_s": (2.0, "lower"),
@@ -203,6 +206,7 @@ def rpc(bench):
 
 BENCHES = {"commands": chain_bench("commands"), "flat": chain_bench("flat"), "log": chain_bench("log"), "sdk": sdk, "rpc": rpc,
            "lua": lambda bench: run_lines([f"{bench.bin}/bench_lua"]),
+           "isolation": lambda bench: run_lines([f"{bench.bin}/bench_isolation"]),
            "snapshot": lambda bench: run_lines([f"{bench.bin}/bench_snapshot", "--mb", str(bench.state_mb)]),
            "treasury": lambda bench: run_lines([f"{bench.bin}/bench_treasury"]),
            "memory": memory}
