@@ -173,11 +173,13 @@ CommandPtr Actors::reading(std::uint64_t time_ms) {
   return admin().sign("energy.submit_reading", std::move(params));
 }
 
+// Mostly a part of a credit of its own provider; seldom somebody else's, or more than there is.
 CommandPtr Actors::settle() {
   json::object params;
-  params["provider_id"] = any_provider();
-  params["kwh_consumed"] = one_in(10) ? 1'000'000 : below(60);
-  params["meter_hash"] = any_credit();
+  const Credit* credit = any_credit();
+  params["provider_id"] = credit != nullptr && !one_in(12) ? credit->provider : any_provider();
+  params["kwh_consumed"] = one_in(12) ? 1'000'000 : 1 + below(credit ? credit->kwh : 60);
+  params["meter_hash"] = credit != nullptr ? credit->meter_hash : std::string(64, 'a');
   params["buyer"] = one_in(4) ? "self" : anyone().address();
   if (one_in(2)) params["queue"] = true;
   return admin().sign("energy.settle", std::move(params));
@@ -186,7 +188,8 @@ CommandPtr Actors::settle() {
 CommandPtr Actors::dispute() {
   json::object params;
   if (one_in(2)) {
-    params["meter_hash"] = any_credit();
+    const Credit* credit = any_credit();
+    params["meter_hash"] = credit != nullptr ? credit->meter_hash : std::string(64, 'a');
     params["reason"] = one_in(2) ? "low_reading" : "it cannot be";
     return admin().sign("energy.flag_dispute", std::move(params));
   }
@@ -200,9 +203,9 @@ std::string Actors::any_provider() {
   return guessed_.meters[below(guessed_.meters.size())].meter.provider_id();
 }
 
-std::string Actors::any_credit() {
-  if (known_.credits.empty() || one_in(12)) return std::string(64, 'a');
-  return known_.credits[below(known_.credits.size())];
+const Actors::Credit* Actors::any_credit() {
+  if (known_.credits.empty() || one_in(12)) return nullptr;
+  return &known_.credits[below(known_.credits.size())];
 }
 
 void Actors::learn(const BlockRecord& block) {
@@ -215,18 +218,34 @@ void Actors::learn(const BlockRecord& block) {
     if (command.method == "energy.register_provider")
       known_.meters.push_back({support::Meter(known_.meters.size())});
     if (command.method == "energy.flag_dispute") ++known_.disputes;
-    if (command.method != "energy.submit_reading") continue;
-    for (Meter& m : known_.meters) {
-      if (m.meter.provider_id() != text(command.params, "provider_id")) continue;
-      const std::uint64_t before = m.kwh;
-      m.kwh = number(command.params, "kwh_reading");
-      m.timestamp = number(command.params, "timestamp");
-      m.nonce = number(command.params, "nonce");
-      if (m.kwh > before)
-        known_.credits.push_back(support::Meter::meter_hash(command.params.get_object()));
-      if (known_.credits.size() > kMaxCredits) known_.credits.erase(known_.credits.begin());
-    }
+    if (command.method == "energy.submit_reading") learn_reading(command.params);
+    if (command.method == "energy.settle") learn_settlement(command.params);
   }
+}
+
+void Actors::learn_reading(const json::value& params) {
+  for (Meter& m : known_.meters) {
+    if (m.meter.provider_id() != text(params, "provider_id")) continue;
+    const std::uint64_t before = m.kwh;
+    m.kwh = number(params, "kwh_reading");
+    m.timestamp = number(params, "timestamp");
+    m.nonce = number(params, "nonce");
+    if (m.kwh == before) continue;
+    known_.credits.push_back(
+        {support::Meter::meter_hash(params.get_object()), m.meter.provider_id(), m.kwh - before});
+    if (known_.credits.size() > kMaxCredits) known_.credits.erase(known_.credits.begin());
+  }
+}
+
+// What is left of the credit; one that is used up is forgotten.
+void Actors::learn_settlement(const json::value& params) {
+  const std::string hash = text(params, "meter_hash");
+  const std::uint64_t used = number(params, "kwh_consumed");
+  std::erase_if(known_.credits, [&](Credit& credit) {
+    if (credit.meter_hash != hash) return false;
+    credit.kwh -= std::min(credit.kwh, used);
+    return credit.kwh == 0;
+  });
 }
 
 }  // namespace blockd::sim

@@ -39,9 +39,13 @@ class Actors {
     support::Meter meter;
     std::uint64_t kwh = 0, timestamp = 0, nonce = 0;
   };
+  struct Credit {
+    std::string meter_hash, provider;
+    std::uint64_t kwh = 0;
+  };
   struct Beliefs {
     std::vector<Meter> meters;
-    std::vector<std::string> credits;  // meter hashes, bounded
+    std::vector<Credit> credits;  // bounded
     std::uint64_t disputes = 0;
   };
 
@@ -51,7 +55,9 @@ class Actors {
   // Mostly the one who may, seldom somebody else.
   support::Account& admin() { return one_in(12) ? anyone() : accounts_.front(); }
   std::string any_provider();
-  std::string any_credit();
+  const Credit* any_credit();  // null: one that nobody has
+  void learn_reading(const json::value& params);
+  void learn_settlement(const json::value& params);
 
   CommandPtr one(std::uint64_t time_ms);
   CommandPtr transfer();

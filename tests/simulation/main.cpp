@@ -1,7 +1,13 @@
 // simulator: runs seeds of the simulation. A failing seed prints the one line that repeats it.
 //
-//   simulator [--seed N] [--seeds COUNT] [--steps M] [--verbose]
+//   simulator [--seed N] [--seeds COUNT] [--crashes COUNT] [--steps M] [--verbose]
+//
+// With --crashes it goes on to further seeds until the process of the simulated node has died that
+// often.
+#include <stdlib.h>
+
 #include <cstdio>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -11,6 +17,13 @@
 
 namespace {
 
+using Counts = blockd::sim::Simulation::Counts;
+
+struct Options {
+  std::uint64_t seed = 1, seeds = 1, crashes = 0, steps = 300;
+  bool verbose = false;
+};
+
 std::vector<std::string> market_plugins() {
   std::vector<std::string> out;
   std::istringstream in(TB_MARKET_PLUGINS);
@@ -18,66 +31,118 @@ std::vector<std::string> market_plugins() {
   return out;
 }
 
-int usage() {
-  std::fprintf(stderr, "usage: simulator [--seed N] [--seeds COUNT] [--steps M] [--verbose]\n");
-  return 2;
+// Where the loader keeps its copies; gone at the end.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "simulator-XXXXXX").string();
+    if (::mkdtemp(name.data())) path_ = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+void add(Counts& sum, const Counts& c) {
+  sum.blocks += c.blocks;
+  sum.commands += c.commands;
+  sum.crashes += c.crashes;
+  sum.recovered_blocks += c.recovered_blocks;
+  sum.full_disks += c.full_disks;
+  sum.failed_syncs += c.failed_syncs;
+  sum.lost_states += c.lost_states;
+  sum.restarts += c.restarts;
+  sum.replays += c.replays;
+  sum.reloads += c.reloads;
+}
+
+std::string told(const Counts& c) {
+  std::ostringstream out;
+  out << c.crashes << " crashes (" << c.recovered_blocks << " blocks learned after them, "
+      << c.failed_syncs << " by failed syncs, " << c.lost_states << " with the state lost), "
+      << c.full_disks << " full disks, " << c.restarts << " restarts, " << c.reloads << " reloads, "
+      << c.replays << " replays, " << c.blocks << " blocks, " << c.commands << " commands";
+  return out.str();
+}
+
+// False when an invariant broke.
+bool run(const Options& options, std::uint64_t seed, blockd::support::PluginImages& plugins,
+         const blockd::LoadRules& loader, Counts* sum) {
+  blockd::sim::Simulation simulation(seed, plugins, loader);
+  const std::string failure = simulation.run(options.steps);
+  add(*sum, simulation.counts());
+  if (options.verbose || !failure.empty())
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
+                told(simulation.counts()).c_str());
+  if (options.verbose) {
+    for (const auto& [what, count] : simulation.outcomes())
+      std::printf("  %6llu  %s\n", static_cast<unsigned long long>(count), what.c_str());
+  }
+  if (failure.empty()) return true;
+  std::printf("FAILED %s\nrepeat with: simulator --seed %llu --steps %llu\n", failure.c_str(),
+              static_cast<unsigned long long>(seed),
+              static_cast<unsigned long long>(options.steps));
+  return false;
+}
+
+bool parse(int argc, char** argv, Options* out) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--verbose") {
+      out->verbose = true;
+      continue;
+    }
+    std::uint64_t* target = flag == "--seed"      ? &out->seed
+                            : flag == "--seeds"   ? &out->seeds
+                            : flag == "--crashes" ? &out->crashes
+                            : flag == "--steps"   ? &out->steps
+                                                  : nullptr;
+    const auto value =
+        target != nullptr && i + 1 < argc ? blockd::parse_u64(argv[++i]) : std::nullopt;
+    if (!value) return false;
+    *target = *value;
+  }
+  return true;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  using blockd::parse_u64;
-  std::uint64_t seed = 1, seeds = 1, steps = 300;
-  bool verbose = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--verbose") {
-      verbose = true;
-      continue;
-    }
-    std::uint64_t* target = flag == "--seed"    ? &seed
-                            : flag == "--seeds" ? &seeds
-                            : flag == "--steps" ? &steps
-                                                : nullptr;
-    const auto value = target != nullptr && i + 1 < argc ? parse_u64(argv[++i]) : std::nullopt;
-    if (!value) return usage();
-    *target = *value;
+  Options options;
+  if (!parse(argc, argv, &options)) {
+    std::fprintf(stderr,
+                 "usage: simulator [--seed N] [--seeds COUNT] [--crashes COUNT] [--steps M] "
+                 "[--verbose]\n");
+    return 2;
   }
   blockd::crypto_init();
+  const Folder folder;
+  blockd::LoadRules loader;
+  loader.policy = blockd::SignaturePolicy::kOff;
+  loader.store_dir = folder.path();
+  loader.probe_program = TB_BINARY_DIR "/bin/blockd";
+  loader.probe_timeout_ms = 120'000;  // a bound against hanging
   auto plugins = blockd::support::PluginImages::load(TB_BINARY_DIR "/plugins", market_plugins());
-  if (!plugins.ok()) {
-    std::fprintf(stderr, "simulator: %s\n", plugins.status().to_string().c_str());
+  if (!plugins.ok() || folder.path().empty()) {
+    std::fprintf(stderr, "simulator: %s\n",
+                 plugins.ok() ? "no temporary folder" : plugins.status().to_string().c_str());
     return 1;
   }
-  for (std::uint64_t n = seed; n < seed + seeds; ++n) {
-    blockd::sim::Simulation simulation(n, **plugins);
-    const std::string failure = simulation.run(steps);
-    const auto& c = simulation.counts();
-    if (verbose || !failure.empty()) {
-      std::printf(
-          "seed %llu: %llu blocks, %llu commands, %llu crashes (%llu blocks learned after them), "
-          "%llu failed syncs, %llu full disks, "
-          "%llu lost states, %llu restarts, %llu replays\n",
-          static_cast<unsigned long long>(n), static_cast<unsigned long long>(c.blocks),
-          static_cast<unsigned long long>(c.commands), static_cast<unsigned long long>(c.crashes),
-          static_cast<unsigned long long>(c.recovered_blocks),
-          static_cast<unsigned long long>(c.failed_syncs),
-          static_cast<unsigned long long>(c.full_disks),
-          static_cast<unsigned long long>(c.lost_states),
-          static_cast<unsigned long long>(c.restarts), static_cast<unsigned long long>(c.replays));
-    }
-    if (verbose) {
-      for (const auto& [what, count] : simulation.outcomes()) {
-        std::printf("  %6llu  %s\n", static_cast<unsigned long long>(count), what.c_str());
-      }
-    }
-    if (!failure.empty()) {
-      std::printf("FAILED %s\nrepeat with: simulator --seed %llu --steps %llu\n", failure.c_str(),
-                  static_cast<unsigned long long>(n), static_cast<unsigned long long>(steps));
-      return 1;
-    }
+  Counts sum;
+  std::uint64_t seeds = 0;
+  while (seeds < options.seeds || sum.crashes < options.crashes) {
+    if (!run(options, options.seed + seeds, **plugins, loader, &sum)) return 1;
+    ++seeds;
   }
-  std::printf("%llu seeds of %llu steps: all invariants held\n",
-              static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(steps));
+  std::printf("%llu seeds of %llu steps: all invariants held\n%s\n",
+              static_cast<unsigned long long>(seeds),
+              static_cast<unsigned long long>(options.steps), told(sum).c_str());
   return 0;
 }

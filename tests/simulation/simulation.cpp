@@ -1,5 +1,7 @@
 #include "tests/simulation/simulation.hpp"
 
+#include <array>
+
 namespace blockd::sim {
 namespace {
 
@@ -7,15 +9,19 @@ constexpr std::string_view kLogDir = "chain";
 constexpr std::uint64_t kMaxBatch = 10;       // commands
 constexpr std::uint64_t kMaxCrashDelay = 24;  // durable operations; a block takes about four
 constexpr std::size_t kMaxTrace = 24;
-constexpr int kMaxRecoveries = 8;  // crashes while recovering from a crash
+constexpr int kMaxRecoveries = 8;                      // crashes while recovering from a crash
+constexpr std::uint64_t kDraws = 44, kCrashDraws = 9;  // a fifth of the steps are deaths
+constexpr std::uint64_t kReloadsPerLoad = 12;  // a library that is loaded costs a child process
+constexpr std::uint64_t kRehearsedBlocks = 64, kRehearsalMs = 60'000;
 
 Status broken(const std::string& what) { return Status(Code::kInternal, what); }
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins)
+Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins, LoadRules loader)
     : random_(seed),
       plugins_(plugins),
+      images_(plugins, std::move(loader)),
       validator_(support::key_of("validator", 0)),
       disk_(seed, fate_),
       state_(fate_),
@@ -74,7 +80,7 @@ Status Simulation::open() {
     return state_.open();
   };
   options.genesis = genesis_;
-  options.machines = &plugins_;
+  options.machines = &images_;
   options.validator_key = &validator_;
   options.checkpoint_bytes = 16u << 10;
   options.cache_rows = 64;  // so that rows leave it
@@ -104,25 +110,23 @@ std::string Simulation::run(std::uint64_t steps) {
 Status Simulation::step() {
   clock_.now_ms += below(4000);
   if (one_in(60)) clock_.now_ms -= 5000;  // a clock that was set back
-  switch (below(40)) {
+  const std::uint64_t draw = below(kDraws);
+  if (draw < kCrashDraws) return crash_somewhere();
+  switch (draw - kCrashDraws) {
     case 0:
-    case 1:
-    case 2:
-    case 3:
-      return crash_somewhere();
-    case 4:
       return failed_sync();
-    case 5:
+    case 1:
       return full_disk();
-    case 6:  // a clean stop
+    case 2:  // a clean stop
       ++counts_.restarts;
       note("clean restart");
       TB_TRY(open());
       return check_acknowledged();
-    case 7:
+    case 3:
+      if (one_in(kReloadsPerLoad)) return reload();
       TB_TRY(chain_->swap_machines());
       return block();
-    case 8:
+    case 4:
       return one_in(4) ? check_replay() : block();
     default:
       return block();
@@ -190,7 +194,6 @@ Status Simulation::failed_sync() {
 }
 
 Status Simulation::crash_somewhere() {
-  ++counts_.crashes;
   fate_.crash_in(1 + below(kMaxCrashDelay));
   while (!fate_.dead()) {
     const Status status = block();
@@ -199,8 +202,24 @@ Status Simulation::crash_somewhere() {
   return recover(!one_in(4));
 }
 
+// Another image of a plugin between two blocks, by the node's own loader; it must do the newest
+// blocks again to the byte before it is taken.
+Status Simulation::reload() {
+  ++counts_.reloads;
+  constexpr std::array kPlugins = {"ledger", "receipts", "energy"};
+  const std::string id = kPlugins.at(below(kPlugins.size()));
+  note("reload of " + id);
+  auto library = images_.load(id);
+  if (!library.ok()) return library.status().in("reload of " + id);
+  TB_TRY(chain_->rehearse(LiveImages::machine_of(*library), kRehearsedBlocks, kRehearsalMs));
+  images_.take(*std::move(library));
+  TB_TRY(chain_->swap_machines());
+  return block();
+}
+
 Status Simulation::recover(bool power_cut) {
   for (int i = 0;; ++i) {
+    ++counts_.crashes;
     fate_.kill();
     chain_.reset();  // its destructor finds every operation refused
     note(power_cut ? "power cut" : "killed");

@@ -1,8 +1,9 @@
 // Simulation: one node's chain on a disk, a state store and a clock that a seed drives, with the
 // real plugins in it.
 //
-// A step is a block, a crash, a restart, a full disk or a failed fsync. After every block, and
-// after every recovery, these hold or run() says which does not, and at which step:
+// A step is a block, a crash, a restart, a full disk, a failed fsync or a reload of a plugin. After
+// every block, and after every recovery, these hold or run() says which does not, and at which
+// step:
 //   - what was acknowledged is there: every height with the hash it was acknowledged under, and the
 //   state root of the newest;
 //   - money is conserved: the ledger's accounts add up to what genesis gave out, and the energy
@@ -24,6 +25,7 @@
 #include "kernel/testkit/face_host.hpp"
 #include "tests/simulation/actors.hpp"
 #include "tests/simulation/faulty_media.hpp"
+#include "tests/simulation/live_images.hpp"
 #include "tests/support/plugin_images.hpp"
 
 namespace blockd::sim {
@@ -32,10 +34,11 @@ class Simulation {
  public:
   struct Counts {
     std::uint64_t blocks = 0, commands = 0, crashes = 0, recovered_blocks = 0, full_disks = 0,
-                  failed_syncs = 0, lost_states = 0, restarts = 0, replays = 0;
+                  failed_syncs = 0, lost_states = 0, restarts = 0, replays = 0, reloads = 0;
   };
 
-  Simulation(std::uint64_t seed, support::PluginImages& plugins);
+  // `loader` says how a plugin is loaded again while the node runs.
+  Simulation(std::uint64_t seed, support::PluginImages& plugins, LoadRules loader);
   ~Simulation();
 
   // Empty: all invariants held. Else what broke, and at which step.
@@ -65,6 +68,7 @@ class Simulation {
   Status full_disk();
   Status failed_sync();
   Status crash_somewhere();
+  Status reload();
   // The process is dead: what the media kept, and the next process.
   Status recover(bool power_cut);
   Status learn(const BlockRecord& block);
@@ -75,6 +79,7 @@ class Simulation {
 
   std::mt19937_64 random_;
   support::PluginImages& plugins_;
+  LiveImages images_;
   SigningKey validator_;
   VirtualClock clock_;
   Fate fate_;
