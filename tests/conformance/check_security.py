@@ -28,7 +28,7 @@ def known_tests(build):
     found = {}
     for test in json.loads(done.stdout)["tests"]:
         files = [pathlib.Path(word) for word in test.get("command", []) if word.endswith(".py")]
-        parameterised = re.fullmatch(r"\w+/(\w+\.\w+)/.*", test["name"])
+        parameterised = re.fullmatch(r"(?:\w+/)?(\w+\.\w+)/.*", test["name"])
         found[parameterised.group(1) if parameterised else test["name"]] = files[0] if files else None
     return found
 
