@@ -68,7 +68,7 @@ def run(bin_dir, name, seed):
     try:
         drills.ALL[name](drill)
         result = "passed"
-        drill.log("convergence", f"heights {[node.height() if node.alive() else None for node in drill.nodes]} after {int(time.time()) - started} s")
+        drill.log("convergence", f"heights {[node.height() if node.alive() else node.last_height for node in drill.nodes]} after {int(time.time()) - started} s")
         drill.artifact.metrics("after", drill.nodes)
     except TROUBLE as trouble:
         result, why = "failed", f"{type(trouble).__name__}: {trouble}"

@@ -43,7 +43,7 @@ class Node:
         self.dir.mkdir()
         self.data = data or self.dir / "data"
         self.process = self.user = None
-        self.last_metrics = ""   # at its last stop in good order
+        self.last_metrics, self.last_height = "", None   # at its last stop in good order
         drill.nodes.append(self)
         self.write_config()
 
@@ -136,7 +136,7 @@ class Node:
         self.out.close()
 
     def stop(self):
-        self.last_metrics = self.get("metrics", "/metrics")[1]
+        self.last_metrics, self.last_height = self.get("metrics", "/metrics")[1], self.height()
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(timeout=STOP_SECONDS * self.drill.stretch)
         self.out.close()
