@@ -176,6 +176,7 @@ void describe_queue(tb::Plugin& p) {
       .help("at most the chain's epoch; 0 or absent is the chain's")
       .cli("gov disburse queue")
       .positional("id")
+      .flag("id", "--id")
       .flag("current_epoch", "--epoch")
       .say("{message}")
       .alias("gov treasury queue-remote")

@@ -193,6 +193,7 @@ void describe_execute(tb::Plugin& p) {
   m.field("receipts").max(gov::kMaxReceipts).help("who got what; adds up to the amount");
   m.cli("gov disburse execute")
       .positional("id")
+      .flag("id", "--id")
       .positional("tx_ref")
       .flag("tx_ref", "--tx-hash")
       .file_field("receipts")

@@ -84,6 +84,7 @@ class Outside {
   // Signs an execution; `account_nonce` follows what was signed before in this tick.
   virtual void sign(std::uint64_t cookie, std::uint64_t id, std::uint64_t nonce,
                     std::optional<std::uint64_t> account_nonce) = 0;
+  // Answered when the command is in a block, or was refused.
   virtual void submit(std::uint64_t cookie, const std::string& tx_bytes) = 0;
   virtual void status(std::uint64_t cookie, const std::string& tx_hash) = 0;
   // Keeps intents before anything depends on them; false: they were not kept.

@@ -106,6 +106,8 @@ class Face final : private Outside {
   void count_result(std::string_view result) override;
   void count_error(std::string_view error) override;
   void tick_done(std::uint64_t started_at) override;
+  void ask_commit(std::uint64_t cookie, const std::string& tx_hash);
+  void on_commit_state(std::uint64_t cookie, const NodeAnswer& answer);
   template <class Fill>
   void post(std::string_view method, std::uint64_t cookie, Fill&& fill);
 
@@ -113,6 +115,10 @@ class Face final : private Outside {
   Executor executor_;
   ExecutorSettings settings_;
   std::string file_;
+  // Of this tick: submissions without an answer, and those that were taken in and are in no block
+  // yet, by cookie. At most kMaxBatch together.
+  std::set<std::uint64_t> submitted_;
+  std::map<std::uint64_t, std::string> uncommitted_;
   std::uint64_t tick_started_ms_ = 0, ages_shown_at_ = 0;
   bool configured_ = false;
 

@@ -14,7 +14,9 @@ inline constexpr tb::Config<std::uint64_t> kBreakerFailureLimit{5};
 inline constexpr tb::Config<std::uint64_t> kBreakerWindowSecs{6};
 inline constexpr tb::Config<std::uint64_t> kBreakerOpenSecs{7};
 inline constexpr tb::Config<std::uint64_t> kBreakerSuccessLimit{8};
-inline constexpr tb::Config<std::string> kExecutorFile{9};
+inline constexpr tb::Config<std::string> kExecutorKey{9};
+inline constexpr tb::Config<std::string> kAccountName{10};
+inline constexpr tb::Config<std::string> kExecutorFile{11};
 
 void describe_config(tb::Plugin& p);
 

@@ -10,7 +10,8 @@ namespace treasury {
 namespace {
 
 constexpr std::uint64_t kAgesEverySecs = 15;
-constexpr std::uint64_t kReleaseCookie = 0;  // nobody waits for its answer
+constexpr std::uint64_t kReleaseCookie = 0;                      // nobody waits for its answer
+constexpr std::uint64_t kCommitCookie = std::uint64_t{1} << 63;  // with that of a submission
 
 std::int64_t shown_number(std::uint64_t value) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(value, std::uint64_t{1} << 62));
@@ -25,8 +26,15 @@ NodeAnswer answer_of(const tb::Reply& reply) {
     answer.text = reply.value["message"].text();
     return answer;
   }
+  // submit_tx says in its result that a command was refused.
+  if (reply.value["status"].text() == "error") {
+    answer.ok = false;
+    answer.error = reply.value["error"].text();
+    answer.text = reply.value["message"].text();
+    return answer;
+  }
   answer.envelope = reply.value["envelope"].text();
-  answer.tx_hash = reply.value["hash"].text();
+  answer.tx_hash = reply.value["hash"].text(reply.value["id"].text());
   answer.account_nonce = reply.value["nonce"].u64();
   const std::string_view state = reply.value["state"].text();
   answer.included = state == "final";
@@ -80,6 +88,17 @@ void describe_config(tb::Plugin& p) {
       .min(1)
       .max(1000)
       .help("successes that close it when half-open");
+  p.config(kExecutorKey, "key", "operator")
+      .env("TB_TREASURY_KEY")
+      .choices({"operator", "admin", "oracle"})
+      .help("the node key that signs the executor's commands; its account needs the role executor");
+  p.config(kAccountName, "account", "treasury")
+      .env("TB_TREASURY_ACCOUNT")
+      .choices({"treasury", "treasury_account_id"})
+      .needs_restart()
+      .help(
+          "the treasury's account in the ledger, the same on every node: the genesis fixes it, and "
+          "both spellings mean it");
   p.config(kExecutorFile, "executor_file", "${data}/treasury/executor.json")
       .needs_restart()
       .help("staged intents of the executor");
@@ -129,6 +148,7 @@ void Face::on_timer() {
   }
   operate_circuit();
   executor_.on_timer();
+  for (const auto& [cookie, tx_hash] : uncommitted_) ask_commit(cookie, tx_hash);
   if (now() >= ages_shown_at_ + kAgesEverySecs) show_ages();
   share();
 }
@@ -193,7 +213,11 @@ void Face::operate_circuit() {
 }
 
 Outlook Face::look() {
-  if (tick_started_ms_ == 0) tick_started_ms_ = host_.unix_ms();
+  if (tick_started_ms_ == 0) {
+    tick_started_ms_ = host_.unix_ms();
+    submitted_.clear();
+    uncommitted_.clear();
+  }
   Outlook found;
   const std::uint64_t at = now();
   host_
@@ -255,6 +279,7 @@ void Face::sign(std::uint64_t cookie, std::uint64_t id, std::uint64_t nonce,
 }
 
 void Face::submit(std::uint64_t cookie, const std::string& tx_bytes) {
+  submitted_.insert(cookie);
   post("submit_tx", cookie, [&](tb::Out& out) { out.put("tx", tx_bytes); });
 }
 
@@ -262,10 +287,38 @@ void Face::status(std::uint64_t cookie, const std::string& tx_hash) {
   post("tx.status", cookie, [&](tb::Out& out) { out.put("id", tx_hash); });
 }
 
+void Face::ask_commit(std::uint64_t cookie, const std::string& tx_hash) {
+  status(cookie | kCommitCookie, tx_hash);
+}
+
+// A command that was taken in is no payment yet: the executor hears of it when it is in a block.
 void Face::on_reply(std::uint64_t cookie, const tb::Reply& reply) {
   if (cookie == kReleaseCookie) return;
-  executor_.on_answer(cookie, answer_of(reply));
+  const NodeAnswer answer = answer_of(reply);
+  if ((cookie & kCommitCookie) != 0) {
+    on_commit_state(cookie & ~kCommitCookie, answer);
+  } else if (submitted_.erase(cookie) != 0 && answer.ok) {
+    uncommitted_[cookie] = answer.tx_hash;
+    ask_commit(cookie, answer.tx_hash);
+  } else {
+    executor_.on_answer(cookie, answer);
+  }
   share();
+}
+
+void Face::on_commit_state(std::uint64_t cookie, const NodeAnswer& answer) {
+  if (uncommitted_.count(cookie) == 0 || (answer.ok && answer.waits)) return;
+  NodeAnswer end = answer;
+  if (!answer.ok || !answer.included) {
+    end = {};
+    end.error = "timeout";
+    end.text = "the command left the pool without a block; it is handed in again";
+  } else {
+    end.ok = answer.outcome == "applied";
+    if (!end.ok && end.error.empty()) end.error = "execution_failed";
+  }
+  uncommitted_.erase(cookie);
+  executor_.on_answer(cookie, end);
 }
 
 bool Face::save(const std::vector<Intent>& intents) {

@@ -193,6 +193,7 @@ void describe_lists(tb::Plugin& p) {
       .help("disbursement")
       .cli("gov treasury show")
       .positional("id")
+      .flag("id", "--id")
       .alias("gov disburse show")
       .example("contract-cli gov treasury show --id 12 | jq -r .status.state", "prints its state");
 }

