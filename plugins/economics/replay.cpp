@@ -53,6 +53,14 @@ Replayed replay_epoch(tb::View& view, std::uint64_t epoch) {
   return out;
 }
 
+std::optional<std::uint64_t> emission_before(tb::View& view, std::uint64_t epoch) {
+  if (const auto before = view.load<Closed>(closed_key(epoch - 1))) return before->emission;
+  const auto genesis = view.load<Laws>(kGenesisKey);
+  // Where the plugin joined a running chain, its first epoch began before it.
+  if (!genesis || genesis->epoch != 0 || epoch != 1) return std::nullopt;
+  return genesis->emission;
+}
+
 std::optional<Range> stored_range(tb::View& view, std::uint64_t from, std::uint64_t to,
                                   std::uint64_t limit) {
   Range out;

@@ -4,7 +4,7 @@
 // Replay takes the inputs of each boundary from `closed`, the parameter set from `params` and the
 // state before from the snapshot before (or the genesis row), computes the snapshot again and
 // compares text and hash. An altered snapshot, input, parameter set or hash is found, and the
-// first differing member named.
+// first differing member named. recount.hpp holds the inputs against the blocks.
 #pragma once
 
 #include "plugins/economics/store.hpp"
@@ -21,6 +21,9 @@ struct Replayed {
 
 // One boundary. REQUIRES: load_snapshot(view, epoch).
 Replayed replay_epoch(tb::View& view, std::uint64_t epoch);
+
+// What was issued at the boundary before; nullopt: nobody knows it.
+std::optional<std::uint64_t> emission_before(tb::View& view, std::uint64_t epoch);
 
 // First and last boundary of a range, within those that are stored and at most `limit` long;
 // nullopt: none.

@@ -4,6 +4,7 @@
 
 #include "plugins/economics/errors.hpp"
 #include "plugins/economics/face.hpp"
+#include "plugins/economics/recount.hpp"
 #include "plugins/economics/replay.hpp"
 
 namespace economics {
@@ -75,9 +76,35 @@ bool differs(const SimulatedEpoch& epoch) {
          epoch.recorded.tariff.bps != epoch.simulated.tariff.bps;
 }
 
+// The inputs of the newest boundaries of the range from their blocks, as many as the bound allows.
+tb::Status recount_range(tb::LocalCall& call, const ReplayParams& in, Recounts* out) {
+  std::optional<Range> range;
+  std::uint64_t length = 1;
+  const tb::Status status = call.host().with_view([&](tb::View& view) {
+    range = stored_range(view, in.from, in.to.value_or(kMaxU64), kMaxReplayed);
+    length = view.block().epoch_length;
+    return tb::ok();
+  });
+  if (!status || !range) return status;
+  const std::uint64_t most = std::max<std::uint64_t>(1, kMaxRecountedBlocks / length);
+  if (range->last - range->first >= most) range->first = range->last - most + 1;
+  return recount(call, range->first, range->last, length, out);
+}
+
+std::string contradicted_by_blocks(tb::View& view, std::uint64_t epoch, const Recounts& blocks) {
+  const auto counted = blocks.find(epoch);
+  const auto row = view.load<Closed>(closed_key(epoch));
+  if (counted == blocks.end() || !row) return {};
+  return contradicted(counted->second, *row, emission_before(view, epoch));
+}
+
 }  // namespace
 
 tb::Status Face::replay(tb::LocalCall& call, const ReplayParams& in, tb::Out& out) {
+  Recounts blocks;
+  if (in.verify) {
+    if (auto s = recount_range(call, in, &blocks); !s) return s;
+  }
   return call.host().with_view([&](tb::View& view) {
     const auto range = stored_range(view, in.from, in.to.value_or(kMaxU64), kMaxReplayed);
     if (!range) return nothing_stored(call);
@@ -86,6 +113,7 @@ tb::Status Face::replay(tb::LocalCall& call, const ReplayParams& in, tb::Out& ou
     out.list("epochs", [&](tb::Out& list) {
       for (; epoch <= range->last && match; ++epoch) {
         Replayed one = replay_epoch(view, epoch);
+        if (one.match()) one.differs = contradicted_by_blocks(view, epoch, blocks);
         if (one.match() && in.verify && !files_.agrees(epoch, one.json)) one.differs = "file";
         if (one.match() && in.write && !files_.write(epoch, one.json)) one.differs = "file";
         match = one.match();
@@ -100,6 +128,7 @@ tb::Status Face::replay(tb::LocalCall& call, const ReplayParams& in, tb::Out& ou
     });
     out.put("from", range->first);
     out.put("to", epoch - 1);
+    if (!blocks.empty()) out.put("blocks_from", blocks.begin()->first);
     out.put("ok", match);
     return tb::ok();
   });
@@ -142,6 +171,7 @@ void describe_tools(tb::Plugin& p) {
       .role("read")
       .summary("Compute the snapshots again and compare their hashes")
       .error(kUnknownEpoch)
+      .error(kBlocksMissing, "with verify: blocks of the range are pruned")
       .field("from")
       .defaulted()
       .help("first number of a boundary")
@@ -149,7 +179,7 @@ void describe_tools(tb::Plugin& p) {
       .help("last number; the newest if left out")
       .field("verify")
       .defaulted()
-      .help("compare the snapshot files of this node, too")
+      .help("count the inputs again from the blocks, and compare the snapshot files of this node")
       .field("write")
       .defaulted()
       .help("write the snapshot files again")
