@@ -1,8 +1,12 @@
 #include "kernel/storage/renewable_store.hpp"
 
+#include <sys/statvfs.h>
+
 #include <atomic>
 #include <mutex>
 #include <unordered_set>
+
+#include "kernel/base/file.hpp"
 
 namespace blockd {
 namespace {
@@ -110,8 +114,11 @@ void Life::close() {
 
 class RenewableStore final : public KvStore {
  public:
-  RenewableStore(std::unique_ptr<KvStore> engine, StoreOpener open)
-      : open_(std::move(open)), life_(std::make_shared<Life>(std::move(engine))) {}
+  RenewableStore(std::unique_ptr<KvStore> engine, StoreOpener open,
+                 std::function<Status()> has_room)
+      : open_(std::move(open)),
+        has_room_(std::move(has_room)),
+        life_(std::make_shared<Life>(std::move(engine))) {}
   ~RenewableStore() override {
     if (life_) life_->close();
   }
@@ -166,6 +173,7 @@ class RenewableStore final : public KvStore {
   }
 
   Status reopen() override {
+    if (has_room_) TB_TRY(has_room_());
     std::shared_ptr<Life> old;
     {
       std::lock_guard lock(mutex_);
@@ -195,14 +203,28 @@ class RenewableStore final : public KvStore {
   }
 
   const StoreOpener open_;
+  const std::function<Status()> has_room_;
   mutable std::mutex mutex_;
   std::shared_ptr<Life> life_;  // null after a reopen() that failed
 };
 
 }  // namespace
 
-std::unique_ptr<KvStore> make_renewable(std::unique_ptr<KvStore> engine, StoreOpener open) {
-  return std::make_unique<RenewableStore>(std::move(engine), std::move(open));
+Status room_to_reopen(const std::string& dir) {
+  constexpr std::uint64_t kRoomBytes = 16u << 20;  // a log, a manifest, and a table of each level
+  struct statvfs info {};
+  if (::statvfs(dir.c_str(), &info) != 0) return errno_status("cannot look at " + dir);
+  const std::uint64_t left = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+  if (left >= kRoomBytes) return {};
+  return Status(Code::kNoSpace,
+                "disk full: the file system of " + dir + " has " + std::to_string(left) +
+                    " bytes left, the store needs " + std::to_string(kRoomBytes) + " to go on",
+                "make room on it");
+}
+
+std::unique_ptr<KvStore> make_renewable(std::unique_ptr<KvStore> engine, StoreOpener open,
+                                        std::function<Status()> has_room) {
+  return std::make_unique<RenewableStore>(std::move(engine), std::move(open), std::move(has_room));
 }
 
 }  // namespace blockd

@@ -16,7 +16,13 @@ namespace blockd {
 
 using StoreOpener = std::function<Result<std::unique_ptr<KvStore>>()>;
 
-// `open` opens what `engine` was opened from.
-std::unique_ptr<KvStore> make_renewable(std::unique_ptr<KvStore> engine, StoreOpener open);
+// Whether an engine in `dir` could be opened: that takes some room, and one that cannot be opened
+// again could not be read either. Errors: kNoSpace.
+Status room_to_reopen(const std::string& dir);
+
+// `open` opens what `engine` was opened from. reopen() asks `has_room` (may be null) first, and
+// leaves the engine as it is when that says no.
+std::unique_ptr<KvStore> make_renewable(std::unique_ptr<KvStore> engine, StoreOpener open,
+                                        std::function<Status()> has_room = nullptr);
 
 }  // namespace blockd

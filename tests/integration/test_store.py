@@ -246,8 +246,7 @@ class Space(unittest.TestCase):
     def full_then_raised(self, node, make_room):
         self.fill(node)
         height = node.height()
-        status = node.rpc("node.status")
-        self.assertEqual(status["storage"]["state"], "full")
+        wait_for("the state `full`", lambda: node.rpc("node.status")["storage"]["state"] == "full")
         code, body = node.get("status", "/v1/health")
         self.assertEqual(code, 503, body)
         code, body = node.get("status", "/readyz")

@@ -197,8 +197,10 @@ class ExecutorProducer final : public Producer {
     recovered();
     pending_work_ = produced->pending_work;
     settle(batch, *produced);
-    // The block is committed, and the state behind it could not be written: nothing is tried again.
-    if (Status behind = chain_.stalled(); behind.code() == Code::kIo) failed(behind);
+    // The block is committed, and the state behind it could not be written. After an I/O error
+    // nothing is tried again.
+    const Status behind = chain_.stalled();
+    if (behind.code() == Code::kIo || behind.code() == Code::kNoSpace) failed(behind);
     note_pause("commit", produced->commit_us + clock_.monotonic_us() - last_block_us_);
   }
 

@@ -142,7 +142,8 @@ Status LogViews::open_views() {
     std::string wrong;
     Result<std::unique_ptr<KvStore>> store = open();
     if (store.ok()) {
-      view.store = make_renewable(*std::move(store), open);
+      view.store =
+          make_renewable(*std::move(store), open, [dir = view.dir] { return room_to_reopen(dir); });
       const Status checked = (this->*view.check)(&wrong);
       if (checked.code() == Code::kCorrupt || checked.code() == Code::kNotFound) {
         wrong = checked.message();
@@ -230,7 +231,7 @@ Status LogViews::make_anew(std::unique_ptr<KvStore>& store, const std::string& d
   const StoreOpener open = opener_of(dir);
   Result<std::unique_ptr<KvStore>> fresh = open();
   if (!fresh.ok()) return fresh.status();
-  store = make_renewable(*std::move(fresh), open);
+  store = make_renewable(*std::move(fresh), open, [dir] { return room_to_reopen(dir); });
   return {};
 }
 
@@ -389,7 +390,7 @@ Status LogViews::health() const {
 }
 
 Status LogViews::check_written(std::uint64_t leaf_count) const {
-  TB_TRY(health());
+  if (Status h = health(); !h.ok() && h.code() != Code::kNoSpace) return h;  // reads go on
   if (leaf_count <= leaves_.load()) return {};
   return Status(Code::kUnavailable,
                 "the MMR has " + std::to_string(leaves_.load()) + " headers so far, " +
@@ -398,7 +399,7 @@ Status LogViews::check_written(std::uint64_t leaf_count) const {
 }
 
 Result<std::optional<LogViews::Place>> LogViews::find(const Hash& command_id) const {
-  TB_TRY(health());
+  if (Status h = health(); !h.ok() && h.code() != Code::kNoSpace) return h;  // reads go on
   std::optional<Bytes> value;
   TB_TRY(index_->get(command_key(command_id), &value));
   if (!value) return std::optional<Place>();

@@ -174,7 +174,9 @@ Result<std::unique_ptr<KvStore>> NodeStores::open_state(const Genesis& genesis,
   TB_TRY(make_directories(dirs_.log));
   const bool fresh_log = std::filesystem::is_empty(dirs_.log);
   Result<std::unique_ptr<KvStore>> state = state_opener(fresh_log, config)();
-  if (state.ok()) return make_renewable(*std::move(state), state_opener(false, config));
+  if (state.ok())
+    return make_renewable(*std::move(state), state_opener(false, config),
+                          [dir = dirs_.state] { return room_to_reopen(dir); });
   const Code code = state.status().code();
   if (fresh_log || (code != Code::kNotFound && code != Code::kCorrupt)) return state.status();
   return bring_back(state.status().message(), genesis, config, notes);
@@ -215,7 +217,8 @@ Result<std::unique_ptr<KvStore>> NodeStores::bring_back(const std::string& why,
   }
   Result<std::unique_ptr<KvStore>> state = state_opener(!reaches, config)();
   if (!state.ok()) return state.status();
-  return make_renewable(*std::move(state), state_opener(false, config));
+  return make_renewable(*std::move(state), state_opener(false, config),
+                        [dir = dirs_.state] { return room_to_reopen(dir); });
 }
 
 Result<std::unique_ptr<Chain>> NodeStores::open_chain(

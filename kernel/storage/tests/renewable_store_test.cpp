@@ -69,6 +69,24 @@ TEST_F(Renewable, answers_unavailable_until_a_reopen_succeeds) {
   EXPECT_TRUE(status.ok());
 }
 
+TEST_F(Renewable, stays_as_it_is_while_there_is_no_room_to_open_it_again) {
+  bool room = false;
+  store_.reset();
+  store_ = make_renewable(*open_(), open_,
+                          [&room] { return room ? Status() : Status(Code::kNoSpace, "no room"); });
+  put("one");
+  auto before = store_->snapshot();
+  EXPECT_EQ(store_->reopen().code(), Code::kNoSpace);
+  Status status;
+  EXPECT_EQ(value(*before, &status), "one");
+  EXPECT_TRUE(status.ok());
+  room = true;
+  ASSERT_TRUE(store_->reopen().ok());
+  EXPECT_EQ(value(*store_, &status), "one");
+  EXPECT_TRUE(room_to_reopen(dir_).ok());
+  EXPECT_FALSE(room_to_reopen(dir_ + "/nothing").ok());
+}
+
 TEST_F(Renewable, readers_on_other_threads_get_a_row_or_unavailable) {
   put("one");
   std::atomic<bool> end{false};
