@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "kernel/base/file.hpp"
+#include "kernel/base/json.hpp"
 #include "kernel/storage/disk.hpp"
 
 namespace blockd::bench {
@@ -115,7 +116,7 @@ void BenchWorld::open() {
   options.clock = &system_clock();
   options.state = must(open_leveldb(dir_ + "/state", leveldb));
   options.genesis = genesis_;
-  options.machines = plugins_.get();
+  options.machines = provider_ != nullptr ? provider_ : plugins_.get();
   options.validator_key = &validator_;
   options.effects = sink_;
   options.background_roots = sink_ != nullptr;
@@ -152,6 +153,20 @@ void BenchWorld::populate() {
                                 {"public_key_hex", meters_.back().meter.public_key_hex()}});
   }
   commit({admin_.sign("energy.set_provider_keys", json::object{{"keys", std::move(keys)}})});
+}
+
+std::vector<CommandPtr> BenchWorld::settle(const std::vector<CommandPtr>& readings) {
+  std::vector<CommandPtr> out;
+  for (const CommandPtr& reading : readings) {
+    const json::value parsed = must(parse_json(reading->params_text));
+    const json::object& params = parsed.get_object();
+    out.push_back(admin_.sign("energy.settle",
+                              json::object{{"provider_id", params.at("provider_id")},
+                                           {"kwh_consumed", 1},
+                                           {"meter_hash", support::Meter::meter_hash(params)},
+                                           {"buyer", admin_.address()}}));
+  }
+  return out;
 }
 
 std::vector<CommandPtr> BenchWorld::readings(std::uint64_t count) {

@@ -50,6 +50,9 @@ class BenchWorld {
   void close() { chain_.reset(); }
   // From the next open() on: as a node, with effects for `sink`, state roots in the background.
   void serve(EffectSink* sink) { sink_ = sink; }
+  // From the next open() on: machines come from there; null: from the build's libraries, again.
+  void run_with(MachineProvider* machines) { provider_ = machines; }
+  MachineProvider& machines() { return *plugins_; }
   // The next chain.macro_point of an operator who sends nothing else.
   CommandPtr macro_point() { return operator_.sign("chain.macro_point", json::object{}); }
   Chain& chain() { return *chain_; }
@@ -57,6 +60,8 @@ class BenchWorld {
   void populate();
   // The next `count` readings, senders taking turns; signed on two threads.
   std::vector<CommandPtr> readings(std::uint64_t count);
+  // A settlement of each of these readings' credits, one kWh.
+  std::vector<CommandPtr> settle(const std::vector<CommandPtr>& readings);
   // Commits `commands` as one block and insists that each was applied.
   void commit(const std::vector<CommandPtr>& commands);
   std::uint64_t senders() const { return size_.senders; }
@@ -72,6 +77,7 @@ class BenchWorld {
   SigningKey validator_;
   support::Account admin_, operator_;
   EffectSink* sink_ = nullptr;
+  MachineProvider* provider_ = nullptr;
   std::vector<support::Account> accounts_;
   std::vector<MeterState> meters_;
   std::uint64_t turn_ = 0;

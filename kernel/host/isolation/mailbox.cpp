@@ -15,7 +15,7 @@
 namespace blockd::isolation {
 namespace {
 
-// About 15 microseconds; measured, see docs/benchmarks.md.
+// Some 10 to 20 microseconds, as long as most answers take; then the core is left to others.
 constexpr int kSpins = 400;
 constexpr std::uint64_t kLongestSleepUs = 1'000'000;  // a death wakes the sleeper at once
 

@@ -199,7 +199,7 @@ TEST_F(IsolationTest, forged_messages_cost_the_process_that_sends_them) {
     while (next.refusal && next.refusal->name == "plugin_crashed") next = mix(7);
     ASSERT_FALSE(next.refusal) << seed << ": " << next.refusal->message;
   }
-  EXPECT_GE(crashes("protocol"), 20u);
+  EXPECT_GE(crashes("protocol"), 5u);  // others are questions that any plugin may ask
   expect_same_blocks(60);
 }
 

@@ -1,0 +1,167 @@
+"""Plugins in processes of their own on a real node: the same blocks, the same answers, and trouble that costs only who makes it."""
+import os
+import pathlib
+import signal
+import unittest
+
+from node import BUILD, Meter, Node, RpcError, wait_for
+from test_energy_oracle import PROVIDER, PUBLIC, SEED
+
+MARKET = ["ledger", "receipts", "energy"]
+WILD = BUILD / "kernel" / "host" / "tests" / "plugins" / "wild.so"
+PRODUCTION = "main\n  genesis: create\n  genesis_params: {}"
+
+
+def isolated(plugins):
+    return [f"{{id: {p}, isolation: process}}" for p in plugins]
+
+
+def process_of(node, plugin):
+    row = {p["id"]: p for p in node.rpc("plugin.list")}[plugin]
+    return row.get("process", {})
+
+
+def started_again(node, plugin, old):
+    return wait_for("a new process", lambda: process_of(node, plugin)["pid"] not in (0, old) and process_of(node, plugin)["pid"])
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def restart(node, plugins):
+    node.stop()
+    (node.dir / "stdout.txt").write_text("")
+    node.plugins = plugins
+    node.write_config()
+    node.start()
+
+
+class MarketTest(unittest.TestCase):
+    def trade(self, node, times):
+        for _ in range(times):
+            credit = node.rpc("energy.submit_reading", self.meter.sign(100))["meter_hash"]
+            node.rpc("energy.settle", {"provider_id": PROVIDER, "kwh_consumed": 40, "meter_hash": credit, "buyer": self.payer})
+        with self.assertRaises(RpcError) as refused:
+            node.rpc("energy.settle", {"provider_id": PROVIDER, "kwh_consumed": 1000, "meter_hash": "ab" * 32, "buyer": self.payer})
+        return refused.exception.name
+
+    def verify(self, node):
+        report = node.rpc("maintenance.verify", {}, timeout=300)
+        self.assertTrue(report["ok"], report)
+        self.assertGreater(report["commands"], 5)
+
+    def test_every_block_is_the_same_in_both_modes(self):
+        with Node(plugins=MARKET) as node:
+            self.payer = node.rpc("node.status")["operator"]
+            node.rpc("energy.register_provider", {"capacity_kwh": 1000000, "price_per_kwh": 10, "stake": 1000, "meter_address": "m0",
+                                                  "jurisdiction": "US_CA", "owner": self.payer})
+            node.rpc("energy.set_provider_keys", {"keys": [{"provider_id": PROVIDER, "public_key_hex": PUBLIC}]})
+            self.meter = Meter(node, PROVIDER, "m0", SEED)
+            inside = self.trade(node, 5)
+            self.assertEqual(process_of(node, "energy"), {})
+            before = node.rpc("energy.market_state", {"provider_id": PROVIDER})
+            restart(node, isolated(MARKET))
+            self.assertEqual(node.rpc("energy.market_state", {"provider_id": PROVIDER}), before)
+            self.verify(node)
+            self.assertEqual(self.trade(node, 5), inside)
+            pids = {p: process_of(node, p)["pid"] for p in MARKET}
+            self.assertEqual(len(set(pids.values()) | {node.process.pid}), 4)
+            restart(node, MARKET)
+            self.verify(node)
+            for pid in pids.values():
+                self.assertFalse(alive(pid))
+
+
+class ProcessTest(unittest.TestCase):
+    def test_the_process_has_nothing_it_does_not_need(self):
+        with Node(plugins=isolated(["ledger"])) as node:
+            pid = process_of(node, "ledger")["pid"]
+            status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+            self.assertEqual(status["Seccomp"].strip(), "2")
+            self.assertEqual(status["NoNewPrivs"].strip(), "1")
+            self.assertEqual(int(status["PPid"]), node.process.pid)
+            files = {os.readlink(f) for f in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+            self.assertEqual(files, {"/dev/null"})
+            self.assertNotIn("TB_", pathlib.Path(f"/proc/{pid}/environ").read_text())
+            limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+            self.assertNotIn("Max data size             unlimited", limits)
+
+    def test_it_ends_with_the_node(self):
+        node = Node(plugins=isolated(["ledger"])).start()
+        self.addCleanup(node.close)
+        pid = process_of(node, "ledger")["pid"]
+        node.kill()
+        wait_for("the end of the plugin's process", lambda: not alive(pid))
+
+    def test_a_process_killed_from_outside_is_started_again(self):
+        with Node(plugins=isolated(["ledger"])) as node:
+            old = process_of(node, "ledger")["pid"]
+            os.kill(old, signal.SIGKILL)
+            started_again(node, "ledger", old)
+            self.assertEqual(node.metric('plugin_child_crashes_total{plugin="ledger",reason="killed"}'), 1)
+            self.assertEqual(node.metric('plugin_child_restarts_total{plugin="ledger"}'), 1)
+
+    def test_the_mode_follows_the_configuration_without_a_restart(self):
+        with Node(plugins=["ledger"]) as node:
+            self.assertEqual(process_of(node, "ledger"), {})
+            for plugins, has in ((isolated(["ledger"]), True), (["ledger"], False)):
+                node.plugins = plugins
+                node.write_config()
+                node.rpc("config.reload")
+                wait_for("the other mode", lambda: bool(process_of(node, "ledger")) == has)
+
+    def test_an_unsigned_library_starts_under_enforce_only_so(self):
+        node = Node(plugins=isolated(["ledger"]), profile=PRODUCTION)
+        self.addCleanup(node.close)
+        node.start()
+        row = {p["id"]: p for p in node.rpc("plugin.list")}["ledger"]
+        self.assertEqual((row["state"], row["signature"], row["isolation"]), ("running", "missing", "process"))
+
+
+class WildTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(plugins=[f"{{id: wild, file: {WILD}, isolation: process}}", "ledger"])
+        path = cls.node.write_config()
+        path.write_text(path.read_text().replace("plugins:\n", "plugins:\n  child_memory_mb: 64\n  child_step_ms: 1000\n", 1))
+        cls.node.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.close()
+
+    def good(self, n):
+        """The next command that is served; the process may be starting."""
+        def once():
+            try:
+                return self.node.rpc("wild.mix", {"n": n})
+            except RpcError as error:
+                if error.name != "plugin_crashed":
+                    raise
+                return None
+        return wait_for("a command that is served", once)
+
+    def test_each_kind_of_trouble_costs_one_command(self):
+        kinds = {"crash": "crash", "stack": "crash", "write": "crash", "abort": "crash", "hang": "hang", "eat": "memory", "socket": "forbidden_call",
+                 "fork": "forbidden_call", "exec": "forbidden_call", "kill": "forbidden_call", "exit": "exit"}
+        self.good(7)
+        for how, reason in kinds.items():
+            with self.subTest(how):
+                name = f'plugin_child_crashes_total{{plugin="wild",reason="{reason}"}}'
+                before = self.node.metric(name, 0)
+                with self.assertRaises(RpcError) as error:
+                    self.node.rpc("wild.boom", {"how": how})
+                self.assertEqual((error.exception.code, error.exception.name), (-34014, "plugin_crashed"))
+                self.assertIn("plugin wild failed in its process", str(error.exception))
+                self.assertEqual(self.node.metric(name), before + 1)
+                self.good(7)
+        self.assertEqual(self.node.get("status", "/readyz")[0], 200)
+        self.assertGreater(process_of(self.node, "wild")["restarts"], 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
