@@ -29,8 +29,7 @@ Status rehearse_quietly(Chain& chain, const Machine& candidate) {
   Status status;
   std::thread thread([&] {
     // Without the lower priority it is only less polite.
-    const int refused =
-        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kRehearsalNice);
+    const int refused = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kRehearsalNice);
     static_cast<void>(refused);
     status = chain.rehearse(candidate, kRehearsalBlocks, kRehearsalMs);
   });
