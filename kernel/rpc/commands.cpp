@@ -233,7 +233,7 @@ void RpcImpl::run_signed(CallPtr call) {
                            "an envelope has exactly `command` and `signatures`"),
                   {});
   }
-  ParsedCommand parsed = parse_envelope(*call->params, call->message->body);
+  ParsedCommand parsed = parse_envelope(*call->params, call->message->body, false);
   if (parsed.refusal) return finish(call, admission(*parsed.refusal, *call), {});
   // Inside the method itself the command must be that method's, by name or alias.
   const bool any_method = call->plan->how == KernelRun::kSigned;

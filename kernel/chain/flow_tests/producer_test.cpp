@@ -355,6 +355,26 @@ TEST_F(ProducerTest, own_commands_take_the_next_nonces_from_many_threads) {
   EXPECT_EQ(*chain_.nonce(nullptr, address_of(a_.public_key())), std::uint64_t{kThreads * kEach});
 }
 
+TEST_F(ProducerTest, a_command_that_was_parsed_without_a_tree_is_checked_like_any_other) {
+  start();
+  auto bare = [this](std::uint64_t nonce, const char* amount) {
+    CommandDraft draft;
+    draft.chain = "dev";
+    draft.method = "ledger.transfer";
+    draft.nonce = nonce;
+    draft.fee = 100'000;
+    draft.params = {{"amount", amount}};  // as a text: not plain
+    const Result<CommandPtr> made = sign_command(draft, a_);
+    EXPECT_TRUE(made.ok());
+    ParsedCommand parsed = parse_envelope(Bytes((*made)->envelope), false);
+    EXPECT_TRUE(parsed.command->params.is_null());
+    return parsed.command;
+  };
+  EXPECT_EQ(producer_->submit(bare(1, "x"), false, ends_.one())->name, "invalid_params");
+  EXPECT_FALSE(producer_->submit(bare(1, "5"), false, ends_.one()));
+  EXPECT_FALSE(ends_.await(1)[0].refusal);
+}
+
 TEST_F(ProducerTest, an_own_command_that_is_refused_uses_no_nonce_and_a_ledger_one_pays_its_fee) {
   start();
   EXPECT_EQ(producer_->submit_own(a_, "t.do", nullptr, "refuse", ends_.one())->name, "no_way");
