@@ -202,7 +202,7 @@ TEST_F(Together, a_replay_holds_the_inputs_against_the_blocks) {
                                    : last_.substr(at + 11, last_.find('"', at + 11) - at - 11);
   };
   EXPECT_EQ(differs_without(R"("kind":"mint")"), "blocks:emission");
-  EXPECT_EQ(differs_without(R"("source":"tariff")"), "blocks:treasury_inflow");
+  EXPECT_EQ(differs_without(R"("event":"accrual")"), "blocks:treasury_inflow");
   EXPECT_EQ(differs_without(R"("kind":"transfer")"), "blocks:tx_volume");
 }
 
