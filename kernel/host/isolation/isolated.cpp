@@ -119,7 +119,8 @@ void IsolatedPlugin::tell_death(const Death& death, std::uint64_t pause_ms) {
 // False: the plugin is not wanted any more.
 bool IsolatedPlugin::pause(std::uint64_t ms) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::milliseconds(ms), [&] { return stop_; });
+  changed_.wait_for(lock, std::chrono::milliseconds(ms), [&] { return stop_ || wanted_; });
+  wanted_ = false;
   return !stop_;
 }
 
@@ -141,6 +142,11 @@ Status IsolatedPlugin::take(bool face, bool patient, Hold* hold) {
   if (!process_) {
     const std::uint64_t now = clock_ms();
     const std::uint64_t left = next_start_ms_ > now ? next_start_ms_ - now : 0;
+    // A block that needs the plugin does not stand still for a pause that others have earned.
+    if (patient) {
+      wanted_ = true;
+      changed_.notify_all();
+    }
     // One that is being started at this moment is waited for; a longer pause only by the patient.
     const std::uint64_t wait_ms = patient            ? kPatienceMs
                                   : left <= kHurryMs ? left + options_.child.start_ms

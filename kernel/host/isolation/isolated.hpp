@@ -6,7 +6,8 @@
 // Trouble of the child (a crash, a hang, more memory than it may have, a call of the system that it
 // may not make, nonsense) is never an outcome: the step is poisoned, a query answers an error. The
 // child is started again: at once after the first time, then later and later, up to max_pause_ms;
-// kCalmMs without trouble forget the count. Meanwhile a dry run is refused; steps of blocks wait.
+// kCalmMs without trouble forget the count. Meanwhile a dry run is refused; a step of a block ends
+// the pause.
 //
 // Threads: one that starts children and waits for their end, since a child ends with the thread
 // that made it. The tables may be called from any thread, up to kLanes calls at a time; more wait.
@@ -119,6 +120,7 @@ class IsolatedPlugin {
   std::string last_trouble_;
   std::uint32_t busy_ = 0;  // lanes, by bit
   bool stop_ = false;
+  bool wanted_ = false;         // a step of a block waits for the next child
   std::uint64_t troubles_ = 0;  // supervisor only
   std::thread supervisor_;
 };
