@@ -1,10 +1,11 @@
 // Chain: the deterministic core. It owns the block log and the state store, executes batches,
 // commits blocks, replays.
 //
-// A Chain has no threads (but one for state roots, where it is asked for), no timers and no sockets. `produce`, `swap` and `close` are called from
-// one thread (the executor); `view`, `dry_run` and the readers of blocks from any thread.
-// Everything it needs from outside (disk, clock, store, code) comes through ChainOptions, so that
-// the simulator and the test kit run this very class.
+// A Chain has no threads (but one for state roots, where it is asked for), no timers and no
+// sockets. `produce`, `swap` and `close` are called from one thread (the executor); `view`,
+// `dry_run` and the readers of blocks from any thread. Everything it needs from outside (disk,
+// clock, store, code) comes through ChainOptions, so that the simulator and the test kit run this
+// very class.
 #pragma once
 
 #include <functional>
@@ -106,8 +107,8 @@ struct ChainOptions {
   // The root of a macro point on a thread of its own, at low priority; false: within produce().
   bool background_roots = false;
   std::function<void()> on_macro_ready;  // a root waits for its block [any]; may be null
-  // Whether there is room for a block: asked before it is written, with the bytes that go to the log
-  // and to the state. An error (kNoSpace) keeps the block out. May be null. [executor]
+  // Whether there is room for a block: asked before it is written, with the bytes that go to the
+  // log and to the state. An error (kNoSpace) keeps the block out. May be null. [executor]
   std::function<Status(std::uint64_t log_bytes, std::uint64_t state_bytes)> admit;
   BlockLogOptions log;
 };

@@ -11,8 +11,8 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "kernel/chain/chain.hpp"
 #include "kernel/chain/base_row.hpp"
+#include "kernel/chain/chain.hpp"
 #include "kernel/chain/executor.hpp"
 #include "kernel/chain/macro_block.hpp"
 

@@ -8,7 +8,8 @@ namespace blockd {
 namespace {
 
 constexpr std::string_view kRoot = "/console";
-// Scripts and styles come from this node alone; style-src allows what a script sets on an element, not style attributes.
+// Scripts and styles come from this node alone; style-src allows what a script sets on an element,
+// not style attributes.
 constexpr std::string_view kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";

@@ -23,8 +23,8 @@ struct ConsoleFile {
 // The file at `path` below /console/; "" is the page itself. nullptr if there is none.
 const ConsoleFile* console_file(std::string_view path);
 
-// The answer to GET or HEAD of "/console" and of all below it; nothing for other paths. Headers forbid
-// inline scripts, other hosts and frames.
+// The answer to GET or HEAD of "/console" and of all below it; nothing for other paths. Headers
+// forbid inline scripts, other hosts and frames.
 std::optional<HttpResponse> serve_console(const HttpRequest& request);
 
 }  // namespace blockd

@@ -114,7 +114,7 @@ struct PluginStatus {  // one row of `plugin list`
   std::uint32_t sm = 0, schema = 0;
   std::string consensus_hash;
   std::uint64_t since_height = 0, calls_in_flight = 0;
-  IsolatedImage::State process;  // with isolation "process"
+  IsolatedImage::State process;                // with isolation "process"
   std::optional<MigrationProgress> migration;  // under way
 };
 
@@ -138,7 +138,7 @@ struct HostOptions {
   Logger* log = nullptr;
   Clock* clock = nullptr;
   std::function<std::shared_ptr<const Config>()>
-      config;              // the present generation of the configuration
+      config;  // the present generation of the configuration
   // Of plugins with isolation: process: memory and thinking time of a call.
   std::uint64_t child_memory_bytes = 512ull << 20, child_step_ms = 5'000;
   std::uint64_t child_max_pause_ms = 5'000;  // before such a process is started again

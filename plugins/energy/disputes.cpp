@@ -24,9 +24,10 @@ void each_receipt_of(Market& market, const Hash& meter_hash, Fn&& fn) {
   std::string after;
   for (bool more = true; more;) {
     std::vector<std::string> keys;
-    more = market.ctx().scan(
-               market.keys().receipts_of(meter_hash), after, kDisputePage,
-               [&](std::string_view key, std::string_view) { keys.emplace_back(key); }) == kDisputePage;
+    more = market.ctx().scan(market.keys().receipts_of(meter_hash), after, kDisputePage,
+                             [&](std::string_view key, std::string_view) {
+                               keys.emplace_back(key);
+                             }) == kDisputePage;
     for (const std::string& key : keys) {
       if (!fn(*market.keys().read_receipt_place(key))) return;
     }

@@ -48,8 +48,12 @@ bool window_over(const Progress& now, const Windows& windows, std::uint64_t epoc
 
 }  // namespace
 
-std::string_view state_name(State state) { return kStateNames[static_cast<std::size_t>(state)].name; }
-std::string_view state_label(State state) { return kStateNames[static_cast<std::size_t>(state)].label; }
+std::string_view state_name(State state) {
+  return kStateNames[static_cast<std::size_t>(state)].name;
+}
+std::string_view state_label(State state) {
+  return kStateNames[static_cast<std::size_t>(state)].label;
+}
 bool is_terminal(State state) { return state == State::kFinalized || state == State::kRolledBack; }
 
 Step advance(const Progress& now, const Windows& windows, Verdict verdict, std::uint64_t epoch) {

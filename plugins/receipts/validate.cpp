@@ -29,16 +29,17 @@ void each_block(tb::View& view, const Range& range, Fn&& fn) {
   for (bool more = true; more && !view.aborted();) {
     std::vector<std::pair<std::uint64_t, std::optional<Block>>> page;
     more = false;
-    view.scan(kBlockPrefix, after, kValidatePage, [&](std::string_view key, std::string_view value) {
-      const std::uint64_t height = tb::Key::read_u64(key, kBlockPrefix.size());
-      more = height <= range.to;
-      if (!more) return false;
-      after.assign(key);
-      Block block;
-      page.emplace_back(height, std::nullopt);
-      if (tb::decode_row(value, block)) page.back().second = std::move(block);
-      return true;
-    });
+    view.scan(kBlockPrefix, after, kValidatePage,
+              [&](std::string_view key, std::string_view value) {
+                const std::uint64_t height = tb::Key::read_u64(key, kBlockPrefix.size());
+                more = height <= range.to;
+                if (!more) return false;
+                after.assign(key);
+                Block block;
+                page.emplace_back(height, std::nullopt);
+                if (tb::decode_row(value, block)) page.back().second = std::move(block);
+                return true;
+              });
     more = more && page.size() == kValidatePage;
     for (const auto& [height, block] : page) {
       if (!fn(height, block)) return;

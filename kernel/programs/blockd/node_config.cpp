@@ -49,9 +49,8 @@ std::vector<PluginRequest> NodeImpl::plugin_requests(const Config& c) const {
     if (std::find(flags_.no_plugins.begin(), flags_.no_plugins.end(), wanted.id) !=
         flags_.no_plugins.end())
       continue;
-    out.push_back(
-        {wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled,
-         wanted.isolated});
+    out.push_back({wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled,
+                   wanted.isolated});
   }
   return out;
 }

@@ -167,9 +167,7 @@ TEST_F(Economics, replay_agrees_and_simulation_differs_without_a_trace) {
   ASSERT_TRUE(sample("energy", 0, 50, 100).ok());
   close(4);
   const std::string root = chain_.state_root();
-  EXPECT_TRUE(
-      says("economics.replay", R"({"from":2})", R"("from":2,"to":4,"ok":true)"))
-      << last_;
+  EXPECT_TRUE(says("economics.replay", R"({"from":2})", R"("from":2,"to":4,"ok":true)")) << last_;
   EXPECT_EQ(last_.find("MISMATCH"), std::string::npos);
   EXPECT_TRUE(says("economics.simulate", R"({"epochs":3})", R"("differs":false)")) << last_;
   EXPECT_TRUE(says("economics.simulate",

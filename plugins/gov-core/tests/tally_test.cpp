@@ -34,10 +34,13 @@ TEST(Tally, ties_fail) {
 }
 
 TEST(Tally, the_largest_weights_do_not_wrap) {
-  EXPECT_EQ(decide({kMostTally, kMostTally, 0, 0}, {kMostTally, kMostTally, 0, 0}, {kPpm, kPpm}), Verdict::kPassed);
-  EXPECT_EQ(decide({kMostTally, kMostTally - 1, 0, 0}, {kMostTally, kMostTally, 0, 0}, {kPpm, kPpm}),
-            Verdict::kQuorumNotReached);
-  EXPECT_EQ(decide({kMostTally, kMostTally, kMostTally, 0}, {kMostTally, kMostTally, kMostTally, 0}, {0, 0}),
+  EXPECT_EQ(decide({kMostTally, kMostTally, 0, 0}, {kMostTally, kMostTally, 0, 0}, {kPpm, kPpm}),
+            Verdict::kPassed);
+  EXPECT_EQ(
+      decide({kMostTally, kMostTally - 1, 0, 0}, {kMostTally, kMostTally, 0, 0}, {kPpm, kPpm}),
+      Verdict::kQuorumNotReached);
+  EXPECT_EQ(decide({kMostTally, kMostTally, kMostTally, 0}, {kMostTally, kMostTally, kMostTally, 0},
+                   {0, 0}),
             Verdict::kVoteRejected);
 }
 
