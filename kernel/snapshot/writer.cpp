@@ -135,9 +135,9 @@ void remove_temporary_files(const std::string& dir) {
   std::error_code ignored;  // what cannot be removed now is overwritten or removed later
   for (const auto& entry : std::filesystem::directory_iterator(dir, ignored)) {
     const std::string name = entry.path().filename();
-    if (!name.ends_with(".tmp")) continue;
-    if (height_in_name(name.substr(0, name.size() - 4)))
-      std::filesystem::remove(entry.path(), ignored);
+    // Halves of snapshots, and of the small files beside them.
+    const bool ours = name.starts_with("snapshot-") || name.starts_with("manifest.json.");
+    if (ours && name.ends_with(".tmp")) std::filesystem::remove(entry.path(), ignored);
   }
 }
 

@@ -123,7 +123,7 @@ class Node:
         found = {}
         for line in (self.dir / "stdout.txt").read_text().splitlines():
             words = line.split()
-            if len(words) >= 2 and words[1].startswith("http://"):
+            if len(words) >= 2 and words[1].startswith(("http://", "https://")):
                 name = {"JSON-RPC": "rpc", "metrics": "metrics", "status": "status"}.get(words[0])
                 if name:
                     found[name] = int(words[1].split(":")[2].split("/")[0])

@@ -38,7 +38,7 @@ class GovernanceTourTest(unittest.TestCase):
             self.assertTrue(report["ok"], report)
             self.assertEqual(first.height(), height)
             first.stop()
-            for name in ("chain", "genesis.json", "keys"):
+            for name in ("chain", "genesis.json", "keys", "schema"):
                 source = first.data / name
                 (shutil.copytree if source.is_dir() else shutil.copy)(source, second.data / name)
             second.start()
