@@ -2,6 +2,8 @@
 
 #include <sys/statvfs.h>
 
+#include <filesystem>
+
 #include <atomic>
 #include <mutex>
 #include <unordered_set>
@@ -210,15 +212,22 @@ class RenewableStore final : public KvStore {
 
 }  // namespace
 
+// Opening makes tables of what stands in the engine's own logs, then a new log and a manifest.
 Status room_to_reopen(const std::string& dir) {
-  constexpr std::uint64_t kRoomBytes = 16u << 20;  // a log, a manifest, and a table of each level
+  constexpr std::uint64_t kBesidesBytes = 2u << 20;
   struct statvfs info {};
   if (::statvfs(dir.c_str(), &info) != 0) return errno_status("cannot look at " + dir);
+  std::uint64_t needed = kBesidesBytes;
+  std::error_code gone;  // a file that goes away meanwhile needs no room
+  for (const auto& entry : std::filesystem::directory_iterator(dir, gone)) {
+    const std::uint64_t bytes = entry.path().extension() == ".log" ? entry.file_size(gone) : 0;
+    if (!gone) needed += bytes;
+  }
   const std::uint64_t left = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
-  if (left >= kRoomBytes) return {};
+  if (left >= needed) return {};
   return Status(Code::kNoSpace,
                 "disk full: the file system of " + dir + " has " + std::to_string(left) +
-                    " bytes left, the store needs " + std::to_string(kRoomBytes) + " to go on",
+                    " bytes left, the store needs " + std::to_string(needed) + " to go on",
                 "make room on it");
 }
 
