@@ -2,9 +2,8 @@
 
 #include <sys/statvfs.h>
 
-#include <filesystem>
-
 #include <atomic>
+#include <filesystem>
 #include <mutex>
 #include <unordered_set>
 
