@@ -5,10 +5,9 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <tb/blake3.hpp>
 #include <tb/testkit.hpp>
 #include <tb/text.hpp>
-
-#include "kernel/base/blake3.hpp"
 
 extern "C" const tb_plugin* tb_plugin_entry(const tb_host_info* host);
 
@@ -75,9 +74,7 @@ class Money : public ::testing::Test {
     for (const std::uint64_t value : {std::uint64_t{1000}, now, std::uint64_t{1}}) {
       for (int i = 0; i < 8; ++i) preimage += static_cast<char>(value >> (8 * i));
     }
-    const blockd::Hash digest = blockd::blake3(preimage);
-    const std::string signature =
-        chain_.sign("meter", {reinterpret_cast<const char*>(digest.data()), digest.size()});
+    const std::string signature = chain_.sign("meter", tb::blake3(preimage).view());
     return std::string(run("energy.submit_reading", {{"provider_id", "energy-0x00000000"},
                                                      {"meter_address", "m0"},
                                                      {"kwh_reading", 1000},
