@@ -5,16 +5,11 @@
 #include <set>
 
 #include "kernel/manifest/manifest_parse.hpp"
+#include "kernel/manifest/object_reader.hpp"
 #include "kernel/manifest/utf8.hpp"
 
 namespace blockd {
 namespace {
-
-json::array texts(const std::vector<std::string>& list) {
-  json::array out;
-  for (const std::string& text : list) out.emplace_back(text);
-  return out;
-}
 
 template <class T, class Make>
 json::array each(const std::vector<T>& list, Make make) {
@@ -35,8 +30,8 @@ json::object field_part(const Field& field) {
   if (field.default_value) out["default"] = *field.default_value;
   put_limit(out, "min", field.min);
   put_limit(out, "max", field.max);
-  out["aliases"] = texts(field.aliases);
-  out["choices"] = texts(field.choices);
+  out["aliases"] = texts_json(field.aliases);
+  out["choices"] = texts_json(field.choices);
   out["ignore_case"] = field.ignore_case;
   out["fields"] = each(field.fields, field_part);
   return out;
@@ -49,7 +44,7 @@ json::object error_part(const ErrorSpec& error) {
 json::object command_part(const MethodSpec& method) {
   json::object out;
   out["name"] = method.name;
-  out["aliases"] = texts(method.aliases);
+  out["aliases"] = texts_json(method.aliases);
   out["role"] = method.role;
   out["max_bytes"] = method.max_bytes;
   out["params"] = each(method.params, field_part);
@@ -60,7 +55,7 @@ json::object command_part(const MethodSpec& method) {
 json::object param_part(const ParamSpec& param) {
   json::object out;
   out["key"] = param.key;
-  out["aliases"] = texts(param.aliases);
+  out["aliases"] = texts_json(param.aliases);
   out["default"] = std::to_string(param.default_value);
   out["min"] = std::to_string(param.min);
   out["max"] = std::to_string(param.max);
@@ -188,7 +183,7 @@ json::object consensus_part(const Manifest& manifest) {
   out["id"] = manifest.id;
   out["schema"] = manifest.schema;
   out["invalid_params_name"] = manifest.invalid_params_name;
-  out["escrow_prefixes"] = texts(manifest.escrow_prefixes);
+  out["escrow_prefixes"] = texts_json(manifest.escrow_prefixes);
   put_commands(manifest, out);
   json::array events;
   for (const EventSpec& event : manifest.events) {
@@ -208,7 +203,7 @@ json::object consensus_part(const Manifest& manifest) {
   out["requires"] = each(manifest.requires_, [](const ServiceRequired& service) {
     return json::object{{"name", service.name},
                         {"optional", service.optional},
-                        {"functions", texts(service.functions)}};
+                        {"functions", texts_json(service.functions)}};
   });
   return out;
 }

@@ -120,4 +120,8 @@ void read_error(ObjectReader& in, ErrorSpec* out);
 // The way back: read_field of the answer gives the same field.
 json::object field_to_json(const Field& field);
 
+inline json::array texts_json(const std::vector<std::string>& list) {
+  return json::array(list.begin(), list.end());
+}
+
 }  // namespace blockd

@@ -5,10 +5,6 @@
 namespace blockd {
 namespace {
 
-json::array texts(const std::vector<std::string>& list) {
-  return json::array(list.begin(), list.end());
-}
-
 std::uint64_t clamp(U128 value) {
   return value > kMaxSafeInteger ? kMaxSafeInteger : static_cast<std::uint64_t>(value);
 }
@@ -38,7 +34,7 @@ json::object string_schema(const Field& field) {
   json::object out = {{"type", "string"}};
   if (field.max) out["maxLength"] = clamp(*field.max);
   if (field.min && *field.min > 0) out["minLength"] = 1;
-  if (!field.choices.empty() && !field.ignore_case) out["enum"] = texts(field.choices);
+  if (!field.choices.empty() && !field.ignore_case) out["enum"] = texts_json(field.choices);
   return out;
 }
 
@@ -103,21 +99,22 @@ json::object cli_object(const CliSpec& cli) {
   json::object flags;
   for (const auto& [field, flag] : cli.flags) flags[field] = flag;
   json::object out = {{"path", cli.path},
-                      {"aliases", texts(cli.aliases)},
-                      {"positionals", texts(cli.positionals)},
+                      {"aliases", texts_json(cli.aliases)},
+                      {"positionals", texts_json(cli.positionals)},
                       {"flags", std::move(flags)},
-                      {"file_fields", texts(cli.file_fields)},
-                      {"merge_json", texts(cli.merge_json)},
+                      {"file_fields", texts_json(cli.file_fields)},
+                      {"merge_json", texts_json(cli.merge_json)},
                       {"list", cli.list},
-                      {"columns", texts(cli.columns)},
+                      {"columns", texts_json(cli.columns)},
                       {"id_field", cli.id_field},
                       {"ok_member", cli.ok_member},
                       {"say", cli.say},
                       {"now_field", cli.now_field},
                       {"format", cli.format}};
   if (!cli.imports.path.empty()) {
-    out["import"] = json::object{
-        {"path", cli.imports.path}, {"by", cli.imports.by}, {"known", texts(cli.imports.known)}};
+    out["import"] = json::object{{"path", cli.imports.path},
+                                 {"by", cli.imports.by},
+                                 {"known", texts_json(cli.imports.known)}};
   }
   return out;
 }
@@ -129,7 +126,7 @@ json::object extension(const Manifest& manifest, const MethodSpec& method) {
   json::object out = {{"plugin", manifest.id},
                       {"kind", kKinds[static_cast<std::size_t>(method.kind)]},
                       {"role", method.role},
-                      {"aliases", texts(method.aliases)},
+                      {"aliases", texts_json(method.aliases)},
                       {"examples", std::move(examples)}};
   if (!method.rate_class.empty()) out["rate_class"] = method.rate_class;
   if (!method.cli.path.empty()) out["cli"] = cli_object(method.cli);

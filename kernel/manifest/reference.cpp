@@ -116,15 +116,15 @@ void append_events(std::string& out, const Manifest& manifest) {
 }
 
 void append_metrics(std::string& out, const Manifest& manifest) {
-  static constexpr const char* kTypes[] = {"counter", "gauge", "histogram"};
+  static constexpr const char* kMetricTypes[] = {"counter", "gauge", "histogram"};
   if (manifest.metrics.empty()) return;
   out +=
       "\n## Metrics\n\n| Metric | Type | Labels | Unit | Meaning |\n| --- | --- | --- | --- | --- "
       "|\n";
   for (const MetricSpec& metric : manifest.metrics) {
     const std::string also = metric.aliases.empty() ? "" : "; also " + joined(metric.aliases);
-    out += "| `" + metric.name + "` | " + kTypes[static_cast<std::size_t>(metric.type)] + " | " +
-           code(joined(metric.labels)) + " | " + cell(metric.unit) + " | " +
+    out += "| `" + metric.name + "` | " + kMetricTypes[static_cast<std::size_t>(metric.type)] +
+           " | " + code(joined(metric.labels)) + " | " + cell(metric.unit) + " | " +
            cell(metric.help + also) + " |\n";
   }
 }

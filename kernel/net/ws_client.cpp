@@ -15,7 +15,7 @@
 namespace blockd {
 namespace {
 
-constexpr std::size_t kReadBytes = 16384;
+constexpr std::size_t kWsReadBytes = 16384;
 constexpr unsigned kContinuation = 0, kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
 
 std::string base64(const unsigned char* data, std::size_t size) {
@@ -146,7 +146,7 @@ class WsClient::Impl {
 
  private:
   Status fill(std::uint64_t deadline) {
-    char buffer[kReadBytes];
+    char buffer[kWsReadBytes];
     Result<std::size_t> n = transport_->read_some(buffer, sizeof buffer, deadline);
     if (!n.ok()) return n.status();
     if (*n == 0) return Status(Code::kUnavailable, origin_ + ": connection closed by the server");

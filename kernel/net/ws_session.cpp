@@ -14,6 +14,8 @@
 #include <boost/beast/websocket/stream.hpp>
 #include <deque>
 
+#include "kernel/net/any_stream.hpp"
+
 namespace blockd {
 namespace {
 
@@ -55,10 +57,47 @@ class PeerHandle final : public WsPeer {
   const std::size_t max_queue_;
 };
 
+// A connection as Beast's WebSocket takes it.
 template <class Stream>
+class StreamOf final : public AnyStream::Impl {
+ public:
+  explicit StreamOf(Stream stream) : stream_(std::move(stream)) {}
+  NetExecutor executor() override { return stream_.get_executor(); }
+  void read_some(asio::mutable_buffer to, AnyStream::Done done) override {
+    stream_.async_read_some(to, std::move(done));
+  }
+  void write_some(const AnyStream::WriteBuffers& from, AnyStream::Done done) override {
+    stream_.async_write_some(from, std::move(done));
+  }
+  void end(AnyStream::Ended ended) override {
+    using websocket::async_teardown;
+    async_teardown(beast::role_type::server, stream_, std::move(ended));
+  }
+  void close() override {
+    Error ignored;
+    beast::get_lowest_layer(stream_).close(ignored);
+  }
+
+ private:
+  Stream stream_;
+};
+
+}  // namespace
+
+// What Beast asks of a stream, found by its argument.
+template <class Handler>
+void async_teardown(beast::role_type, AnyStream& stream, Handler&& handler) {
+  using Kept = std::decay_t<Handler>;
+  auto kept = std::make_shared<Kept>(std::forward<Handler>(handler));
+  stream.end([kept](const Error& error) { std::move (*kept)(error); });
+}
+void beast_close_socket(AnyStream& stream) { stream.close(); }
+
+namespace {
+
 class WsSession final : public Connection, public WsPeer {
  public:
-  WsSession(Stream stream, WsStart start)
+  WsSession(AnyStream stream, WsStart start)
       : Connection(start.info.listener.get()),
         executor_(stream.get_executor()),
         info_(std::move(start.info)),
@@ -229,8 +268,7 @@ class WsSession final : public Connection, public WsPeer {
   // The pending read ends with an error, which leads to finish().
   void cut_now() {
     if (finished_) return;
-    Error ignored;
-    beast::get_lowest_layer(ws_).close(ignored);
+    ws_.next_layer().close();
     if (!opened_) finish();
   }
 
@@ -244,8 +282,7 @@ class WsSession final : public Connection, public WsPeer {
       queue_.clear();
       queued_bytes_ = 0;
     }
-    Error ignored;
-    beast::get_lowest_layer(ws_).close(ignored);
+    ws_.next_layer().close();
     if (opened_) handler_->on_close();
     handler_.reset();
   }
@@ -256,7 +293,8 @@ class WsSession final : public Connection, public WsPeer {
   const HttpLimits limits_;
   std::unique_ptr<WsHandler> handler_;
   std::string received_;
-  websocket::stream<Stream> ws_;
+  // No compression: nothing here asks for it.
+  websocket::stream<AnyStream, false> ws_;
   beast::flat_buffer in_;
   std::string out_;  // being written
   bool opened_ = false;
@@ -275,11 +313,13 @@ class WsSession final : public Connection, public WsPeer {
 }  // namespace
 
 void start_websocket(PlainStream stream, WsStart start) {
-  std::make_shared<WsSession<PlainStream>>(std::move(stream), std::move(start))->run();
+  AnyStream any(std::make_unique<StreamOf<PlainStream>>(std::move(stream)));
+  std::make_shared<WsSession>(std::move(any), std::move(start))->run();
 }
 
 void start_websocket(TlsStream stream, WsStart start) {
-  std::make_shared<WsSession<TlsStream>>(std::move(stream), std::move(start))->run();
+  AnyStream any(std::make_unique<StreamOf<TlsStream>>(std::move(stream)));
+  std::make_shared<WsSession>(std::move(any), std::move(start))->run();
 }
 
 }  // namespace blockd

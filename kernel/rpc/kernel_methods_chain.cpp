@@ -414,7 +414,7 @@ Answer command_sign(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kChainEntries[] = {
     {"account.nonce", account_nonce},
     {"submit_tx", submit_tx, KernelRun::kWorker},
     {"command.submit", nullptr, KernelRun::kSigned},
@@ -434,6 +434,6 @@ constexpr KernelEntry kEntries[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> chain_methods() { return kEntries; }
+std::span<const KernelEntry> chain_methods() { return kChainEntries; }
 
 }  // namespace blockd

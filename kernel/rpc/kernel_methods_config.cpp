@@ -119,7 +119,7 @@ Answer rollback(RpcImpl& rpc, const Call& call, std::string* result) {
   return answer_report(*report, result);
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kConfigEntries[] = {
     {"config.reload", reload, KernelRun::kWorker},
     {"config.show", show, KernelRun::kWorker},
     {"config.env", env, KernelRun::kWorker},
@@ -130,6 +130,6 @@ constexpr KernelEntry kEntries[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> config_methods() { return kEntries; }
+std::span<const KernelEntry> config_methods() { return kConfigEntries; }
 
 }  // namespace blockd

@@ -37,10 +37,10 @@ Answer catalogue(RpcImpl&, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {{"monitor.catalogue", catalogue}};
+constexpr KernelEntry kMonitorEntries[] = {{"monitor.catalogue", catalogue}};
 
 }  // namespace
 
-std::span<const KernelEntry> monitor_methods() { return kEntries; }
+std::span<const KernelEntry> monitor_methods() { return kMonitorEntries; }
 
 }  // namespace blockd

@@ -184,7 +184,7 @@ Answer stop_mining(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kNodeEntries[] = {
     {"node.status", node_status, KernelRun::kWorker},
     {"node.provenance", node_provenance, KernelRun::kWorker},
     {"node.shutdown", node_shutdown, KernelRun::kWorker},
@@ -198,6 +198,6 @@ constexpr KernelEntry kEntries[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> node_methods() { return kEntries; }
+std::span<const KernelEntry> node_methods() { return kNodeEntries; }
 
 }  // namespace blockd

@@ -111,7 +111,7 @@ Answer load(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-Answer reload(RpcImpl& rpc, const Call& call, std::string* result) {
+Answer reload_plugin(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::string id = call.text("name");
   if (Status s = rpc.parts().host->reload(id, call.text("path")); !s.ok()) return refused(s);
   return answer_row(rpc, id, result);
@@ -253,7 +253,7 @@ Answer upgrade(RpcImpl& rpc, const Call& call, std::string* result) {
   return change_roster(rpc, plan->entry, "active", std::move(out), result);
 }
 
-Answer prune(RpcImpl& rpc, const Call& call, std::string* result) {
+Answer prune_plugins(RpcImpl& rpc, const Call& call, std::string* result) {
   std::optional<unsigned> keep;
   if (has_param(call, "keep")) keep = static_cast<unsigned>(call.number("keep", 0));
   if (call.flag("dry_run")) {
@@ -267,19 +267,19 @@ Answer prune(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kPluginsEntries[] = {
     {"plugin.list", list},
     {"plugin.info", info},
     {"plugin.load", load, KernelRun::kWorker},
     {"plugin.unload", unload, KernelRun::kWorker},
-    {"plugin.reload", reload, KernelRun::kWorker},
+    {"plugin.reload", reload_plugin, KernelRun::kWorker},
     {"plugin.upgrade", upgrade, KernelRun::kWorker},
     {"plugin.stage", stage, KernelRun::kWorker},
-    {"plugin.prune", prune, KernelRun::kWorker},
+    {"plugin.prune", prune_plugins, KernelRun::kWorker},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> plugin_methods() { return kEntries; }
+std::span<const KernelEntry> plugin_methods() { return kPluginsEntries; }
 
 }  // namespace blockd

@@ -121,7 +121,7 @@ json::object report_of(const PreviewReport& report) {
   return out;
 }
 
-Answer show(RpcImpl& rpc, const Call& call, std::string* result) {
+Answer show_preview(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::uint64_t number = call.number("job", 0);
   const std::optional<PreviewJobs::Shown> job = rpc.previews().find(number);
   if (!job) return no_job(number);
@@ -146,14 +146,14 @@ Answer cancel(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kPreviewEntries[] = {
     {"chain.preview_start", start, KernelRun::kWorker},
-    {"chain.preview", show, KernelRun::kWorker},
+    {"chain.preview", show_preview, KernelRun::kWorker},
     {"chain.preview_cancel", cancel},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> preview_methods() { return kEntries; }
+std::span<const KernelEntry> preview_methods() { return kPreviewEntries; }
 
 }  // namespace blockd

@@ -74,7 +74,7 @@ Answer create(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-RpcError no_job(std::uint64_t number) {
+RpcError no_snapshot_job(std::uint64_t number) {
   return rpc_error(
       -34006, "not_found",
       "there is no snapshot job " + std::to_string(number) + "; only the newest is remembered");
@@ -86,7 +86,7 @@ Answer status(RpcImpl& rpc, const Call& call, std::string* result) {
   std::optional<std::uint64_t> number;
   if (has_param(call, "job")) number = call.number("job", 0);
   const std::optional<SnapshotService::Job> job = service->find(number);
-  if (!job && number) return no_job(*number);
+  if (!job && number) return no_snapshot_job(*number);
   const SnapshotSettings settings = service->settings();
   json::object out = job ? job_json(*job) : json::object{{"job", nullptr}, {"state", "none"}};
   out["dir"] = settings.dir;
@@ -96,19 +96,19 @@ Answer status(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-Answer cancel(RpcImpl& rpc, const Call& call, std::string* result) {
+Answer cancel_snapshot(RpcImpl& rpc, const Call& call, std::string* result) {
   SnapshotService* service = rpc.parts().snapshots;
   if (service == nullptr) return no_snapshots();
   const std::optional<SnapshotService::Job> newest = service->find();
   const std::uint64_t number = call.number("job", newest ? newest->number : 0);
-  if (!service->cancel(number)) return no_job(number);
+  if (!service->cancel(number)) return no_snapshot_job(number);
   *result = R"({"status":"ok"})";
   return std::nullopt;
 }
 
 // `created_at` and `blake3` are what was noted when the file was made; a file from elsewhere has
 // neither.
-Answer list(RpcImpl& rpc, const Call&, std::string* result) {
+Answer list_all(RpcImpl& rpc, const Call&, std::string* result) {
   json::array out;
   for (const SnapshotInfo& info : list_snapshots(rpc.parts().config()->text("snapshot_dir"))) {
     json::object one = snapshot_json(info);
@@ -137,16 +137,16 @@ Answer set_interval(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kSnapshotsEntries[] = {
     {"snapshots.create", create, KernelRun::kWorker},
     {"snapshots.status", status, KernelRun::kWorker},
-    {"snapshots.cancel", cancel},
-    {"snapshots.list", list, KernelRun::kWorker},
+    {"snapshots.cancel", cancel_snapshot},
+    {"snapshots.list", list_all, KernelRun::kWorker},
     {"set_snapshot_interval", set_interval},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> snapshot_methods() { return kEntries; }
+std::span<const KernelEntry> snapshot_methods() { return kSnapshotsEntries; }
 
 }  // namespace blockd

@@ -92,7 +92,7 @@ Answer job_status(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-Answer cancel(RpcImpl& rpc, const Call& call, std::string* result) {
+Answer cancel_job(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::optional<StoreJobs::Shown> newest = rpc.store_jobs().find();
   const std::uint64_t number = call.number("job", newest ? newest->number : 0);
   if (!rpc.store_jobs().cancel(number))
@@ -174,19 +174,19 @@ Answer proof_consistency(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kStoreEntries[] = {
     {"storage.stats", storage_stats, KernelRun::kWorker},
     {"maintenance.compact", compact, KernelRun::kWorker},
     {"maintenance.prune", prune, KernelRun::kWorker},
     {"maintenance.verify", verify, KernelRun::kWorker},
     {"maintenance.job", job_status},
-    {"maintenance.cancel", cancel},
+    {"maintenance.cancel", cancel_job},
     {"chain.proof_inclusion", proof_inclusion, KernelRun::kWorker},
     {"chain.proof_consistency", proof_consistency, KernelRun::kWorker},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> store_methods() { return kEntries; }
+std::span<const KernelEntry> store_methods() { return kStoreEntries; }
 
 }  // namespace blockd

@@ -47,13 +47,13 @@ Answer report_signer(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {
+constexpr KernelEntry kTelemetryEntries[] = {
     {"mempool.qos_event", qos_event},
     {"telemetry.report_signer", report_signer},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> telemetry_methods() { return kEntries; }
+std::span<const KernelEntry> telemetry_methods() { return kTelemetryEntries; }
 
 }  // namespace blockd

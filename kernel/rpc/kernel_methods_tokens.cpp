@@ -24,7 +24,7 @@ Answer store(RpcImpl& rpc, const std::string& path, const std::vector<ListedToke
   return std::nullopt;
 }
 
-Answer create(RpcImpl& rpc, const Call& call, std::string* result) {
+Answer create_token(RpcImpl& rpc, const Call& call, std::string* result) {
   const std::string role = call.text("role"), path = rpc.parts().config()->text("rpc.tokens_file");
   if (path.empty()) return no_file();
   if (level_of(role) == Level::kNone && !call.message->credentials->roles().find(role))
@@ -54,7 +54,7 @@ Answer create(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-Answer list(RpcImpl& rpc, const Call&, std::string* result) {
+Answer list_tokens(RpcImpl& rpc, const Call&, std::string* result) {
   const std::string path = rpc.parts().config()->text("rpc.tokens_file");
   if (path.empty()) return no_file();
   std::lock_guard lock(rpc.token_mutex());
@@ -83,12 +83,12 @@ Answer revoke(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-constexpr KernelEntry kEntries[] = {{"token.create", create, KernelRun::kWorker},
-                                    {"token.list", list, KernelRun::kWorker},
-                                    {"token.revoke", revoke, KernelRun::kWorker}};
+constexpr KernelEntry kTokensEntries[] = {{"token.create", create_token, KernelRun::kWorker},
+                                          {"token.list", list_tokens, KernelRun::kWorker},
+                                          {"token.revoke", revoke, KernelRun::kWorker}};
 
 }  // namespace
 
-std::span<const KernelEntry> token_methods() { return kEntries; }
+std::span<const KernelEntry> token_methods() { return kTokensEntries; }
 
 }  // namespace blockd

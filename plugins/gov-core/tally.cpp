@@ -4,10 +4,10 @@ namespace gov {
 namespace {
 
 // Two u64 multiplied, or two added, do not fit u64.
-__extension__ using Wide = unsigned __int128;
+__extension__ using Votes = unsigned __int128;
 
 bool reaches(const HouseTally& house, std::uint64_t quorum_ppm) {
-  return Wide{house.yes} * kPpm >= Wide{quorum_ppm} * house.total;
+  return Votes{house.yes} * kPpm >= Votes{quorum_ppm} * house.total;
 }
 
 }  // namespace
@@ -25,8 +25,8 @@ std::string_view verdict_name(Verdict verdict) {
 }
 
 Verdict decide(const HouseTally& operators, const HouseTally& builders, const Quorum& quorum) {
-  const Wide yes = Wide{operators.yes} + builders.yes;
-  const Wide no = Wide{operators.no} + builders.no;
+  const Votes yes = Votes{operators.yes} + builders.yes;
+  const Votes no = Votes{operators.no} + builders.no;
   if (yes < kLeastYes) return Verdict::kQuorumNotReached;
   if (!reaches(operators, quorum.operators_ppm)) return Verdict::kQuorumNotReached;
   if (!reaches(builders, quorum.builders_ppm)) return Verdict::kQuorumNotReached;

@@ -15,13 +15,6 @@ constexpr const char* kPlugin = "governance";
 constexpr std::uint32_t kPollMs = 200;
 constexpr std::uint64_t kMaxEpochs = 100'000;
 
-int print(Session& session, const json::value& value, const Shape& shape = {}) {
-  const Result<std::string> text = format_result(session, value, shape);
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
-}
-
 int fail(Session& session, const Status& status) {
   return session.refused ? session.fail(*session.refused) : session.fail(status);
 }
@@ -33,7 +26,7 @@ int send(Session& session, const std::string& method, json::object params) {
   node.role = "open";
   node.kind = MethodKind::kCommand;
   const Result<json::value> result = call_verb(session, node, std::move(params));
-  return result.ok() ? print(session, *result) : fail(session, result.status());
+  return result.ok() ? print_result(session, *result) : fail(session, result.status());
 }
 
 Result<std::uint64_t> number(const LocalArgs& args, const std::string& flag,
@@ -87,7 +80,7 @@ int timeline(Session& session, const LocalArgs&) {
   NodeClient client(session);
   const Result<json::value> records =
       client.call("gov.energy_settlement_history", json::object(), kPlugin);
-  return records.ok() ? print(session, *records) : fail(session, records.status());
+  return records.ok() ? print_result(session, *records) : fail(session, records.status());
 }
 
 // Lists of objects as tables, all else as one line each.
@@ -104,7 +97,7 @@ void print_report(Session& session, const json::object& report) {
 
 int show_report(Session& session, const json::value& result) {
   if (session.wants_json() || !session.world.out_is_terminal || !result.is_object())
-    return print(session, result);
+    return print_result(session, result);
   print_report(session, result.get_object());
   return kExitOk;
 }

@@ -13,13 +13,6 @@ std::string first_line(const std::string& text) {
   return line;
 }
 
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos
-             ? ""
-             : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 }  // namespace
 
 Result<std::string> keys_dir(const World& world) {

@@ -12,12 +12,6 @@ namespace {
 constexpr std::uint32_t kDefaultTimeoutMs = 5000;
 constexpr std::uint64_t kMaxAnswerBytes = 64u << 20;
 
-std::string trimmed(std::string text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 bool is_own_socket(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) && info.st_uid == ::geteuid();

@@ -385,4 +385,11 @@ Result<std::string> format_result(const Session& session, const json::value& res
   }
 }
 
+int print_result(Session& session, const json::value& result, const Shape& shape) {
+  const Result<std::string> text = format_result(session, result, shape);
+  if (!text.ok()) return session.fail(text.status());
+  session.world.out << *text;
+  return kExitOk;
+}
+
 }  // namespace blockd::cli

@@ -29,6 +29,10 @@ struct Shape {
 Result<std::string> format_result(const Session& session, const json::value& result,
                                   const Shape& shape);
 
+// Prints it; the exit code of the verb.
+int print_result(Session& session, const json::value& result, const Shape& shape = {});
+inline Shape table_shape(std::string id_field = "") { return {"", {}, std::move(id_field), true}; }
+
 std::string json_text(const json::value& value, bool pretty);
 std::string yaml_text(const json::value& value);
 std::string table_text(const json::value& result, const Shape& shape);

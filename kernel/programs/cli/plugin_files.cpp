@@ -65,13 +65,6 @@ Result<Found> check_file(Session& session, const std::string& path, SignaturePol
   return Status(code, status.message(), status.hint());
 }
 
-int print(Session& session, const json::value& value) {
-  Result<std::string> text = format_result(session, value, {"", {}, "id", true});
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
-}
-
 json::object describe(const Found& found) {
   return {{"file", found.file.path},
           {"id", found.manifest->id},
@@ -86,7 +79,8 @@ json::object describe(const Found& found) {
 
 int check(Session& session, const LocalArgs& args) {
   Result<Found> found = check_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
-  return found.ok() ? print(session, describe(*found)) : session.fail(found.status());
+  return found.ok() ? print_result(session, describe(*found), table_shape("id"))
+                    : session.fail(found.status());
 }
 
 Result<std::vector<PublicKey>> read_signers(Session& session, const LocalArgs& args) {
@@ -104,7 +98,7 @@ int verify(Session& session, const LocalArgs& args) {
   if (!found.ok()) return session.fail(found.status());
   json::object out = describe(*found);
   out["signer"] = found->file.signer;
-  return print(session, out);
+  return print_result(session, out, table_shape("id"));
 }
 
 int sign(Session& session, const LocalArgs& args) {
@@ -135,7 +129,7 @@ int sign(Session& session, const LocalArgs& args) {
   json::object out = describe(*again);
   out["signer"] = to_hex(key->public_key());
   out["signature_file"] = path + ".sig";
-  return print(session, out);
+  return print_result(session, out, table_shape("id"));
 }
 
 // What will go is printed before anything does.
@@ -163,7 +157,7 @@ int prune(Session& session, const LocalArgs& args) {
   };
   const Result<json::value> plan = ask(true);
   if (!plan.ok()) return fail(plan.status());
-  if (args.has("--dry-run")) return print(session, *plan);
+  if (args.has("--dry-run")) return print_result(session, *plan, table_shape("id"));
   const json::object* object = plan->if_object();
   const json::value* files = object ? object->if_contains("would_remove") : nullptr;
   if (!session.options.quiet && files != nullptr && files->is_array()) {
@@ -174,7 +168,7 @@ int prune(Session& session, const LocalArgs& args) {
     }
   }
   const Result<json::value> done = ask(false);
-  return done.ok() ? print(session, *done) : fail(done.status());
+  return done.ok() ? print_result(session, *done, table_shape("id")) : fail(done.status());
 }
 
 }  // namespace

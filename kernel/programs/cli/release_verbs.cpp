@@ -17,7 +17,7 @@
 namespace blockd::cli {
 namespace {
 
-constexpr const char* kPlugin = "governance";
+constexpr const char* kReleasePlugin = "governance";
 constexpr std::int32_t kReleaseCode = -32080;
 constexpr std::uint32_t kFetchMs = 30'000;
 constexpr std::uint64_t kMaxArtifact = std::uint64_t{1} << 30;
@@ -140,7 +140,7 @@ std::string target_path(const LocalArgs& args, const std::string& hash) {
 int record_install(Session& session, const std::string& hash) {
   CliNode node;
   node.method = "gov.record_release_install";
-  node.plugin = kPlugin;
+  node.plugin = kReleasePlugin;
   node.role = "operator";
   node.kind = MethodKind::kCommand;
   const auto done = call_verb(session, node, {{"build_hash", hash}});
@@ -151,10 +151,7 @@ int print_done(Session& session, const json::object& done) {
   Shape shape;
   shape.say =
       "release {build_hash} written to {path}: {bytes} bytes, {attestations} signers attest";
-  const Result<std::string> text = format_result(session, done, shape);
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
+  return print_result(session, done, shape);
 }
 
 int store(Session& session, const LocalArgs& args, const std::string& hash, std::size_t signers,
@@ -190,7 +187,8 @@ int fetch(Session& session, const LocalArgs& args) {
     return session.fail(Status(Code::kInvalid, "TB_RELEASE_SOURCE_URL is not set",
                                "it is the URL of the folder that holds <hash>.bin"));
   NodeClient client(session);
-  const auto answer = client.call("gov.release", json::object{{"build_hash", name}}, kPlugin);
+  const auto answer =
+      client.call("gov.release", json::object{{"build_hash", name}}, kReleasePlugin);
   if (!answer.ok()) return session.fail(answer.status());
   Result<Release> release = read_release(*answer);
   if (!release.ok()) return session.fail(release.status());

@@ -36,13 +36,6 @@ int refuse(Session& session, const Source& source, const lua::Answer& answer) {
       kScriptCode, std::string(lua::fault_name(answer.fault)), source.placed(answer.text), {}});
 }
 
-int print(Session& session, const json::value& value) {
-  const Result<std::string> text = format_result(session, value, {"", {}, "", true});
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
-}
-
 json::array list(const std::vector<std::string>& words) {
   json::array out;
   for (const std::string& word : words) out.emplace_back(word);
@@ -60,7 +53,7 @@ json::object shown(const lua::Script& script, const lua::Header& header) {
           {"priority", header.priority}};
 }
 
-int check(Session& session, const LocalArgs& args) {
+int check_script(Session& session, const LocalArgs& args) {
   const Result<Source> source = read_source(session, args);
   if (!source.ok()) return session.fail(source.status());
   lua::Answer answer;
@@ -68,7 +61,7 @@ int check(Session& session, const LocalArgs& args) {
   const auto header = script ? lua::read_header(*script, &answer) : std::nullopt;
   if (!header) return refuse(session, *source, answer);
   const std::vector<std::string> absent = lua::absent_names(source->text);
-  if (absent.empty()) return print(session, shown(*script, *header));
+  if (absent.empty()) return print_result(session, shown(*script, *header), table_shape());
   std::string others;
   for (std::size_t i = 1; i < absent.size(); ++i) others += source->placed(absent[i]) + '\n';
   return session.fail(
@@ -147,7 +140,7 @@ int run(Session& session, const LocalArgs& args) {
     return session.fail(
         RpcError{kScriptCode, name, source->placed(std::string(text->get_string())), {}});
   }
-  if (const int code = print(session, *outcome); code != kExitOk) return code;
+  if (const int code = print_result(session, *outcome, table_shape()); code != kExitOk) return code;
   return outcome->at("result") == "ok" ? kExitOk : kExitRefused;
 }
 
@@ -166,7 +159,7 @@ int test(Session& session, const LocalArgs& args) {
   const lua::Tally tally = lua::run_cases(source->text, *cases, lines);
   const bool good = tally.failed == 0 && tally.passed > 0;
   if (session.options.format == Format::kJson) {
-    const int code = print(
+    const int code = print_result(
         session,
         json::object{{"passed", tally.passed}, {"failed", tally.failed}, {"report", lines.str()}});
     return code != kExitOk || good ? code : kExitRefused;
@@ -184,7 +177,7 @@ std::vector<LocalVerb> script_verbs() {
            {},
            1,
            1,
-           check,
+           check_script,
            {{"contract-cli gov script check price-guard.lua", "Prints name, hash and events"}},
            {"governance script check"}},
           {"gov script run",

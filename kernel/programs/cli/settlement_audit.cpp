@@ -12,7 +12,7 @@ namespace blockd::cli {
 namespace {
 
 constexpr const char* kMethod = "settlement.audit";
-constexpr const char* kPlugin = "treasury";
+constexpr const char* kAuditPlugin = "treasury";
 constexpr std::uint32_t kTimeoutMs = 600'000;  // the whole log is read
 
 // A flag, else the variable of the guide.
@@ -65,10 +65,10 @@ int run_audit(Session& session, const LocalArgs& args) {
     status = epoch_param(session.world, args, "--to-epoch", "ENDING_EPOCH", "to_epoch", &params);
   if (!status.ok()) return session.fail(status);
   NodeClient client(session);
-  Result<json::value> answer =
-      args.has("--data")
-          ? call_offline(session, args, params)
-          : client.call(kMethod, params, kPlugin, session.options.timeout_ms.value_or(kTimeoutMs));
+  Result<json::value> answer = args.has("--data")
+                                   ? call_offline(session, args, params)
+                                   : client.call(kMethod, params, kAuditPlugin,
+                                                 session.options.timeout_ms.value_or(kTimeoutMs));
   if (!answer.ok()) return session.fail(answer.status());
   const json::object* object = answer->if_object();
   const json::value* ok = object ? object->if_contains("ok") : nullptr;

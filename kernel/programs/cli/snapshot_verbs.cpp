@@ -22,13 +22,6 @@ namespace fs = std::filesystem;
 constexpr std::uint32_t kSnapshotPollMs = 100;
 constexpr std::uint64_t kMaxGenesisFile = 64u << 20;
 
-int print_result(Session& session, const json::value& value, const Shape& shape) {
-  Result<std::string> text = format_result(session, value, shape);
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
-}
-
 // ---- create
 
 std::string state_of(const json::value& job) {

@@ -78,13 +78,6 @@ bool wants_text(const Session& session) {
          (session.world.out_is_terminal || session.options.format == Format::kText);
 }
 
-int print_object(Session& session, const json::object& object) {
-  Result<std::string> text = format_result(session, object, {"", {}, "", false});
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
-}
-
 // A job that failed, or was stopped.
 int failed_job(Session& session, const json::object& job) {
   const std::string state = member_text(job, "state");
@@ -113,7 +106,7 @@ int tell_findings(Session& session, const json::object& report) {
     session.world.out << "verified blocks=" << member_text(report, "blocks")
                       << " events=" << member_text(report, "events")
                       << " findings=" << member_text(report, "findings_count") << '\n';
-  } else if (const int code = print_object(session, report); code != kExitOk) {
+  } else if (const int code = print_result(session, report); code != kExitOk) {
     return code;
   }
   const auto code = static_cast<int>(member_number(report, "exit_code"));
@@ -168,7 +161,7 @@ int run_verify(Session& session, const LocalArgs& args) {
 // ---- compact
 
 int tell_compaction(Session& session, const json::object& report) {
-  if (!wants_text(session)) return print_object(session, report);
+  if (!wants_text(session)) return print_result(session, report);
   const json::value* stores = report.if_contains("stores");
   for (const json::value& one :
        stores && stores->is_array() ? stores->get_array() : json::array()) {
@@ -230,7 +223,7 @@ int run_prune(Session& session, const LocalArgs& args) {
               {{"before_height", *height}, {"dry_run", args.has("--dry-run")}});
   if (!job.ok()) return session.fail(job.status());
   if (member_text(*job, "state") != "done") return failed_job(session, *job);
-  if (!wants_text(session)) return print_object(session, *job);
+  if (!wants_text(session)) return print_result(session, *job);
   session.world.out << (args.has("--dry-run") ? "would prune" : "pruned")
                     << " blocks=" << member_text(*job, "blocks")
                     << " events=" << member_text(*job, "events")

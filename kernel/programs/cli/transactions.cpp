@@ -8,12 +8,9 @@
 namespace blockd::cli {
 namespace {
 
-int print(Session& session, const Result<json::value>& value) {
+int print_command(Session& session, const Result<json::value>& value) {
   if (!value.ok()) return session.fail(value.status());
-  Result<std::string> text = format_result(session, *value, {"", {}, "command_id", false});
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
+  return print_result(session, *value, {"", {}, "command_id", false});
 }
 
 // The canonical bytes of the envelope: blanks and order in the file do not matter, the signature
@@ -33,15 +30,16 @@ int submit(Session& session, const LocalArgs& args) {
   Result<CommandPtr> command = read_envelope(session, args.words[0]);
   if (!command.ok()) return session.fail(command.status());
   NodeClient client(session);
-  return print(session, send_envelope(session, client, "command.submit", (*command)->envelope, {}));
+  return print_command(session,
+                       send_envelope(session, client, "command.submit", (*command)->envelope, {}));
 }
 
-int check(Session& session, const LocalArgs& args) {
+int check_transaction(Session& session, const LocalArgs& args) {
   Result<CommandPtr> command = read_envelope(session, args.words[0]);
   if (!command.ok()) return session.fail(command.status());
   NodeClient client(session);
   Result<json::value> answer = client.call("command.check", (*command)->envelope);
-  const int code = print(session, answer);
+  const int code = print_command(session, answer);
   const json::object* object = answer.ok() ? answer->if_object() : nullptr;
   const json::value* admissible = object ? object->if_contains("admissible") : nullptr;
   return code == kExitOk && admissible && admissible->is_bool() && !admissible->get_bool()
@@ -68,7 +66,7 @@ std::vector<LocalVerb> transaction_verbs() {
            {},
            1,
            1,
-           check}};
+           check_transaction}};
 }
 
 }  // namespace blockd::cli

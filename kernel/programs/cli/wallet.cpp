@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::size_t kMaxListedKeys = 10'000;
 
-int print(Session& session, const json::value& value, const Shape& shape) {
-  Result<std::string> text = format_result(session, value, shape);
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
-}
-
 json::object key_object(const std::string& key_id, const PublicKey& key) {
   return {{"key_id", key_id}, {"address", address_of(key)}, {"public_key", to_hex(key)}};
 }
@@ -66,7 +59,7 @@ int store_and_print(Session& session, const LocalArgs& args, const SigningKey& k
   Result<std::string> path = keystore_path(session.world, key_id);
   if (!path.ok()) return session.fail(path.status());
   Result<json::object> stored = store_key(session, args, key, key_id, *path, false);
-  return stored.ok() ? print(session, *stored, {"", {}, "address", true})
+  return stored.ok() ? print_result(session, *stored, {"", {}, "address", true})
                      : session.fail(stored.status());
 }
 
@@ -79,7 +72,7 @@ int wallet_gen(Session& session, const LocalArgs& args) {
   const std::string path = args.get("--out", "keystore.json");
   Result<json::object> stored =
       store_key(session, args, SigningKey::generate(), args.get("--key-id", "default"), path, true);
-  return stored.ok() ? print(session, *stored, {"", {}, "address", true})
+  return stored.ok() ? print_result(session, *stored, {"", {}, "address", true})
                      : session.fail(stored.status());
 }
 
@@ -117,7 +110,7 @@ int wallet_list(Session& session, const LocalArgs&) {
     }
     rows.push_back(key_object(std::filesystem::path(file).stem().string(), info->public_key));
   }
-  return print(session, rows, {"", {"key_id", "address"}, "key_id", true});
+  return print_result(session, rows, {"", {"key_id", "address"}, "key_id", true});
 }
 
 int wallet_show(Session& session, const LocalArgs& args) {
@@ -127,7 +120,7 @@ int wallet_show(Session& session, const LocalArgs& args) {
   if (!info.ok()) return session.fail(info.status());
   json::object out = key_object(args.words[0], info->public_key);
   out["file"] = *path;
-  return print(session, out, {"", {}, "address", true});
+  return print_result(session, out, {"", {}, "address", true});
 }
 
 // Never the bytes of a command: a message cannot be made to look like one (node-and-cli spec 5.11).
@@ -150,7 +143,7 @@ int sign_remotely(Session& session, const std::string& text, const std::string& 
     out["signature"] = to_hex(parts->front().signature);
   }
   out["signatures"] = std::move(signatures);
-  return print(session, out, {"signatures", {}, "signature", true});
+  return print_result(session, out, {"signatures", {}, "signature", true});
 }
 
 int wallet_sign(Session& session, const LocalArgs& args) {
@@ -172,7 +165,7 @@ int wallet_sign(Session& session, const LocalArgs& args) {
                             {"address", address_of(key->public_key())},
                             {"public_key", to_hex(key->public_key())},
                             {"signature", to_hex(key->sign(message))}};
-  return print(session, out, {"", {}, "signature", true});
+  return print_result(session, out, {"", {}, "signature", true});
 }
 
 const std::vector<LocalFlag> kStoreFlags = {

@@ -18,13 +18,6 @@ constexpr std::size_t kMaxKeys = 10'000;
 constexpr std::uint64_t kMaxSessionSecs = 86'400;
 constexpr std::uint64_t kUsualBytes = 1200;  // above the size of an envelope of open_session
 
-int print(Session& session, const json::value& value, const Shape& shape) {
-  Result<std::string> text = format_result(session, value, shape);
-  if (!text.ok()) return session.fail(text.status());
-  session.world.out << *text;
-  return kExitOk;
-}
-
 std::uint64_t number(const json::value& answer, const char* member) {
   const json::object* object = answer.if_object();
   const json::value* value = object ? object->if_contains(member) : nullptr;
@@ -175,8 +168,8 @@ int send_transfer(Session& session, const LocalArgs& args, CommandSigner& signer
   Result<bool> go = settle_fee(session, client, args, (*command)->envelope.size() + 20, transfer);
   if (!go.ok()) return session.fail(go.status());
   if (!*go) {
-    print(session, report(*transfer, "needs_confirmation", payload_of(**command)),
-          {"", {}, "", true});
+    print_result(session, report(*transfer, "needs_confirmation", payload_of(**command)),
+                 {"", {}, "", true});
     session.world.err
         << "error[fee_too_low]: nothing was sent\n  give --fee, --auto-bump or --force\n";
     return kExitRefused;
@@ -189,14 +182,14 @@ int send_transfer(Session& session, const LocalArgs& args, CommandSigner& signer
   }
   const json::value payload = payload_of(**command);
   if (session.options.dry_run)
-    return print(session, report(*transfer, "dry_run", payload), {"", {}, "", true});
+    return print_result(session, report(*transfer, "dry_run", payload), {"", {}, "", true});
   Result<json::value> answer =
       send_envelope(session, client, "ledger.transfer", (*command)->envelope, {});
   if (!answer.ok()) return session.fail(answer.status());
   json::object out = report(*transfer, "ok", payload);
   out["result"] = *answer;
   out["command_id"] = to_hex((*command)->id);
-  return print(session, out, {"", {}, "command_id", true});
+  return print_result(session, out, {"", {}, "command_id", true});
 }
 
 // A new key that may pay for the wallet's key for a while.
@@ -229,13 +222,13 @@ int wallet_session(Session& session, const LocalArgs& args) {
   Result<json::value> answer =
       send_envelope(session, client, "ledger.open_session", (*command)->envelope, {});
   if (!answer.ok()) return session.fail(answer.status());
-  return print(session,
-               json::object{{"owner", (*command)->from},
-                            {"session_pk", params["session_pk"]},
-                            {"session_sk", to_hex(key.seed())},
-                            {"expires_at_ms", params["expires_at_ms"]},
-                            {"command_id", to_hex((*command)->id)}},
-               {"", {}, "session_pk", true});
+  return print_result(session,
+                      json::object{{"owner", (*command)->from},
+                                   {"session_pk", params["session_pk"]},
+                                   {"session_sk", to_hex(key.seed())},
+                                   {"expires_at_ms", params["expires_at_ms"]},
+                                   {"command_id", to_hex((*command)->id)}},
+                      {"", {}, "session_pk", true});
 }
 
 // A transfer that a session key signs in its owner's place.
@@ -279,7 +272,7 @@ int wallet_balances(Session& session, const LocalArgs&) {
                                 {"address", info->address},
                                 {"amount", amount ? *amount : json::value(nullptr)}});
   }
-  return print(session, rows, {"", {"key_id", "address", "amount"}, "address", true});
+  return print_result(session, rows, {"", {"key_id", "address", "amount"}, "address", true});
 }
 
 }  // namespace

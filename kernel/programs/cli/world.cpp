@@ -100,6 +100,12 @@ int Session::fail(const RpcError& error) {
   return error.name == "timeout" ? kExitUnreachable : kExitRefused;
 }
 
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
 Result<std::string> read_text(World& world, const std::string& path) {
   if (path == "-") {
     std::string text{std::istreambuf_iterator<char>(world.in), std::istreambuf_iterator<char>()};

@@ -62,6 +62,9 @@ struct Session {
   bool wants_json() const;
 };
 
+// Without blanks and line feeds at its ends.
+std::string trimmed(const std::string& text);
+
 // A file's text; "-" is standard input. Errors: kInvalid naming the file.
 Result<std::string> read_text(World& world, const std::string& path);
 // JSON as a flag gives it: inline ('{' or '['), "@file", "-", or the name of a file.
