@@ -68,6 +68,17 @@ class DocsTest(unittest.TestCase):
                 checked = subprocess.run([BIN / "contract-cli", "config", "check", "sample.yaml"], cwd=work, env=env, text=True, capture_output=True)
                 self.assertEqual(checked.returncode, 0, f"{page}:{line}: {checked.stdout}{checked.stderr}")
 
+    def test_the_page_for_governance_authors(self):
+        page = ROOT / "docs" / "governance-authors.md"
+        self.languages(page, {"sh", "text"})
+        with Node(plugins=PLUGINS, config=ORACLE, env={"TB_CHAIN_EPOCH_LENGTH": "20"}) as node:
+            work = node.dir / "author"
+            work.mkdir()
+            env = node.environment()
+            env["PATH"] = f"{BIN}:{os.environ['PATH']}"
+            wait_for("an epoch of history", lambda: node.height() > 45, 120)
+            self.assertGreaterEqual(DocRunner(work, env).check(page), 4)
+
     def test_the_page_for_plugin_authors(self):
         page = ROOT / "docs" / "plugin-authors.md"
         self.languages(page, {"sh", "text", "cpp"})
