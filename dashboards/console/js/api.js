@@ -15,13 +15,14 @@ export class RpcError extends Error {
   }
 }
 
-// f({reachable, expired}) on each change.
+// f({reachable, expired, refused}) on each change; refused: nothing is answered without a token.
 export function onConnection(f) { listeners.add(f); }
+let asked = false;  // for a token, once
 function tell(state) {
-  if (state.expired || state.reachable !== reachable) {
-    reachable = state.reachable;
-    listeners.forEach((f) => f(state));
-  }
+  if (!state.expired && !(state.refused && !asked) && state.reachable === reachable) return;
+  reachable = state.reachable;
+  listeners.forEach((f) => f({...state, refused: state.refused && !asked}));
+  if (state.refused) asked = true;
 }
 
 export const hasToken = () => token !== '';
@@ -30,11 +31,13 @@ export function setToken(value) {
   if (value) sessionStorage.setItem('token', value);
   else sessionStorage.removeItem('token');
   methods = null;
+  me = null;
 }
+export const authorization = () => (token ? {Authorization: `Bearer ${token}`} : {});
 
 export async function rpc(method, params = {}) {
-  const headers = {'Content-Type': 'application/json'};
-  if (token) headers.Authorization = `Bearer ${token}`;
+  const headers = {'Content-Type': 'application/json', ...authorization()};
+  const who = token;
   let answer, status;
   try {
     const response = await fetch('/', {
@@ -48,7 +51,7 @@ export async function rpc(method, params = {}) {
   }
   tell({reachable: true});
   if (answer.error) {
-    if (status === 401 && token) tell({reachable: true, expired: true});
+    if (status === 401 && who === token) tell(token ? {reachable: true, expired: true} : {reachable: true, refused: true});
     throw new RpcError(answer.error);
   }
   return answer.result;
@@ -65,20 +68,46 @@ export async function discover() {
 }
 export function forgetMethods() { methods = null; }
 
+let me = null;
+// {role, side_roles, id} of this caller.
+export function whoami() {
+  if (!me) {
+    const asked = me = rpc('whoami');
+    asked.catch(() => { if (me === asked) me = null; });
+  }
+  return me;
+}
+const kLevels = ['open', 'read', 'operator', 'admin'];
+// Whether `who` may call a method of `role`; undefined where only the node can tell (a plugin's own role).
+export function may(who, role) {
+  const level = kLevels.indexOf(role);
+  if (level >= 0) return kLevels.indexOf(who.role) >= level;
+  return who.role === 'admin' || (who.side_roles || []).includes(role) ? true : undefined;
+}
+
 // Events of committed blocks, again and again behind the last cursor until close() is called.
-// f({topic, height, data, …}); `from` as in events.subscribe.
-export function subscribe(topics, from, f) {
+// f({topic, height, data, …}); `from` as in events.subscribe; onstate('open' | 'closed' | why it was refused).
+export function subscribe(topics, from, f, onstate = () => {}) {
   let socket = null, closed = false, cursor = from, timer = 0;
   function open() {
-    socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
-    socket.onopen = () => socket.send(JSON.stringify({jsonrpc: '2.0', id: 1, method: 'events.subscribe', params: {topics, from: cursor}}));
+    // A browser cannot set headers here; the node reads the token from the subprotocol.
+    socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`, token ? [`bearer.${token}`] : []);
+    socket.onopen = () => {
+      onstate('open');
+      socket.send(JSON.stringify({jsonrpc: '2.0', id: 1, method: 'events.subscribe', params: {topics, from: cursor}}));
+    };
     socket.onmessage = ({data}) => {
       const message = JSON.parse(data);
+      if (message.error) { closed = true; socket.close(); return onstate(message.error.message); }
       if (!message.params) return;
       if (message.params.cursor) cursor = message.params.cursor;
       f(message.params);
     };
-    socket.onclose = () => { if (!closed) timer = setTimeout(open, kRetryMs); };
+    socket.onclose = () => {
+      if (closed) return;
+      onstate('closed');
+      timer = setTimeout(open, kRetryMs);
+    };
   }
   open();
   return () => { closed = true; clearTimeout(timer); if (socket) socket.close(); };

@@ -1,23 +1,71 @@
-// The node's own series, read every two seconds while the page is seen, kept for ten minutes.
+// The node's own series, read while the page is seen: every two seconds for charts (ten minutes are kept), every ten for
+// alerts alone (an hour is kept, of the families that alerts read).
 import {rpc} from './api.js';
 
 const kPeriodMs = 2000;
+const kSlowMs = 10000;
 const kKept = 300;
+const kKeptSlow = 361;
 const kMaxSeries = 20000;
 const watchers = new Set();
-const times = [];
-const known = new Map();   // name -> {name, type, help}
-const series = new Map();  // 'name{labels}' -> {name, labels, values: number[]} as long as times
-let timer = 0;
+const slowWatchers = new Set();
+const known = new Map();  // name -> {name, type, help}
+let timer = 0, asking = false, lastSlow = -Infinity;
+let wanted = new Set();  // families that the slow window keeps
+
+// Series of one window: values stand beside times, null where there was none.
+class Window {
+  constructor(kept) { this.kept = kept; this.times = []; this.series = new Map(); this.byName = new Map(); }
+
+  begin(time) {
+    this.times.push(time);
+    if (this.times.length <= this.kept) return;
+    this.times.shift();
+    for (const one of this.series.values()) one.values.shift();
+  }
+  add(name, labels, value) {
+    const key = labels ? `${name}{${labels}}` : name;
+    let one = this.series.get(key);
+    if (!one) {
+      if (this.series.size >= kMaxSeries) return;
+      one = {name, text: labels, labels: labelsOf(labels), values: []};
+      this.series.set(key, one);
+      if (!this.byName.has(name)) this.byName.set(name, []);
+      this.byName.get(name).push(one);
+    }
+    while (one.values.length < this.times.length - 1) one.values.push(null);
+    one.values.push(value);
+  }
+  // Series that were not in this reading get a gap; those that are gaps alone are forgotten.
+  end() {
+    for (const [key, one] of this.series) {
+      while (one.values.length < this.times.length) one.values.push(null);
+      if (one.values.every((value) => value === null)) {
+        this.series.delete(key);
+        const rest = this.byName.get(one.name).filter((other) => other !== one);
+        if (rest.length) this.byName.set(one.name, rest);
+        else this.byName.delete(one.name);
+      }
+    }
+  }
+  find(name) { return this.byName.get(name) || []; }
+}
+const fast = new Window(kKept), slow = new Window(kKeptSlow);
+
+function labelsOf(text) {
+  const out = {};
+  for (const [, name, value] of text.matchAll(/([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g)) out[name] = value.replace(/\\(.)/g, (_, c) => (c === 'n' ? '\n' : c));
+  return out;
+}
 
 const kAbout = /^# (TYPE|HELP) ([^ ]+) (.*)$/;
 const kLine = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? ([^ ]+)/;
 
-function take(text) {
-  times.push(Date.now() / 1000);
-  if (times.length > kKept) times.shift();
+function take(text, time) {
+  const alsoSlow = time - lastSlow >= kSlowMs / 1000 - 0.5;
+  fast.begin(time);
+  if (alsoSlow) { lastSlow = time; slow.begin(time); }
   for (const line of text.split('\n')) {
-    if (line === '') continue;
     if (line[0] === '#') {
       const about = kAbout.exec(line);
       if (about) known.set(about[2], {name: about[2], ...known.get(about[2]), [about[1].toLowerCase()]: about[3]});
@@ -25,43 +73,47 @@ function take(text) {
     }
     const match = kLine.exec(line);
     if (!match) continue;
-    const key = match[2] === undefined ? match[1] : `${match[1]}{${match[2]}}`;
-    let one = series.get(key);
-    if (!one) {
-      if (series.size >= kMaxSeries) continue;
-      one = {name: match[1], labels: match[2] || '', values: new Array(times.length - 1).fill(null)};
-      series.set(key, one);
-    }
-    if (one.values.length >= kKept) one.values.shift();
-    one.values.push(Number(match[3]));
+    fast.add(match[1], match[2] || '', Number(match[3]));
+    if (alsoSlow && wanted.has(match[1])) slow.add(match[1], match[2] || '', Number(match[3]));
   }
-  for (const one of series.values()) {  // a series that went away
-    while (one.values.length < times.length) one.values.push(null);
-    while (one.values.length > times.length) one.values.shift();
-  }
+  fast.end();
+  if (alsoSlow) { slow.end(); slowWatchers.forEach((f) => f()); }
+  watchers.forEach((f) => f());
 }
 
 async function poll() {
-  if (!document.hidden && watchers.size > 0) {
+  clearTimeout(timer);
+  if (asking) return;
+  asking = true;
+  if (!document.hidden && (watchers.size > 0 || slowWatchers.size > 0)) {
     try {
-      const answer = await rpc('metrics');
-      take(typeof answer === 'string' ? answer : answer.text);
-      watchers.forEach((f) => f());
-    } catch { /* api.js shows that the node does not answer */ }
+      take((await rpc('metrics')).text, Date.now() / 1000);
+    } catch (error) { if (!error.cause) console.warn(error.message); /* api.js shows that the node does not answer */ }
   }
-  timer = setTimeout(poll, kPeriodMs);
+  asking = false;
+  timer = setTimeout(poll, watchers.size ? kPeriodMs : kSlowMs);
 }
 
 // Calls f after each reading; returns what ends it.
 export function watch(f) {
   watchers.add(f);
-  if (!timer) poll();
-  else if (times.length) f();
+  if (fast.times.length > 1) f();
+  if (watchers.size === 1) poll();
   return () => watchers.delete(f);
 }
 
-export const seconds = () => times;
-export const named = (name) => [...series.values()].filter((one) => one.name === name);
+// Calls f each ten seconds, with the families `names` kept for an hour.
+export function watchSlowly(names, f) {
+  wanted = new Set(names);
+  slowWatchers.clear();
+  slowWatchers.add(f);
+  poll();
+}
+
+export const times = () => fast.times;
+export const named = (name) => fast.find(name);
+export const worldOf = (records) => ({times: fast.times, find: (name) => fast.find(name), records});
+export const slowWorldOf = (records) => ({times: slow.times, find: (name) => slow.find(name), records});
 // What the node says of a family: {name, type, help}.
 export const about = (name) => known.get(name) || {name, type: 'gauge', help: ''};
 
@@ -76,27 +128,12 @@ export function rate(values, n = 5) {
   return values.map((value, i) => {
     const j = Math.max(0, i - n);
     if (i === j || value === null || values[j] === null || value < values[j]) return null;
-    return (value - values[j]) / (times[i] - times[j]);
+    return (value - values[j]) / (fast.times[i] - fast.times[j]);
   });
 }
 
-// A quantile of a histogram's growth between the oldest reading that is kept and the newest.
-export function quantile(name, q) {
-  const buckets = new Map();
-  for (const one of named(`${name}_bucket`)) {
-    const bound = /(?:^|,)le="([^"]+)"/.exec(one.labels);
-    if (!bound) continue;
-    const grown = (one.values.at(-1) ?? 0) - (one.values.find((v) => v !== null) ?? 0);
-    buckets.set(bound[1], (buckets.get(bound[1]) || 0) + grown);
-  }
-  const sorted = [...buckets].map(([le, n]) => [le === '+Inf' ? Infinity : Number(le), n]).sort((a, b) => a[0] - b[0]);
-  const total = sorted.length ? sorted.at(-1)[1] : 0;
-  if (total <= 0) return undefined;
-  let below = 0, lower = 0;
-  for (const [bound, count] of sorted) {
-    if (count >= q * total) return bound === Infinity ? lower : lower + (bound - lower) * (q * total - below) / Math.max(1e-9, count - below);
-    below = count;
-    lower = bound;
-  }
-  return lower;
+// The growth of a family a second now, over all its series; undefined before there are two readings.
+export function rateNow(name) {
+  const all = named(name).map((one) => rate(one.values).at(-1)).filter((value) => value !== null && value !== undefined);
+  return all.length ? all.reduce((a, b) => a + b, 0) : undefined;
 }

@@ -1,48 +1,42 @@
 // Events of committed blocks as they come.
 import {subscribe} from '../api.js';
-import {h} from '../dom.js';
+import {chip, clock, figure, h} from '../dom.js';
+import {facts, sheet} from '../sheet.js';
+import {answer} from '../table.js';
+import {lines} from './lines.js';
 
 const kKept = 10000;
-const kRowHeight = 22;
+
+const open = (event) => sheet(event.topic, () => [facts([['block', figure(event.height)], ['when', clock(event.time_ms)], ['cursor', h('code', {}, event.cursor)]]), h('h3', {}, 'Data'), answer(event.data ?? {})]);
 
 export function events(main) {
-  const lines = [];
-  let paused = false, stop = null, wanted = '*', dirty = false;
-  const filter = h('input', {type: 'search', placeholder: 'topic, such as energy.*', 'aria-label': 'Topics', value: ''});
-  const pause = h('button', {type: 'button', class: 'quiet', onclick: () => { paused = !paused; pause.textContent = paused ? 'Go on' : 'Pause'; draw(); }}, 'Pause');
-  const count = h('span', {class: 'note'});
-  const box = h('div', {class: 'table rows lines', tabindex: '0'}), inner = h('div');
-  box.append(inner);
-  main.append(h('h1', {}, 'Events'), h('form', {class: 'actions', onsubmit: (event) => { event.preventDefault(); begin(filter.value.trim() || '*'); }},
-    filter, h('button', {type: 'submit'}, 'Watch'), pause, count), box);
+  let kept = [], paused = false, stop = null;
+  const from = h('select', {'aria-label': 'From'}, h('option', {value: 'head'}, 'from now'), h('option', {value: 'start'}, 'from the beginning'));
+  const filter = h('input', {type: 'search', placeholder: 'all topics, or energy.*, gov.*', 'aria-label': 'Topics'});
+  const count = h('span', {class: 'note', role: 'status'}), connection = h('span');
+  const pause = h('button', {type: 'button', class: 'quiet', 'aria-pressed': 'false', onclick: () => { paused = !paused; pause.textContent = paused ? 'Go on' : 'Pause'; pause.setAttribute('aria-pressed', String(paused)); draw(); }}, 'Pause');
+  const list = lines((event) => (event.gap ? h('div', {class: 'warn'}, `Blocks ${event.gap.from} to ${event.gap.to} are no longer here.`)
+    : h('div', {title: JSON.stringify(event.data ?? {})}, h('span', {class: 'note'}, `${clock(event.time_ms)} #${event.height} `), h('strong', {}, event.topic), ` ${JSON.stringify(event.data ?? {})}`)), open);
+  main.append(h('h1', {}, 'Events'), h('form', {class: 'actions', onsubmit: (event) => { event.preventDefault(); begin(); }},
+    filter, from, h('button', {type: 'submit'}, 'Watch'), pause, connection, count), list.element);
+  let waiting = false, shownCount = 0;
   function draw() {
-    dirty = false;
-    count.textContent = lines.length ? `${lines.length} events${lines.length === kKept ? ' (the newest)' : ''}` : 'Waiting for the first event…';
-    const first = Math.max(0, Math.floor(box.scrollTop / kRowHeight) - 10), n = Math.ceil((box.clientHeight || 540) / kRowHeight) + 20;
-    const part = h('div', {}, lines.slice(first, first + n).map((line) => Object.assign(h('div', {title: line}, line), {className: 'note-line'})));
-    part.style.transform = `translateY(${first * kRowHeight}px)`;
-    for (const row of part.children) { row.style.height = `${kRowHeight}px`; row.style.whiteSpace = 'nowrap'; row.style.paddingLeft = '.6rem'; }
-    inner.style.height = `${lines.length * kRowHeight}px`;
-    inner.replaceChildren(part);
+    waiting = false;
+    count.textContent = kept.length ? `${figure(kept.length)} events${kept.length === kKept ? ', the newest' : ''}${paused ? `, ${figure(kept.length - shownCount)} since the pause` : ''}` : 'Waiting for the first event…';
+    if (paused) return;
+    shownCount = kept.length;
+    list.draw(kept.slice());
   }
-  function later() {
-    if (dirty) return;
-    dirty = true;
-    requestAnimationFrame(draw);
-  }
-  function begin(topics) {
+  function begin() {
     if (stop) stop();
-    wanted = topics;
-    lines.length = 0;
+    kept = [];
     draw();
-    stop = subscribe(wanted.split(/[ ,]+/), 'head', (event) => {
-      lines.unshift(event.gap ? `gap: blocks ${event.gap.from} to ${event.gap.to} are no longer here`
-        : `${event.cursor || event.height}  ${event.topic}  ${JSON.stringify(event.data ?? {})}`);
-      if (lines.length > kKept) lines.length = kKept;
-      if (!paused) later();
-    });
+    stop = subscribe((filter.value.trim() || '*').split(/[ ,]+/), from.value, (event) => {
+      kept.unshift(event);
+      if (kept.length > kKept) kept.length = kKept;
+      if (!waiting) { waiting = true; requestAnimationFrame(draw); }
+    }, (state) => connection.replaceChildren(state === 'open' ? chip('connected', 'good') : state === 'closed' ? chip('stale: connecting again', 'bad') : chip(state, 'bad')));
   }
-  box.addEventListener('scroll', later, {passive: true});
-  begin('*');
+  begin();
   return () => { if (stop) stop(); };
 }
