@@ -26,7 +26,14 @@ async function load() {
   if (catalogue.hash === hash) return;
   hash = catalogue.hash;
   const names = new Set(), before = new Map((rules || []).map((rule) => [rule.name, rule]));
-  records = new Map(catalogue.records.map((record) => [record.name, parse(filled(record.expr))]));
+  records = new Map();
+  for (const record of catalogue.records) {
+    try {
+      records.set(record.name, parse(filled(record.expr)));
+    } catch (error) {
+      console.warn(`The record ${record.name} cannot be computed here: ${error.message}`);
+    }
+  }
   rules = catalogue.alerts.map((alert) => {
     const rule = {...alert, expr: filled(alert.expr), forSeconds: duration(alert.for), since: before.get(alert.name)?.since ?? null, state: 'waiting', why: '', value: null};
     try {
@@ -51,7 +58,7 @@ function judgeOne(rule, world) {
   rule.value = Array.isArray(result) && result.length ? result[0] : null;
   rule.since = holds ? rule.since ?? now : null;
   const seen = now - world.times[0];
-  if (world.missing > 1) return Object.assign(rule, {state: 'collecting', holds, why: `looks back ${Math.round(rule.depth / 60) || 1} min, this page has watched ${Math.floor(seen / 60)}`});
+  if (world.missing > 1) return Object.assign(rule, {state: 'collecting', holds, why: `needs ${Math.round(rule.depth / 60) || 1} min of readings, has ${Math.floor(seen / 60)}`});
   if (!holds) return Object.assign(rule, {state: 'silent', why: ''});
   const left = rule.forSeconds - (now - rule.since);
   return Object.assign(rule, left > 0 ? {state: 'pending', why: `fires if it holds for ${Math.ceil(left / 60)} min more`} : {state: 'firing', why: ''});

@@ -82,6 +82,7 @@ async function pulse() {
       document.body.classList.remove('stale');
       state(status.syncing ? 'syncing' : 'live', status.syncing ? 'warn' : 'good');
       $('height').textContent = `#${figure(status.current_block_height)}`;
+      $('chain').textContent = status.chain_id;
       drawNav(status.plugins || []);
     } catch (error) {
       document.body.classList.add('stale');

@@ -22,7 +22,7 @@ function familyLines(name) {
       const a = metrics.rate(sum.values), b = metrics.rate(counts.get(sum.text).values);
       return {label: labelText(sum.labels), size: counts.get(sum.text).values.at(-1), values: a.map((value, j) => (value !== null && b[j] ? value / b[j] : null))};
     });
-    return lines.sort((a, b) => b.size - a.size);
+    return lines.filter((line) => line.values.some((value) => value !== null)).sort((a, b) => b.size - a.size);
   }
   return [...metrics.named(name)].sort((a, b) => (b.values.at(-1) ?? 0) - (a.values.at(-1) ?? 0)).slice(0, kMaxLines)
     .map((one) => ({label: labelText(one.labels), values: type === 'counter' ? metrics.rate(one.values) : one.values}));
@@ -67,13 +67,13 @@ export function expressionChart(expr, title, note, records) {
 }
 
 // Points that a page brings: {element, update({times, lines: [{label, values}]}), destroy}.
-export function pointsChart(title, note, unit) {
+export function pointsChart(title, note, unit, zero = true) {
   let data = {times: [], lines: []};
-  const one = draw(title, () => ({...data, note, unit}), true);
+  const one = draw(title, () => ({...data, note, unit}), {still: true, zero});
   return {...one, update(points) { data = points; one.refresh(); }};
 }
 
-function draw(title, read, still = false) {
+function draw(title, read, {still = false, zero = true} = {}) {
   const hole = h('div', {class: 'plot'}), note = h('p'), value = h('span', {class: 'newest'}), legend = h('ul', {class: 'legend'});
   const element = h('section', {class: 'chart'}, h('h3', {}, h('span', {}, title), value), note, hole, legend);
   let plot = null, shape = '';
@@ -93,7 +93,7 @@ function draw(title, read, still = false) {
       if (plot) plot.destroy();
       shape = now;
       hole.replaceChildren();
-      plot = make(hole, data, lines);
+      plot = make(hole, data, lines, zero);
       const more = all.length - lines.length;
       legend.replaceChildren(...(lines.length > 1 ? lines.map((line, i) => {
         const dot = h('i');
@@ -112,12 +112,19 @@ function draw(title, read, still = false) {
   return {element, refresh, destroy() { stop(); resized.disconnect(); if (plot) plot.destroy(); }};
 }
 
-function make(hole, data, lines) {
+// The y axis begins at zero, so that a height tells an amount, unless a page asks for the change alone.
+function range(low, high, zero) {
+  if (low === null) return [0, 1];
+  if (low === high) return high === 0 ? [0, 1] : [Math.min(0, low * 1.25), Math.max(0, high * 1.25)];
+  return zero ? [Math.min(0, low), Math.max(0, high)] : [low, high];
+}
+
+function make(hole, data, lines, zero) {
   const style = getComputedStyle(document.body), soft = style.getPropertyValue('--soft').trim(), grid = style.getPropertyValue('--grid').trim();
   const axis = {stroke: soft, font: '11px system-ui, sans-serif', grid: {stroke: grid, width: 1}, ticks: {show: false}};
   return new uPlot({
     width: Math.max(200, hole.clientWidth || 320), height: kHeight, legend: {show: false}, cursor: {y: false, points: {size: 5}},
-    padding: [6, 4, 0, 0], scales: {y: {range: (u, low, high) => (low === null ? [0, 1] : [Math.min(0, low), high === low ? (high > 0 ? high * 1.25 : high === 0 ? 1 : 0) : high])}},
+    padding: [6, 16, 0, 0], scales: {y: {range: (u, low, high) => range(low, high, zero)}},
     series: [{}, ...lines.map((line, i) => ({label: line.label, stroke: kColours[i], width: 1.5, points: {show: false}, fill: lines.length === 1 ? `${kColours[0]}22` : undefined}))],
     axes: [{...axis, size: 22, space: 70, values: (u, splits) => splits.map((t) => clock(t * 1000).slice(0, u.scales.x.max - u.scales.x.min > 1200 ? 5 : 8))},
       {...axis, size: 44, gap: 4, space: 28, values: (u, splits) => splits.map(short)}],

@@ -121,7 +121,7 @@ export function methodForm(method, preset = {}, onresult = () => {}) {
 // Closed until it is wanted.
 export function methodBox(method, preset, onresult) {
   const role = method['x-tb'].role;
-  const box = h('details', {class: 'method'}, h('summary', {}, h('code', {}, method.name), ' ', h('span', {}, method.summary || ''), role && role !== 'open' ? chip(role, 'plain') : null));
+  const box = h('details', {class: 'method'}, h('summary', {}, h('code', {}, method.name), ' ', h('span', {}, method.summary || ''), role && role !== 'open' && method['x-tb'].kind !== 'query' ? chip(role, 'plain') : null));
   box.addEventListener('toggle', () => {
     if (box.open && box.children.length === 1) box.append(methodForm(method, preset, onresult));
   });

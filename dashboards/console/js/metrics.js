@@ -10,7 +10,7 @@ const kMaxSeries = 20000;
 const watchers = new Set();
 const slowWatchers = new Set();
 const known = new Map();  // name -> {name, type, help}
-let timer = 0, asking = false, lastSlow = -Infinity;
+let timer = 0, asking = false, lastAsked = -Infinity, lastSlow = -Infinity;
 let wanted = new Set();  // families that the slow window keeps
 
 // Series of one window: values stand beside times, null where there was none.
@@ -84,7 +84,13 @@ function take(text, time) {
 async function poll() {
   clearTimeout(timer);
   if (asking) return;
+  const early = kPeriodMs / 2 - (performance.now() - lastAsked);
+  if (early > 0) {  // two readings of the same moment would look like a standstill
+    timer = setTimeout(poll, early);
+    return;
+  }
   asking = true;
+  lastAsked = performance.now();
   if (!document.hidden && (watchers.size > 0 || slowWatchers.size > 0)) {
     try {
       take((await rpc('metrics')).text, Date.now() / 1000);
@@ -107,6 +113,7 @@ export function watchSlowly(names, f) {
   wanted = new Set(names);
   slowWatchers.clear();
   slowWatchers.add(f);
+  lastSlow = -Infinity;
   poll();
 }
 

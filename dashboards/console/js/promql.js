@@ -1,7 +1,7 @@
 // The part of PromQL that alerts and panels of manifests use, over series that this page keeps itself.
 // parse(text) -> tree, or an Error that names the position; evaluate.js computes it.
 
-const kTokens = /\s*(?:(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w:]))|("(?:[^"\\]|\\.)*")|(\[[^\]]*\])|([a-zA-Z_:][\w:]*)|(=~|!~|==|!=|>=|<=|[-+*/%^(){},=<>]))/y;
+const kTokens = /\s*(?:((?:\d+(?:ms|[smhdw]))+(?![\w:]))|(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w:]))|("(?:[^"\\]|\\.)*")|(\[[^\]]*\])|([a-zA-Z_:][\w:]*)|(=~|!~|==|!=|>=|<=|[-+*/%^(){},=<>]))/y;
 const kAggregations = new Set(['sum', 'max', 'min', 'avg', 'count', 'stddev']);
 const kStrength = {or: 1, and: 2, unless: 2, '==': 3, '!=': 3, '>': 3, '<': 3, '>=': 3, '<=': 3, '+': 4, '-': 4, '*': 5, '/': 5, '%': 5, '^': 6};
 const kUnits = {ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800};
@@ -23,8 +23,9 @@ function tokens(text) {
   while (kTokens.lastIndex < text.trimEnd().length) {
     const at = kTokens.lastIndex, match = kTokens.exec(text);
     if (!match) throw new Error(`not understood at '${text.slice(at, at + 20).trim()}'`);
-    const [, number, string, range, name, sign] = match;
-    if (number !== undefined) out.push({kind: 'number', value: Number(number)});
+    const [, duration, number, string, range, name, sign] = match;
+    if (duration !== undefined) out.push({kind: 'duration', value: seconds(duration)});
+    else if (number !== undefined) out.push({kind: 'number', value: Number(number)});
     else if (string !== undefined) out.push({kind: 'string', value: JSON.parse(string)});
     else if (range !== undefined) out.push({kind: 'range', value: range.slice(1, -1)});
     else out.push(name !== undefined ? {kind: 'name', value: name} : {kind: 'sign', value: sign});
@@ -76,8 +77,9 @@ class Parser {
         const [range, step] = token.value.split(':');
         node = {kind: step === undefined ? 'range' : 'subquery', of: node, range: seconds(range), step: step ? seconds(step) : 60};
       } else if (this.take('offset')) {
-        const number = this.list[this.at++], unit = number.kind === 'number' ? this.list[this.at++].value : '';
-        node = {kind: 'offset', of: node, by: seconds(`${number.value}${unit}`)};
+        const by = this.list[this.at++];
+        if (!by || by.kind !== 'duration') throw new Error('a duration is expected after offset');
+        node = {kind: 'offset', of: node, by: by.value};
       } else {
         return node;
       }

@@ -13,8 +13,8 @@ const open = (rule) => sheet(rule.name, () => [facts([['now', chip(kWords[rule.s
 
 export function alerts(main) {
   const hole = h('div', {}, loading()), counts = h('p', {class: 'actions'});
-  main.append(h('h1', {}, 'Alerts'), h('p', {class: 'note'}, 'What the plugins of this node declare, judged by this page every ten seconds on its own readings since it was opened, at most an hour. '
-    + 'Prometheus decides with its whole history and over all nodes; `dashboards/prometheus` holds the same rules for it.'), counts, hole);
+  main.append(h('h1', {}, 'Alerts'), h('p', {class: 'lead'}, 'What the plugins of this node declare, judged by this page every ten seconds on its own readings since it was opened, at most an hour. '
+    + 'Prometheus decides, with its whole history and over all nodes; dashboards/prometheus holds the same rules for it.'), counts, hole);
   let text = '';
   const draw = (rules) => {
     const count = Object.fromEntries(kOrder.map((state) => [state, rules.filter((rule) => rule.state === state).length]));

@@ -57,7 +57,7 @@ export function energy(main) {
   const curve = loadCurve(), numbers = h('div', {class: 'cards'}), charts = h('div', {class: 'charts'});
   const drawn = [curve, chart('energy_kwh_traded_total', 'Settled kWh'), chart('energy_settlements_total', 'Settlements'), chart('energy_pending_credits_total', 'Credits that wait'),
     chart('energy_active_disputes_total', 'Open disputes')];
-  curve.element.classList.add('broad');
+  curve.element.classList.add('whole');
   charts.append(...drawn.map((one) => one.element));
   main.append(h('h1', {}, 'Energy market'), numbers, charts);
   const card = (name, value) => h('div', {class: 'card'}, h('div', {class: 'name'}, name), h('div', {class: 'value'}, value));

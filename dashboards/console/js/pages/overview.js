@@ -10,7 +10,7 @@ const kPeriodMs = 2000;
 const kEvents = 8;
 
 const card = (name, value, kind = '') => h('div', {class: 'card'}, h('div', {class: 'name'}, name), h('div', {class: `value ${kind}`}, value));
-const item = (kind, what, why) => h('li', {class: kind}, chip(kind === 'bad' ? 'act' : 'watch', kind), ' ', h('strong', {}, what), ' ', h('span', {}, why));
+const item = (kind, what, why) => h('li', {}, chip(kind === 'bad' ? 'act' : 'watch', kind), ' ', h('strong', {}, what), ' ', h('span', {}, why));
 
 // What somebody should look at: {kind, what, why}.
 function troubles(ready, list, rules) {
@@ -34,8 +34,8 @@ export function overview(main) {
   const cards = h('div', {class: 'cards'}, loading()), plugins = h('div'), alerts = h('div', {}, loading()), charts = h('div', {class: 'charts'}), ticker = h('div', {class: 'lines ticker'}, h('p', {class: 'note'}, 'Waiting for the first event…'));
   main.append(h('h1', {}, 'Overview'), cards, h('h2', {}, 'Needs attention'), alerts, h('h2', {}, 'Now'), charts, h('div', {class: 'halves'},
     h('section', {}, h('h2', {}, 'Plugins'), plugins), h('section', {}, h('h2', {}, 'Newest events'), ticker)));
-  const drawn = [expressionChart('rate(block_height_total[10s])', 'Blocks a second', 'Growth of the height', new Map()), chart('plugin_commands_total', 'Commands a second, by plugin'), chart('rpc_latency_seconds', 'Time of a call, by module'),
-    chart('mempool_size', 'Commands that wait, by lane')];
+  const drawn = [expressionChart('rate(block_height_total[30s])', 'Blocks a second', 'Growth of the height, over 30 s', new Map()), chart('plugin_commands_total', 'Commands a second'), chart('rpc_latency_seconds', 'Time of a call'),
+    chart('mempool_size', 'Commands that wait')];
   charts.append(...drawn.map((one) => one.element));
   let timer = 0, ended = false, last = null, rules = [], attentionText = '', pluginText = '';
   function drawCards(status) {
@@ -43,9 +43,9 @@ export function overview(main) {
     const rate = (name) => { const value = metrics.rateNow(name); return value === undefined ? '–' : figure(Number(value.toFixed(2))); };
     const storage = status.storage || {};
     cards.replaceChildren(
-      card('Height', figure(status.current_block_height)), card('Epoch', figure(status.epoch)), card('Commands a second', rate('plugin_commands_total')), card('Waiting', figure(status.mempool_size)),
-      card('RPC, mean', average('rpc_latency_seconds')), card('Stores', storage.state && storage.state !== 'ok' ? `${storage.state}, ${bytes(storage.bytes)}` : bytes(storage.bytes || 0), storage.state === 'ok' ? '' : 'bad'),
-      card('Up', span(status.uptime_secs)), card(`Chain, version ${status.version}`, status.chain_id));
+      card('Height', figure(status.current_block_height)), card('Epoch', figure(status.epoch)), card('Commands / s', rate('plugin_commands_total')), card('Waiting', figure(status.mempool_size)),
+      card('RPC mean', average('rpc_latency_seconds')), card('Stores', storage.state && storage.state !== 'ok' ? `${storage.state}, ${bytes(storage.bytes)}` : bytes(storage.bytes || 0), storage.state === 'ok' ? '' : 'bad'),
+      card('Up', span(status.uptime_secs)), card('Version', status.version));
   }
   async function draw() {
     if (!document.hidden) {

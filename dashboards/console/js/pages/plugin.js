@@ -29,7 +29,7 @@ function fold(title, makers, open) {
 
 function folds(id, info, catalogue) {
   const panels = catalogue.panels.filter((panel) => panel.by === id), names = info.metrics || [];
-  const unit = (panel) => (panel.unit ? ` (${panel.unit})` : '');
+  const unit = (panel) => (panel.unit && !panel.title.includes('(') ? ` (${panel.unit})` : '');
   return [
     panels.length ? fold('Panels', panels.map((panel) => () => expressionChart(panel.expr, panel.title + unit(panel), panel.expr, recordTrees())), true) : null,
     names.length ? fold('Metrics', names.map((name) => () => chart(name)), !panels.length) : null,

@@ -24,7 +24,7 @@ const open = (row, changed) => sheet(`Disbursement ${row.id}`, async (refill) =>
   const state = one.status.state;
   return [facts([['state', chip(state)], ['title', one.proposal && one.proposal.title], ['summary', one.proposal && one.proposal.summary], ['amount', figure(one.amount)], ['to', one.destination], ['memo', one.memo],
     ['proposed by', shortId(one.proposer)], ['why not', one.status.reason]]),
-  h('h3', {}, 'Way'), steps(one), one.status.votes ? [h('h3', {}, 'Votes'), ballots(one.status.votes)] : null,
+  h('h3', {}, 'Timeline'), steps(one), one.status.votes ? [h('h3', {}, 'Votes'), ballots(one.status.votes)] : null,
   state === 'voting' ? await presetForm('gov.treasury.vote', {id: row.id}, again) : null,
   ['finalized', 'rolled_back', 'rejected'].includes(state) ? null : await presetForm('gov.treasury.rollback_disbursement', {id: row.id}, again)];
 });
@@ -38,7 +38,7 @@ function executor(result) {
 }
 
 export function treasury(main) {
-  const history = pointsChart('Balance', 'after each change of the newest ones', ''), charts = h('div', {class: 'charts'}), numbers = h('div', {class: 'cards'});
+  const history = pointsChart('Balance', 'after each of the newest changes', '', false), charts = h('div', {class: 'charts'}), numbers = h('div', {class: 'cards'});
   const drawn = [history, chart('treasury_disbursement_backlog', 'Promises that wait, by state'), chart('treasury_executor_result_total', 'Ticks of the executor')];
   history.element.classList.add('broad');
   charts.append(...drawn.map((one) => one.element));
