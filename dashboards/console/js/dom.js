@@ -64,9 +64,12 @@ const kGood = new Set(['running', 'active', 'activated', 'finalized', 'approved'
 const kBad = new Set(['failed', 'missing', 'rejected', 'rolled_back', 'slashed', 'error', 'critical', 'no', 'inactive', 'disabled', 'suspended', 'firing', 'charged']);
 export const chip = (state, kind) => h('span', {class: `chip ${kind || (kGood.has(state) ? 'good' : kBad.has(state) ? 'bad' : ['open', 'voting', 'pending', 'queued', 'warning', 'warn', 'timelocked', 'executed', 'migrating'].includes(state) ? 'warn' : 'plain')}`}, String(state).replaceAll('_', ' '));
 
+// A sentence in which `what stands in backticks` is code.
+export const words = (text) => String(text).split('`').map((part, i) => (i % 2 ? h('code', {}, part) : part));
+
 // What a page shows while it waits, when there is nothing, and when it failed.
 export const loading = () => h('p', {class: 'note loading', 'aria-busy': 'true'}, 'Loading…');
-export const empty = (text) => h('p', {class: 'note empty'}, text);
+export const empty = (text) => h('p', {class: 'note empty'}, words(text));
 export function failed(error) {
   const hint = error.code === -32601 ? 'This role does not see it: log in as operator or admin.' : error.data && error.data.hint;
   const name = error.data && error.data.name ? h('code', {}, `${error.data.name} ${error.code}`) : null;

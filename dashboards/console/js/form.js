@@ -1,6 +1,6 @@
 // A method of any plugin as a form: made from what rpc.discover says of it.
 import {discover, may, rpc, whoami} from './api.js';
-import {chip, failed, figure, h, loading, shortId} from './dom.js';
+import {chip, failed, figure, h, loading, shortId, words} from './dom.js';
 import {answer} from './table.js';
 
 const kIntegers = new Set(['u8', 'u16', 'u32', 'u64', 'u128', 'i64']);
@@ -61,7 +61,7 @@ function fieldsOf(fields, preset, depth) {
     }
     const element = input(field, prefix + field.name, preset[field.name]), help = about(field);
     const row = h('div', {class: 'field'}, h('label', {for: prefix + field.name}, field.name.replaceAll('_', ' '), element.required ? h('b', {'aria-hidden': 'true'}, ' *') : null), element,
-      help ? h('small', {}, help) : null);
+      help ? h('small', {}, words(help)) : null);
     return {name: field.name, rows: [row], value: () => read(field, element), quiet: field.type === 'bool'};
   });
   return {rows: parts.flatMap((part) => part.rows), value() {
@@ -121,7 +121,7 @@ export function methodForm(method, preset = {}, onresult = () => {}) {
 // Closed until it is wanted.
 export function methodBox(method, preset, onresult) {
   const role = method['x-tb'].role;
-  const box = h('details', {class: 'method'}, h('summary', {}, h('code', {}, method.name), ' ', h('span', {}, method.summary || ''), role && role !== 'open' && method['x-tb'].kind !== 'query' ? chip(role, 'plain') : null));
+  const box = h('details', {class: 'method'}, h('summary', {}, h('code', {}, method.name), ' ', h('span', {}, words(method.summary || '')), role && role !== 'open' && method['x-tb'].kind !== 'query' ? chip(role, 'plain') : null));
   box.addEventListener('toggle', () => {
     if (box.open && box.children.length === 1) box.append(methodForm(method, preset, onresult));
   });
@@ -141,5 +141,5 @@ export function methodBoxes(names, onresult) {
 // A form for one method with values filled in, for a sheet; null when this caller does not see the method.
 export async function presetForm(name, preset, onresult) {
   const method = (await discover()).byName.get(name);
-  return method ? h('section', {class: 'preset'}, h('h3', {}, method.summary || name), methodForm(method, preset, onresult)) : null;
+  return method ? h('section', {class: 'preset'}, h('h3', {}, words(method.summary || name)), methodForm(method, preset, onresult)) : null;
 }

@@ -65,7 +65,7 @@ class Parser {
     }
   }
   unary() {
-    if (this.take('-')) return {kind: 'binary', op: '-', left: {kind: 'number', value: 0}, right: this.unary()};
+    if (this.take('-')) return {kind: 'binary', op: '-', left: {kind: 'number', value: 0}, right: this.binary(kStrength['^'])};
     this.take('+');
     return this.postfix(this.primary());
   }

@@ -27,7 +27,7 @@ function show(value, name) {
     return text.length > 300 ? `${text.slice(0, 300)}…` : text;
   }
   const text = String(value);
-  return text.length > 28 && /^[\w.:+=-]+$/.test(text) ? shortId(text) : text;
+  return text.length > 28 && /^[A-Za-z0-9+=:-]+$/.test(text) && /\d/.test(text) ? shortId(text) : text;
 }
 
 const order = (a, b) => {
@@ -75,7 +75,11 @@ export function table(rows, options = {}) {
   const body = h('tbody');
   const line = (row) => {
     const open = options.onrow ? {class: 'link', tabindex: '0', onclick: () => { if (!String(getSelection())) options.onrow(row); },
-      onkeydown: (event) => { if (event.key === 'Enter' && event.target === event.currentTarget) options.onrow(row); }} : {};
+      onkeydown: (event) => {
+        if (event.key !== 'Enter' || event.target !== event.currentTarget) return;
+        event.preventDefault();  // else the same key presses the button that gets the focus
+        options.onrow(row);
+      }} : {};
     return h('tr', open, specs.map((spec) => {
       const content = spec.show ? spec.show(row[spec.key], row) : show(row[spec.key], spec.key);
       const wide = !(content instanceof Node) && String(content).length > 40;

@@ -7,6 +7,7 @@
  *   LIVE_LIAR      0             1: counts one too many, at the same version
  *   LIVE_FAILS_AT  (unset)       name whose row no migration step can read
  *   LIVE_NO_STEPS  (unset)       has no migration
+ *   LIVE_NAMES     (unset)       counts by name in a metric as well; its summary is markup
  *   LIVE_NO_PARAM  (unset)       has no parameter, which all but the first version have else
  *   LIVE_LEAKS     (unset)       opens itself once more, so that it stays mapped for ever
  *
@@ -43,6 +44,16 @@
 #define LIVE_LIAR 0
 #endif
 
+#ifdef LIVE_NAMES
+#define LIVE_SUMMARY "<img src=x onerror=alert(1)>"
+#define LIVE_MORE_METRICS                                                                \
+  ",{\"name\":\"live_names_total\",\"type\":\"counter\",\"labels\":[\"name\"],\"help\":" \
+  "\"Additions by name\"}"
+#else
+#define LIVE_SUMMARY "Counts additions by name."
+#define LIVE_MORE_METRICS ""
+#endif
+
 #define STRING_OF(x) #x
 #define NUMBER(x) STRING_OF(x)
 #define TEXT(literal) ((tb_str){(literal), sizeof(literal) - 1})
@@ -53,7 +64,7 @@
 static const char kManifest[] =
     "{\"id\":\"live\",\"version\":\"" LIVE_VERSION "\",\"sm\":" NUMBER(LIVE_SM) ",\"sm_min\":" NUMBER(
         LIVE_SM_MIN) ",\"schema\":" NUMBER(LIVE_SCHEMA)
-    ",\"summary\":\"Counts additions by name.\",\"methods\":["
+    ",\"summary\":\"" LIVE_SUMMARY "\",\"methods\":["
     "{\"name\":\"live.add\",\"kind\":\"command\",\"role\":\"operator\",\"summary\":\"Count one\","
     "\"params\":[{\"name\":\"name\",\"type\":\"string\",\"min\":1,\"max\":64}]},"
     "{\"name\":\"live.fill\",\"kind\":\"command\",\"role\":\"operator\",\"summary\":\"Make rows\","
@@ -64,7 +75,7 @@ static const char kManifest[] =
     "\"params\":[{\"name\":\"name\",\"type\":\"string\",\"min\":1,\"max\":64}]},"
     "{\"name\":\"live.seen\",\"kind\":\"local\",\"role\":\"read\",\"summary\":\"Events that this face got\"}],"
     "\"events\":[{\"topic\":\"live.added\",\"fields\":[{\"name\":\"seq\",\"type\":\"u64\"},{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"count\",\"type\":\"u64\"}]}],"
-    "\"metrics\":[{\"name\":\"live_added_total\",\"type\":\"counter\",\"help\":\"Additions\"}],"
+    "\"metrics\":[{\"name\":\"live_added_total\",\"type\":\"counter\",\"help\":\"Additions\"}" LIVE_MORE_METRICS "],"
     "\"config\":[{\"key\":\"limit\",\"type\":\"u64\",\"default\":7,\"help\":\"a number\"}]"
 #if LIVE_SM > 1 && !defined(LIVE_NO_PARAM)
     /* Each version has one more parameter, so their consensus hashes differ. */
@@ -154,6 +165,9 @@ static tb_status add(tb_ctx* ctx, tb_str name, tb_out* result) {
   status = ctx->api->put(ctx, TEXT("seq"), (tb_str){buffer, (uint64_t)n});
   if (status == TB_OK) status = ctx->api->emit(ctx, 0, fill_added, &added);
   if (status == TB_OK) status = ctx->api->metric(ctx, 0, NULL, 0, 1);
+#ifdef LIVE_NAMES
+  if (status == TB_OK) status = ctx->api->metric(ctx, 1, &name, 1, 1);
+#endif
   if (status != TB_OK) return status;
   result->api->put_u64(result, TEXT("count"), row.count);
   result->api->put_u64(result, TEXT("seq"), added.seq);

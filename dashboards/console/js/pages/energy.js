@@ -48,7 +48,7 @@ const credit = (row, again) => sheet('Credit', async () => [
   await presetForm('energy.flag_dispute', {meter_hash: row.meter_hash}, again)]);
 
 const dispute = (row, again) => sheet(`Dispute ${row.id}`, async (refill) => {
-  const now = (await rpc('energy.dispute_show', {dispute_id: row.id}));
+  const now = (await rpc('energy.dispute_show', {id: row.id}));
   const one = now.dispute || now;
   return [answer(one), one.status === 'open' ? await presetForm('energy.resolve_dispute', {dispute_id: row.id}, () => { refill(); again(); }) : null];
 });

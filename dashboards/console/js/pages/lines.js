@@ -16,7 +16,7 @@ export function lines(make, onopen) {
       row.classList.add('line');
       row.tabIndex = 0;
       row.addEventListener('click', () => { if (!String(getSelection())) onopen(item); });
-      row.addEventListener('keydown', (event) => { if (event.key === 'Enter') onopen(item); });
+      row.addEventListener('keydown', (event) => { if (event.key === 'Enter') { event.preventDefault(); onopen(item); } });
       return row;
     }));
     part.style.transform = `translateY(${first * kRowHeight}px)`;
