@@ -71,7 +71,7 @@ function widths(rows, specs) {
 export function table(rows, options = {}) {
   if (!rows.length) return empty(options.nothing || 'Nothing here yet.');
   const specs = specsOf(rows, options), long = rows.length > kDrawnWhole;
-  let kept = rows, sorted = rows, by = null, down = false, drawnFrom = -1, drawnTo = -1;
+  let kept = rows, sorted = rows, by = null, down = false, drawnFrom = 0, drawnTo = 0;
   const body = h('tbody');
   const line = (row) => {
     const open = options.onrow ? {class: 'link', tabindex: '0', onclick: () => { if (!String(getSelection())) options.onrow(row); },
@@ -86,17 +86,26 @@ export function table(rows, options = {}) {
       return h('td', {class: spec.number ? 'number' : wide && !long ? 'wrap' : undefined, title: wide && long ? String(content) : undefined}, content);
     }));
   };
-  const gap = (height) => { const tr = h('tr', {'aria-hidden': 'true', class: 'gap'}); tr.style.height = `${height}px`; return tr; };
+  const above = h('tr', {'aria-hidden': 'true', class: 'gap'}), below = h('tr', {'aria-hidden': 'true', class: 'gap'});
   const box = h('div', {class: long ? 'table rows' : 'table', tabindex: '0'});
   if (options.height && !long) box.style.maxHeight = options.height;
   function draw(force = true) {
     if (!long) return body.replaceChildren(...sorted.map(line));
-    const seen = Math.ceil((box.clientHeight || 540) / kRowHeight), top = Math.floor(box.scrollTop / kRowHeight);
-    if (!force && top >= drawnFrom && top + seen <= drawnTo) return;
-    const from = Math.max(0, top - kSpare), to = Math.min(sorted.length, top + seen + kSpare);
-    drawnFrom = from === 0 ? -1 : from;
-    drawnTo = to === sorted.length ? Infinity : to;
-    body.replaceChildren(gap(from * kRowHeight), ...sorted.slice(from, to).map(line), gap((sorted.length - to) * kRowHeight));
+    const seen = Math.ceil((box.clientHeight || 540) / kRowHeight), top = Math.floor(box.scrollTop / kRowHeight), last = Math.min(sorted.length, top + seen);
+    if (!force && top >= drawnFrom && last <= drawnTo) return;
+    const from = Math.max(0, Math.min(top, last) - kSpare), to = Math.min(sorted.length, last + kSpare);
+    if (force || from >= drawnTo || to <= drawnFrom) {
+      body.replaceChildren(above, ...sorted.slice(from, to).map(line), below);
+    } else {  // only what came and what went
+      for (; drawnFrom < from; drawnFrom++) above.nextSibling.remove();
+      for (; drawnTo > to; drawnTo--) below.previousSibling.remove();
+      above.after(...sorted.slice(from, drawnFrom).map(line));
+      below.before(...sorted.slice(drawnTo, to).map(line));
+    }
+    drawnFrom = from;
+    drawnTo = to;
+    above.style.height = `${from * kRowHeight}px`;
+    below.style.height = `${(sorted.length - to) * kRowHeight}px`;
   }
   const heads = specs.map((spec) => {
     const head = h('th', {scope: 'col', class: spec.number ? 'number' : undefined}, h('button', {type: 'button', onclick: () => {

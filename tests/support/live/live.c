@@ -46,8 +46,9 @@
 
 #ifdef LIVE_NAMES
 #define LIVE_SUMMARY "<img src=x onerror=alert(1)>"
-#define LIVE_MORE_METRICS                                                                \
-  ",{\"name\":\"live_names_total\",\"type\":\"counter\",\"labels\":[\"name\"],\"help\":" \
+#define LIVE_MORE_METRICS                                                                       \
+  ",{\"name\":\"live_names_total\",\"type\":\"counter\",\"labels\":[\"name\"],\"label_limit\":" \
+  "10000,\"help\":"                                                                             \
   "\"Additions by name\"}"
 #else
 #define LIVE_SUMMARY "Counts additions by name."
