@@ -85,7 +85,7 @@ function draw(title, read, {still = false, zero = true} = {}) {
     value.textContent = last === null ? '' : `${short(last)}${unit ? ` ${unit}` : ''}`;
     if (!lines.length || times.length < 2) {
       if (plot) { plot.destroy(); plot = null; shape = ''; legend.replaceChildren(); }
-      hole.replaceChildren(h('p', {class: 'note empty'}, lines.length || (!times.length && !still) ? 'Collecting…' : 'No data yet.'));
+      hole.replaceChildren(h('p', {class: 'note empty'}, !still && times.length < 3 ? 'Collecting…' : 'No data yet.'));
       return;
     }
     const data = [times, ...lines.map((line) => line.values)], now = `${document.documentElement.dataset.theme}\n${lines.map((line) => line.label).join('\n')}`;

@@ -4,6 +4,7 @@ import {rpc} from './api.js';
 
 const kPeriodMs = 2000;
 const kSlowMs = 10000;
+const kFirst = 4;       // readings that come faster, so that a page has something to show
 const kKept = 300;
 const kKeptSlow = 361;
 const kMaxSeries = 20000;
@@ -97,7 +98,7 @@ async function poll() {
     } catch { /* api.js tells the page why nothing came */ }
   }
   asking = false;
-  timer = setTimeout(poll, watchers.size ? kPeriodMs : kSlowMs);
+  timer = setTimeout(poll, fast.times.length < kFirst ? kPeriodMs / 2 : watchers.size ? kPeriodMs : kSlowMs);
 }
 
 // Calls f after each reading; returns what ends it.
