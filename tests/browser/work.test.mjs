@@ -119,7 +119,7 @@ test('a parameter is proposed, voted on and changed, and the page shows its whol
   await page.locator('tr.link', {hasText: 'param'}).first().click();
   const sheet = page.locator('dialog.sheet');
   await sheet.locator('li[aria-current=step]', {hasText: 'votes are counted'}).waitFor();
-  await sheet.locator('.preset').getByRole('button', {name: 'Send'}).click();
+  await sheet.getByRole('button', {name: 'Yes'}).click();
   await sheet.getByText('1 yes, 0 no').first().waitFor();
   await shot(page, 'governance-vote', false);
   await page.keyboard.press('Escape');

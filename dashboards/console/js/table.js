@@ -48,7 +48,7 @@ function specsOf(rows, options) {
     const spec = typeof column === 'string' ? {key: column} : column;
     const first = rows.find((row) => row[spec.key] !== undefined && row[spec.key] !== null);
     const shown = first && (spec.show ? spec.show(first[spec.key], first) : show(first[spec.key], spec.key));
-    const number = Boolean(first) && spec.text !== true && !(shown instanceof Node) && isNumber(first[spec.key]);
+    const number = Boolean(first) && spec.text !== true && !(shown instanceof Node) && isNumber(first[spec.key]) && (!spec.show || /^-?[\d\u202f]+$/.test(shown));
     return {title: spec.key.replaceAll('_', ' '), number, ...spec};
   });
 }

@@ -34,7 +34,7 @@ export function config(main) {
     if (me.role !== 'admin') return hole.append(h('p', {}, 'You are ', chip(me.role, 'warn'), '. The configuration is shown to admin alone, since it names files and keys. Log in with such a token (key l), or use ', h('code', {}, 'contract-cli config show'), ' on the machine.'));
     const again = () => sections.again();
     sections = live(hole, [
-      {title: 'Generations', method: 'config.history', draw: (result) => table([...result.generations].reverse(), {height: '16rem', onrow: (row) => openGeneration(row, again), columns: [{key: 'generation'}, {key: 'unix_ms', title: 'taken over', show: (value) => when(value)},
+      {title: 'Generations', method: 'config.history', draw: (result) => table([...result.generations].reverse(), {height: '16rem', onrow: (row) => openGeneration(row, again), columns: [{key: 'generation', text: true}, {key: 'unix_ms', title: 'taken over', show: (value) => when(value)},
         {key: 'source', title: 'by'}, {key: 'changed', text: true, show: (list) => (list.length ? list.join(', ') : '–')}]})},
       {title: 'In force', method: 'config.show', draw: (result) => table(rowsOf(result), {filter: true, height: '40rem', onrow: openKey, columns: ['key', {key: 'value', text: true}, {key: 'source', show: (value) => chip(value, value === 'default' ? 'plain' : 'good')}, {key: 'help', text: true}]})},
     ]);

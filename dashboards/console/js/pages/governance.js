@@ -6,7 +6,7 @@ import {methodBoxes, presetForm} from '../form.js';
 import {facts, sheet} from '../sheet.js';
 import {table} from '../table.js';
 import {listIn, live} from './live.js';
-import {ballots, timeline} from './steps.js';
+import {ballot, ballots, timeline} from './steps.js';
 
 const text = (value) => (value !== null && typeof value === 'object' ? JSON.stringify(value) : figure(value));
 
@@ -48,7 +48,7 @@ const openProposal = (id, changed) => sheet(`Proposal ${id}`, async (refill) => 
   return [facts([['status', chip(one.status)], ['kind', one.kind], ['about', one.subject], ['new value', payload.new_value === undefined ? null : text(payload.new_value)],
     ['changed', change ? `${text(change.old_value)} → ${text(change.new_value)}${change.voted_value !== change.new_value ? ` (voted: ${text(change.voted_value)})` : ''}` : null],
     ['version', payload.version], ['script hash', payload.hash ? shortId(payload.hash) : null], ['reason', one.reason], ['epoch now', figure(one.epoch)]]),
-  h('h3', {}, 'Timeline'), steps(one), h('h3', {}, 'Votes'), ballots(one.tally), one.status === 'open' ? await presetForm('gov.vote', {id, kind: 'prop'}, again) : null,
+  h('h3', {}, 'Timeline'), steps(one), h('h3', {}, 'Votes'), ballots(one.tally), one.status === 'open' ? ballot('gov.vote', {id, kind: 'prop'}, again) : null,
   one.kind === 'script' && payload.hash ? [h('h3', {}, 'Script'), await scriptChange(one)] : null,
   one.status === 'activated' ? await presetForm('gov.rollback', {id}, again) : null];
 });

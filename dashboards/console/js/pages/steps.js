@@ -1,5 +1,6 @@
-// A way in steps: what is behind, where it stands, what is to come.
-import {dateTime, figure, h, shortId} from '../dom.js';
+// A way in steps: what is behind, where it stands, what is to come; and the ballot on it.
+import {rpc} from '../api.js';
+import {dateTime, failed, figure, h, loading, shortId} from '../dom.js';
 
 // steps: [{name, done, now, bad, at (ms), height, epoch, who}]
 export function timeline(steps) {
@@ -15,4 +16,21 @@ export function ballots(houses) {
     return h('div', {}, h('div', {}, h('strong', {}, house), ` ${tally.yes} yes, ${tally.no} no, ${tally.abstain} abstain of ${tally.total}${tally.needed ? `; ${tally.needed} needed` : ''}`),
       h('div', {class: 'votes', role: 'img', 'aria-label': `${tally.yes} of ${tally.total} yes`}, part('yes'), part('no'), part('abstain')));
   }));
+}
+
+// Three buttons that send one's vote with `method`; changed() after it was taken.
+export function ballot(method, params, changed) {
+  const out = h('div', {'aria-live': 'polite'});
+  const vote = async (choice) => {
+    out.replaceChildren(loading());
+    try {
+      const result = await rpc(method, {...params, choice});
+      out.replaceChildren(h('p', {class: 'good'}, `Your vote, ${choice}, stands in block ${figure(result.height)}.`));
+      changed();
+    } catch (error) {
+      out.replaceChildren(failed(error));
+    }
+  };
+  return h('div', {class: 'ballot'}, h('p', {class: 'actions'}, h('strong', {}, 'Your vote'), ['yes', 'no', 'abstain'].map((choice) =>
+    h('button', {type: 'button', class: choice === 'yes' ? '' : 'quiet', onclick: () => vote(choice)}, choice[0].toUpperCase() + choice.slice(1)))), out);
 }

@@ -6,7 +6,7 @@ import {methodBoxes, presetForm} from '../form.js';
 import {facts, sheet} from '../sheet.js';
 import {table} from '../table.js';
 import {listIn, live} from './live.js';
-import {ballots, timeline} from './steps.js';
+import {ballot, ballots, timeline} from './steps.js';
 
 const kWay = ['draft', 'voting', 'queued', 'timelocked', 'executed', 'finalized'];
 const kSnapshots = 200;
@@ -25,7 +25,7 @@ const open = (row, changed) => sheet(`Disbursement ${row.id}`, async (refill) =>
   return [facts([['state', chip(state)], ['title', one.proposal && one.proposal.title], ['summary', one.proposal && one.proposal.summary], ['amount', figure(one.amount)], ['to', one.destination], ['memo', one.memo],
     ['proposed by', shortId(one.proposer)], ['why not', one.status.reason]]),
   h('h3', {}, 'Timeline'), steps(one), one.status.votes ? [h('h3', {}, 'Votes'), ballots(one.status.votes)] : null,
-  state === 'voting' ? await presetForm('gov.treasury.vote', {id: row.id}, again) : null,
+  state === 'voting' ? ballot('gov.treasury.vote', {id: row.id}, again) : null,
   ['finalized', 'rolled_back', 'rejected'].includes(state) ? null : await presetForm('gov.treasury.rollback_disbursement', {id: row.id}, again)];
 });
 
