@@ -83,7 +83,7 @@ const scrape = (port) => new Promise((done, fail) => {
 // All plugins and ten thousand series more; what a scrape costs, and what commands feel of scrapes without a pause.
 async function metrics() {
   const builds = fs.mkdtempSync(path.join(os.tmpdir(), 'tb-bench-live-'));
-  const node = await new Node({plugins: kPlugins, profile: 'dev\n  empty_block_interval_ms: 0', config: 'rpc:\n  exempt_loopback: true\n'}).start();
+  const node = await new Node({plugins: kPlugins, profile: 'dev\n  empty_block_interval_ms: 0', rpc: '  exempt_loopback: true\n'}).start();
   try {
     await node.rpc('plugin.upgrade', {path: buildLive(builds, '1.0.0', ['-DLIVE_NAMES'])});
     for (let i = 0; i < kSeries; i += kBatch) await Promise.all(Array.from({length: kBatch}, (_, j) => node.rpc('live.add', {name: `name-${i + j}`})));

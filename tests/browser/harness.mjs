@@ -28,13 +28,13 @@ export async function waitFor(what, condition, boundMs = kBoundMs) {
 }
 
 export class Node {
-  constructor({plugins, config = '', env = {}, profile = 'dev'}) {
+  constructor({plugins, config = '', rpc = '', env = {}, profile = 'dev'}) {
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'tb-browser-'));
     this.data = path.join(this.dir, 'data');
     this.socket = path.join(this.data, 'rpc.sock');
     this.env = {...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TB_'))), HOME: this.dir, ...env};
     this.text = (port) => `chain:\n  profile: ${profile}\nplugins:\n  load: [${plugins.join(', ')}]\nlisteners:\n  rpc: 127.0.0.1:${port}\n  metrics: 127.0.0.1:0\n  status: 127.0.0.1:0\n` +
-      `log:\n  file: ${this.dir}/node.log\n${config}`;
+      `rpc:\n  tokens_file: ${this.dir}/tokens.yaml\n${rpc}log:\n  file: ${this.dir}/node.log\n${config}`;
     this.port = 0;
   }
   // The second start takes the port of the first, so that an open page finds the node again.
