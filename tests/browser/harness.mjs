@@ -79,11 +79,11 @@ export class Node {
   }
 }
 
-// A version of the plugin in tests/support/live, in a fraction of a second.
-export function buildLive(directory, version, more = []) {
-  const out = path.join(directory, `live-${version}.so`);
-  const done = spawnSync('cc', ['-std=gnu11', '-O1', '-shared', '-fPIC', '-fvisibility=hidden', '-I', path.join(kRoot, 'plugin-api/include'), `-DLIVE_VERSION="${version}"`, ...more,
-    path.join(kRoot, 'tests/support/live/live.c'), '-o', out, '-Wl,-z,now,-z,noexecstack,-z,defs', `-Wl,--version-script=${kRoot}/kernel/host/tests/plugins/plugin.map`], {encoding: 'utf8'});
+// A version of a plugin of tests/support/live, in a fraction of a second.
+export function buildLive(directory, version, more = [], source = 'live') {
+  const out = path.join(directory, `${source}-${version}.so`);
+  const done = spawnSync('cc', ['-std=gnu11', '-O1', '-shared', '-fPIC', '-fvisibility=hidden', '-I', path.join(kRoot, 'plugin-api/include'), `-D${source.toUpperCase()}_VERSION="${version}"`, ...more,
+    path.join(kRoot, 'tests/support/live', `${source}.c`), '-o', out, '-Wl,-z,now,-z,noexecstack,-z,defs', `-Wl,--version-script=${kRoot}/kernel/host/tests/plugins/plugin.map`], {encoding: 'utf8'});
   assert.equal(done.status, 0, done.stderr);
   return out;
 }

@@ -174,6 +174,19 @@ test('a plugin is reloaded from its form while others watch', async () => {
   await watcher.context().close();
 });
 
+test('a plugin has its page from the moment that it is loaded until it is unloaded', async () => {
+  const page = await browser.page(node), link = page.locator('#nav a[href="#/plugin/watcher"]');
+  assert.equal(await link.count(), 0);
+  await node.rpc('plugin.load', {file: buildLive(builds, '1.0.0', [], 'watcher')});
+  await link.click();
+  await page.locator('h1', {hasText: 'watcher'}).waitFor();
+  await page.locator('dd .chip', {hasText: 'running'}).waitFor();
+  await node.rpc('plugin.unload', {id: 'watcher'});
+  await link.waitFor({state: 'detached'});
+  browser.check();
+  await page.context().close();
+});
+
 test('what anybody wrote is text', async () => {
   await node.rpc('live.add', {name: kHostile});
   await node.rpc('live.add', {name: 'ada'});

@@ -45,10 +45,19 @@ function select(node, world, at) {
 function windowOf(node, world, at) {
   const {times} = world, end = times[at], begin = end - node.range;
   world.missing = Math.max(world.missing || 0, times[0] - begin);
+  let first = at;
+  while (first > 0 && times[first - 1] >= begin) first--;
+  if (node.kind === 'range' && node.of.kind === 'select' && !world.records.has(node.of.name)) {  // most windows are of plain series
+    return world.find(node.of.name).filter((one) => node.of.matchers.every((matcher) => matcher.test(one.labels[matcher.label] ?? ''))).map((one) => {
+      const samples = [];
+      for (let i = first; i <= at; i++) if (one.values[i] !== null && one.values[i] !== undefined) samples.push([times[i], one.values[i]]);
+      return {labels: one.labels, samples};
+    }).filter((one) => one.samples.length > 0);
+  }
   const found = new Map();
   let last = -Infinity;
-  for (let i = 0; i <= at; i++) {
-    if (times[i] < begin || (node.kind === 'subquery' && times[i] - last < node.step && i !== at)) continue;
+  for (let i = first; i <= at; i++) {
+    if (node.kind === 'subquery' && times[i] - last < node.step && i !== at) continue;
     last = times[i];
     for (const one of vector(evaluate(node.of, world, i))) {
       const name = key(one.labels);
