@@ -143,6 +143,13 @@ bool is_utf8(std::string_view s, int& bad_line) {
 
 }  // namespace
 
+YamlNode::YamlNode() = default;
+YamlNode::YamlNode(const YamlNode&) = default;
+YamlNode::YamlNode(YamlNode&&) noexcept = default;
+YamlNode& YamlNode::operator=(const YamlNode&) = default;
+YamlNode& YamlNode::operator=(YamlNode&&) noexcept = default;
+YamlNode::~YamlNode() = default;
+
 bool parse_yaml(std::string_view text, YamlNode& root, YamlFault& fault) {
   int bad_line = 0;
   if (text.size() > kMaxConfigFileBytes) {

@@ -19,6 +19,15 @@ inline constexpr int kMaxYamlDepth = 32;
 
 struct YamlNode {
   enum class Kind : unsigned char { kNull, kScalar, kList, kMap };
+  // Made, copied and ended in the .cpp: a vector of pairs of this type can only be there, where the
+  // type is complete.
+  YamlNode();
+  YamlNode(const YamlNode&);
+  YamlNode(YamlNode&&) noexcept;
+  YamlNode& operator=(const YamlNode&);
+  YamlNode& operator=(YamlNode&&) noexcept;
+  ~YamlNode();
+
   Kind kind = Kind::kNull;
   int line = 0;                                           // 1-based
   bool quoted = false;                                    // of a scalar
