@@ -17,11 +17,18 @@ foreach(plugin IN LISTS TB_SHIPPED_PLUGINS ITEMS greeter counter)
   endif()
 endforeach()
 
-install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/config)
+# A link NAME -> TARGET below the prefix.
+function(tb_install_link name target)
+  install(CODE "file(CREATE_LINK ${target} \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${name}\" SYMBOLIC)")
+endfunction()
+
+install(DIRECTORY config/systemd/ DESTINATION lib/systemd/system)
+install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/config PATTERN systemd EXCLUDE)
 install(DIRECTORY scripts/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts USE_SOURCE_PERMISSIONS)
 install(PROGRAMS scripts/tb-chaos DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY scripts-lua/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts-lua)
-install(DIRECTORY dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/dashboards)
+# The console is inside blockd.
+install(DIRECTORY dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/dashboards PATTERN console EXCLUDE)
 
 if(TARGET blockd AND TARGET contract-cli AND TB_SHIPPED_PLUGINS)
   set(tb_share ${CMAKE_BINARY_DIR}/share)
@@ -36,15 +43,50 @@ if(TARGET blockd AND TARGET contract-cli AND TB_SHIPPED_PLUGINS)
     COMMAND ${CMAKE_COMMAND} -E env ${tb_environment}
       $<TARGET_FILE:blockd> --print-openrpc --out ${tb_openrpc} ${tb_shipped_files}
     DEPENDS blockd ${TB_SHIPPED_PLUGINS} VERBATIM)
-  # Nobody answers at port 1 and there is no home with an earlier copy: the words come from openrpc.json.
-  set(tb_completion ${tb_share}/bash-completion/completions/contract-cli)
-  add_custom_command(OUTPUT ${tb_completion}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${tb_share}/bash-completion/completions
-    COMMAND ${CMAKE_COMMAND} -E env --unset=HOME --unset=XDG_CACHE_HOME ${tb_environment}
-      sh -c "\"$1\" completions --shell bash --url http://127.0.0.1:1 > \"$2\"" sh
-      $<TARGET_FILE:contract-cli> ${tb_completion}
-    DEPENDS contract-cli ${tb_openrpc} VERBATIM)
-  add_custom_target(shared_files ALL DEPENDS ${tb_openrpc} ${tb_completion})
+  # What contract-cli prints of itself, before any node. Nobody answers at port 1 and there is no home with an earlier copy:
+  # the words come from openrpc.json.
+  function(tb_printed_by_cli file arguments)
+    get_filename_component(folder ${file} DIRECTORY)
+    add_custom_command(OUTPUT ${file}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
+      COMMAND ${CMAKE_COMMAND} -E env --unset=HOME --unset=XDG_CACHE_HOME ${tb_environment}
+        sh -c "\"$1\" ${arguments} --url http://127.0.0.1:1 > \"$2\"" sh $<TARGET_FILE:contract-cli> ${file}
+      DEPENDS contract-cli ${tb_openrpc} VERBATIM)
+  endfunction()
+  set(tb_bash ${tb_share}/bash-completion/completions/contract-cli)
+  set(tb_zsh ${tb_share}/zsh/vendor-completions/_contract-cli)
+  set(tb_fish ${tb_share}/fish/vendor_completions.d/contract-cli.fish)
+  tb_printed_by_cli(${tb_bash} "completions --shell bash")
+  tb_printed_by_cli(${tb_zsh} "completions --shell zsh")
+  tb_printed_by_cli(${tb_fish} "completions --shell fish")
+
+  # Manual pages, packed as Debian wants them.
+  set(tb_man ${tb_share}/man)
+  tb_printed_by_cli(${tb_man}/contract-cli.1 "help --man")
+  add_custom_command(OUTPUT ${tb_man}/blockd.8 ${tb_man}/blockd.yaml.5
+    COMMAND ${CMAKE_COMMAND} -E env ${tb_environment}
+      $<TARGET_FILE:blockd> --print-man --dir ${tb_man} ${tb_shipped_files}
+    DEPENDS blockd ${TB_SHIPPED_PLUGINS} VERBATIM)
+  set(tb_pages "")
+  foreach(page contract-cli.1 blockd.8 blockd.yaml.5)
+    string(REGEX REPLACE ".*\\." "" section ${page})
+    set(packed ${tb_man}/man${section}/${page}.gz)
+    add_custom_command(OUTPUT ${packed}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${tb_man}/man${section}
+      COMMAND sh -c "gzip -9nc \"$1\" > \"$2\"" sh ${tb_man}/${page} ${packed}
+      DEPENDS ${tb_man}/${page} VERBATIM)
+    list(APPEND tb_pages ${packed})
+    install(FILES ${packed} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+  endforeach()
+
+  add_custom_target(shared_files ALL DEPENDS ${tb_openrpc} ${tb_bash} ${tb_zsh} ${tb_fish} ${tb_pages})
   install(FILES ${tb_openrpc} DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block)
-  install(FILES ${tb_completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${tb_bash} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${tb_zsh} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
+  install(FILES ${tb_fish} DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+  # bash looks for a file of the program's name; man for a page of it.
+  foreach(name tb-cli contract)
+    tb_install_link(${CMAKE_INSTALL_DATADIR}/bash-completion/completions/${name} contract-cli)
+    tb_install_link(${CMAKE_INSTALL_MANDIR}/man1/${name}.1.gz contract-cli.1.gz)
+  endforeach()
 endif()

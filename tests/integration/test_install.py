@@ -32,7 +32,8 @@ class InstallTest(unittest.TestCase):
         for name in ["bin/blockd", "bin/contract-cli", "bin/tb-cli", "bin/contract", "bin/probe", "bin/tb-new-plugin", "share/the-block/openrpc.json",
                      "share/the-block/config/node.yaml", "share/the-block/config/profiles/dev.yaml",
                      "share/the-block/config/sample-data/gb-electricity-demand-2000.csv", "share/the-block/config/sample-data/README.md",
-                     "share/bash-completion/completions/contract-cli"]:
+                     "share/bash-completion/completions/contract-cli", "share/zsh/vendor-completions/_contract-cli",
+                     "share/fish/vendor_completions.d/contract-cli.fish", "share/man/man1/contract-cli.1.gz", "lib/systemd/system/the-block.service"]:
             self.assertTrue((self.prefix / name).exists(), name)
         plugins = next(self.prefix.glob("lib*/**/the-block/plugins"))
         self.assertEqual(sorted(p.name for p in plugins.iterdir()), ["economics.so", "energy.so", "governance.so", "ledger.so", "mock-oracle.so", "oracle-adapter.so", "receipts.so", "treasury.so"])

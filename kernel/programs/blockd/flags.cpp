@@ -97,18 +97,26 @@ Result<NodeFlags> parse_node_flags(const ConfigSchema& schema,
   return out;
 }
 
-std::string node_flags_help(const ConfigSchema& schema) {
-  std::string out =
-      "usage: blockd run [FLAGS]\n\n"
-      "  --config FILE          configuration (default config/node.yaml, else the installed one)\n"
-      "  --foreground           stay in the foreground and log to the terminal\n"
-      "  --plugins A,B          load only these of plugins.load\n"
-      "  --no-plugin X          leave this one out\n"
-      "  --no-telemetry         no /metrics\n";
+std::vector<NodeFlagRow> node_flag_rows(const ConfigSchema& schema) {
+  std::vector<NodeFlagRow> out = {
+      {"--config FILE", "configuration (default config/node.yaml, else the installed one)"},
+      {"--foreground", "stay in the foreground and log to the terminal"},
+      {"--plugins A,B", "load only these of plugins.load"},
+      {"--no-plugin X", "leave this one out"},
+      {"--no-telemetry", "no /metrics"}};
   for (const auto& [flag, key] : flags_of(schema)) {
-    std::string line = "  " + flag + (key->type == ConfigType::kBool ? "" : " VALUE");
+    out.push_back({flag + (key->type == ConfigType::kBool ? "" : " VALUE"),
+                   key->help + " (" + key->name + ")"});
+  }
+  return out;
+}
+
+std::string node_flags_help(const ConfigSchema& schema) {
+  std::string out = "usage: blockd run [FLAGS]\n\n";
+  for (const NodeFlagRow& row : node_flag_rows(schema)) {
+    std::string line = "  " + row.flag;
     if (line.size() < 25) line.resize(25, ' ');
-    out += line + key->help + " (" + key->name + ")\n";
+    out += line + row.help + "\n";
   }
   return out;
 }

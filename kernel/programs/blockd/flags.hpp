@@ -24,6 +24,11 @@ struct NodeFlags {
 // Errors: kInvalid with the nearest flag.
 Result<NodeFlags> parse_node_flags(const ConfigSchema& schema,
                                    const std::vector<std::string>& words);
+struct NodeFlagRow {
+  std::string flag, help;  // "--chain VALUE", "Profile of …"
+};
+// Every flag of `blockd run`, for help and manual.
+std::vector<NodeFlagRow> node_flag_rows(const ConfigSchema& schema);
 std::string node_flags_help(const ConfigSchema& schema);
 
 }  // namespace blockd

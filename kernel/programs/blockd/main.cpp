@@ -13,23 +13,13 @@
 #include "kernel/config/kernel_keys.hpp"
 #include "kernel/host/isolation/child.hpp"
 #include "kernel/host/library.hpp"
+#include "kernel/programs/blockd/man_dump.hpp"
 #include "kernel/programs/blockd/node.hpp"
 #include "kernel/programs/blockd/openrpc_dump.hpp"
 #include "kernel/programs/blockd/reference_dump.hpp"
 #include "kernel/programs/blockd/rules_dump.hpp"
 
 namespace {
-
-constexpr const char* kUsage =
-    "usage: blockd run [FLAGS]           start the node (`blockd run --help` lists the flags)\n"
-    "       blockd call METHOD [PARAMS] --data-dir DIR [FLAGS]   one query on the data of a node "
-    "that does not run\n"
-    "       blockd --print-openrpc [--out FILE] LIBRARY…   the OpenRPC document of the kernel and "
-    "these plugins\n"
-    "       blockd --print-reference [--dir DIR] LIBRARY…  their reference pages in Markdown\n"
-    "       blockd --print-rules [--dir DIR] LIBRARY…      their Prometheus rules\n"
-    "       blockd --print-dashboards --dir DIR LIBRARY…   their Grafana dashboards\n"
-    "       blockd --version\n";
 
 int refuse(const blockd::Status& status, int code) {
   std::cerr << "error[" << blockd::code_name(status.code()) << "]: " << status.message() << "\n";
@@ -63,7 +53,7 @@ int call(const std::string& program, std::vector<std::string> words) {
   blockd::OfflineCall call;
   const auto flag = [](const std::string& word) { return word.starts_with("--"); };
   if (words.empty() || flag(words[0])) {
-    std::cerr << kUsage;
+    std::cerr << blockd::blockd_usage();
     return 2;
   }
   call.method = words[0];
@@ -89,7 +79,7 @@ int main(int argc, char** argv) {
   std::error_code error;
   const std::string program = std::filesystem::canonical("/proc/self/exe", error).string();
   if (words.empty()) {
-    std::cerr << kUsage;
+    std::cerr << blockd::blockd_usage();
     return 2;
   }
   if (words[0] == "--probe-plugin" && words.size() == 2) return blockd::probe_main(words[1]);
@@ -100,7 +90,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-    std::cout << kUsage;
+    std::cout << blockd::blockd_usage();
     return 0;
   }
   if (words[0] == "--print-openrpc")
@@ -111,10 +101,12 @@ int main(int argc, char** argv) {
     return blockd::print_rules(program, {words.begin() + 1, words.end()});
   if (words[0] == "--print-dashboards")
     return blockd::print_dashboards(program, {words.begin() + 1, words.end()});
+  if (words[0] == "--print-man")
+    return blockd::print_man(program, {words.begin() + 1, words.end()});
   if (words[0] == "call") return call(program, {words.begin() + 1, words.end()});
   if (words[0] == "run") return run(program, {words.begin() + 1, words.end()});
   // `blockd --config FILE` means run.
   if (words[0].starts_with("--")) return run(program, words);
-  std::cerr << "error[invalid]: unknown verb '" << words[0] << "'\n" << kUsage;
+  std::cerr << "error[invalid]: unknown verb '" << words[0] << "'\n" << blockd::blockd_usage();
   return 2;
 }

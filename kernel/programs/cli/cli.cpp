@@ -6,6 +6,7 @@
 #include "kernel/programs/cli/completions.hpp"
 #include "kernel/programs/cli/help.hpp"
 #include "kernel/programs/cli/import.hpp"
+#include "kernel/programs/cli/manual.hpp"
 #include "kernel/programs/cli/output.hpp"
 #include "kernel/programs/cli/params.hpp"
 #include "kernel/programs/cli/submit.hpp"
@@ -191,9 +192,10 @@ class Run {
 
   // `help …` and `completions`: verbs about the catalogue.
   int run_about(const std::string& name) {
-    const LocalVerb verb{name, "",    "",    {{"--all", "", ""}, {"--shell", "SHELL", ""}},
-                         0,    16,    {},    {},
-                         {},   false, false, {}};
+    const LocalVerb verb{
+        name, "",    "",    {{"--all", "", ""}, {"--man", "", ""}, {"--shell", "SHELL", ""}},
+        0,    16,    {},    {},
+        {},   false, false, {}};
     Result<LocalArgs> args = parse_local(session_, verb, Words(args_.begin() + 1, args_.end()));
     if (!args.ok()) return session_.fail(args.status());
     if (session_.options.help) return help({name});
@@ -203,8 +205,9 @@ class Run {
           catalogue_, args->get("--shell", args->words.empty() ? "bash" : args->words[0]));
       return script.ok() ? print(*script) : session_.fail(script.status());
     }
-    if (!args->has("--all")) return help(args->words);
+    if (!args->has("--all") && !args->has("--man")) return help(args->words);
     load(true);
+    if (args->has("--man")) return print(manual_page(catalogue_));
     if (session_.options.format == Format::kJson)
       return print(json_text(all_help_json(catalogue_), session_.options.pretty) + "\n");
     return print(all_help(catalogue_));

@@ -16,21 +16,37 @@ bool is_safe(const std::string& word) {
              std::string::npos;
 }
 
-// Words that may follow each path, and flags of each verb.
+// Words that may follow each path, and flags of each verb, with what they are.
+using Table = std::map<std::string, std::map<std::string, std::string>>;
 struct Tables {
-  std::map<std::string, std::set<std::string>> words, flags;
+  Table words, flags;
 };
+
+// A description between single quotes of any shell; what it cannot hold is left out.
+std::string safe_text(const std::string& text) {
+  constexpr std::size_t kMostBytes = 100;
+  constexpr std::string_view kMarks = " .,;/()<>=+_-";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (plain || kMarks.find(c) != std::string_view::npos) out.push_back(c);
+    if (out.size() == kMostBytes) break;
+  }
+  return out;
+}
 
 void put_path(const std::string& path, const Verb& verb, Tables* out) {
   std::istringstream in(path);
   std::string before;
   for (std::string word; in >> word;) {
     if (!is_safe(word)) return;
-    out->words[before].insert(word);
-    before += (before.empty() ? "" : " ") + word;
+    const std::string longer = before + (before.empty() ? "" : " ") + word;
+    std::string& shown = out->words[before][word];
+    if (longer == path) shown = safe_text(verb.summary());
+    before = longer;
   }
   for (const FlagView& flag : flags_of(verb)) {
-    if (is_safe(flag.flag)) out->flags[before].insert(flag.flag);
+    if (is_safe(flag.flag)) out->flags[before][flag.flag] = safe_text(flag.help);
   }
 }
 
@@ -44,23 +60,19 @@ Tables tables_of(const Catalogue& catalogue) {
   return out;
 }
 
-std::string joined(const std::set<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
-  return out;
-}
-
-std::string shell_table(const std::string& function,
-                        const std::map<std::string, std::set<std::string>>& table) {
+std::string bash_table(const std::string& function, const Table& table) {
   std::string out = function + "() {\n  case \"$1\" in\n";
-  for (const auto& [path, words] : table)
-    out += "    \"" + path + "\") echo \"" + joined(words) + "\" ;;\n";
+  for (const auto& [path, words] : table) {
+    std::string names;
+    for (const auto& [word, text] : words) names += (names.empty() ? "" : " ") + word;
+    out += "    \"" + path + "\") echo \"" + names + "\" ;;\n";
+  }
   return out + "  esac\n}\n";
 }
 
 std::string bash_script(const Tables& tables) {
-  return shell_table("_contract_cli_words", tables.words) +
-         shell_table("_contract_cli_flags", tables.flags) +
+  return bash_table("_contract_cli_words", tables.words) +
+         bash_table("_contract_cli_flags", tables.flags) +
          R"bash(_contract_cli() {
   local cur="${COMP_WORDS[COMP_CWORD]}" path="" next="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -80,29 +92,90 @@ complete -F _contract_cli contract-cli tb-cli contract
 )bash";
 }
 
+std::string zsh_table(const std::string& function, const Table& table) {
+  std::string out = function + "() {\n  case \"$1\" in\n";
+  for (const auto& [path, words] : table) {
+    out += "    '" + path + "') reply=(";
+    for (const auto& [word, text] : words)
+      out += " '" + word + (text.empty() ? "" : ":" + text) + "'";
+    out += " ) ;;\n";
+  }
+  return out + "  esac\n}\n";
+}
+
+// Not bash's functions by bashcompinit: zsh's own show what each word means.
+std::string zsh_script(const Tables& tables) {
+  return "#compdef contract-cli tb-cli contract\n" +
+         zsh_table("_contract_cli_words", tables.words) +
+         zsh_table("_contract_cli_flags", tables.flags) +
+         R"zsh(_contract_cli() {
+  local line="" next="" word
+  local -a reply
+  for word in "${(@)words[2,CURRENT-1]}"; do
+    [[ $word == -* ]] && continue
+    next="${line:+$line }$word"
+    reply=()
+    _contract_cli_words "$next"
+    _contract_cli_flags "$next"
+    (( $#reply )) || break
+    line=$next
+  done
+  reply=()
+  if [[ $PREFIX == -* ]]; then
+    _contract_cli_flags "$line"
+    _describe -o 'flag' reply
+  else
+    _contract_cli_words "$line"
+    if (( $#reply )); then _describe 'verb' reply; else _files; fi
+  fi
+}
+# Found in fpath this file is the function itself; sourced it only registers.
+if [[ $funcstack[1] == _contract-cli ]]; then
+  _contract_cli "$@"
+else
+  compdef _contract_cli contract-cli tb-cli contract
+fi
+)zsh";
+}
+
+std::string fish_table(const std::string& function, const Table& table) {
+  std::string out = "function " + function + "\n    switch \"$argv[1]\"\n";
+  for (const auto& [path, words] : table) {
+    out += "        case '" + path + "'\n            printf '%s\\n'";
+    for (const auto& [word, text] : words)
+      out += " '" + word + (text.empty() ? "" : "\t" + text) + "'";
+    out += "\n";
+  }
+  return out + "    end\nend\n";
+}
+
 std::string fish_script(const Tables& tables) {
-  std::string out = R"fish(function __contract_cli_path
-    set -l path
+  return fish_table("__contract_cli_words", tables.words) +
+         fish_table("__contract_cli_flags", tables.flags) +
+         R"fish(function __contract_cli
+    set -l line ''
     for word in (commandline -opc)[2..-1]
-        string match -q -- '-*' $word; or set -a path $word
+        string match -q -- '-*' $word; and continue
+        set -l next (string trim -- "$line $word")
+        test -n "$(__contract_cli_words $next)$(__contract_cli_flags $next)"; or break
+        set line $next
     end
-    string join ' ' -- $path
+    set -l typed (commandline -ct)
+    if string match -q -- '-*' $typed
+        __contract_cli_flags $line
+    else
+        set -l found (__contract_cli_words $line)
+        if test -n "$found"
+            printf '%s\n' $found
+        else
+            __fish_complete_path $typed
+        end
+    end
+end
+for program in contract-cli tb-cli contract
+    complete -c $program -f -a '(__contract_cli)'
 end
 )fish";
-  const auto put = [&](const std::string& path, const std::string& what) {
-    for (const char* program : {"contract-cli", "tb-cli", "contract"}) {
-      out += std::string("complete -c ") + program +
-             " -n 'test (__contract_cli_path | string collect -a) = \"" + path + "\"' " + what +
-             "\n";
-    }
-  };
-  for (const auto& [path, words] : tables.words) put(path, "-f -a '" + joined(words) + "'");
-  for (const auto& [path, flags] : tables.flags) {
-    for (const std::string& flag : flags) {
-      if (flag.starts_with("--")) put(path, "-l " + flag.substr(2));
-    }
-  }
-  return out;
 }
 
 }  // namespace
@@ -110,10 +183,7 @@ end
 Result<std::string> completion_script(const Catalogue& catalogue, const std::string& shell) {
   const Tables tables = tables_of(catalogue);
   if (shell == "bash") return bash_script(tables);
-  // zsh runs bash's functions when asked to.
-  if (shell == "zsh")
-    return "#compdef contract-cli tb-cli contract\nautoload -U +X bashcompinit && bashcompinit\n" +
-           bash_script(tables);
+  if (shell == "zsh") return zsh_script(tables);
   if (shell == "fish") return fish_script(tables);
   return Status(Code::kInvalid, "--shell: expected bash, zsh or fish, found '" + shell + "'");
 }

@@ -8,30 +8,23 @@
 #include "kernel/programs/blockd/places.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
+#include "kernel/programs/cli/config_files.hpp"
 #include "kernel/programs/cli/output.hpp"
 
 namespace blockd::cli {
-namespace {
 
-struct Loaded {
-  ConfigLoad load;
-  std::vector<std::string> unchecked;  // why the keys of a plugin are not known
-};
-
-// As a start reads the file: first with the kernel's keys, which say what plugins there are, then
-// with those of the plugins too. A library that is not here or not right is no fault of the file.
-Loaded load(Session& session, const std::string& named) {
+ReadConfig read_node_config(Session& session, const std::string& named, bool required) {
   const std::string& program_dir = session.world.program_dir;
   ConfigInputs inputs;
   inputs.file = named.empty() ? default_config_file(session.world.environment, program_dir) : named;
-  inputs.file_required = true;
+  inputs.file_required = required;
   inputs.profile_dirs = profile_dirs_of(inputs.file, program_dir);
   for (const auto& [name, value] : session.world.environment) {
     if (name.starts_with("TB_")) inputs.environment.emplace(name, value);
   }
   auto kernel = std::make_shared<ConfigSchema>();
   add_kernel_keys(*kernel);
-  Loaded out{load_config(std::move(kernel), inputs), {}};
+  ReadConfig out{load_config(std::move(kernel), inputs), {}};
   if (!out.load.ok()) return out;
   std::vector<std::shared_ptr<const Manifest>> manifests;
   for (const PluginLoad& wanted : plugins_to_load(*out.load.config)) {
@@ -53,12 +46,14 @@ Loaded load(Session& session, const std::string& named) {
   return out;
 }
 
+namespace {
+
 // 0 without errors; 2 with one, like a node that refuses to start.
 int check(Session& session, const LocalArgs& args) {
   std::string file = args.words.empty() ? args.get("--file") : args.words[0];
   if (file.empty())
     file = default_config_file(session.world.environment, session.world.program_dir);
-  const auto [loaded, unchecked] = load(session, file);
+  const auto [loaded, unchecked] = read_node_config(session, file, true);
   std::vector<std::string> all_warnings = loaded.warnings();
   all_warnings.insert(all_warnings.end(), unchecked.begin(), unchecked.end());
   if (session.options.format == Format::kJson) {
@@ -85,7 +80,7 @@ int check(Session& session, const LocalArgs& args) {
 }
 
 int show(Session& session, const LocalArgs& args) {
-  const ConfigLoad loaded = load(session, args.get("--file")).load;
+  const ConfigLoad loaded = read_node_config(session, args.get("--file"), true).load;
   if (!loaded.ok()) return session.fail(loaded.status());
   const std::string key = args.get("--key");
   if (!key.empty() && !loaded.config->schema().find(key) &&

@@ -92,7 +92,7 @@ Result<json::object> token_claims(Session& session, const LocalArgs& args) {
                       {"id", to_hex(id)}, {"role", role},          {"sub", sub}};
 }
 
-// node-and-cli spec 6.13.
+// The payload is canonical JSON, so that any tool signs the same bytes.
 int token_sign(Session& session, const LocalArgs& args) {
   Result<SigningKey> key = signing_key(session);
   if (!key.ok()) return session.fail(key.status());
@@ -145,7 +145,8 @@ std::vector<LocalVerb> misc_verbs() {
           {"help",
            "[verb]",
            "Explain a verb or a group",
-           {{"--all", "", "List every verb"}},
+           {{"--all", "", "List every verb"},
+            {"--man", "", "Print all of it as a manual page, for man -l"}},
            0,
            16,
            handled_before},

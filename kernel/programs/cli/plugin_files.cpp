@@ -1,4 +1,6 @@
-// Plugin files without a node: check, sign, verify (node-and-cli spec 5.16).
+// Plugin files without a node: check, sign, verify.
+#include "kernel/programs/cli/plugin_files.hpp"
+
 #include <stdlib.h>
 
 #include <filesystem>
@@ -6,7 +8,6 @@
 
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
-#include "kernel/host/library.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/keys.hpp"
 #include "kernel/programs/cli/output.hpp"
@@ -40,13 +41,11 @@ constexpr const char* kArch = "x86_64-linux-gnu";
 constexpr const char* kArch = "aarch64-linux-gnu";
 #endif
 
-struct Found {
-  LibraryFile file;
-  std::shared_ptr<const Manifest> manifest;
-};
+}  // namespace
 
-Result<Found> check_file(Session& session, const std::string& path, SignaturePolicy policy,
-                         std::vector<PublicKey> signers, bool say) {
+Result<CheckedPlugin> check_plugin_file(Session& session, const std::string& path,
+                                        SignaturePolicy policy, std::vector<PublicKey> signers,
+                                        bool say) {
   const ProbeFolder folder;
   if (folder.path().empty()) return errno_status("temporary folder");
   LoadRules rules;
@@ -58,14 +57,16 @@ Result<Found> check_file(Session& session, const std::string& path, SignaturePol
   auto found = Library::check(rules, path, [&](std::string_view line) {
     if (lines) session.world.err << "  " << escape_controls(line) << '\n';
   });
-  if (found.ok()) return Found{found->first, found->second};
+  if (found.ok()) return CheckedPlugin{found->first, found->second};
   // What is wrong with a library is a negative check, not wrong use of this program.
   const Status& status = found.status();
   const Code code = status.code() == Code::kUnavailable ? Code::kNotFound : Code::kDenied;
   return Status(code, status.message(), status.hint());
 }
 
-json::object describe(const Found& found) {
+namespace {
+
+json::object describe(const CheckedPlugin& found) {
   return {{"file", found.file.path},
           {"id", found.manifest->id},
           {"version", found.manifest->version},
@@ -78,7 +79,8 @@ json::object describe(const Found& found) {
 }
 
 int check(Session& session, const LocalArgs& args) {
-  Result<Found> found = check_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
+  Result<CheckedPlugin> found =
+      check_plugin_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
   return found.ok() ? print_result(session, describe(*found), table_shape("id"))
                     : session.fail(found.status());
 }
@@ -93,8 +95,8 @@ Result<std::vector<PublicKey>> read_signers(Session& session, const LocalArgs& a
 int verify(Session& session, const LocalArgs& args) {
   Result<std::vector<PublicKey>> signers = read_signers(session, args);
   if (!signers.ok()) return session.fail(signers.status());
-  Result<Found> found =
-      check_file(session, args.words[0], SignaturePolicy::kEnforce, *signers, false);
+  Result<CheckedPlugin> found =
+      check_plugin_file(session, args.words[0], SignaturePolicy::kEnforce, *signers, false);
   if (!found.ok()) return session.fail(found.status());
   json::object out = describe(*found);
   out["signer"] = found->file.signer;
@@ -105,7 +107,7 @@ int sign(Session& session, const LocalArgs& args) {
   const std::string& path = args.words[0];
   Result<SigningKey> key = signing_key(session);
   if (!key.ok()) return session.fail(key.status());
-  Result<Found> found = check_file(session, path, SignaturePolicy::kOff, {}, false);
+  Result<CheckedPlugin> found = check_plugin_file(session, path, SignaturePolicy::kOff, {}, false);
   if (!found.ok()) return session.fail(found.status());
   LoadRules rules;
   rules.probe_program = session.world.program_dir + "/blockd";
@@ -123,8 +125,8 @@ int sign(Session& session, const LocalArgs& args) {
       !written.ok())
     return session.fail(written);
   // The reader's half: what was written must hold for who loads the file.
-  Result<Found> again =
-      check_file(session, path, SignaturePolicy::kEnforce, {key->public_key()}, false);
+  Result<CheckedPlugin> again =
+      check_plugin_file(session, path, SignaturePolicy::kEnforce, {key->public_key()}, false);
   if (!again.ok()) return session.fail(again.status());
   json::object out = describe(*again);
   out["signer"] = to_hex(key->public_key());

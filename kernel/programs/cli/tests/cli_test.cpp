@@ -282,9 +282,12 @@ TEST_F(CliTest, completion_scripts_hold_the_tree_and_are_valid_shell) {
                             " COMP_WORDS=(contract-cli market list --li); COMP_CWORD=3; "
                             "_contract_cli; [[ ${COMPREPLY[*]} == --limit ]] || exit 4'";
   EXPECT_EQ(WEXITSTATUS(std::system(check.c_str())), 0);
-  EXPECT_TRUE(run({"completions", "--shell", "zsh"}).out.starts_with("#compdef contract-cli"));
-  EXPECT_NE(run({"completions", "--shell", "fish"}).out.find("= \"market list\"' -l limit"),
-            std::string::npos);
+  const std::string zsh = run({"completions", "--shell", "zsh"}).out;
+  EXPECT_TRUE(zsh.starts_with("#compdef contract-cli"));
+  EXPECT_EQ(zsh.find("touch"), std::string::npos);
+  const std::string fish = run({"completions", "--shell", "fish"}).out;
+  EXPECT_NE(fish.find("case 'market list'"), std::string::npos) << fish;
+  EXPECT_NE(fish.find("'--limit\t"), std::string::npos) << fish;
   EXPECT_EQ(run({"completions", "--shell", "tcsh"}).code, 2);
 }
 

@@ -1,0 +1,23 @@
+// A node's configuration, read without the node, as a start would read it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel/config/config_loader.hpp"
+#include "kernel/programs/cli/world.hpp"
+
+namespace blockd::cli {
+
+struct ReadConfig {
+  ConfigLoad load;
+  std::vector<std::string> unchecked;  // why the keys of a plugin are not known
+};
+
+// `named` empty: the file that blockd would take by itself; with `required` its absence is an
+// error, else defaults and a warning. First with the kernel's keys, which say what plugins there
+// are, then with those of the plugins too. A library that is not here or not right is no fault of
+// the file.
+ReadConfig read_node_config(Session& session, const std::string& named, bool required);
+
+}  // namespace blockd::cli
