@@ -140,7 +140,7 @@ class PackageTest:
         self.apt_install(self.files[2])
         check("an upgrade starts nothing that stood", self.run("systemctl", "is-active", "the-block", check=False).stdout.strip(), "inactive")
         check("height and hash of the newest block", self.head(), before)
-        verified = json.loads(self.out("runuser", "-u", "blockd", "--", "contract-cli", "maintenance", "verify", *NODE, "--format", "json"))
+        verified = json.loads(self.out("runuser", "-u", "blockd", "--", "contract-cli", "maintenance", "verify", "--data-dir", DATA, "--format", "json"))
         check("the whole log executes to the same roots", verified["ok"])
 
     def installed(self):

@@ -25,11 +25,11 @@ struct Tables {
 // A description between single quotes of any shell; what it cannot hold is left out.
 std::string safe_text(const std::string& text) {
   constexpr std::size_t kMostBytes = 100;
-  constexpr std::string_view kMarks = " .,;/()<>=+_-";
+  constexpr std::string_view kAllowedMarks = " .,;/()<>=+_-";
   std::string out;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (plain || kMarks.find(c) != std::string_view::npos) out.push_back(c);
+    if (plain || kAllowedMarks.find(c) != std::string_view::npos) out.push_back(c);
     if (out.size() == kMostBytes) break;
   }
   return out;

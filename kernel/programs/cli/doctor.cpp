@@ -67,7 +67,7 @@ void look_at_plugins(Session& session, const Config& config, Findings& out) {
   }
 }
 
-std::string text_member(const json::value& of, const char* name) {
+std::string named_text(const json::value& of, const char* name) {
   const json::object* object = of.if_object();
   const json::value* value = object ? object->if_contains(name) : nullptr;
   return value && value->is_string() ? std::string(value->get_string()) : std::string();
@@ -78,8 +78,8 @@ void look_at_loaded_plugins(NodeClient& client, Findings& out) {
       client.call("plugin.list", json::object{}, {}, kNodeTimeoutMs);
   if (!plugins.ok() || !plugins->is_array()) return;
   for (const json::value& row : plugins->get_array()) {
-    const std::string id = escape_controls(text_member(row, "id"));
-    const std::string error = escape_controls(text_member(row, "error"));
+    const std::string id = escape_controls(named_text(row, "id"));
+    const std::string error = escape_controls(named_text(row, "error"));
     if (!error.empty())
       out.push_back({Mark::kBad, "running plugin " + id, error, "contract-cli plugin info " + id});
   }
@@ -104,7 +104,7 @@ void look_at_node(Session& session, Findings& out) {
                    "contract-cli node start, systemctl start the-block, or --url for another"});
     return;
   }
-  const std::string theirs = escape_controls(text_member(*status, "version"));
+  const std::string theirs = escape_controls(named_text(*status, "version"));
   const bool same = theirs == TB_VERSION;
   out.push_back(
       {same ? Mark::kOk : Mark::kWarn, "node",
