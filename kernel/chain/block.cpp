@@ -195,7 +195,7 @@ Result<Header> Header::decode(BytesView bytes) {
   }
   std::uint8_t flag = in.u8();
   if (flag == 1) {
-    h.macro.emplace();
+    h.macro = Macro{};
     h.macro->state_height = in.u64();
     h.macro->state_root = in.array<32>();
   }

@@ -88,7 +88,8 @@ std::string listed(const std::vector<std::string>& names) {
 std::string facts_of(const ConfigKey& key) {
   std::string out = std::string(config_type_name(key.type));
   if (!key.unit.empty()) out += " in " + key.unit;
-  if (const std::string range = key.expected(); !range.empty()) out += "; expected " + range;
+  // "a text" says no more than the type.
+  if (const std::string range = key.expected(); !range.starts_with("a ")) out += "; " + range;
   out += key.default_value.is_null() ? "; no default"
                                      : "; default " + json::serialize(key.default_value);
   out += "\nvariable " + listed(key.variables());
