@@ -1,5 +1,5 @@
 // Live charts: of a metric family, of an expression of a manifest, or of points that a page brings.
-import {clock, h, short} from './dom.js';
+import {clock, figure, h, short} from './dom.js';
 import {evaluate} from './evaluate.js';
 import * as metrics from './metrics.js';
 import {parse} from './promql.js';
@@ -119,6 +119,12 @@ function range(low, high, zero) {
   return zero ? [Math.min(0, low), Math.max(0, high)] : [low, high];
 }
 
+// Short as long as they differ.
+function ticks(splits) {
+  const texts = splits.map(short);
+  return new Set(texts).size === texts.length ? texts : splits.map(figure);
+}
+
 function make(hole, data, lines, zero) {
   const style = getComputedStyle(document.body), soft = style.getPropertyValue('--soft').trim(), grid = style.getPropertyValue('--grid').trim();
   const axis = {stroke: soft, font: '11px system-ui, sans-serif', grid: {stroke: grid, width: 1}, ticks: {show: false}};
@@ -127,6 +133,6 @@ function make(hole, data, lines, zero) {
     padding: [6, 16, 0, 0], scales: {y: {range: (u, low, high) => range(low, high, zero)}},
     series: [{}, ...lines.map((line, i) => ({label: line.label, stroke: kColours[i], width: 1.5, points: {show: false}, fill: lines.length === 1 ? `${kColours[0]}22` : undefined}))],
     axes: [{...axis, size: 22, space: 70, values: (u, splits) => splits.map((t) => clock(t * 1000).slice(0, u.scales.x.max - u.scales.x.min > 1200 ? 5 : 8))},
-      {...axis, size: 44, gap: 4, space: 28, values: (u, splits) => splits.map(short)}],
+      {...axis, size: zero ? 44 : 72, gap: 4, space: 28, values: (u, splits) => ticks(splits)}],
   }, data, hole);
 }
