@@ -10,15 +10,15 @@ const kPeriodMs = 2000;
 const kEvents = 8;
 
 const card = (name, value, kind = '') => h('div', {class: 'card'}, h('div', {class: 'name'}, name), h('div', {class: `value ${kind}`}, value));
-const item = (kind, what, why) => h('li', {}, chip(kind === 'bad' ? 'act' : 'watch', kind), ' ', h('strong', {}, what), ' ', h('span', {}, why));
+const item = ({kind, mark, what, why}) => h('li', {}, chip(mark, kind), ' ', h('strong', {}, what), ' ', h('span', {}, why));
 
-// What somebody should look at: {kind, what, why}.
+// What somebody should look at: {kind, mark, what, why}.
 function troubles(ready, list, rules) {
   const out = [];
-  if (ready && !ready.ready) (ready.reasons || ['not ready']).forEach((reason) => out.push({kind: 'bad', what: reason, why: 'the node is not ready (/readyz)'}));
-  list.filter((p) => p.error || !['running', 'staged'].includes(p.state)).forEach((p) => out.push({kind: 'bad', what: `Plugin ${p.id}: ${p.state}`, why: p.error || ''}));
-  rules.filter((rule) => rule.state === 'firing').forEach((rule) => out.push({kind: ['critical', 'page'].includes(rule.severity) ? 'bad' : 'warn', what: rule.name, why: rule.summary || rule.expr}));
-  rules.filter((rule) => rule.state === 'pending').forEach((rule) => out.push({kind: 'warn', what: rule.name, why: `${rule.summary || rule.expr}; ${rule.why}`}));
+  if (ready && !ready.ready) (ready.reasons || ['not ready']).forEach((reason) => out.push({kind: 'bad', mark: 'not ready', what: reason, why: 'the node is not ready (/readyz)'}));
+  list.filter((p) => p.error || !['running', 'staged'].includes(p.state)).forEach((p) => out.push({kind: 'bad', mark: p.state, what: `Plugin ${p.id}: ${p.state}`, why: p.error || ''}));
+  rules.filter((rule) => rule.state === 'firing').forEach((rule) => out.push({kind: ['critical', 'page'].includes(rule.severity) ? 'bad' : 'warn', mark: rule.severity, what: rule.name, why: rule.summary || rule.expr}));
+  rules.filter((rule) => rule.state === 'pending').forEach((rule) => out.push({kind: 'plain', mark: 'holds', what: rule.name, why: `${rule.summary || rule.expr}; ${rule.why}`}));
   return out;
 }
 
@@ -26,7 +26,7 @@ function attention(ready, list, rules) {
   if (!rules.length) return loading();
   const found = troubles(ready, list, rules), known = rules.filter((rule) => !['waiting', 'collecting', 'unknown'].includes(rule.state)).length;
   const told = h('p', {class: 'note'}, `${known} of ${rules.length} alerts can be judged from here so far. `, h('a', {href: '#/alerts'}, 'Which, and why not the others'));
-  return h('div', {}, found.length ? h('ul', {class: 'attention'}, found.map((one) => item(one.kind, one.what, one.why)))
+  return h('div', {}, found.length ? h('ul', {class: 'attention'}, found.map(item))
     : h('p', {class: 'good'}, 'Nothing: the node is ready, its plugins run, no alert that can be judged fires.'), told);
 }
 
