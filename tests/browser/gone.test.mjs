@@ -1,7 +1,7 @@
-// A node that is killed and comes back while somebody looks at it.
+// A node that is killed and comes back while somebody looks at it, and one that answers nobody without a token.
 import assert from 'node:assert/strict';
 import {after, before, test} from 'node:test';
-import {Browser, Node, go, shot, waitFor} from './harness.mjs';
+import {Browser, Node, go, logIn, shot, waitFor} from './harness.mjs';
 
 let node, browser;
 
@@ -42,4 +42,21 @@ test('the page says that it is stale, keeps what it knew, and goes on by itself'
   await node.rpc('gov.propose', {key: 'treasury_percent', new_value: 7});
   await waitFor('the next event', async () => (await events.locator('.line', {hasText: 'gov.proposed'}).count()) === before + 1);
   browser.check();
+});
+
+test('a node that answers nobody without a token asks for it, and then shows everything', async () => {
+  const closed = await new Node({plugins: ['ledger'], env: {TB_RPC_AUTH_TOKEN: 'only-who-knows-this-is-answered'}}).start();
+  try {
+    const page = await browser.page(closed, {}, [/status of 401/, /WebSocket connection to .* failed/], 'unauthorized');
+    await page.locator('#login-error', {hasText: 'answers nobody without a token'}).waitFor();
+    await page.keyboard.press('Escape');
+    await logIn(page, 'only-who-knows-this-is-answered');
+    await page.locator('#state', {hasText: 'live'}).waitFor();
+    await page.locator('#login', {hasText: 'Logged in'}).waitFor();
+    await go(page, 'events');
+    await page.locator('.chip', {hasText: 'connected'}).waitFor();
+    browser.check();
+  } finally {
+    await closed.close();
+  }
 });

@@ -95,8 +95,8 @@ export class Browser {
     fs.mkdirSync(kShots, {recursive: true});
     return this;
   }
-  // expected: patterns of console messages that belong to the test.
-  async page(node, options = {}, expected = []) {
+  // expected: patterns of console messages that belong to the test; state: what the header says first.
+  async page(node, options = {}, expected = [], state = 'live') {
     const context = await this.browser.newContext({viewport: {width: 1280, height: 900}, ...options});
     const page = await context.newPage();
     page.setDefaultTimeout(kBoundMs);
@@ -109,7 +109,7 @@ export class Browser {
     page.on('websocket', (socket) => { if (new URL(socket.url()).host !== `127.0.0.1:${node.port}`) trouble(`socket to another host: ${socket.url()}`); });
     await page.addInitScript(() => document.addEventListener('securitypolicyviolation', (event) => console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`)));
     await page.goto(node.url);
-    await page.locator('#state', {hasText: 'live'}).waitFor();
+    await page.locator('#state', {hasText: state}).waitFor();
     return page;
   }
   check() {
