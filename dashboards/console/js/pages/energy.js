@@ -8,7 +8,7 @@ import {answer, table} from '../table.js';
 import {listIn, live} from './live.js';
 
 const kPage = 100;
-const kFirstPages = 5;      // of credits, for the past of the load curve
+const kFirstPages = 8;      // of credits, for the past of the load curve
 const kMostReadings = 4000;  // that the curve keeps
 
 const bar = (share) => {
@@ -17,17 +17,21 @@ const bar = (share) => {
   return h('span', {class: 'bar', title: `${figure(share)}`}, fill);
 };
 
-// What the meters delivered at each reading: their newest increases, added up.
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
+
+// What the meters delivered at each reading: their newest increases, added up. An increase that came after a longer pause
+// than usual is spread over it, so that a late reading is no peak of the load.
 function loadCurve() {
   const readings = new Map();
-  const curve = pointsChart('Load curve', 'kWh between two readings, all meters together, as their signed readings say', 'kWh');
+  const curve = pointsChart('Load curve', 'kWh in the usual time between two readings, all meters together, as their signed readings say', 'kWh');
   return {...curve, add(credits) {
     for (const credit of credits) readings.set(credit.meter_hash, [credit.reading_timestamp, credit.meter_address, Number(credit.amount_kwh)]);
     const all = [...readings].sort((a, b) => a[1][0] - b[1][0]);
     for (const [hash] of all.splice(0, Math.max(0, all.length - kMostReadings))) readings.delete(hash);
-    const newest = new Map(), times = [], values = [];
+    const last = new Map(), gaps = all.map(([, [time, meter]]) => { const gap = time - last.get(meter); last.set(meter, time); return gap; });
+    const usual = median(gaps.filter((gap) => gap > 0)) || 1, newest = new Map(), times = [], values = [];
     all.forEach(([, [time, meter, kwh]], i) => {
-      newest.set(meter, kwh);
+      newest.set(meter, kwh / Math.max(1, Math.round((gaps[i] || 0) / usual)));
       if (i + 1 < all.length && all[i + 1][1][0] === time) return;
       times.push(time);
       values.push([...newest.values()].reduce((a, b) => a + b, 0));
