@@ -48,7 +48,7 @@ class DoctorTest(unittest.TestCase):
 
     def doctor(self, url="http://127.0.0.1:1", env=None, **how):
         """Exit code, and findings by what was looked at."""
-        words = [BIN / "contract-cli", "doctor", "--config", self.dir / "node.yaml", "--format", "json", "--url", url]
+        words = [BIN / "contract-cli", "doctor", "--config", self.dir / "node.yaml", "--format", "json", "--url", url, *how.pop("flags", [])]
         environment = {"HOME": str(self.dir), "PATH": os.environ["PATH"], **(env or {})}
         done = subprocess.run(how.pop("before", []) + words, env=environment, cwd=self.dir, text=True, capture_output=True, timeout=120, **how)
         answer = json.loads(done.stdout)
@@ -92,6 +92,11 @@ class DoctorTest(unittest.TestCase):
             self.assert_found(found["chain time"], "ok")
             self.assert_found(found["data version"], "ok")
             self.assertEqual([row for row in found.values() if row["state"] == "error"], [])
+            # A service gets its data directory by a flag; doctor takes the same one.
+            self.data = self.dir / "elsewhere"
+            self.configure(rpc=f"127.0.0.1:{port}")
+            self.assert_found(self.doctor()["listeners.rpc"], "error", "(blockd)")
+            self.assert_found(self.doctor(flags=["--data-dir", node.data])["listeners.rpc"], "ok", "is held by this node")
 
     def test_a_port_of_another_program(self):
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):

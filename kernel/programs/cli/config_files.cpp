@@ -13,7 +13,8 @@
 
 namespace blockd::cli {
 
-ReadConfig read_node_config(Session& session, const std::string& named, bool required) {
+ReadConfig read_node_config(Session& session, const std::string& named, bool required,
+                            const std::string& data_dir) {
   const std::string& program_dir = session.world.program_dir;
   ConfigInputs inputs;
   inputs.file = named.empty() ? default_config_file(session.world.environment, program_dir) : named;
@@ -22,6 +23,7 @@ ReadConfig read_node_config(Session& session, const std::string& named, bool req
   for (const auto& [name, value] : session.world.environment) {
     if (name.starts_with("TB_")) inputs.environment.emplace(name, value);
   }
+  if (!data_dir.empty()) inputs.flags.emplace_back("data_dir", data_dir);
   auto kernel = std::make_shared<ConfigSchema>();
   add_kernel_keys(*kernel);
   ReadConfig out{load_config(std::move(kernel), inputs), {}};

@@ -18,6 +18,8 @@ struct ReadConfig {
 // error, else defaults and a warning. First with the kernel's keys, which say what plugins there
 // are, then with those of the plugins too. A library that is not here or not right is no fault of
 // the file.
-ReadConfig read_node_config(Session& session, const std::string& named, bool required);
+// `data_dir`, unless empty, is what the node gets by its flag --data-dir.
+ReadConfig read_node_config(Session& session, const std::string& named, bool required,
+                            const std::string& data_dir = {});
 
 }  // namespace blockd::cli

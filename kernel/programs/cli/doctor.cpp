@@ -117,10 +117,11 @@ void look_at_node(Session& session, Findings& out) {
 }
 
 // Null if there is none that could be read; the findings say why.
-std::shared_ptr<const Config> look_at_configuration(Session& session, const std::string& file,
+std::shared_ptr<const Config> look_at_configuration(Session& session, const LocalArgs& args,
                                                     Findings& out) {
+  const std::string file = args.get("--config");
   const bool named = !file.empty() || session.world.environment.contains("TB_CONFIG");
-  const ReadConfig read = read_node_config(session, file, named);
+  const ReadConfig read = read_node_config(session, file, named, args.get("--data-dir"));
   for (const std::string& error : read.load.errors())
     out.push_back({Mark::kBad, "configuration", error, "correct it, or leave the key out"});
   for (const std::string& warning : read.load.warnings())
@@ -161,7 +162,7 @@ int doctor(Session& session, const LocalArgs& args) {
   look_at_clock(findings);
   look_at_limits(findings);
   look_at_node(session, findings);
-  if (const auto config = look_at_configuration(session, args.get("--config"), findings)) {
+  if (const auto config = look_at_configuration(session, args, findings)) {
     look_at_files(*config, findings);
     look_at_ports(*config, findings);
     look_at_peers(*config, findings);
@@ -178,7 +179,8 @@ std::vector<LocalVerb> doctor_verbs() {
        "",
        "Look at clock, limits, disk, permissions, ports, peers, plugins and the node, and say what "
        "to do",
-       {{"--config", "FILE", "The node's configuration (where blockd looks for it)"}},
+       {{"--config", "FILE", "The node's configuration (where blockd looks for it)"},
+        {"--data-dir", "DIR", "Its data, where a flag of the service names it"}},
        0,
        0,
        doctor,
