@@ -95,6 +95,8 @@ void describe_script_metrics(tb::Plugin& p) {
   p.counter(kFileErrors, "governance_file_write_errors_total")
       .alias("treasury_provenance_write_errors_total")
       .help("Files of history and provenance that could not be written");
+  p.gauge(kScriptsDamaged, "gov_scripts_damaged")
+      .help("Voted scripts whose stored text is not the one that was voted on, at the start");
 }
 
 }  // namespace
@@ -133,6 +135,12 @@ void describe_monitoring(tb::Plugin& p) {
       .severity("warning")
       .summary("A voted script is suspended or disabled")
       .runbook("governance.md#GovScriptDisabled");
+  p.alert("GovScriptsDamaged")
+      .expr("gov_scripts_damaged > 0")
+      .for_duration("0m")
+      .severity("critical")
+      .summary("The stored text of a voted script is not the one that was voted on")
+      .runbook("governance.md#GovScriptsDamaged");
   p.alert("ReleaseAttestationInvalid")
       .expr("increase(release_attestation_total{result=\"invalid\"}[10m]) > 0")
       .for_duration("0m")

@@ -23,9 +23,14 @@ inline constexpr tb::Error kDuplicateProposal{-32061, "duplicate_proposal"};
 inline constexpr tb::Error kInvalidPayload{-32061, "invalid_payload"};
 inline constexpr tb::Error kUnknownKeyset{-32061, "unknown_keyset"};
 inline constexpr tb::Error kHookRejected{-32061, "hook_rejected"};
-inline constexpr tb::Error kLuaErrors[] = {
-    {-32061, "lua_syntax_error"},    {-32061, "lua_runtime_error"}, {-32061, "lua_budget_exceeded"},
-    {-32061, "lua_memory_exceeded"}, {-32061, "lua_float_value"},   {-32061, "lua_bad_return"}};
+inline constexpr tb::Error kScriptHashMismatch{-32061, "script_hash_mismatch"};
+inline constexpr tb::Error kLuaErrors[] = {{-32061, "lua_syntax_error"},
+                                           {-32061, "lua_runtime_error"},
+                                           {-32061, "lua_budget_exceeded"},
+                                           {-32061, "lua_memory_exceeded"},
+                                           {-32061, "lua_float_value"},
+                                           {-32061, "lua_bad_return"},
+                                           kScriptHashMismatch};
 inline constexpr tb::Error kVoteClosed{-32062, "vote_closed"};
 inline constexpr tb::Error kNotEligible{-32062, "not_eligible"};
 inline constexpr tb::Error kUnknownChoice{-32062, "unknown_choice"};

@@ -9,6 +9,7 @@
 #include "plugins/governance/own_build.hpp"
 #include "plugins/governance/params.hpp"
 #include "plugins/governance/provenance.hpp"
+#include "plugins/governance/scripts.hpp"
 #include "tb/blake3.hpp"
 
 namespace governance {
@@ -26,6 +27,16 @@ std::optional<std::string> optional_text(const tb::Value& value) {
 }
 
 }  // namespace
+
+Face::Face(tb::Host host) : host_(host) {
+  const tb::Status looked = host_.with_view([&](tb::View& view) {
+    look_at_scripts(view);
+    return tb::ok();
+  });
+  if (!looked)
+    host_.log(TB_LOG_ERROR,
+              "the texts of the voted scripts could not be compared with their hashes");
+}
 
 tb::Status Face::on_event(const tb::ChainEvent& event) {
   Place place;
@@ -379,6 +390,18 @@ void Face::look_at_own_build(tb::View& view) {
   if (runs)
     host_.log(TB_LOG_ERROR, tb::cat("this node runs the build ", build_,
                                     ", a release that was rolled back; start the one before it"));
+}
+
+void Face::look_at_scripts(tb::View& view) {
+  const std::vector<DamagedScript> damaged = damaged_scripts(view);
+  host_.set(kScriptsDamaged, static_cast<std::int64_t>(damaged.size()));
+  for (const DamagedScript& script : damaged)
+    host_.log(TB_LOG_ERROR,
+              tb::cat("script_hash_mismatch: script ", script.name, " was voted with the hash ",
+                      script.voted, ", the stored text has ",
+                      script.found.empty() ? "none" : script.found,
+                      "; it does not run here. The state of this node is damaged: stop the node, "
+                      "move its directory state away and start it: it is made again from the log"));
 }
 
 void Face::on_commit(tb::View& view) {

@@ -73,7 +73,7 @@ BOOST_DESCRIBE_STRUCT(ExportParams, (), (out))
 
 class Face {
  public:
-  explicit Face(tb::Host host) : host_(host) {}
+  explicit Face(tb::Host host);
 
   tb::Status param_history(tb::View& view, const HistoryParams& in, tb::Out& out);
   tb::Status param_diff(tb::View& view, const DiffParams& in, tb::Out& out);
@@ -99,6 +99,7 @@ class Face {
   void take_entry(const tb::Value& data);
   void write_files();
   void look_at_own_build(tb::View& view);
+  void look_at_scripts(tb::View& view);  // once, when the face starts
   std::string provenance_text();
   bool file_holds(std::uint64_t entries);
   std::string provenance_path() const;

@@ -250,6 +250,7 @@ inline constexpr tb::Counter kScriptRuns{21};
 inline constexpr tb::Histogram kScriptInstructions{22};
 inline constexpr tb::Gauge kScriptDisabledGauge{23};
 inline constexpr tb::Counter kFileErrors{24};
+inline constexpr tb::Gauge kScriptsDamaged{25};
 
 inline constexpr tb::Config<std::string> kDirectory{0};
 inline constexpr tb::Config<std::string> kProvenancePath{1};

@@ -1,6 +1,7 @@
 #include "plugins/governance/script_runs.hpp"
 
 #include "plugins/governance/common.hpp"
+#include "tb/blake3.hpp"
 
 namespace governance {
 namespace {
@@ -13,6 +14,17 @@ Refusal script_refusal(const ActiveScript& script, std::string_view reason) {
 bool hears_of(const ActiveScript& script, std::string_view key) {
   return lists(script.header.on, "on_param_change") &&
          (lists(script.header.keys, "*") || lists(script.header.keys, key));
+}
+
+// The kernel runs no text but the one of the hash, and calls any other a failure like many. Whether
+// that is why this call failed is asked only then, so that a call that goes well pays nothing.
+void name_damage(tb::Ctx& ctx, const ActiveScript& script, tb::Answer<RunResult>& answer) {
+  const auto source = ctx.get(name_key("source/", script.header.name));
+  if (source && tb::blake3(*source) == script.hash) return;
+  answer.code = kScriptHashMismatch.code;
+  answer.name = kScriptHashMismatch.name;
+  answer.text = tb::cat("script ", script.header.name, " was voted with the hash ",
+                        script.hash.hex(), ", the stored text is another: this state is damaged");
 }
 
 // The first refusal, or the first failure of a script, counts.
@@ -34,6 +46,7 @@ tb::Answer<RunResult> run_script(tb::Ctx& ctx, const ActiveScript& script, std::
   const tb::Key source = name_key("source/", name), store = sstate_prefix(name);
   auto answer =
       ctx.call(kRun, {name, script.hash, {source.view()}, {store.view()}, event, argument});
+  if (!answer.ok() && !ctx.aborted()) name_damage(ctx, script, answer);
   const std::string_view result = !answer.ok()      ? std::string_view(answer.name)
                                   : answer->refused ? "refused"
                                                     : "ok";

@@ -5,6 +5,7 @@
 #include "plugins/governance/params.hpp"
 #include "plugins/governance/script_runs.hpp"
 #include "plugins/governance/verbs.hpp"
+#include "tb/blake3.hpp"
 
 namespace governance {
 namespace {
@@ -63,6 +64,7 @@ Refused check_room(tb::View& view, const std::string& name) {
 
 struct ProposeScriptParams {
   std::string_view source;
+  std::optional<tb::Hash> hash;
   std::optional<std::string_view> name;
   std::optional<std::vector<std::string>> events, keys, owns;
   std::optional<std::int64_t> priority;
@@ -71,7 +73,16 @@ struct ProposeScriptParams {
   std::optional<std::string_view> reason;
 };
 BOOST_DESCRIBE_STRUCT(ProposeScriptParams, (),
-                      (source, name, events, keys, owns, priority, deps, vote_window, reason))
+                      (source, hash, name, events, keys, owns, priority, deps, vote_window, reason))
+
+// A text is known by its BLAKE3 alone: what a house votes on, what comes into force and what runs
+// is the text of that hash, or nothing.
+Refused check_hash(std::string_view source, const tb::Hash& voted, std::string_view next) {
+  const tb::Hash found = tb::blake3(source);
+  if (found == voted) return std::nullopt;
+  return Refusal(kScriptHashMismatch,
+                 tb::cat("the text has the hash ", found.hex(), ", not ", voted.hex(), "; ", next));
+}
 
 bool same(const std::optional<std::vector<std::string>>& given,
           const std::vector<std::string>& read) {
@@ -93,6 +104,11 @@ Refused propose_text(tb::Ctx& ctx, const ProposeScriptParams& in, Proposal* open
                      ScriptPayload* payload) {
   if (in.source.size() > kMaxSource)
     return Refusal(kInvalidPayload, tb::cat("a script has at most ", kMaxSource, " bytes"));
+  if (in.hash) {
+    if (auto refused =
+            check_hash(in.source, *in.hash, "send the file as `gov script check` has seen it"))
+      return refused;
+  }
   if (auto refused = check_source(ctx, in.source, payload)) return refused;
   if (auto refused = check_claims(in, payload->header)) return refused;
   Draft draft;
@@ -186,7 +202,9 @@ tb::Status show_script(tb::View& view, const NameParams& in, tb::Out& out) {
   const auto script = view.load<Script>(script_key(in.name.substr(0, 255)));
   if (!script) return view.fail(kUnknownScript, tb::cat("there is no script '", in.name, "'"));
   put_script(*script, out);
-  out.put("source", view.get(source_key(in.name)).value_or(std::string()));
+  const std::string source = view.get(source_key(in.name)).value_or(std::string());
+  out.put("intact", tb::blake3(source) == script->hash);
+  out.put("source", source);
   const tb::Key prefix = sstate_prefix(in.name);
   out.list("state", [&](tb::Out& list) {
     view.scan(prefix, {}, kMaxOwnKeys, [&](std::string_view key, std::string_view value) {
@@ -215,18 +233,21 @@ Refused check_source(tb::View& view, std::string_view source, ScriptPayload* pay
 }
 
 Refused install_script(tb::Ctx& ctx, const ScriptPayload& payload, std::uint64_t proposal_id) {
-  if (auto refused = check_owned(ctx, payload.header)) return refused;
-  if (auto refused = check_room(ctx, payload.header.name)) return refused;
+  if (auto refused =
+          check_hash(payload.source, payload.hash,
+                     "the stored text is not the one that was voted on: this state is "
+                     "damaged; stop the node, move its directory state away and start it"))
+    return refused;
   // The text was compiled when it was proposed; by now the sandbox may be another one.
   ScriptPayload now;
   if (auto refused = check_source(ctx, payload.source, &now)) return refused;
-  if (now.hash != payload.hash)
-    return Refusal(kInvalidPayload, "the text is not the one that was voted on");
-  const std::string& name = payload.header.name;
+  if (auto refused = check_owned(ctx, now.header)) return refused;
+  if (auto refused = check_room(ctx, now.header.name)) return refused;
+  const std::string& name = now.header.name;
   if (proposal_id != 0) keep_for_rollback(ctx, name, proposal_id);
   Script script;
-  script.header = payload.header;
-  script.hash = payload.hash;
+  script.header = now.header;
+  script.hash = now.hash;
   script.proposal_id = proposal_id;
   script.activated_epoch = ctx.epoch();
   ctx.put(source_key(name), payload.source);
@@ -265,6 +286,17 @@ Refused roll_back_script(tb::Ctx& ctx, const Proposal& proposal) {
   return std::nullopt;
 }
 
+std::vector<DamagedScript> damaged_scripts(tb::View& view) {
+  std::vector<DamagedScript> damaged;
+  for (const ActiveScript& script : active_scripts(view).scripts) {
+    const auto source = view.get(source_key(script.header.name));
+    const tb::Hash found = source ? tb::blake3(*source) : tb::Hash{};
+    if (!source || found != script.hash)
+      damaged.push_back({script.header.name, script.hash.hex(), source ? found.hex() : ""});
+  }
+  return damaged;
+}
+
 void note_failures(tb::Ctx& ctx, const std::string& name, std::uint32_t failures,
                    std::string_view reason) {
   auto script = ctx.load<Script>(script_key(name));
@@ -292,6 +324,8 @@ void describe_scripts(tb::Plugin& p) {
   lua_errors(method);
   method.field("source")
       .help("the text")
+      .field("hash")
+      .help("BLAKE3 of the text, as `gov script check` prints it; another text is refused")
       .field("name")
       .help("if given, what the text must say")
       .field("events")

@@ -13,6 +13,12 @@ namespace governance {
 // Compiles a text in the kernel's sandbox and reads its header.
 Refused check_source(tb::View& view, std::string_view source, ScriptPayload* payload);
 Refused install_script(tb::Ctx& ctx, const ScriptPayload& payload, std::uint64_t proposal_id);
+// Active scripts whose stored text is not the one that was voted on. They never run: lua/1 compares
+// at each call. An operator should know before one of them is called.
+struct DamagedScript {
+  std::string name, voted, found;  // hashes; `found` is empty where there is no text
+};
+std::vector<DamagedScript> damaged_scripts(tb::View& view);
 Refused disable_script(tb::Ctx& ctx, const std::string& name, std::uint64_t proposal_id);
 Refused roll_back_script(tb::Ctx& ctx, const Proposal& proposal);
 // `failures` in a row after this block; ten suspend it.

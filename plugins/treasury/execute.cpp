@@ -185,7 +185,8 @@ void describe_execute(tb::Plugin& p) {
                                 "lua_budget_exceeded",
                                 "lua_memory_exceeded",
                                 "lua_float_value",
-                                "lua_bad_return"})
+                                "lua_bad_return",
+                                "script_hash_mismatch"})
     m.error(error(name));
   m.field("nonce").help("larger than the lease's last one; the next one unless given");
   m.field("holder").min(1).max(64).help("who holds the lease, unless this account holds it anyhow");

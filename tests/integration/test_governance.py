@@ -1,10 +1,11 @@
 """Governance on a real node: a vote from the command line to the activation, the rollback, and the files that auditors read."""
 import json
 import re
+import shutil
 import subprocess
 import unittest
 
-from node import BIN, Node, wait_for
+from node import BIN, Node, RpcError, wait_for
 
 SIGNERS = ["c0" * 32, "0a" * 32]
 
@@ -98,6 +99,83 @@ class Releases(unittest.TestCase):
         self.node.stop()
         self.configure("plugins")
         self.node.start()
+
+
+LIMIT = """hook = {{ name="{name}", version="1.0.0", on={{"on_param_change"}}, keys={{"treasury_percent"}} }}
+function on_param_change(change) return fx.clamp(change.new, 0, 10) end
+"""
+
+
+class DamagedScripts(unittest.TestCase):
+    """A text in state that is not the one that was voted on: never in force, never run, named; and the node goes on."""
+
+    def setUp(self):
+        self.node = dev_node().start()
+
+    def tearDown(self):
+        self.node.close()
+
+    def propose(self, name):
+        path = self.node.dir / f"{name}.lua"
+        path.write_text(LIMIT.format(name=name))
+        opened = json.loads(self.node.cli("gov", "script", "propose", path, "--vote-window", "1", "--json").stdout)
+        checked = json.loads(self.node.cli("gov", "script", "check", path, "--json").stdout)
+        self.assertEqual(opened["script_hash"], checked["hash"])
+        self.node.rpc("gov.vote", {"id": opened["id"], "choice": "yes"})
+        return opened["id"]
+
+    def status(self, number):
+        return self.node.rpc("gov.proposal", {"id": number})["status"]
+
+    def damage(self, key):
+        """Replaces part of a text in one row of the stopped node's state, as a bad disk would; the length stays."""
+        words = [BIN / "state_edit", self.node.data / "state", "governance", key.hex()]
+        row = bytes.fromhex(subprocess.run(words, text=True, capture_output=True, check=True).stdout)
+        self.assertIn(b"0, 10)", row)
+        subprocess.run([*words, row.replace(b"0, 10)", b"0, 99)").hex()], capture_output=True, check=True)
+
+    def test_another_text_is_refused_when_it_is_proposed(self):
+        with self.assertRaises(RpcError) as refused:
+            self.node.rpc("gov.propose_script", {"source": LIMIT.format(name="a"), "hash": "0a" * 32})
+        self.assertEqual((refused.exception.code, refused.exception.name), (-32061, "script_hash_mismatch"))
+
+    def test_a_damaged_text_does_not_come_into_force(self):
+        number = self.propose("cap")
+        wait_for("the count", lambda: self.status(number) == "passed")
+        self.node.stop()
+        self.damage(b"payload/" + number.to_bytes(8, "big"))
+        self.node.start()
+        wait_for("the activation", lambda: self.status(number) not in ("passed", "open"))
+        shown = self.node.rpc("gov.proposal", {"id": number})
+        self.assertEqual(shown["status"], "failed")
+        self.assertIn("script_hash_mismatch: ", shown["failure"])
+        self.assertEqual(self.node.rpc("gov.scripts")["scripts"], [])
+        height = self.node.height()
+        wait_for("more blocks", lambda: self.node.height() > height + 2)
+
+    def test_a_damaged_text_does_not_run_and_is_named_at_the_start(self):
+        number = self.propose("cap")
+        wait_for("the activation", lambda: self.status(number) == "activated")
+        wish = {"key": "treasury_percent", "new_value": 50}
+        self.assertEqual(self.node.rpc("gov.propose", wish)["effective_preview"], 10)
+        self.assertEqual(self.node.metric("gov_scripts_damaged"), 0)
+        self.node.stop()
+        self.damage(b"source/cap")
+        self.node.start()
+        voted = self.node.rpc("gov.script", {"name": "cap"})
+        self.assertFalse(voted["intact"])
+        self.assertEqual(self.node.metric("gov_scripts_damaged"), 1)
+        self.assertRegex(self.node.output(), f"script_hash_mismatch: script cap was voted with the hash {voted['hash']}, the stored text has [0-9a-f]{{64}}")
+        with self.assertRaises(RpcError) as refused:
+            self.node.rpc("gov.propose", {**wish, "new_value": 40})
+        self.assertEqual(refused.exception.name, "script_hash_mismatch")
+        height = self.node.height()
+        wait_for("more blocks", lambda: self.node.height() > height + 2)
+        self.node.stop()
+        shutil.rmtree(self.node.data / "state")
+        self.node.start()
+        self.assertTrue(self.node.rpc("gov.script", {"name": "cap"})["intact"], "the state was made again from the log")
+        self.assertEqual(self.node.rpc("gov.propose", {**wish, "new_value": 40})["effective_preview"], 10)
 
 
 class Governance(unittest.TestCase):

@@ -4,6 +4,8 @@
 #include <ostream>
 #include <thread>
 
+#include "kernel/base/blake3.hpp"
+#include "kernel/base/hex.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/output.hpp"
 #include "kernel/programs/cli/submit.hpp"
@@ -38,10 +40,14 @@ Result<std::uint64_t> number(const LocalArgs& args, const std::string& flag,
                                     ", found '" + args.get(flag) + "'");
 }
 
+// The proposal names the hash of the text that was read here, so that a text which was changed on
+// its way, or in a form, is refused instead of voted on.
+json::value hash_of(std::string_view text) { return json::string(to_hex(view(blake3({text})))); }
+
 int propose_script(Session& session, const LocalArgs& args) {
   const Result<std::string> source = read_text(session.world, args.words[0]);
   if (!source.ok()) return session.fail(source.status());
-  json::object params{{"source", *source}};
+  json::object params{{"source", *source}, {"hash", hash_of(*source)}};
   if (args.has("--reason")) params["reason"] = args.get("--reason");
   if (args.has("--vote-window")) {
     const auto window = number(args, "--vote-window", 0, kMaxEpochs);
@@ -69,6 +75,9 @@ int submit_file(Session& session, const LocalArgs& args) {
     if (kind == nullptr || *kind != name) continue;
     json::object params = *object;
     params.erase("kind");
+    const json::value* text = *kind == "script" ? params.if_contains("source") : nullptr;
+    if (text != nullptr && text->is_string() && !params.contains("hash"))
+      params["hash"] = hash_of(text->get_string());
     return send(session, method, std::move(params));
   }
   return session.fail(Status(Code::kInvalid, args.words[0] + ": `kind` is missing or unknown",

@@ -1,5 +1,6 @@
 // Voted scripts: what they may decide, and what they cannot do.
 #include "plugins/governance/tests/world.hpp"
+#include "tb/blake3.hpp"
 
 namespace governance::test {
 namespace {
@@ -139,6 +140,23 @@ TEST_F(Scripts, texts_that_are_no_script_are_refused) {
   EXPECT_EQ(run("gov.propose_script", {{"source", kStep}, {"name", "another"}}).error_name,
             "invalid_payload");
   EXPECT_EQ(run("gov.propose_script_disable", {{"name", "nobody"}}).error_name, "unknown_script");
+}
+
+TEST_F(Scripts, a_text_that_differs_from_its_hash_is_refused) {
+  const std::string hash = tb::blake3(kStep).hex(), other = tb::blake3(kOddIsBad).hex();
+  const tb::Ran refused = run("gov.propose_script", {{"source", kStep}, {"hash", other}});
+  EXPECT_EQ(refused.error_name, "script_hash_mismatch");
+  EXPECT_EQ(refused.error_code, -32061);
+  EXPECT_NE(refused.error_text.find(hash), std::string::npos) << refused.error_text;
+  EXPECT_TRUE(ask("gov.list").at("proposals").as_array().empty());
+  const tb::Ran good = run("gov.propose_script", {{"source", kStep}, {"hash", hash}});
+  EXPECT_EQ(ask("gov.proposal", {{"id", id_of(good)}}).at("payload").at("hash").as_string(), hash);
+}
+
+TEST_F(Scripts, a_script_is_shown_with_whether_its_text_is_the_voted_one) {
+  install(kStep);
+  EXPECT_TRUE(ask("gov.script", {{"name", "step-limit"}}).at("intact").as_bool());
+  EXPECT_EQ(chain.metric("gov_scripts_damaged"), 0);
 }
 
 TEST_F(Scripts, a_rollback_brings_back_what_was_there_before) {

@@ -167,6 +167,24 @@ TEST_F(Services, an_allowance_is_used_up_by_its_relayer_only) {
   EXPECT_TRUE(ask("gov.approvals").at("approvals").as_array().empty());
 }
 
+class DirectApprovals : public Services {
+ protected:
+  void prepare() override {
+    Services::prepare();
+    chain.set_genesis_param("governance.direct_approvals", 1);
+  }
+};
+
+TEST_F(DirectApprovals, let_an_admin_approve_at_once_and_nobody_else) {
+  const json::object wish{{"key", "k1"}, {"relayer", "relay"}, {"amount", 50}};
+  EXPECT_EQ(json::parse(run("gov.approve_bridge_reward", wish).json).at("status").as_string(),
+            "open");  // an operator still asks the houses
+  EXPECT_EQ(claim("relay", 20).error_name, "unknown_approval");
+  const tb::Ran granted = run_admin("gov.approve_bridge_reward", wish);
+  EXPECT_EQ(json::parse(granted.json).at("status").as_string(), "approved") << granted.json;
+  EXPECT_EQ(claim("relay", 20).json, R"({"remaining":30})");
+}
+
 TEST_F(Services, a_badge_makes_an_operator_for_as_long_as_it_is_held) {
   const std::uint64_t before = id_of(
       run("gov.propose", {{"key", "treasury_percent"}, {"new_value", 5}, {"vote_window", 9}}));
