@@ -152,6 +152,27 @@ test('a new version of a script is shown as what it changes', async () => {
   await page.context().close();
 });
 
+test('a changed configuration is taken over, compared and taken back', async () => {
+  const page = await browser.page(node), sheet = page.locator('dialog.sheet'), file = path.join(node.dir, 'node.yaml');
+  await logIn(page, (await node.token('admin')).token);
+  await role(page, 'admin');
+  await go(page, 'config');
+  const reload = page.locator('details.method', {hasText: 'config.reload'});
+  await reload.locator('summary').click();
+  fs.appendFileSync(file, 'bus:\n  queue: 2048\n');
+  await reload.getByRole('button', {name: 'Run'}).click();
+  await page.locator('tr.link', {hasText: 'bus.queue'}).first().click();  // the newest generation names what it changed
+  await sheet.locator('td', {hasText: /^2.048$/}).first().waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal((await node.rpc('config.show'))['bus.queue'].value, 2048);
+  await page.locator('section', {has: page.locator('h2', {hasText: 'Generations'})}).locator('tr.link').last().click();
+  const back = sheet.locator('.preset');
+  await back.getByRole('button', {name: 'Run'}).click();
+  await waitFor('the old value', async () => (await node.rpc('config.show'))['bus.queue'].value === 1024);
+  browser.check();
+  await page.context().close();
+});
+
 test('a plugin is reloaded from its form while others watch', async () => {
   const admin = await browser.page(node), watcher = await browser.page(node);
   const {token} = await node.token('admin');
