@@ -11,6 +11,7 @@
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
+#include "kernel/programs/cli/new_chain.hpp"
 #include "kernel/programs/cli/node_client.hpp"
 #include "kernel/programs/cli/output.hpp"
 #include "kernel/snapshot/snapshot.hpp"
@@ -247,7 +248,13 @@ Result<json::object> restore_files(Session& session, const LocalArgs& args) {
   TB_TRY(find_trust(session, args, args.words.back(), &vouched));
   Result<std::vector<std::string>> files = files_of(args.words);
   if (!files.ok()) return files.status();
-  const std::vector<std::string> places = old_places(args, state_dir);
+  std::optional<NewChain> chain;
+  if (wants_new_chain(args)) {
+    Result<NewChain> planned = plan_new_chain(args, vouched.trust.genesis, data);
+    if (!planned.ok()) return planned.status();
+    chain = *std::move(planned);
+  }
+  std::vector<std::string> places = old_places(args, state_dir);
   if (!args.has("--force")) {
     json::array none;
     TB_TRY(make_room(args, places, 0, &none));
@@ -258,6 +265,10 @@ Result<json::object> restore_files(Session& session, const LocalArgs& args) {
   fs::remove_all(made, ignored);
   Result<SnapshotInfo> info = restore_snapshot(*files, vouched.trust, made);
   if (!info.ok()) return info.status();
+  if (chain) {
+    TB_TRY(begin_new_chain(made, *chain));
+    if (args.has("--force")) places.push_back(data + "/genesis.json");
+  }
   json::array moved;
   TB_TRY(make_room(args, places, session.world.clock.unix_ms() / 1000, &moved));
   std::error_code error;
@@ -265,9 +276,13 @@ Result<json::object> restore_files(Session& session, const LocalArgs& args) {
   fs::rename(made, state_dir, error);
   if (error) return Status(Code::kIo, "cannot move " + made + " to its place: " + error.message());
   const std::string genesis = data + "/genesis.json";
-  if (!vouched.genesis_text.empty() && !file_exists(genesis))
+  if (chain) {
+    TB_TRY(write_file_atomic(genesis, chain->genesis.to_json() + "\n"));
+  } else if (!vouched.genesis_text.empty() && !file_exists(genesis)) {
     TB_TRY(write_file_atomic(genesis, vouched.genesis_text));
+  }
   json::object out = info_json(*info);
+  if (chain) out["new_chain"] = chain->genesis.chain_id;
   out["ok"] = true;
   out["state_dir"] = state_dir;
   out["vouched_by"] = vouched.by;
@@ -358,6 +373,9 @@ std::vector<LocalVerb> snapshot_verbs() {
        "<file>…",
        "Make the state of a node that does not run from a snapshot; its increments follow it",
        with_trust({{"--force", "", "Move what is there to <name>.before-<unix> first"},
+                   {"--chain-id", "NEW", "Begin another chain from the state, at its height"},
+                   {"--staging", "",
+                    "The same, with the keys of this directory as its validator and operator"},
                    {"--keep-log", "", "Keep the block log: the node follows it from there"},
                    {"--state", "DIR", "Its state, where storage.state_dir says another place"}}),
        1,
@@ -365,7 +383,10 @@ std::vector<LocalVerb> snapshot_verbs() {
        restore_verb,
        {{"contract-cli snapshots restore snapshot-0000001024.tbs --data-dir node-data --trust "
          "genesis.json",
-         "The node goes on from that height"}}},
+         "The node goes on from that height"},
+        {"contract-cli snapshots restore snapshot-0000001024.tbs --data-dir staging --trust "
+         "genesis.json --staging",
+         "A chain of its own for a rehearsal, without any key of production"}}},
       {"snapshots list",
        "",
        "Snapshots of a directory, the newest first",
