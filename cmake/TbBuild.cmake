@@ -120,6 +120,14 @@ function(tb_library name)
   tb_unity(${name} "${arg_SEPARATE}")
 endfunction()
 
+# For libraries that every command passes through. Nobody replaces a function of a static library at run time, so the
+# compiler may inline those that are not declared inline, too; gcc does not by itself in code that could be in a shared one.
+function(tb_hot)
+  foreach(target IN LISTS ARGN)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-semantic-interposition>)
+  endforeach()
+endfunction()
+
 # How a test program is compiled: what a test asks of the code under test does not depend on how the test itself is
 # optimised, and its build is quicker so.
 function(tb_test_options name separate)
