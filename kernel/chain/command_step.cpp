@@ -58,10 +58,10 @@ Status CommandStep::read_params(const Command& command, std::optional<ParamError
 }
 
 Status CommandStep::read_caller(const Command& command, std::uint32_t index) {
-  std::string key(kRoleRows), scratch;
-  key.append(command.from);
+  role_key_.assign(kRoleRows).append(command.from);
+  std::string scratch;
   std::optional<BytesView> role;
-  TB_TRY(overlay_.find(key, &scratch, &role));
+  TB_TRY(overlay_.find(role_key_, &scratch, &role));
   caller_ = tb_caller{};
   caller_.roles = role_bits(role);
   caller_.account = to_str(command.from);

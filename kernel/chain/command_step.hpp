@@ -49,6 +49,7 @@ class CommandStep {
   MachineSet::MethodRef method_;
   std::uint8_t around_ = 0;
   tb_caller caller_{};
+  std::string role_key_;
   tb_str cosigners_[16];
   PublicKey session_{};
   std::optional<Refusal> refusal_;

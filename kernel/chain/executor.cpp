@@ -253,7 +253,10 @@ Status Executor::command_steps() {
   const std::size_t count = in_->commands == nullptr ? 0 : in_->commands->size();
   out_->step_of.assign(count, SIZE_MAX);
   out_->commands.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) TB_TRY(one_command(i));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (in_->before_command) in_->before_command(i);
+    TB_TRY(one_command(i));
+  }
   return {};
 }
 
@@ -275,8 +278,9 @@ Status Executor::one_command(std::size_t i) {
   overlay_.begin_step();
   const Overlay::Savepoint before = overlay_.savepoint();
   std::string why;
-  std::string nonce_key(kNonceRows);
-  nonce_key.append(command->from);
+  std::string nonce_key;
+  nonce_key.reserve(kNonceRows.size() + command->from.size());
+  nonce_key.append(kNonceRows).append(command->from);
   std::string scratch;
   std::optional<BytesView> row;
   TB_TRY(overlay_.find(nonce_key, &scratch, &row));

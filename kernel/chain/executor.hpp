@@ -44,6 +44,8 @@ struct BlockInput {
   // Peaks of the MMR over all headers below a height; asked when the block is a macro point. Null:
   // a trial, in which no block is one.
   std::function<Result<MmrPeaks>(std::uint64_t height)> peaks;
+  // Told before each command, with its place: somebody may fetch what it will read. May be empty.
+  std::function<void(std::size_t command)> before_command;
   bool changed_world = false;  // a preview: a point that the log knows may be none here
 };
 

@@ -269,7 +269,7 @@ std::string_view MachineSet::escrow_owner(std::string_view account) const {
 }
 
 MachineSet::MethodRef MachineSet::find_command(std::string_view name) const {
-  auto it = commands_.find(std::string(name));
+  auto it = commands_.find(name);
   if (it == commands_.end()) return {};
   const BoundMachine& m = machines_[it->second.first];
   return {&m, &m.machine.manifest->methods[it->second.second], it->second.second};

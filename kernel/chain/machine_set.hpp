@@ -111,7 +111,13 @@ class MachineSet {
   Status index_params();
 
   std::vector<BoundMachine> machines_;
-  std::unordered_map<std::string, std::pair<std::uint32_t, std::uint32_t>> commands_;
+  // Asked with a borrowed name.
+  struct NameHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  std::unordered_map<std::string, std::pair<std::uint32_t, std::uint32_t>, NameHash,
+                     std::equal_to<>>
+      commands_;
   std::map<std::string, std::vector<ParamRef>, std::less<>> params_;
   std::map<std::string, std::string, std::less<>> param_aliases_;
   std::vector<RosterEntry> roster_;

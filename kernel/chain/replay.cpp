@@ -202,6 +202,8 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     return stop("the log begins at height " + std::to_string(first_height()) +
                 ": a replay needs all of it");
   ReplayState state;
+  RowsAhead ahead(state);
+  Bytes block_bytes, batch_bytes;
   VerifyCache cache;
   Executor executor(
       options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache);
@@ -212,9 +214,9 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
   std::shared_ptr<const ActiveScripts> scripts;
   for (std::uint64_t h = 0; h <= head->height; ++h) {
     const std::string where = "height " + std::to_string(h) + ": ";
-    Result<Bytes> block_bytes = log_->read(LogRecordType::kBlock, h);
-    if (!block_bytes.ok()) return stop(where + block_bytes.status().message());
-    Result<BlockRecord> front = decode_block_front(*block_bytes);
+    if (Status read = log_->read_into(LogRecordType::kBlock, h, &block_bytes); !read.ok())
+      return stop(where + read.message());
+    Result<BlockRecord> front = decode_block_front(block_bytes);
     if (!front.ok()) return stop(where + front.status().message());
     BlockInput input;
     BlockOutput output;
@@ -228,9 +230,9 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
       if (status.ok() && output.write_set_root != front->header.write_set_root)
         return stop(where + "write_set_root of the genesis differs");
     } else {
-      Result<Bytes> batch_bytes = log_->read(LogRecordType::kBatch, h);
-      if (!batch_bytes.ok()) return stop(where + batch_bytes.status().message());
-      Result<Batch> decoded = decode_batch(*batch_bytes, false);
+      if (Status read = log_->read_into(LogRecordType::kBatch, h, &batch_bytes); !read.ok())
+        return stop(where + read.message());
+      Result<Batch> decoded = decode_batch(batch_bytes, false);
       if (!decoded.ok()) return stop(where + decoded.status().message());
       batch = *std::move(decoded);
       input.height = h;
@@ -243,14 +245,15 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
       input.commands = &batch.commands;
       input.macro = front->header.macro;
       input.peaks = [&mmr](std::uint64_t) -> Result<MmrPeaks> { return mmr; };
-      state.fetch_rows_of(*block_bytes);
+      ahead.begin(block_bytes);
+      input.before_command = [&ahead](std::size_t command) { ahead.before(command); };
       if (verify_signatures) {
         for (std::size_t i = 0; i < batch.commands.size(); ++i) {
-          if (auto refusal = blockd::verify_signatures(*batch.commands[i]))
+          if (auto refusal = blockd::verify_signatures(*batch.commands[i], &cache.keys()))
             return stop(where + "command " + std::to_string(i) + ": " + refusal->message);
         }
       } else {
-        Result<std::vector<FalseChecks>> logged = decode_false_checks(*block_bytes);
+        Result<std::vector<FalseChecks>> logged = decode_false_checks(block_bytes);
         if (!logged.ok()) return stop(where + logged.status().message());
         checks = *std::move(logged);
         input.trusted = &checks;
@@ -266,7 +269,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
                     " differs: logged " + to_hex(header.macro->state_root) + ", replayed " +
                     to_hex(point_root));
       if (header.hash() != front->header.hash()) {
-        return stop(difference(h, front->header, header, *block_bytes, executor, state, input));
+        return stop(difference(h, front->header, header, block_bytes, executor, state, input));
       }
     }
     previous = front->header.hash();

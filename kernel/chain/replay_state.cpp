@@ -90,21 +90,38 @@ void ReplayState::fetch(std::span<const BytesView> keys) const {
   }
 }
 
-void ReplayState::fetch_rows_of(BytesView block_bytes) const {
-  if (table_.empty()) return;
-  std::array<std::uint64_t, kFetched> hashes;
-  std::size_t n = 0;
+// Steps of hooks stand among those of commands, so that a command may meet the rows of a neighbour.
+void RowsAhead::begin(BytesView block_bytes) {
+  hashes_.clear();
+  ends_.clear();
   Bytes key;
-  const Status status = visit_deltas(block_bytes, [&](std::uint32_t, const DeltaView& row) {
+  const Status status = visit_deltas(block_bytes, [&](std::uint32_t step, const DeltaView& row) {
     key.assign("s/").append(row.space).append("/").append(row.key);
-    hashes[n] = key_hash(key);
-    __builtin_prefetch(&table_[hashes[n] & (table_.size() - 1)]);
-    if (++n < kFetched) return;
-    fetch_hashed(hashes);
-    n = 0;
+    ends_.resize(step, hashes_.size());  // of the steps in front of this one
+    hashes_.push_back(key_hash(key));
   });
-  if (status.ok())
-    fetch_hashed(std::span(hashes).first(n));  // damage is told by who needs the rows
+  if (!status.ok()) hashes_.clear();  // damage is told by who needs the rows
+  ends_.push_back(hashes_.size());
+  if (!status.ok()) ends_.clear();
+}
+
+std::span<const std::uint64_t> RowsAhead::rows_of(std::size_t step) const {
+  if (step >= ends_.size()) return {};
+  const std::size_t begin = step == 0 ? 0 : ends_[step - 1];
+  return std::span(hashes_).subspan(begin, ends_[step] - begin);
+}
+
+void RowsAhead::fetch_places(std::size_t step) const {
+  for (const std::uint64_t hash : rows_of(step))
+    __builtin_prefetch(&state_.table_[hash & (state_.table_.size() - 1)]);
+}
+
+void RowsAhead::before(std::size_t command) const {
+  if (state_.table_.empty()) return;
+  for (std::size_t step = command == 0 ? 0 : kAhead; step <= kAhead; ++step)
+    fetch_places(command + step);
+  for (std::size_t step = command == 0 ? 0 : kAhead / 2; step <= kAhead / 2; ++step)
+    state_.fetch_hashed(rows_of(command + step));
 }
 
 void ReplayState::apply(std::span<const Overlay::Change> changes) {
@@ -186,7 +203,7 @@ void ReplayState::leave_orders(Row* row) {
 }
 
 void ReplayState::grow() {
-  std::vector<Slot> old(table_.size() * 2);
+  Table old(table_.size() * 2);
   old.swap(table_);
   const std::size_t mask = table_.size() - 1;
   for (const Slot& slot : old) {

@@ -43,8 +43,6 @@ class ReplayState final : public KvReader {
   // Has the processor fetch rows that are soon asked for, all at once. A hint: nothing is decided
   // by it.
   void fetch(std::span<const BytesView> keys) const;
-  // The same for the rows that the deltas of a logged block name.
-  void fetch_rows_of(BytesView block_bytes) const;
   // The value of `key`, borrowed; nullopt when there is none.
   std::optional<BytesView> find(BytesView key) const;
   // False: the key is not known. True: `*value` is its row, or nullopt for one that was erased.
@@ -66,6 +64,7 @@ class ReplayState final : public KvReader {
   class Walk;
 
  private:
+  friend class RowsAhead;
   // Key and value stand behind the struct, the value with room to grow.
   struct Row {
     std::uint32_t key_size, value_size, capacity;
@@ -115,9 +114,29 @@ class ReplayState final : public KvReader {
 
   const bool remembers_;
   RowMemory memory_;
-  std::vector<Slot> table_;  // open addressing, power of two
+  using Table = std::vector<Slot, HugePageAllocator<Slot>>;
+  Table table_;  // open addressing, power of two
   std::size_t count_ = 0, absent_ = 0;
   mutable std::deque<Order> orders_;
+};
+
+// The rows that the commands of a block will touch, as the deltas of the logged block name them:
+// the processor fetches those of a command while the ones before it are executed. A hint only.
+class RowsAhead {
+ public:
+  explicit RowsAhead(const ReplayState& state) : state_(state) {}
+  void begin(BytesView block_bytes);
+  // REQUIRES: called with 0, 1, 2... after begin().
+  void before(std::size_t command) const;
+
+ private:
+  // Places in the table are fetched that many commands ahead, the rows half of it.
+  static constexpr std::size_t kAhead = 8;
+  std::span<const std::uint64_t> rows_of(std::size_t step) const;
+  void fetch_places(std::size_t step) const;
+  const ReplayState& state_;
+  std::vector<std::uint64_t> hashes_;
+  std::vector<std::size_t> ends_;  // in hashes_, a step each
 };
 
 // The rows below a prefix one after another, as scan() and scan_back() have them.

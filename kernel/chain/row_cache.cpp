@@ -33,12 +33,14 @@ std::uint64_t key_hash(BytesView key) {
   const char* p = key.data();
   std::size_t n = key.size();
   for (; n >= 16; n -= 16, p += 16) h = fold(load(p, 8) ^ kOdd ^ kSeed, load(p + 8, 8) ^ h);
-  if (n >= 8) {
+  if (n > 8) {
     h = fold(load(p, 8) ^ kOdd ^ kSeed, h);
     n -= 8;
     p += 8;
   }
-  return fold(load(p, n) ^ h ^ kSeed, kOdd);
+  // The last bytes; in a key of eight and more some of them for the second time.
+  const std::uint64_t last = key.size() >= 8 ? load(p + n - 8, 8) : load(p, n);
+  return fold(last ^ h ^ kSeed, kOdd);
 }
 
 std::size_t RowCache::slot_of(BytesView key, std::uint64_t hash) const {

@@ -2,19 +2,20 @@
 
 #include <sys/mman.h>
 
-#include <cstdlib>
-#include <new>
-
 namespace blockd {
+
+void* take_huge_pages(std::size_t bytes) {
+  const std::size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  void* const memory = std::aligned_alloc(kHugePage, whole);
+  if (memory == nullptr) throw std::bad_alloc();
+  static_cast<void>(::madvise(memory, whole, MADV_HUGEPAGE));  // advice
+  return memory;
+}
 
 void RowMemory::FreeChunk::operator()(char* chunk) const { std::free(chunk); }
 
 void RowMemory::add_chunk() {
-  void* chunk = std::aligned_alloc(kChunkBytes, kChunkBytes);
-  if (chunk == nullptr) throw std::bad_alloc();
-  chunks_.emplace_back(static_cast<char*>(chunk));
-  // Advice: rows are met in no order, and a huge page spares most of the lookups of addresses.
-  static_cast<void>(::madvise(chunk, kChunkBytes, MADV_HUGEPAGE));
+  chunks_.emplace_back(static_cast<char*>(take_huge_pages(kChunkBytes)));
   next_ = chunks_.back().get();
   left_ = kChunkBytes;
   bytes_ += kChunkBytes;

@@ -10,11 +10,37 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <unordered_map>
 #include <vector>
 
 namespace blockd {
+
+inline constexpr std::size_t kHugePage = 2u << 20;
+
+// `bytes` that begin at a huge page and lie in such, where the system has them: what is met in no
+// order spares most of the lookups of addresses so. Given back with std::free. Throws
+// std::bad_alloc.
+void* take_huge_pages(std::size_t bytes);
+
+// For tables that grow large and are met in no order.
+template <class T>
+struct HugePageAllocator {
+  using value_type = T;
+  HugePageAllocator() = default;
+  template <class U>
+  HugePageAllocator(const HugePageAllocator<U>&) {}
+  T* allocate(std::size_t n) {
+    const std::size_t bytes = n * sizeof(T);
+    return static_cast<T*>(bytes < kHugePage ? ::operator new(bytes) : take_huge_pages(bytes));
+  }
+  void deallocate(T* memory, std::size_t n) {
+    n * sizeof(T) < kHugePage ? ::operator delete(memory) : std::free(memory);
+  }
+  bool operator==(const HugePageAllocator&) const { return true; }
+};
 
 class RowMemory {
  public:
@@ -27,7 +53,7 @@ class RowMemory {
 
  private:
   static constexpr std::size_t kStep = 32, kLargest = 1024;
-  static constexpr std::size_t kChunkBytes = 2u << 20;  // a huge page, where the system has them
+  static constexpr std::size_t kChunkBytes = kHugePage;
   struct Free {
     Free* next;
   };

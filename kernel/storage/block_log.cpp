@@ -340,7 +340,7 @@ void Log::publish(const Pending& record) {
 
 // --- reading ---
 
-Result<Bytes> Log::read(LogRecordType type, std::uint64_t height) const {
+Status Log::read_into(LogRecordType type, std::uint64_t height, Bytes* out) const {
   Place place;
   SegmentPtr segment;
   {
@@ -363,13 +363,16 @@ Result<Bytes> Log::read(LogRecordType type, std::uint64_t height) const {
                   "block log " + dir_ + ": no such record of block " + std::to_string(height));
   }
   std::uint64_t end = 0;
-  Result<LogRecord> record = read_record(*segment, place.offset, &end);
-  if (!record.ok()) return record.status().in("block " + std::to_string(height));
-  if (record->type != type || record->height != height) {
+  LogRecord record;
+  record.payload = std::move(*out);
+  const Status read = read_record(*segment, place.offset, &end, &record);
+  *out = std::move(record.payload);
+  if (!read.ok()) return read.in("block " + std::to_string(height));
+  if (record.type != type || record.height != height) {
     return damage(*segment, place.offset,
                   "the record of block " + std::to_string(height) + " is not here any more");
   }
-  return std::move(record->payload);
+  return {};
 }
 
 Status Log::visit(std::uint64_t from, const std::function<bool(const LogRecord&)>& visitor) const {
@@ -391,11 +394,10 @@ Status Log::visit(std::uint64_t from, const std::function<bool(const LogRecord&)
     end = committed_.at(id);
   }
   // Offset and file are taken under one lock: the next moment the segment may be another file.
-  for (;;) {
+  for (LogRecord record;;) {
     while (offset < end) {
-      Result<LogRecord> record = read_record(*segment, offset, &offset);
-      if (!record.ok()) return record.status();
-      if (!visitor(*record)) return {};
+      TB_TRY(read_record(*segment, offset, &offset, &record));
+      if (!visitor(record)) return {};
     }
     offset = kSegmentMagic.size();
     std::shared_lock lock(mutex_);

@@ -40,8 +40,8 @@ enum class LogRecordType : std::uint8_t {
 };
 
 struct LogRecord {
-  LogRecordType type;
-  std::uint64_t height;
+  LogRecordType type = LogRecordType::kBatch;
+  std::uint64_t height = 0;
   Bytes payload;
 };
 
@@ -85,7 +85,13 @@ class BlockLog {
   virtual std::optional<std::uint64_t> checkpoint() const = 0;
   // The record of that type of that block, of a checkpoint only the newest. What is not synced is
   // not seen. Errors: kNotFound, kCorrupt.
-  virtual Result<Bytes> read(LogRecordType type, std::uint64_t height) const = 0;
+  Result<Bytes> read(LogRecordType type, std::uint64_t height) const {
+    Bytes out;
+    TB_TRY(read_into(type, height, &out));
+    return out;
+  }
+  // The same into `*out`, whose memory is kept for who reads many.
+  virtual Status read_into(LogRecordType type, std::uint64_t height, Bytes* out) const = 0;
   // All records from block `from` on, in file order, until the visitor returns false or the log
   // ends. Errors: kNotFound (`from` is below first()), kCorrupt, kIo.
   virtual Status visit(std::uint64_t from,

@@ -50,7 +50,7 @@ class Log final : public BlockLog {
     std::shared_lock lock(mutex_);
     return checkpoint_;
   }
-  Result<Bytes> read(LogRecordType type, std::uint64_t height) const override;
+  Status read_into(LogRecordType type, std::uint64_t height, Bytes* out) const override;
   Status visit(std::uint64_t from,
                const std::function<bool(const LogRecord&)>& visitor) const override;
   Status prune_below(std::uint64_t height) override;

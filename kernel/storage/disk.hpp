@@ -18,6 +18,12 @@ class DiskFile {
   virtual Status write_at(std::uint64_t offset, BytesView data) = 0;
   // Up to `n` bytes; fewer only at the end of the file.
   virtual Result<Bytes> read_at(std::uint64_t offset, std::uint64_t n) const = 0;
+  // The same into `*out`, whose memory is kept.
+  virtual Status read_into(std::uint64_t offset, std::uint64_t n, Bytes* out) const {
+    Result<Bytes> bytes = read_at(offset, n);
+    if (bytes.ok()) *out = *std::move(bytes);
+    return bytes.status();
+  }
   virtual Status sync() = 0;  // fdatasync. After an error the file must not be used again.
   virtual Status truncate(std::uint64_t size) = 0;
   virtual Status preallocate(std::uint64_t size) = 0;

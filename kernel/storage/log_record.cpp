@@ -67,18 +67,27 @@ Result<SegmentWalk> walk_segment(const Segment& segment) {
 }
 
 Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end) {
+  LogRecord record;
+  TB_TRY(read_record(segment, offset, end, &record));
+  return record;
+}
+
+Status read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end,
+                   LogRecord* record) {
   Result<Bytes> head = segment.file->read_at(offset, kRecordHeaderBytes);
   if (!head.ok()) return head.status();
   const std::optional<RecordHeader> header = decode_header(*head);
   if (!header) return damage(segment, offset, "the header of the record does not verify");
-  Result<Bytes> payload = segment.file->read_at(offset + kRecordHeaderBytes, header->length);
-  if (!payload.ok()) return payload.status();
-  if (payload->size() != header->length || crc32c(*payload) != header->payload_crc) {
+  Bytes& payload = record->payload;
+  TB_TRY(segment.file->read_into(offset + kRecordHeaderBytes, header->length, &payload));
+  if (payload.size() != header->length || crc32c(payload) != header->payload_crc) {
     return damage(segment, offset,
                   "the record of block " + std::to_string(header->height) + " does not verify");
   }
   *end = offset + kRecordHeaderBytes + header->length;
-  return LogRecord{header->type, header->height, std::move(*payload)};
+  record->type = header->type;
+  record->height = header->height;
+  return {};
 }
 
 Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::uint64_t file_size) {

@@ -50,6 +50,9 @@ Result<SegmentWalk> walk_segment(const Segment& segment);
 
 // The record at `offset`, its header and payload verified. Errors: kCorrupt with file and offset.
 Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end);
+// The same into `*record`, whose memory is kept.
+Status read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end,
+                   LogRecord* record);
 
 // Writes the records of `from` up to `end` as `change` says to `<path>.new`, syncs it and renames
 // it to the segment's own name. Answers the new file and where its records are.

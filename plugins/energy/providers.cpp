@@ -50,9 +50,10 @@ std::optional<Refusal> check_registration(Market& market, const RegisterParams& 
 // The gauges that show a provider's standing.
 void show_reputation(Market& market, const Provider& provider) {
   if (!market.real()) return;
-  const std::string id = format_provider_id(provider.id);
-  market.ctx().set(kReputationScore, provider.reputation_score_ppm, {id});
-  market.ctx().set(kReputationConfidence, confidence_ppm(provider.reputation.observations), {id});
+  const ProviderIdText id(provider.id);
+  market.ctx().set(kReputationScore, provider.reputation_score_ppm, {id.view()});
+  market.ctx().set(kReputationConfidence, confidence_ppm(provider.reputation.observations),
+                   {id.view()});
 }
 
 void after_rescore(Market& market, Provider& provider) {

@@ -25,6 +25,7 @@ class Writer {
 
   template <Number T>
   void operator()(const T& value) {
+    if (value < 0x80) return byte(static_cast<std::uint8_t>(value));
     char bytes[(8 * sizeof(T) + 6) / 7];
     std::size_t size = 0;
     T rest = value;
@@ -71,6 +72,11 @@ class Reader {
 
   template <Number T>
   void operator()(T& value) {
+    if (!rest_.empty() && ok_ && static_cast<std::uint8_t>(rest_[0]) < 0x80) {
+      value = static_cast<std::uint8_t>(rest_[0]);
+      rest_.remove_prefix(1);
+      return;
+    }
     value = 0;
     for (unsigned shift = 0;; shift += 7) {
       const std::uint8_t next = byte();

@@ -202,6 +202,17 @@ TEST(Crc32c, hardware_and_table_agree) {
   }
 }
 
+TEST(Crc32c, long_texts_agree_too) {
+  Bytes data;
+  for (unsigned i = 0; i < 20'000; ++i) data.push_back(static_cast<char>(i * 7 + i / 13));
+  for (const std::size_t n : {3071, 3072, 3073, 4000, 6143, 6144, 6151, 9999, 20'000}) {
+    const BytesView part = BytesView(data).substr(0, n);
+    EXPECT_EQ(crc32c(part), internal::crc32c_portable(part, 0)) << n;
+    EXPECT_EQ(crc32c(part, 77), internal::crc32c_portable(part, 77)) << n;
+    EXPECT_EQ(crc32c(part.substr(100), crc32c(part.substr(0, 100))), crc32c(part)) << n;
+  }
+}
+
 TEST(Hex, both_ways) {
   EXPECT_EQ(to_hex(BytesView("\x00\xAB\xff", 3)), "00abff");
   EXPECT_EQ(*from_hex("0x00aBfF"), Bytes("\x00\xAB\xff", 3));

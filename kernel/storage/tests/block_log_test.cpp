@@ -88,6 +88,25 @@ TEST(BlockLog, works_on_the_system_disk) {
   std::filesystem::remove_all(dir);
 }
 
+TEST(BlockLog, records_are_read_into_memory_that_held_others) {
+  char name[] = "/tmp/blockd-log-XXXXXX";
+  const std::string dir = ::mkdtemp(name);
+  std::string recovered;
+  auto log = std::move(*BlockLog::open(system_disk(), dir + "/chain", {}, &recovered));
+  const std::vector<std::size_t> sizes = {10, 9000, 3, 0, 500};
+  for (std::uint64_t h = 1; h <= sizes.size(); ++h) {
+    ASSERT_TRUE(log->append(kBlock, h, Bytes(sizes[h - 1], static_cast<char>('a' + h))).ok());
+    ASSERT_TRUE(log->sync().ok());
+  }
+  Bytes record = "something else";
+  for (std::uint64_t h = 1; h <= sizes.size(); ++h) {
+    ASSERT_TRUE(log->read_into(kBlock, h, &record).ok());
+    EXPECT_EQ(record, Bytes(sizes[h - 1], static_cast<char>('a' + h)));
+  }
+  EXPECT_EQ(log->read_into(kBlock, 9, &record).code(), Code::kNotFound);
+  std::filesystem::remove_all(dir);
+}
+
 TEST(BlockLog, one_block_costs_one_sync) {
   FaultDisk disk(1);
   auto log = open_log(disk);
