@@ -1,11 +1,14 @@
 #include "plugins/energy/snapshot.hpp"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,7 +23,10 @@ namespace fs = std::filesystem;
 constexpr std::uint32_t kSnapshotPage = 1000;
 constexpr std::uint32_t kAskMs = 5'000;
 constexpr std::size_t kManifestBytes = 4096;
-constexpr std::string_view kPrefix = "state-", kSuffix = ".json";
+constexpr std::string_view kPrefix = "state-", kSuffix = ".json", kTemporary = ".tmp";
+constexpr ::mode_t kMode = 0644;
+// A temporary file that is older belongs to a node that was killed: nobody writes that long.
+constexpr std::chrono::hours kStale{1};
 
 void append_hex(std::string& out, std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -34,13 +40,28 @@ void append_hex(std::string& out, std::string_view bytes) {
   throw std::runtime_error(tb::cat(what, " ", path, ": ", std::strerror(errno)));
 }
 
-// A file that is hashed while it is written, and that comes to its place when it is whole.
+// A file that is hashed while it is written, and that comes to its place when it is whole. Until
+// then it has a name of its own: while a plugin is reloaded, its old and its new face may write the
+// same snapshot at once.
 class NewFile {
  public:
-  explicit NewFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".tmp") {
+  explicit NewFile(std::string path)
+      : path_(std::move(path)), temporary_(tb::cat(path_, ".XXXXXX", kTemporary)) {
+    const int fd = ::mkostemps(temporary_.data(), static_cast<int>(kTemporary.size()), O_CLOEXEC);
+    if (fd < 0) fail("cannot write", temporary_);
+    const bool readable = ::fchmod(fd, kMode) == 0;
+    ::close(fd);
     file_.open(temporary_, std::ios::binary | std::ios::trunc);
-    if (!file_) fail("cannot write", temporary_);
+    if (!readable || !file_) {
+      ::unlink(temporary_.c_str());
+      fail("cannot write", temporary_);
+    }
   }
+  ~NewFile() {
+    if (!renamed_) ::unlink(temporary_.c_str());
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
   void write(std::string_view text) {
     hash_.update(text);
     bytes_ += text.size();
@@ -51,6 +72,7 @@ class NewFile {
     if (!file_) fail("cannot write", temporary_);
     sync(temporary_, O_WRONLY);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot rename", temporary_);
+    renamed_ = true;
     sync(fs::path(path_).parent_path().string(), O_RDONLY | O_DIRECTORY);
   }
   tb::Hash hash() { return hash_.finish(); }
@@ -69,6 +91,7 @@ class NewFile {
   std::ofstream file_;
   tb::Blake3 hash_;
   std::uint64_t bytes_ = 0;
+  bool renamed_ = false;
 };
 
 // Members of an object of rows, in pages.
@@ -109,14 +132,21 @@ std::optional<std::uint64_t> height_of(const std::string& name) {
   return error == std::errc() && stop == end ? std::optional(height) : std::nullopt;
 }
 
+// Another face may remove the same files at the same time: what is gone already is no error.
 void remove_old(const std::string& folder) {
   std::vector<std::pair<std::uint64_t, fs::path>> found;
+  std::error_code gone;
+  const auto stale_before = fs::file_time_type::clock::now() - kStale;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (const auto height = height_of(entry.path().filename().string()))
+    const std::string name = entry.path().filename().string();
+    if (const auto height = height_of(name)) {
       found.emplace_back(*height, entry.path());
+    } else if (name.ends_with(kTemporary) && entry.last_write_time(gone) < stale_before && !gone) {
+      fs::remove(entry.path(), gone);
+    }
   }
   std::sort(found.rbegin(), found.rend());
-  for (std::size_t i = kSnapshotsKept; i < found.size(); ++i) fs::remove(found[i].second);
+  for (std::size_t i = kSnapshotsKept; i < found.size(); ++i) fs::remove(found[i].second, gone);
 }
 
 }  // namespace
@@ -177,6 +207,7 @@ WrittenSnapshot Snapshots::write(const std::string& folder, bool ask_node) {
   WrittenSnapshot out;
   try {
     fs::create_directories(folder);
+    const std::optional<std::uint64_t> before = height_in(folder);
     host_
         .with_view([&](tb::View& view) {
           write_state(view, folder, out);
@@ -184,7 +215,10 @@ WrittenSnapshot Snapshots::write(const std::string& folder, bool ask_node) {
         })
         .ignore();
     if (out.bytes == 0) throw std::runtime_error("the state cannot be read");
-    write_manifest(folder, out, ask_node ? hash_of_block(out.height) : std::string());
+    // The other face of a reload may have written a newer one meanwhile: that stays.
+    const std::optional<std::uint64_t> after = height_in(folder);
+    if (after == before || after.value_or(0) <= out.height)
+      write_manifest(folder, out, ask_node ? hash_of_block(out.height) : std::string());
     remove_old(folder);
     last_height_ = out.height;
   } catch (const std::exception& e) {

@@ -9,8 +9,9 @@
 //                                      schema_version} of the newest one; block_hash is null in a
 //                                      snapshot made while the node stops, when nobody can be asked
 //
-// Files are written beside their place, synced, renamed, and the folder is synced; the newest
-// kSnapshotsKept stay. write() may be called on any worker; one at a time does the work.
+// Files are written beside their place under a name that nobody else has, synced, renamed, and the
+// folder is synced; the newest kSnapshotsKept stay. write() may be called on any worker, of any
+// face of this plugin; of one face one at a time does the work.
 #pragma once
 
 #include <mutex>

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -153,6 +154,32 @@ TEST_F(SnapshotTest, refuses_a_newer_schema_and_a_missing_file) {
   std::ofstream(folder_ + "/manifest.json") << R"({"schema_version":2,"height":1})";
   EXPECT_EQ(tool("verify").code, 1);
   EXPECT_NE(tool("verify").out.find(R"("reason":"schema")"), std::string::npos);
+}
+
+// While a plugin is reloaded its old face may still write what its new one writes.
+TEST_F(SnapshotTest, leaves_alone_what_another_face_is_writing) {
+  for (const char* name : {"state-1.json.tmp", "state-1.json.q1w2e3.tmp", "manifest.json.tmp"})
+    std::ofstream(folder_ + "/" + name) << "another's";
+  fs::create_directory(folder_ + "/state-2.json.tmp");
+  ASSERT_EQ(put("a", "1"), "");
+  EXPECT_NE(write(folder_).find(R"("problem":"")"), std::string::npos);
+  EXPECT_EQ(tool("verify").code, 0) << tool("verify").out;
+  for (const char* name : {"state-1.json.tmp", "state-1.json.q1w2e3.tmp", "manifest.json.tmp"})
+    EXPECT_EQ(text_of(name), "another's") << name;
+  ASSERT_EQ(put("a", "2"), "");
+  EXPECT_NE(write(folder_).find(R"("problem":"")"), std::string::npos);
+  EXPECT_EQ(tool("verify").code, 0) << tool("verify").out;
+}
+
+TEST_F(SnapshotTest, removes_its_own_leftovers_and_those_of_a_killed_node) {
+  const std::string stale = folder_ + "/state-0.json.q1w2e3.tmp";
+  std::ofstream(stale) << "half a";
+  fs::last_write_time(stale, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  ASSERT_EQ(put("a", "1"), "");
+  write(folder_);
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder_)) ++files;
+  EXPECT_EQ(files, 2u);  // the state and its manifest
 }
 
 TEST_F(SnapshotTest, says_which_file_cannot_be_written) {
