@@ -217,6 +217,18 @@ def restore_staging(drill):
     drill.demand("the staging node has the state of the snapshot", 0 < staging.balance() <= node_balance(node, drill), f"({staging.balance()})")
     staging.pay()
     drill.demand("it takes commands and its money adds up", staging.call("ledger.check")["ok"])
+    # Without any key of production: a chain of its own, with keys that its directory makes.
+    rehearsal = Node(drill, name="rehearsal")
+    rehearsal.data.mkdir()
+    rehearsal.cli("snapshots", "restore", newest, "--data-dir", rehearsal.data, "--trust", node.data / "genesis.json", "--staging")
+    rehearsal.start()
+    height = rehearsal.height()
+    rehearsal.call("chain.noop", {})
+    status = rehearsal.call("node.status")
+    drill.demand("a chain of its own goes on from the snapshot", status["chain_id"] == "dev-staging" and status["current_block_height"] > height > 0, f"({status['chain_id']})")
+    drill.demand("its money is that of the snapshot", rehearsal.call("ledger.check")["ok"])
+    drill.demand("no key of production is there", (rehearsal.data / "keys" / "node.key").read_text() != (node.data / "keys" / "node.key").read_text())
+    rehearsal.stop()
     damaged = drill.work / newest.name
     raw = bytearray(newest.read_bytes())
     raw[drill.fault("damage.percent", 10, 90) * len(raw) // 100] ^= 0x01
