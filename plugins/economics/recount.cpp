@@ -121,12 +121,27 @@ class Counting {
     const std::uint64_t height = number(row ? data["height"] : event["height"]);
     Recounted* counted = at(height);
     if (counted == nullptr) return;
-    if (row) {
-      if (data["event"].text() == "accrual" && height > 0)
-        counted->treasury_inflow += number(data["delta"]);
+    if (!row) return take_move(data, height, counted);
+    if (data["event"].text() != "accrual" || height == 0) return;
+    counted->treasury_inflow += number(data["delta"]);
+    if (data["source"].text() == "tariff") counted->tariff_booked += number(data["delta"]);
+  }
+
+  // The ledger moves the tariff right behind the transfer that it is paid on.
+  void take_tariff(std::uint64_t paid, std::string_view command, Recounted* counted) {
+    counted->tariff_paid += paid;
+    if (transfer_ == 0 || command != transfer_command_) {
+      counted->tariff_high_bps = 0;
+      counted->tariff_low_bps = 1;
       return;
     }
-    take_move(data, height, counted);
+    // paid = floor(transfer · bps / 10,000), for the bps from `low` to before `above`.
+    const auto rate = [&](U128 part) {
+      const U128 bps = (part * kMaxTariffBps + transfer_ - 1) / transfer_;
+      return static_cast<std::uint64_t>(std::min<U128>(bps, kMaxTariffBps + 1));
+    };
+    counted->tariff_low_bps = std::max(counted->tariff_low_bps, rate(paid));
+    counted->tariff_high_bps = std::min(counted->tariff_high_bps, rate(U128{paid} + 1) - 1);
   }
 
   void take_move(tb::Value move, std::uint64_t height, Recounted* counted) {
@@ -136,6 +151,9 @@ class Counting {
     const std::string_view command = move["command"].text(), kind = move["kind"].text();
     if (command.find_first_not_of('0') == std::string_view::npos) return;  // of a hook
     if (kind == "fee") counted->fees = saturating_add(counted->fees, amount);
+    if (kind == "levy") take_tariff(amount, command, counted);
+    transfer_ = kind == "transfer" ? amount : 0;
+    transfer_command_ = command;
     if (kind != "transfer" && kind != "capture") return;
     counted->volume = saturating_add(counted->volume, amount);
     if (height != command_height_) commands_.clear();
@@ -146,6 +164,8 @@ class Counting {
   tb::LocalCall& call_;
   const std::uint64_t first_, last_, length_;
   Recounts& out_;
+  std::uint64_t transfer_ = 0;  // amount of the move before, if it was one
+  std::string transfer_command_;
   std::uint64_t command_height_ = 0;
   std::set<std::string> commands_;  // of one block
 };
@@ -175,7 +195,25 @@ std::string contradicted(const Recounted& blocks, const Closed& row,
   if (row.tx_count < blocks.commands || (blocks.fees == 0 && row.tx_count != blocks.commands))
     return "blocks:tx_count";
   if (row.non_kyc_volume > row.tx_volume) return "blocks:non_kyc_volume";
+  // Without a treasury nobody books: then the epoch has no inflow at all.
+  if (row.treasury_inflow > 0 && blocks.tariff_paid != blocks.tariff_booked) return "blocks:tariff";
   return {};
+}
+
+TariffRates::TariffRates(std::uint64_t first_boundary) {
+  if (first_boundary > 1) {
+    possible_.set();
+  } else {
+    possible_.set(0);
+  }
+}
+
+bool TariffRates::follow(std::optional<std::uint64_t> set_bps, const Recounted& epoch) {
+  if (set_bps && *set_bps <= kMaxTariffBps) possible_.set(*set_bps);
+  for (std::uint64_t bps = 0; bps <= kMaxTariffBps; ++bps) {
+    if (bps < epoch.tariff_low_bps || bps > epoch.tariff_high_bps) possible_.reset(bps);
+  }
+  return possible_.any();
 }
 
 }  // namespace economics

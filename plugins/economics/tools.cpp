@@ -6,6 +6,7 @@
 #include "plugins/economics/face.hpp"
 #include "plugins/economics/recount.hpp"
 #include "plugins/economics/replay.hpp"
+#include "plugins/economics/rules/snapshot.hpp"
 
 namespace economics {
 namespace {
@@ -91,11 +92,20 @@ tb::Status recount_range(tb::LocalCall& call, const ReplayParams& in, Recounts* 
   return recount(call, range->first, range->last, length, out);
 }
 
-std::string contradicted_by_blocks(tb::View& view, std::uint64_t epoch, const Recounts& blocks) {
+std::optional<std::uint64_t> tariff_set_at(tb::View& view, std::uint64_t boundary) {
+  const auto snap = load_snapshot(view, boundary);
+  const auto snapshot = snap ? read_snapshot(snap->json) : std::nullopt;
+  return snapshot ? std::optional(snapshot->tariff.bps) : std::nullopt;
+}
+
+std::string contradicted_by_blocks(tb::View& view, std::uint64_t epoch, const Recounts& blocks,
+                                   TariffRates& rates) {
   const auto counted = blocks.find(epoch);
   const auto row = view.load<Closed>(closed_key(epoch));
   if (counted == blocks.end() || !row) return {};
-  return contradicted(counted->second, *row, emission_before(view, epoch));
+  const bool explained = rates.follow(tariff_set_at(view, epoch - 1), counted->second);
+  std::string member = contradicted(counted->second, *row, emission_before(view, epoch));
+  return member.empty() && !explained ? "blocks:tariff_rate" : member;
 }
 
 }  // namespace
@@ -109,11 +119,12 @@ tb::Status Face::replay(tb::LocalCall& call, const ReplayParams& in, tb::Out& ou
     const auto range = stored_range(view, in.from, in.to.value_or(kMaxU64), kMaxReplayed);
     if (!range) return nothing_stored(call);
     bool match = true;
+    TariffRates rates(blocks.empty() ? range->first : blocks.begin()->first);
     std::uint64_t epoch = range->first;
     out.list("epochs", [&](tb::Out& list) {
       for (; epoch <= range->last && match; ++epoch) {
         Replayed one = replay_epoch(view, epoch);
-        if (one.match()) one.differs = contradicted_by_blocks(view, epoch, blocks);
+        if (one.match()) one.differs = contradicted_by_blocks(view, epoch, blocks, rates);
         if (one.match() && in.verify && !files_.agrees(epoch, one.json)) one.differs = "file";
         if (one.match() && in.write && !files_.write(epoch, one.json)) one.differs = "file";
         match = one.match();

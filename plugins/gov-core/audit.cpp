@@ -172,6 +172,21 @@ void check_chain(std::span<const BalanceRow> rows, Audit* audit) {
   }
 }
 
+void check_tariff(std::uint64_t paid, std::span<const BalanceRow> rows, std::uint64_t open,
+                  Audit* audit) {
+  Wide booked = open;
+  for (const BalanceRow& row : rows) {
+    if (row.event == "accrual" && row.source == "tariff") booked += row.delta;
+  }
+  if (booked == static_cast<Wide>(paid)) return;
+  audit->add({"tariff",
+              "transfers paid " + grouped(paid) + " BLOCK of tariff, the treasury booked " +
+                  grouped(booked) + " under that source (" + difference(booked, paid) +
+                  "): an accrual was changed outside the log, or carries "
+                  "another source",
+              {}});
+}
+
 namespace {
 
 struct Counts {

@@ -30,6 +30,7 @@ struct BalanceRow {
   std::uint64_t height = 0;
   std::string event;
   std::optional<std::uint64_t> disbursement_id;
+  std::string source = {};  // of an accrual
 };
 
 // The first line of the report: what came in, what went out, what should be there.
@@ -85,6 +86,11 @@ void compare_accounts(const Ledger& replayed,
 
 // Rows must chain: each balance is the one before it and its delta.
 void check_chain(std::span<const BalanceRow> rows, Audit* audit);
+
+// What transfers paid as tariff, by the ledger's moves, against what the treasury booked under the
+// source `tariff`: rows, and `open`, which has no row yet.
+void check_tariff(std::uint64_t paid, std::span<const BalanceRow> rows, std::uint64_t open,
+                  Audit* audit);
 
 // Moves of treasury/pending for one disbursement (their memo names it).
 struct EscrowMove {

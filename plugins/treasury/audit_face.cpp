@@ -68,6 +68,13 @@ std::map<std::uint64_t, gov::Disbursement> both_sides(const AuditLog& log, const
   return out;
 }
 
+// Without a row yet, all that was paid is open.
+std::uint64_t tariff_paid(const AuditLog& log) {
+  std::uint64_t paid = log.tariff_paid;
+  for (const auto& [height, amount] : log.tariff_before_rows) paid += amount;
+  return paid;
+}
+
 gov::Audit compare(const AuditLog& log, const AuditState& state, const Bounds& bounds) {
   gov::Audit audit;
   std::uint64_t initial = 0;
@@ -81,6 +88,7 @@ gov::Audit compare(const AuditLog& log, const AuditState& state, const Bounds& b
   compare_accounts(log.ledger, state.accounts, state.issued, &audit);
   check_treasury(state.treasury, &audit);
   check_chain(log.rows, &audit);
+  check_tariff(tariff_paid(log), log.rows, state.open_tariff, &audit);
   check_newest_row(log, state, &audit);
   check_disbursements(both_sides(log, state, &audit), log.rows, log.moves, &audit);
   return audit;

@@ -31,11 +31,20 @@ tb::Status incomplete(tb::LocalCall& call, std::string_view why) {
                                       "; audit a node that keeps the whole log"));
 }
 
-void take_move(tb::Value data, AuditLog* log) {
+void take_tariff(std::uint64_t height, std::uint64_t amount, AuditLog* log) {
+  if (log->rows.empty()) {
+    log->tariff_before_rows[height] += amount;
+  } else {
+    log->tariff_paid += amount;
+  }
+}
+
+void take_move(tb::Value data, std::uint64_t height, AuditLog* log) {
   const std::string_view from = data["from"].text(), to = data["to"].text(),
                          memo = data["memo"].text();
   const std::uint64_t amount = number(data["amount"]);
   log->ledger.move(from, to, amount);
+  if (data["kind"].text() == "levy" && to == "treasury") take_tariff(height, amount, log);
   if ((from != kPending && to != kPending) || !memo.starts_with(kMemo)) return;
   const auto id = gov::digits_to_u64(memo.substr(kMemo.size()));
   if (!id) return;
@@ -51,6 +60,13 @@ void take_row(tb::Value data, AuditLog* log) {
   row.height = number(data["height"]);
   row.event = data["event"].text();
   row.disbursement_id = optional_number(data["disbursement_id"]);
+  row.source = data["source"].text();
+  if (log->rows.empty()) {
+    for (const auto& [height, paid] : log->tariff_before_rows) {
+      if (height >= row.height) log->tariff_paid += paid;
+    }
+    log->tariff_before_rows.clear();
+  }
   log->rows.push_back(std::move(row));
 }
 
@@ -102,7 +118,7 @@ struct Reader {
     note_then(height);
     const std::string_view topic = event["topic"].text();
     if (topic == "ledger.moved") {
-      take_move(event["data"], log);
+      take_move(event["data"], height, log);
     } else if (topic == "treasury.balance") {
       take_row(event["data"], log);
     } else {

@@ -19,6 +19,10 @@ struct AuditLog {
   std::vector<gov::BalanceRow> rows;
   std::vector<gov::EscrowMove> moves;
   std::map<std::uint64_t, gov::Payment> records;
+  // Tariff that transfers paid since the treasury keeps its book. What was paid before came in with
+  // the balance that it found.
+  std::uint64_t tariff_paid = 0;
+  std::map<std::uint64_t, std::uint64_t> tariff_before_rows;  // by height, until the first row
   std::uint64_t treasury_then = 0;  // what the account held in front of block `then_height`
 };
 

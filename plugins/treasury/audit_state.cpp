@@ -81,8 +81,10 @@ void read_audit_state(tb::View& view, AuditState* state) {
   figures.own_balance = view.load<Balance>(kBalanceKey).value_or(Balance{}).amount;
   state->newest_row = view.load<BalanceRow>(kNewestRowKey);
   if (state->newest_row) figures.newest_row = state->newest_row->balance;
-  each_row(view, kAccruals, [&](std::string_view, std::string_view row) {
-    figures.open_accruals += tb::row_as<Accrual>(row).amount;
+  each_row(view, kAccruals, [&](std::string_view source, std::string_view row) {
+    const std::uint64_t amount = tb::row_as<Accrual>(row).amount;
+    figures.open_accruals += amount;
+    if (source == "tariff") state->open_tariff = amount;
   });
   each_row(view, kEscrowed, [&](std::string_view key, std::string_view row) {
     const std::uint64_t amount = tb::row_as<Escrowed>(row).amount;

@@ -11,6 +11,7 @@ struct AuditState {
   std::map<std::string, std::uint64_t, std::less<>> accounts;
   std::uint64_t issued = 0;
   gov::TreasuryState treasury;
+  std::uint64_t open_tariff = 0;  // the part of treasury.open_accruals with that source
   std::optional<BalanceRow> newest_row;
   struct Stored {
     gov::Payment payment;

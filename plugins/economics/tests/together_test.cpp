@@ -16,9 +16,18 @@ namespace {
 namespace json = boost::json;
 
 // The node's own methods that the recount asks for, answered from the chain of the test: headers
-// with one producer, events as they were emitted. `lost` is an event that the node does not know.
+// with one producer, events as they were emitted. `lost` is an event that the node does not know,
+// `forged` a part of one that it tells otherwise.
 tb::TestChain* asked_chain = nullptr;
 std::string lost;
+std::pair<std::string, std::string> forged;
+
+json::object told(const std::string& event) {
+  std::string text = event;
+  const std::size_t at = forged.first.empty() ? text.npos : text.find(forged.first);
+  if (at != text.npos) text.replace(at, forged.first.size(), forged.second);
+  return json::parse(text).as_object();
+}
 
 struct HeightParams {
   std::uint64_t height = 0;
@@ -57,9 +66,7 @@ tb::Status list_events(tb::LocalCall&, const ListParams& in, tb::Out& out) {
         list.record({}, [&](tb::Out& item) {
           item.put("height", event.height);
           item.put("topic", std::string_view(topic));
-          item.record("data", [&](tb::Out& data) {
-            put_members(json::parse(event.json).as_object(), data);
-          });
+          item.record("data", [&](tb::Out& data) { put_members(told(event.json), data); });
         });
       }
     }
@@ -86,6 +93,7 @@ class Together : public ::testing::Test {
     folder_ = pattern;
     asked_chain = &chain_;
     lost.clear();
+    forged = {};
     chain_.add(&tb_plugin_entry);
     chain_.add(&tb::detail::Library<&describe_node>::entry);
     for (const char* name : {"ledger", "receipts", "governance", "treasury"})
@@ -204,6 +212,42 @@ TEST_F(Together, a_replay_holds_the_inputs_against_the_blocks) {
   EXPECT_EQ(differs_without(R"("kind":"mint")"), "blocks:emission");
   EXPECT_EQ(differs_without(R"("event":"accrual")"), "blocks:treasury_inflow");
   EXPECT_EQ(differs_without(R"("kind":"transfer")"), "blocks:tx_volume");
+}
+
+TEST_F(Together, a_replay_holds_the_tariff_against_the_transfers_and_the_treasurys_book) {
+  chain_.set_genesis_param("tariff_min_bps", 148);
+  chain_.start();
+  const auto send = [&](std::uint64_t amount) {
+    return chain_
+        .run("ledger.transfer",
+             tb::cat(R"({"to":")", chain_.account("bob"), R"(","amount":)", amount, "}"),
+             {.from = "alice"})
+        .ok();
+  };
+  ASSERT_TRUE(send(10'000));  // pays nothing yet; without volume the rate would stay at 0
+  go_to(kEpochBlocks);
+  ASSERT_TRUE(send(30'000));  // pays 444
+  ASSERT_TRUE(send(50));      // too little to pay anything
+  ASSERT_TRUE(chain_.run("ledger.transfer", R"({"to":"treasury","amount":1000})", {.from = "alice"})
+                  .ok());  // a donation, and 14 of tariff
+  go_to(3 * kEpochBlocks);
+  chain_.deliver();
+  const auto differs_with = [&](std::string_view real, std::string_view planted) {
+    forged = {std::string(real), std::string(planted)};
+    ask("economics.replay", R"({"verify":true})");
+    const std::size_t at = last_.find(R"("differs":")");
+    return at == std::string::npos ? std::string("nothing")
+                                   : last_.substr(at + 11, last_.find('"', at + 11) - at - 11);
+  };
+  EXPECT_EQ(differs_with("", ""), "nothing") << last_;
+  // Booked under another source: the inflow stays right.
+  EXPECT_EQ(differs_with(R"("source":"tariff")", R"("source":"other")"), "blocks:tariff");
+  EXPECT_EQ(differs_with(R"("amount":444)", R"("amount":443)"), "blocks:tariff");
+  // A transfer that would have paid another tariff: neither sum nor volume tells, the rate does.
+  EXPECT_EQ(differs_with(R"("amount":14,)", R"("amount":15,)"), "blocks:tariff");
+  EXPECT_EQ(differs_with(R"("kind":"transfer","memo":"","to":"treasury")",
+                         R"("kind":"capture","memo":"","to":"treasury")"),
+            "blocks:tariff_rate");
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ struct World {
   std::vector<EscrowMove> moves;
   std::map<std::uint64_t, Disbursement> disbursements;
   TreasuryState treasury;
+  std::uint64_t tariff_paid = 5, tariff_open = 2;  // 3 have a row
 
   World() {
     log.allocate("alice", 900);
@@ -70,9 +71,10 @@ struct World {
     hold(3, 5);
     move({"capture", "treasury/pending", "bob", 30, 1});
     move({"release", "treasury/pending", "treasury", 5, 3});
-    rows = {{1, 100, 100, 0, "accrual", {}}, {2, 100, 0, 3, "queued", 4},
-            {3, 70, -30, 4, "executed", 1},  {4, 50, -20, 5, "executed", 2},
-            {5, 45, -5, 6, "executed", 3},   {6, 50, 5, 7, "cancelled", 3}};
+    rows = {{1, 97, 97, 0, "accrual", {}},  {2, 100, 3, 2, "accrual", {}, "tariff"},
+            {3, 100, 0, 3, "queued", 4},    {4, 70, -30, 4, "executed", 1},
+            {5, 50, -20, 5, "executed", 2}, {6, 45, -5, 6, "executed", 3},
+            {7, 50, 5, 7, "cancelled", 3}};
     state = log.accounts();
     disbursements[2].escrowed = 20;
     disbursements[3].logged->was_executed = disbursements[3].stored->was_executed = true;
@@ -97,6 +99,7 @@ struct World {
     check_chain(rows, &out);
     check_disbursements(disbursements, rows, moves, &out);
     check_treasury(treasury, &out);
+    check_tariff(tariff_paid, rows, tariff_open, &out);
     return out;
   }
 };
@@ -119,9 +122,9 @@ TEST(Audit, names_one_unit_that_is_wrong_anywhere) {
       {"account mallory", [](World& w) { w.state["mallory"] = 1; }},
       {"account alice", [](World& w) { w.state.erase("alice"); }},
       {"supply", [](World& w) { ++w.issued; }},
-      {"balance row 4", [](World& w) { ++w.rows[3].balance; }},
-      {"balance row 3", [](World& w) { w.rows[2].delta -= 1; }},
-      {"balance row 5", [](World& w) { w.rows.erase(w.rows.begin() + 3); }},
+      {"balance row 5", [](World& w) { ++w.rows[4].balance; }},
+      {"balance row 4", [](World& w) { w.rows[3].delta -= 1; }},
+      {"balance row 6", [](World& w) { w.rows.erase(w.rows.begin() + 4); }},
       {"Disbursement 1 (finalized)", [](World& w) { ++w.disbursements[1].stored->amount; }},
       {"Disbursement 4 (queued)", [](World& w) { --w.disbursements[4].stored->amount; }},
       {"Disbursement 4 (queued)", [](World& w) { w.disbursements[4].stored.reset(); }},
@@ -150,6 +153,9 @@ TEST(Audit, names_one_unit_that_is_wrong_anywhere) {
       {"treasury", [](World& w) { --w.treasury.newest_row; }},
       {"treasury", [](World& w) { ++w.treasury.open_accruals; }},
       {"treasury", [](World& w) { ++w.treasury.escrowed; }},
+      {"tariff", [](World& w) { ++w.tariff_paid; }},
+      {"tariff", [](World& w) { ++w.tariff_open; }},
+      {"tariff", [](World& w) { w.rows[1].source = "other"; }},
   };
   for (std::size_t i = 0; i < std::size(cases); ++i) {
     World world;
