@@ -18,8 +18,6 @@
 
 namespace blockd {
 
-class KnownKeys;
-
 enum class Lane : std::uint8_t { kConsumer = 0, kIndustrial = 1, kService = 2 };
 std::string_view lane_name(Lane lane);
 
@@ -114,9 +112,8 @@ std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector
 ParsedCommand parse_envelope(const json::value& envelope, BytesView body, bool with_tree = true);
 
 // Checks every signature, and that the needed ones are there: the key of `from`, `threshold` of
-// `signers`, or the session key. Costs 41 us a signature, and less for those that `keys` (may be
-// null) has met before. nullopt: all good.
-std::optional<Refusal> verify_signatures(const Command& command, KnownKeys* keys = nullptr);
+// `signers`, or the session key. Costs 41 us a signature. nullopt: all good.
+std::optional<Refusal> verify_signatures(const Command& command);
 
 // Builds and signs a command: what the node does for unsigned calls and contract-cli for a wallet.
 struct CommandDraft {

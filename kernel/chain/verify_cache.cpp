@@ -5,38 +5,23 @@
 
 namespace blockd {
 
-namespace {
+bool VerifyCache::check(BytesView key, BytesView message, BytesView signature) {
+  PublicKey public_key{};
+  Signature sig{};
+  if (key.size() != public_key.size() || signature.size() != sig.size()) return false;
+  std::memcpy(public_key.data(), key.data(), key.size());
+  std::memcpy(sig.data(), signature.data(), signature.size());
+  return ed25519_verify(public_key, message, sig);
+}
 
-struct Parts {
-  PublicKey key;
-  Signature signature;
-};
+namespace {
 
 // Lengths are looked at first: the name of an entry says nothing of where one part ends.
 bool has_lengths(BytesView key, BytesView signature) {
   return key.size() == sizeof(PublicKey) && signature.size() == sizeof(Signature);
 }
 
-// REQUIRES: has_lengths().
-Parts parts_of(BytesView key, BytesView signature) {
-  Parts out;
-  std::memcpy(out.key.data(), key.data(), key.size());
-  std::memcpy(out.signature.data(), signature.data(), signature.size());
-  return out;
-}
-
 }  // namespace
-
-bool VerifyCache::check(BytesView key, BytesView message, BytesView signature) {
-  if (!has_lengths(key, signature)) return false;
-  const Parts parts = parts_of(key, signature);
-  return ed25519_verify(parts.key, message, parts.signature);
-}
-
-bool VerifyCache::compute(BytesView key, BytesView message, BytesView signature) {
-  const Parts parts = parts_of(key, signature);
-  return keys_.verify(parts.key, message, parts.signature);
-}
 
 std::optional<bool> VerifyCache::recall(const Hash& id) {
   Shard& shard = shard_of(id);
@@ -49,14 +34,14 @@ std::optional<bool> VerifyCache::recall(const Hash& id) {
 bool VerifyCache::verify_once(BytesView key, BytesView message, BytesView signature) {
   if (!has_lengths(key, signature)) return false;
   const std::optional<bool> known = recall(blake3({key, signature, message}));
-  return known ? *known : compute(key, message, signature);
+  return known ? *known : check(key, message, signature);
 }
 
 bool VerifyCache::verify(BytesView key, BytesView message, BytesView signature) {
   if (!has_lengths(key, signature)) return false;
   const Hash id = blake3({key, signature, message});
   if (const std::optional<bool> known = recall(id)) return *known;
-  const bool good = compute(key, message, signature);
+  const bool good = check(key, message, signature);
   Shard& shard = shard_of(id);
   std::lock_guard lock(shard.mutex);
   if (shard.young.size() >= per_shard_) {

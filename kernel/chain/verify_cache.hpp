@@ -1,7 +1,6 @@
 // VerifyCache: answers of signature checks that somebody has made before, so that apply does not
 // repeat what admission did. It saves time and never decides: an answer is a pure function of key,
-// message and signature. What has to be computed is quicker for keys that come often
-// (known_keys.hpp). Bounded; thread safe.
+// message and signature. Bounded; thread safe.
 #pragma once
 
 #include <array>
@@ -9,7 +8,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "kernel/base/known_keys.hpp"
+#include "kernel/base/bytes.hpp"
 
 namespace blockd {
 
@@ -23,9 +22,8 @@ class VerifyCache {
   bool verify(BytesView key, BytesView message, BytesView signature);
   // The same for a check that nobody will ask for again: the answer is not remembered.
   bool verify_once(BytesView key, BytesView message, BytesView signature);
-  // Computes it, always, and without any memory of the key.
+  // Computes it, always.
   static bool check(BytesView key, BytesView message, BytesView signature);
-  KnownKeys& keys() { return keys_; }
 
  private:
   static constexpr std::size_t kShards = 16;
@@ -40,12 +38,10 @@ class VerifyCache {
     std::mutex mutex;
     std::unordered_map<Hash, bool, HashOf> young, old;  // when `young` is full it becomes `old`
   };
-  bool compute(BytesView key, BytesView message, BytesView signature);
   std::optional<bool> recall(const Hash& id);
   Shard& shard_of(const Hash& id) { return shards_[id[31] % kShards]; }
   std::size_t per_shard_;
   std::array<Shard, kShards> shards_;
-  KnownKeys keys_;
 };
 
 }  // namespace blockd

@@ -138,7 +138,7 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
                                  " is past, it is " + std::to_string(entry->entered_ms));
   }
   if (verify) {
-    if (auto refusal = verify_signatures(*command, &keys_)) return refusal;
+    if (auto refusal = verify_signatures(*command)) return refusal;
   }
   if (auto refusal = check_fee(view, *command, *entry)) return refusal;
   if (entry->lane == Lane::kService && service_requires_account_) {

@@ -11,7 +11,6 @@
 #include <optional>
 
 #include "kernel/base/clock.hpp"
-#include "kernel/base/known_keys.hpp"
 #include "kernel/chain/admission_policy.hpp"
 #include "kernel/chain/chain.hpp"
 #include "kernel/chain/mempool.hpp"
@@ -73,7 +72,6 @@ class Admission {
   std::optional<Refusal> check_comfort(const StateViewPtr& view) const;
 
   Chain& chain_;
-  mutable KnownKeys keys_;  // of senders
   Clock& clock_;
   const bool service_requires_account_;
   AdmissionPolicy* const policy_;

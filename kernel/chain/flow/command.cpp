@@ -10,7 +10,6 @@
 #include "kernel/base/address.hpp"
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/hex.hpp"
-#include "kernel/base/known_keys.hpp"
 #include "kernel/chain/flow/command_form.hpp"
 
 namespace blockd {
@@ -251,13 +250,10 @@ ParsedCommand parse_envelope(const json::value& envelope, BytesView body, bool w
   return parse_envelope(std::move(printed), with_tree);
 }
 
-std::optional<Refusal> verify_signatures(const Command& command, KnownKeys* keys) {
+std::optional<Refusal> verify_signatures(const Command& command) {
   std::size_t needed = 0;
   for (const CommandSignature& signature : command.signatures) {
-    const BytesView id = view(command.id);
-    const bool good = keys == nullptr ? ed25519_verify(signature.key, id, signature.sig)
-                                      : keys->verify(signature.key, id, signature.sig);
-    if (!good) {
+    if (!ed25519_verify(signature.key, view(command.id), signature.sig)) {
       return admission_refusal(admission::kBadSignature, "bad_signature",
                                "the signature of key " + to_hex(signature.key) +
                                    " does not verify over the command's id " + to_hex(command.id));
