@@ -249,7 +249,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
       input.before_command = [&ahead](std::size_t command) { ahead.before(command); };
       if (verify_signatures) {
         for (std::size_t i = 0; i < batch.commands.size(); ++i) {
-          if (auto refusal = blockd::verify_signatures(*batch.commands[i], &cache.keys()))
+          if (auto refusal = blockd::verify_signatures(*batch.commands[i]))
             return stop(where + "command " + std::to_string(i) + ": " + refusal->message);
         }
       } else {
