@@ -108,6 +108,13 @@ void add_process(Table t) {
            k.min = k.max = json::value(64u);
            k.secret = true;
          });
+  // kernel/net/http_server.hpp says what these do. 0: the default.
+  const auto ms = [&](const char* key, std::uint64_t def, const char* env, const char* help) {
+    t.number(key, def, 0, 60'000, kHot, "ms", help, [env](ConfigKey& k) { k.env = {env}; });
+  };
+  ms("runtime.reactor_idle_poll_ms", 100, "TB_REACTOR_IDLE_POLL_MS", "Longest sleep of the loop");
+  ms("runtime.io_read_backoff_ms", 10, "TB_IO_READ_BACKOFF_MS", "Wait before an unasked read");
+  ms("runtime.io_write_backoff_ms", 10, "TB_IO_WRITE_BACKOFF_MS", "Wait before an unasked write");
 }
 
 void add_chain(Table t) {

@@ -2,15 +2,20 @@
 // again. Half duplex by design: at most one read or one write is pending, so a slow client costs
 // one buffer.
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #include "kernel/net/http_parser.hpp"
 #include "kernel/net/response_writer.hpp"
@@ -87,7 +92,7 @@ class HttpConnection final : public Connection {
  public:
   HttpConnection(ConnectionInfo info, std::shared_ptr<const ListenerSettings> settings,
                  PlainStream socket)
-      : Connection(info.listener.get()),
+      : Connection(info.listener.get(), kWatched ? socket.native_handle() : -1),
         info_(std::move(info)),
         core_(info_.core),
         executor_(socket.get_executor()),
@@ -115,8 +120,21 @@ class HttpConnection final : public Connection {
   void cut() override {
     asio::post(executor_, [self = self()] { self->close(); });
   }
+  // Calls the pending operation off; its handler goes on in read_without_ready() or
+  // write_without_ready().
+  void retry(std::uint64_t wait) override {
+    asio::post(executor_, [self = self(), wait] {
+      if (self->wait() != wait || self->phase_ == Phase::kClosed) return;
+      self->retries_ = true;
+      Error ignored;
+      self->stream_.lowest_layer().cancel(ignored);
+    });
+  }
 
  private:
+  // A TLS stream cannot go on behind an operation that was called off.
+  static constexpr bool kWatched = std::is_same_v<Stream, PlainStream>;
+
   enum class Phase : std::uint8_t {
     kHandshake,
     kIdle,  // no byte of the next request yet
@@ -179,9 +197,31 @@ class HttpConnection final : public Connection {
 
   void read() {
     make_room();
-    stream_.async_read_some(
-        asio::buffer(in_.data() + end_, in_.size() - end_),
-        [self = self()](const Error& error, std::size_t n) { self->on_read(error, n); });
+    set_wait(Wait::kRead);
+    stream_.async_read_some(asio::buffer(in_.data() + end_, in_.size() - end_),
+                            [self = self()](const Error& error, std::size_t n) {
+                              self->set_wait(Wait::kNothing);
+                              if (self->take_retry(error)) return self->read_without_ready();
+                              self->on_read(error, n);
+                            });
+  }
+
+  // Whether the operation ended because retry() called it off, and for nothing else.
+  bool take_retry(const Error& error) {
+    const bool retries = std::exchange(retries_, false);
+    return retries && error == asio::error::operation_aborted && !timed_out_ &&
+           phase_ != Phase::kClosed;
+  }
+
+  void read_without_ready() {
+    if constexpr (kWatched) {
+      const ssize_t n =
+          ::recv(stream_.native_handle(), in_.data() + end_, in_.size() - end_, MSG_DONTWAIT);
+      if (n < 0 && (errno == EAGAIN || errno == EINTR)) return read();
+      if (n < 0) return close();
+      if (n > 0) core_->reads_without_ready.fetch_add(1, std::memory_order_relaxed);
+      on_read(n == 0 ? Error(asio::error::eof) : Error(), static_cast<std::size_t>(n));
+    }
   }
 
   void make_room() {
@@ -358,9 +398,32 @@ class HttpConnection final : public Connection {
       written_ = response_.body.size();
     }
     enter_phase(Phase::kWrite, limits_.write_timeout_ms);
-    asio::async_write(
-        stream_, asio::buffer(out_),
-        [self = self()](const Error& error, std::size_t) { self->write_rest(error); });
+    sending_ = out_;
+    send();
+  }
+
+  void send() {
+    set_wait(Wait::kWrite);
+    asio::async_write(stream_, asio::buffer(sending_.data(), sending_.size()),
+                      [self = self()](const Error& error, std::size_t n) {
+                        self->set_wait(Wait::kNothing);
+                        self->sending_.remove_prefix(n);
+                        if (self->take_retry(error)) return self->write_without_ready();
+                        self->write_rest(error);
+                      });
+  }
+
+  void write_without_ready() {
+    if constexpr (kWatched) {
+      const ssize_t n = ::send(stream_.native_handle(), sending_.data(), sending_.size(),
+                               MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n < 0 && errno != EAGAIN && errno != EINTR) return close();
+      if (n > 0) {
+        core_->writes_without_ready.fetch_add(1, std::memory_order_relaxed);
+        sending_.remove_prefix(static_cast<std::size_t>(n));
+      }
+      sending_.empty() ? write_rest({}) : send();
+    }
   }
 
   void write_rest(const Error& error) {
@@ -368,11 +431,9 @@ class HttpConnection final : public Connection {
     if (error || phase_ == Phase::kClosed || left == 0) return on_written(error);
     const std::size_t chunk = std::min(left, kWriteChunk);
     enter_phase(Phase::kWrite, limits_.write_timeout_ms);
-    asio::async_write(stream_, asio::buffer(response_.body.data() + written_, chunk),
-                      [self = self(), chunk](const Error& failed, std::size_t) {
-                        self->written_ += chunk;
-                        self->write_rest(failed);
-                      });
+    sending_ = std::string_view(response_.body).substr(written_, chunk);
+    written_ += chunk;
+    send();
   }
 
   void on_written(const Error& error) {
@@ -453,12 +514,14 @@ class HttpConnection final : public Connection {
   std::uint64_t started_us_ = 0;
 
   HttpResponse response_;
-  std::size_t written_ = 0;  // of its body
+  std::size_t written_ = 0;   // of its body, or being written
+  std::string_view sending_;  // what has not left yet of out_ or of the body
   std::string out_;
   bool keep_ = true;
   bool close_after_ = false;
   bool timed_out_ = false;
   bool expired_once_ = false;
+  bool retries_ = false;  // the pending operation was called off to be tried without its event
   std::size_t lingered_ = 0;
 };
 

@@ -13,6 +13,7 @@ class HttpServer::Impl {
   Impl(IoPool& pool, const HttpLimits& limits, std::shared_ptr<HttpObserver> observer)
       : core(std::make_shared<ServerCore>(pool, limits, std::move(observer))) {
     schedule_sweep(core);
+    schedule_wakeups(core, limits.idle_poll_ms);
   }
 
   Status set_listener(ListenerConfig config);
@@ -45,6 +46,11 @@ class HttpServer::Impl {
         alive->sweep();
         schedule_sweep(alive);
       }
+    });
+  }
+  static void schedule_wakeups(const std::shared_ptr<ServerCore>& core, std::uint32_t delay_ms) {
+    core->pool.post_after(delay_ms, [weak = std::weak_ptr<ServerCore>(core)] {
+      if (const auto alive = weak.lock()) schedule_wakeups(alive, alive->check_wakeups());
     });
   }
   Result<std::vector<ListenAddress>> check(const ListenerConfig& config) const;
@@ -463,9 +469,15 @@ std::uint16_t HttpServer::port(std::string_view name) const {
 
 HttpServerStats HttpServer::stats() const {
   const ServerCore& core = *impl_->core;
-  return {core.open_slots(),          core.websockets.load(),          core.in_work.load(),
-          core.requests.load(),       core.refused_connections.load(), core.refused_requests.load(),
-          core.accept_failures.load()};
+  return {core.open_slots(),
+          core.websockets.load(),
+          core.in_work.load(),
+          core.requests.load(),
+          core.refused_connections.load(),
+          core.refused_requests.load(),
+          core.accept_failures.load(),
+          core.reads_without_ready.load(),
+          core.writes_without_ready.load()};
 }
 
 }  // namespace blockd

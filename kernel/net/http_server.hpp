@@ -45,6 +45,12 @@ struct HttpLimits {
   std::uint64_t ws_message_bytes = 1 << 20;  // one message of a client -> close code 1009
   std::uint32_t ws_idle_ms =
       60000;  // pinged at half of it; silent or unable to write for all of it -> closed
+  // Connections without TLS do not rest on the event loop alone: every idle_poll_ms the sockets
+  // that wait are asked themselves, and one that stays ready for its backoff without being told is
+  // read, or written, without the event (HttpServerStats counts these).
+  std::uint32_t idle_poll_ms = 100;
+  std::uint32_t read_backoff_ms = 10;
+  std::uint32_t write_backoff_ms = 10;
 };
 
 // TLS 1.3 only. Files are PEM and read at set_listener and reload_tls.
@@ -75,6 +81,8 @@ struct HttpServerStats {
   std::uint64_t refused_connections = 0;  // over a limit of connections
   std::uint64_t refused_requests = 0;     // over requests_in_work
   std::uint64_t accept_failures = 0;      // out of file descriptors or memory
+  std::uint64_t reads_without_ready = 0;  // that succeeded although the event loop said nothing
+  std::uint64_t writes_without_ready = 0;
 };
 
 class HttpServer {

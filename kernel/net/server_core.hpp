@@ -17,6 +17,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "kernel/net/http_server.hpp"
 #include "kernel/net/tls_context.hpp"
@@ -40,21 +41,40 @@ struct Listener;
 // Anything that holds a client's socket: HTTP connection or WebSocket.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  explicit Connection(const Listener* listener) : listener_(listener) {}
+  // `watched_fd`: the socket that check_wakeups() may ask; -1: none.
+  Connection(const Listener* listener, int watched_fd)
+      : listener_(listener), watched_fd_(watched_fd) {}
   virtual ~Connection() = default;
   virtual void on_deadline() = 0;  // [any] the deadline passed (or moved meanwhile: look again)
   virtual void drain() = 0;        // [any] end after the answer in work
   virtual void cut() = 0;          // [any] end now
+  virtual void retry(std::uint64_t) {}  // [any] if that wait still is, try without its event
   const Listener* listener() const { return listener_; }  // for comparing
   std::uint64_t deadline_ms() const { return deadline_ms_.load(std::memory_order_relaxed); }
 
  protected:
   void set_deadline(std::uint64_t at_ms) { deadline_ms_.store(at_ms, std::memory_order_relaxed); }
   bool deadline_passed() const { return deadline_ms() != 0 && deadline_ms() <= now_ms(); }
+  // What the socket waits for. Every wait has a number of its own, so that the check tells one that
+  // goes on from another one of the same kind.
+  enum class Wait : std::uint8_t { kNothing, kRead, kWrite };
+  void set_wait(Wait wait) {
+    waits_ += 4;
+    wait_.store(waits_ | static_cast<std::uint64_t>(wait), std::memory_order_relaxed);
+  }
+  std::uint64_t wait() const { return wait_.load(std::memory_order_relaxed); }
+  static Wait kind_of(std::uint64_t wait) { return static_cast<Wait>(wait & 3); }
 
  private:
   const Listener* const listener_;
   std::atomic<std::uint64_t> deadline_ms_{0};  // 0: none
+
+  friend struct ServerCore;
+  const int watched_fd_;
+  std::uint64_t waits_ = 0;  // written by the connection alone
+  std::atomic<std::uint64_t> wait_{0};
+  // Of check_wakeups(): the wait that was found ready, and since when.
+  std::uint64_t ready_wait_ = 0, ready_since_ms_ = 0;
 };
 
 // What a listener says to its connections. Immutable; a change is a new one.
@@ -117,6 +137,8 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   std::atomic<std::uint64_t> refused_connections{0};
   std::atomic<std::uint64_t> refused_requests{0};
   std::atomic<std::uint64_t> accept_failures{0};
+  std::atomic<std::uint64_t> reads_without_ready{0};
+  std::atomic<std::uint64_t> writes_without_ready{0};
 
   HttpLimits limits() const;
   void set_limits(const HttpLimits& limits);
@@ -133,8 +155,18 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   void leave(Connection* connection);
   std::vector<std::shared_ptr<Connection>> connections() const;
   void sweep();
+  // Asks the sockets of connections that wait, and has those retried that were ready at the check
+  // before and have still not been told. Returns in how many milliseconds to come again. One call
+  // at a time.
+  std::uint32_t check_wakeups();
 
  private:
+  struct Asked {
+    std::shared_ptr<Connection> connection;
+    std::uint64_t wait = 0;
+  };
+  std::vector<Asked> waiting();
+
   mutable std::mutex mutex_;
   std::condition_variable empty_;
   HttpLimits limits_;
@@ -142,6 +174,7 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   std::uint64_t local_ = 0;
   std::unordered_map<std::string, std::uint32_t> per_ip_;  // bounded by HttpLimits::connections
   std::unordered_set<Connection*> connections_;
+  std::size_t asked_ = 0;  // where the next check goes on
 };
 
 // Begins to serve an accepted socket. `settings` decides whether TLS comes first. [io]

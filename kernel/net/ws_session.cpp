@@ -98,7 +98,7 @@ namespace {
 class WsSession final : public Connection, public WsPeer {
  public:
   WsSession(AnyStream stream, WsStart start)
-      : Connection(start.info.listener.get()),
+      : Connection(start.info.listener.get(), -1),
         executor_(stream.get_executor()),
         info_(std::move(start.info)),
         core_(info_.core),

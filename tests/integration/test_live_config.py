@@ -252,6 +252,19 @@ class LiveConfigTest(unittest.TestCase):
         wait_for("a debug line of the host", lambda: "probe: ledger" in self.node.output())
         held.check()
 
+    def test_the_check_of_waiting_sockets_changes_and_stays_quiet_on_a_sound_system(self):
+        """That it reads and writes what no event tells of: kernel/net/tests/wakeups_test.cpp."""
+        self.start(env={"TB_IO_READ_BACKOFF_MS": "3"})
+        held = self.held()
+        shown = lambda key: self.node.rpc("config.show", {"key": f"runtime.{key}"})[f"runtime.{key}"]["value"]
+        self.assertEqual([shown(k) for k in ("reactor_idle_poll_ms", "io_read_backoff_ms", "io_write_backoff_ms")], [100, 3, 10])
+        self.reload(extra="runtime:\n  reactor_idle_poll_ms: 1\n  io_write_backoff_ms: 2\n")
+        self.assertEqual([shown(k) for k in ("reactor_idle_poll_ms", "io_read_backoff_ms", "io_write_backoff_ms")], [1, 3, 2])
+        for _ in range(50):
+            held.check()
+        self.assertIsNotNone(self.node.metric("runtime_read_without_ready_total"))
+        self.assertIsNotNone(self.node.metric("runtime_write_without_ready_total"))
+
     # ---- plugins
 
     def test_a_plugins_keys_reach_its_face(self):

@@ -170,6 +170,13 @@ class RawClient {
     return std::exchange(in_, std::string());
   }
 
+  std::uint16_t local_port() const {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+  }
+
   bool connected = false;
 
  private:

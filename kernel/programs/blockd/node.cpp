@@ -373,7 +373,8 @@ Status NodeImpl::open_listeners() {
   const std::shared_ptr<const Config> c = config();
   Result<std::shared_ptr<HttpObserver>> observer = Rpc::request_observer(metrics_);
   if (!observer.ok()) return observer.status();
-  server_ = std::make_unique<HttpServer>(*io_, http_limits(*c), *observer);
+  server_ = std::make_shared<HttpServer>(*io_, http_limits(*c), *observer);
+  TB_TRY(show_wakeups());
   Result<std::shared_ptr<HttpServer::Change>> change =
       server_->prepare(listeners(*c, host_->generation()->manifests));
   if (!change.ok()) return change.status();
@@ -384,6 +385,26 @@ Status NodeImpl::open_listeners() {
   ::malloc_trim(0);
   log_->target("node").info(
       "ready", {{"height", chain_->view()->height}, {"chain", chain_->genesis().chain_id}});
+  return {};
+}
+
+Status NodeImpl::show_wakeups() {
+  Result<MetricFamily*> reads =
+      metrics_.declare("kernel", {.name = "runtime_read_without_ready_total",
+                                  .help = "Reads that succeeded without an event of the socket"});
+  Result<MetricFamily*> writes =
+      metrics_.declare("kernel", {.name = "runtime_write_without_ready_total",
+                                  .help = "Writes that succeeded without an event of the socket"});
+  if (!reads.ok()) return reads.status();
+  if (!writes.ok()) return writes.status();
+  metrics_.on_render([server = std::weak_ptr<HttpServer>(server_), read = (*reads)->counter(),
+                      write = (*writes)->counter()] {
+    const std::shared_ptr<HttpServer> alive = server.lock();
+    if (!alive) return;
+    const HttpServerStats stats = alive->stats();
+    read->add(stats.reads_without_ready - read->value());
+    write->add(stats.writes_without_ready - write->value());
+  });
   return {};
 }
 

@@ -95,6 +95,14 @@ HttpLimits NodeImpl::http_limits(const Config& c) const {
   limits.requests_in_work = static_cast<std::uint32_t>(c.u64("rpc.max_in_flight"));
   limits.ws_queue_messages = static_cast<std::uint32_t>(c.u64("rpc.ws_queue"));
   limits.ws_message_bytes = c.u64("rpc.ws_max_frame_bytes");
+  // 0: the default.
+  const auto runtime_ms = [&](std::string_view key, std::uint32_t otherwise) {
+    const auto set = static_cast<std::uint32_t>(c.u64(key));
+    return set == 0 ? otherwise : set;
+  };
+  limits.idle_poll_ms = runtime_ms("runtime.reactor_idle_poll_ms", limits.idle_poll_ms);
+  limits.read_backoff_ms = runtime_ms("runtime.io_read_backoff_ms", limits.read_backoff_ms);
+  limits.write_backoff_ms = runtime_ms("runtime.io_write_backoff_ms", limits.write_backoff_ms);
   return limits;
 }
 

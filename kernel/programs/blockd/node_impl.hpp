@@ -99,6 +99,7 @@ class NodeImpl final : public Node {
   void end_change(const ReloadReport& report, const std::string& source);
   Status watch_config();
   void take_change();
+  Status show_wakeups();
   void install_new_plugins();
   void send_roster_wish(const RosterEntry& entry, std::string_view status, const std::string& done);
   void stop();
@@ -147,7 +148,7 @@ class NodeImpl final : public Node {
   std::mutex cut_mutex_;
   Producer* cut_ = nullptr;  // under cut_mutex_: whom a state root that is ready asks for a block
   std::shared_ptr<Rpc> rpc_;
-  std::unique_ptr<HttpServer> server_;
+  std::shared_ptr<HttpServer> server_;  // shared with a render of the metrics
   // What the reload under way has prepared; guarded by the service's own exclusion of reloads.
   struct Change {
     std::vector<PluginRequest> requests;
