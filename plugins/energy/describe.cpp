@@ -142,7 +142,9 @@ void describe_trouble_metrics(tb::Plugin& p) {
       .preset({"submit"})
       .preset({"settle"})
       .preset({"dispute"});
-  p.gauge(kRateLimitRps, "energy_rpc_rate_limit_rps").help("Calls a second that a client may make");
+  p.gauge(kRateLimitRps, "energy_rpc_rate_limit_rps")
+      .alias("energy_rate_limit_rps")
+      .help("Calls a second that a client may make");
   p.counter(kDisputesOpened, "energy_dispute_open_total").help("Disputes opened");
   p.counter(kDisputesResolved, "energy_dispute_resolve_total").help("Disputes resolved");
   p.counter(kDisputeStates, "energy_dispute_total")
