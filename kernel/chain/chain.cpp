@@ -79,11 +79,13 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   header.mmr_root = mmr_.root();
   const Hash hash = header.hash();
   std::shared_ptr<BlockRecord> record = make_record(input, output, hash, header);
+  const std::uint64_t prepared_us = options_.clock->monotonic_us();
   if (Status status = write_log(*record, output, input.time_ms); !status.ok()) {
     set_stalled(status);
     return status;
   }
   Produced produced;
+  produced.log_us = options_.clock->monotonic_us() - prepared_us;
   produced.block = record;
   produced.left_out = std::move(output.left_out);
   produced.poisoned = std::move(output.poisoned);
@@ -159,12 +161,12 @@ Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output
 Status ChainImpl::finish_commit() {
   Committed& done = *behind_;
   if (state_full_) TB_TRY(renew_state());
-  if (Status written = state_->write(done.writes, false); !written.ok()) {
+  if (Status written = state_->write_shared(done.writes); !written.ok()) {
     state_full_ = written.code() == Code::kNoSpace;
     io_failed_ = io_failed_ || written.code() == Code::kIo;
     return written;
   }
-  for (const KvWrite& write : done.writes) {
+  for (const KvWrite& write : *done.writes) {
     rows_.put(write.key, key_hash(write.key),
               write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
   }
@@ -184,7 +186,7 @@ Status ChainImpl::finish_commit() {
     }
     options_.effects->committed(finished.record, view());
   }
-  return delta_bytes_ >= options_.checkpoint_bytes ? checkpoint() : Status();
+  return tend_checkpoint();
 }
 
 void ChainImpl::note_hash(std::uint64_t height, const Hash& hash) {
@@ -222,8 +224,12 @@ void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash&
   machines_ = std::move(machines);
   params_ = std::move(params);
   scripts_ = std::move(scripts);
-  std::lock_guard lock(mutex_);
-  view_ = std::move(view);
+  StateViewPtr next = std::move(view);
+  {
+    std::lock_guard lock(mutex_);
+    view_.swap(next);
+  }
+  // What only the view before held is freed here, outside of the lock.
 }
 
 std::shared_ptr<const ActiveScripts> ChainImpl::find_scripts(const StateView& view) const {
@@ -249,17 +255,6 @@ StateViewPtr ChainImpl::view() const {
 Status ChainImpl::stalled() const {
   std::lock_guard lock(mutex_);
   return stalled_;
-}
-
-Status ChainImpl::swap_machines() {
-  Result<std::vector<RosterEntry>> roster = read_roster(*state_);
-  if (!roster.ok()) return roster.status();
-  Result<std::shared_ptr<const MachineSet>> machines = executor_.resolve(*roster, head_ + 1);
-  if (!machines.ok()) return machines.status();
-  if (behind_) TB_TRY(finish_commit());
-  publish(head_, head_time_ms_, head_hash_, *machines);
-  set_stalled({});
-  return {};
 }
 
 DryRun ChainImpl::dry_run(const StateViewPtr& view, const Command& command) const {

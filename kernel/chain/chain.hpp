@@ -167,12 +167,20 @@ class Chain {
                                        // when left out or poisoned
     bool pending_work = false;         // a machine reported time-driven work
     std::uint64_t commit_us = 0;       // from the end of the execution: log, sync, state, effects
+    std::uint64_t log_us = 0;          // what the log took of it: two records and the sync
+  };
+  // The machines of a swap, made beside the executor from the view of then.
+  struct SwapPlan {
+    StateViewPtr from;
+    std::shared_ptr<const MachineSet> machines;
+    std::shared_ptr<const ActiveScripts> scripts;
   };
   virtual Result<Produced> produce(const std::vector<CommandPtr>& commands) = 0;  // [executor]
 
   // Takes another build of the machines in force (same roster) from the provider. Rehearse first.
-  // [executor]
-  virtual Status swap_machines() = 0;
+  // With a plan that still holds it takes what that has prepared. [executor]
+  virtual Status swap_machines(const SwapPlan* plan) = 0;
+  Status swap_machines() { return swap_machines(nullptr); }
   // Executes the last `blocks` blocks (at most `max_ms` of work) again with `candidate` in place of
   // the machine of the same id, on views rebuilt from the deltas; an error names height, command
   // and key that differ. [executor or worker]
@@ -232,6 +240,13 @@ class Chain {
   // chain has none. What they allow beside the executor is said by their own headers.
   virtual BlockLog* log() { return nullptr; }
   virtual KvStore* state_store() { return nullptr; }
+
+  // Prepares that swap for `candidate` in place of the machine of its id. Errors: kInvalid (what it
+  // calls is not there), kUnavailable (a library is missing). [worker]
+  virtual Result<SwapPlan> plan_swap(const Machine& candidate) const {
+    (void)candidate;
+    return Status(Code::kUnavailable, "this chain prepares no swap");
+  }
 };
 
 // Executes the kernel's view calls for queries: a tb_view on `view` in the namespace of machine

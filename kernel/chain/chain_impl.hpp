@@ -8,6 +8,7 @@
 // another, because a replay may run beside the executor.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <unordered_map>
 
@@ -26,7 +27,9 @@ class ChainImpl final : public Chain {
   Status open(std::vector<std::string>* notes);
 
   Result<Produced> produce(const std::vector<CommandPtr>& commands) override;
-  Status swap_machines() override;
+  Result<SwapPlan> plan_swap(const Machine& candidate) const override;
+  Status swap_machines(const SwapPlan* plan) override;
+  using Chain::swap_machines;
   Status rehearse(const Machine& candidate, std::uint64_t blocks, std::uint64_t max_ms) override;
   Result<SwitchTrial> try_switch(const Machine& candidate, const RosterEntry& entry) const override;
   StateViewPtr view() const override;
@@ -57,7 +60,7 @@ class ChainImpl final : public Chain {
   DryRun dry_run_once(const StateViewPtr& view, const Command& command, bool* bystander) const;
   // A block that is in the log, and not yet in the state.
   struct Committed {
-    std::vector<KvWrite> writes;
+    std::shared_ptr<const std::vector<KvWrite>> writes;
     std::shared_ptr<const BlockRecord> record;
     std::shared_ptr<const MachineSet> machines;
     std::shared_ptr<const ParamValues> params;
@@ -66,6 +69,12 @@ class ChainImpl final : public Chain {
     Hash hash{};
     std::uint64_t delta_bytes = 0;
     bool macro_point = false;
+  };
+  // A flush of the state that goes on beside the executor.
+  struct Flush {
+    std::uint64_t height = 0, delta_bytes = 0;
+    Status status;                  // once done
+    std::atomic<bool> done{false};  // set by a thread of the store
   };
   struct HashOf {
     std::size_t operator()(const Hash& h) const {
@@ -100,8 +109,14 @@ class ChainImpl final : public Chain {
   std::shared_ptr<BlockRecord> make_record(const BlockInput& input, BlockOutput& output,
                                            const Hash& hash, const Header& header) const;
   Status write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms);
-  std::vector<KvWrite> state_writes(std::uint64_t height, const Hash& hash) const;
+  std::shared_ptr<const std::vector<KvWrite>> state_writes(std::uint64_t height,
+                                                           const Hash& hash) const;
   Status finish_commit();
+  bool still_holds(const SwapPlan& plan) const;
+  // chain_checkpoint.cpp
+  Status tend_checkpoint();
+  Status note_checkpoint(std::uint64_t height, Status flushed);
+  void forget_flush();
   // `params` and `scripts` null: they are found in the state.
   void publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash,
                std::shared_ptr<const MachineSet> machines,
@@ -132,10 +147,11 @@ class ChainImpl final : public Chain {
   std::shared_ptr<const ParamValues> params_;     // of machines_; null: read from the state
   std::shared_ptr<const ActiveScripts> scripts_;  // the same; null: governance is asked
   std::optional<Committed> behind_;
-  std::uint64_t delta_bytes_ = 0;  // since the checkpoint
-  bool state_full_ = false;        // the store has refused a write for lack of space
-  bool io_failed_ = false;         // nothing is synced any more: what is on the disk is unknown
-  std::optional<BaseRow> base_;    // of a state that was made from a snapshot
+  std::uint64_t delta_bytes_ = 0;  // since the checkpoint, or the flush under way
+  std::shared_ptr<Flush> flush_;
+  bool state_full_ = false;      // the store has refused a write for lack of space
+  bool io_failed_ = false;       // nothing is synced any more: what is on the disk is unknown
+  std::optional<BaseRow> base_;  // of a state that was made from a snapshot
 
   mutable std::mutex mutex_;
   StateViewPtr view_;

@@ -101,8 +101,7 @@ Status ChainImpl::make_genesis(std::vector<std::string>* notes) {
   record.receipts_commitment = kNoReceipts;
   const Hash hash = record.header.hash();
   TB_TRY(write_log(record, output, options_.genesis.timestamp_ms));
-  std::vector<KvWrite> writes = state_writes(0, hash);
-  TB_TRY(state_->write(writes, true));
+  TB_TRY(state_->write(*state_writes(0, hash), true));
   note_hash(0, hash);
   publish(0, options_.genesis.timestamp_ms, hash, output.machines);
   notes->push_back("made block 0 of chain " + options_.genesis.chain_id);
@@ -210,6 +209,7 @@ Status ChainImpl::level_state(std::uint64_t head, std::vector<std::string>* note
 // After the disk was full: the engine refuses writes until it is opened anew, and may have lost
 // what it had not written; the log has it.
 Status ChainImpl::renew_state() {
+  forget_flush();
   TB_TRY(state_->reopen().in("state store"));
   std::vector<std::string> notes;
   TB_TRY(level_state(*log_->head(), &notes));
@@ -335,7 +335,8 @@ Status ChainImpl::load_machines() {
   return {};
 }
 
-std::vector<KvWrite> ChainImpl::state_writes(std::uint64_t height, const Hash& hash) const {
+std::shared_ptr<const std::vector<KvWrite>> ChainImpl::state_writes(std::uint64_t height,
+                                                                    const Hash& hash) const {
   std::vector<KvWrite> writes;
   writes.reserve(executor_.changes().size() + 2);
   for (const Overlay::Change& change : executor_.changes()) {
@@ -344,20 +345,7 @@ std::vector<KvWrite> ChainImpl::state_writes(std::uint64_t height, const Hash& h
   }
   writes.push_back({hash_key(height), Bytes(blockd::view(hash))});
   writes.push_back({Bytes(kHeadRow), head_row(height, hash)});
-  return writes;
-}
-
-Status ChainImpl::checkpoint() {
-  if (behind_) TB_TRY(finish_commit());
-  if (state_full_) TB_TRY(renew_state());
-  Status status = state_->flush();
-  state_full_ = status.code() == Code::kNoSpace;
-  if (status.ok()) status = log_->append(LogRecordType::kCheckpoint, head_, {});
-  if (status.ok()) status = log_->sync();
-  io_failed_ = io_failed_ || status.code() == Code::kIo;
-  if (!status.ok()) return status;
-  delta_bytes_ = 0;
-  return {};
+  return std::make_shared<const std::vector<KvWrite>>(std::move(writes));
 }
 
 }  // namespace blockd

@@ -1,10 +1,8 @@
 #include "kernel/chain/macro_block.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <chrono>
 
+#include "kernel/base/background.hpp"
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/executor.hpp"
 #include "kernel/chain/kernel_rows.hpp"
@@ -13,7 +11,7 @@ namespace blockd {
 namespace {
 
 constexpr std::uint8_t kMacroRowVersion = 1;
-constexpr int kMacroNice = 10;
+constexpr int kMacroNice = 19;
 
 Status damaged_macro_row() {
   return Status(Code::kCorrupt, "the kernel's row 'macro' cannot be read",
@@ -94,9 +92,7 @@ void MacroWork::start(std::shared_ptr<MacroPoint> point) {
     return;
   }
   thread_ = std::thread([this, point = std::move(point)] {
-    // Of this thread only, as Linux does it. A node that may not have it computes all the same.
-    const int refused = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kMacroNice);
-    static_cast<void>(refused);
+    work_in_background(kMacroNice);
     point->compute();
     if (on_ready_) on_ready_();
   });

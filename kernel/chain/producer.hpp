@@ -47,8 +47,9 @@ struct ProducerOptions {
   // Lines for the log: what was recovered from the journal, why no block can be made. Any thread of
   // the producer. May be null.
   std::function<void(std::string_view)> on_note;
-  // How long the executor did not execute: "commit" (log, sync, state, answers), "task" (a change
-  // between two blocks). Once a block or task, on the executor thread. May be null.
+  // How long the executor did not execute: "commit" (log, sync, state, answers), "log" (what the
+  // block log and its disk took of that), "task" (a change between two blocks). Once a block or
+  // task, on the executor thread. May be null.
   std::function<void(std::string_view cause, std::uint64_t us)> on_pause;
 };
 

@@ -273,7 +273,7 @@ HostImpl::PluginMap HostImpl::present() const {
   return plugins_;
 }
 
-void HostImpl::publish(PluginMap plugins, StateViewPtr state) {
+void HostImpl::publish(PluginMap plugins, StateViewPtr state, GenerationPtr ready) {
   std::vector<std::shared_ptr<Plugin>> list;
   for (const auto& [id, plugin] : plugins) list.push_back(plugin);
   const PluginMap before = present();
@@ -286,11 +286,12 @@ void HostImpl::publish(PluginMap plugins, StateViewPtr state) {
                             now->second->manifest().schema == old->manifest().schema;
     if (!same_rules && last) old->retire(last);
   }
-  GenerationPtr next;
+  const std::uint64_t number = next_generation();
+  GenerationPtr next = ready && ready->number == number
+                           ? std::move(ready)
+                           : build_generation(number, options_.kernel_manifests, plugins);
   {
     std::lock_guard lock(generation_mutex_);
-    next = build_generation(generation_ ? generation_->number + 1 : 1, options_.kernel_manifests,
-                            plugins);
     next.swap(generation_);
     if (state) state_ = std::move(state);
   }
@@ -314,15 +315,35 @@ void HostImpl::add_old_image(const std::shared_ptr<Plugin>& old) {
                          options_.clock->monotonic_us()});
 }
 
-void HostImpl::publish_with(const std::string& id, std::shared_ptr<Plugin> plugin) {
+void HostImpl::publish_with(const std::string& id, std::shared_ptr<Plugin> plugin,
+                            GenerationPtr ready) {
   std::lock_guard publishing(publish_mutex_);
+  publish(present_with(id, std::move(plugin)), nullptr, std::move(ready));
+}
+
+HostImpl::PluginMap HostImpl::present_with(const std::string& id,
+                                           std::shared_ptr<Plugin> plugin) const {
   PluginMap plugins = present();
   if (plugin) {
     plugins[id] = std::move(plugin);
   } else {
     plugins.erase(id);
   }
-  publish(std::move(plugins));
+  return plugins;
+}
+
+std::uint64_t HostImpl::next_generation() const {
+  std::lock_guard lock(generation_mutex_);
+  return generation_ ? generation_->number + 1 : 1;
+}
+
+// Numbers tell generations apart: one that was built from other plugins is not the next any more.
+GenerationPtr HostImpl::generation_with(const std::string& id, std::shared_ptr<Plugin> plugin) {
+  std::unique_lock publishing(publish_mutex_);
+  const std::uint64_t number = next_generation();
+  const PluginMap plugins = present_with(id, std::move(plugin));
+  publishing.unlock();  // the executor takes it at each block
+  return build_generation(number, options_.kernel_manifests, plugins);
 }
 
 // Effects of a block come before the switch that it brings: they are told under the manifest of the

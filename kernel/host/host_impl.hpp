@@ -100,10 +100,17 @@ class HostImpl final : public Host {
   PluginMap present() const;
   // Publishes `plugins` as the next generation, with `state` (null: the present one) in the same
   // moment. REQUIRES: publish_mutex_ held.
-  void publish(PluginMap plugins, StateViewPtr state = nullptr);
+  // `ready`: a generation of these plugins that was built before; null, or no longer the next one:
+  // it is built now.
+  void publish(PluginMap plugins, StateViewPtr state = nullptr, GenerationPtr ready = nullptr);
   void publish_state(StateViewPtr state);
-  void publish_with(const std::string& id,
-                    std::shared_ptr<Plugin> plugin);  // null removes it; takes publish_mutex_
+  // Plugin null: removes it. Takes publish_mutex_.
+  void publish_with(const std::string& id, std::shared_ptr<Plugin> plugin,
+                    GenerationPtr ready = nullptr);
+  PluginMap present_with(const std::string& id, std::shared_ptr<Plugin> plugin) const;
+  std::uint64_t next_generation() const;
+  // The generation that publish_with() would make now. [worker]
+  GenerationPtr generation_with(const std::string& id, std::shared_ptr<Plugin> plugin);
   // Libraries of machines in `machines` that the present generation does not run: staged ones, or
   // ones out of the store.
   PluginMap not_yet_running(const MachineSet& machines);

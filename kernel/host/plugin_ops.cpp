@@ -72,8 +72,10 @@ Status HostImpl::swap_local(const std::string& id, std::shared_ptr<Plugin> next)
   TB_TRY(check_services(next->manifest()));
   TB_TRY(start_face(next));
   const PluginMap before = present();
+  const GenerationPtr ready = generation_with(id, next);
+  const GenerationPtr last = generation();  // ends with this function, not with the task
   TB_TRY(between_blocks([&]() -> Status {
-    publish_with(id, next);
+    publish_with(id, next, ready);
     return {};
   }));
   if (auto old = before.find(id); old != before.end()) old->second->stop_timers();
@@ -133,10 +135,13 @@ Status HostImpl::reload_held(const std::string& id, const std::string& file) {
   TB_TRY(rehearse_quietly(*chain_.load(), next->machine()));
   TB_TRY(store_->note(*next->library()));
   TB_TRY(start_face(next));
+  const Result<Chain::SwapPlan> plan = chain_.load()->plan_swap(next->machine());
+  const GenerationPtr ready = generation_with(id, next);
+  const GenerationPtr last = generation();  // ends with this function, not with the task
   // One task: no block sees the new face with the old machine, or the reverse.
   TB_TRY(between_blocks([&]() -> Status {
-    publish_with(id, next);
-    Status status = chain_.load()->swap_machines();
+    publish_with(id, next, ready);
+    Status status = chain_.load()->swap_machines(plan.ok() ? &*plan : nullptr);
     if (!status.ok()) publish_with(id, old);
     publish_state(chain_.load()->view());
     return status;

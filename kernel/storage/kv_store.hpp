@@ -75,7 +75,23 @@ class KvStore : public KvReader {
   }
   // Opens the engine anew where writes have failed for lack of space (renewable_store.hpp).
   virtual Status reopen() { return {}; }
+  // write() without sync, for rows that stand apart.
+  virtual Status write_rows(std::span<const KvWrite* const> rows);
+  // write() without sync, of a batch that the store may keep as it is.
+  virtual Status write_shared(std::shared_ptr<const std::vector<KvWrite>> batch) {
+    return write(*batch, false);
+  }
+  // flush() for whoever goes on meanwhile: `done` is called before this returns, or later from a
+  // thread of the store; it must not block.
+  virtual void flush_then(std::function<void(const Status&)> done) { done(flush()); }
 };
+
+inline Status KvStore::write_rows(std::span<const KvWrite* const> rows) {
+  std::vector<KvWrite> batch;
+  batch.reserve(rows.size());
+  for (const KvWrite* row : rows) batch.push_back(*row);
+  return write(batch, false);
+}
 
 std::unique_ptr<KvStore> open_memory();
 
@@ -85,6 +101,10 @@ struct LevelDbOptions {
   std::size_t write_buffer_bytes = 64u << 20;
   std::size_t cache_bytes = 32u << 20;
   int max_open_files = 512;
+  // False: LevelDB keeps no log of its own, so each row is written once. What has not been flushed
+  // is lost with the process; only for an owner who writes it again, as the chain does from the
+  // deltas of its blocks. A synced write is a flush then.
+  bool own_log = true;
 };
 // Reads verify checksums; a bloom filter is kept. Errors: kNotFound (nothing there and not
 // create_if_missing), kCorrupt (names the file), kBusy (locked by another process), kIo.

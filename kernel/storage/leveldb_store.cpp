@@ -8,11 +8,15 @@
 
 #include "kernel/base/file.hpp"
 #include "kernel/storage/kv_store.hpp"
+#include "kernel/storage/leveldb_format.hpp"
+#include "kernel/storage/table_file.hpp"
 
 namespace blockd {
 namespace {
 
-constexpr int kBloomBitsPerKey = 10;
+using internal::kBloomBitsPerKey;
+// A longer scan walks over what nobody asks for again: it must not push the rest out of the cache.
+constexpr std::size_t kCachedScan = 4096;
 
 leveldb::Slice slice(BytesView v) { return {v.data(), v.size()}; }
 BytesView bytes(const leveldb::Slice& s) { return {s.data(), s.size()}; }
@@ -71,7 +75,9 @@ class LevelReader final : public KvReader {
 
   Status scan(BytesView prefix, BytesView after, std::size_t limit,
               const RowVisitor& visit) const override {
-    std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options_));
+    leveldb::ReadOptions options = options_;
+    options.fill_cache = limit <= kCachedScan;
+    std::unique_ptr<leveldb::Iterator> it(db_->NewIterator(options));
     it->Seek(slice(std::max(prefix, after)));
     if (!after.empty() && it->Valid() && bytes(it->key()) == after) it->Next();
     for (; limit > 0 && it->Valid() && bytes(it->key()).starts_with(prefix); --limit, it->Next()) {
@@ -112,8 +118,10 @@ class LevelDbStore final : public KvStore {
  public:
   LevelDbStore(const std::string& dir, const LevelDbOptions& options)
       : dir_(dir),
+        own_log_(options.own_log),
         cache_(leveldb::NewLRUCache(options.cache_bytes)),
         filter_(leveldb::NewBloomFilterPolicy(kBloomBitsPerKey)) {
+    options_.env = internal::paced_env(options.own_log);
     options_.create_if_missing = options.create_if_missing;
     options_.paranoid_checks = true;
     options_.write_buffer_size = options.write_buffer_bytes;
@@ -145,16 +153,16 @@ class LevelDbStore final : public KvStore {
 
   Status write(std::span<const KvWrite> batch, bool sync) override {
     leveldb::WriteBatch out;
-    for (const KvWrite& one : batch) {
-      if (one.value) {
-        out.Put(slice(one.key), slice(*one.value));
-      } else {
-        out.Delete(slice(one.key));
-      }
-    }
+    for (const KvWrite& one : batch) add(one, &out);
     leveldb::WriteOptions options;
     options.sync = sync;
-    return translate(db_->Write(options, &out), dir_);
+    TB_TRY(translate(db_->Write(options, &out), dir_));
+    return sync && !own_log_ ? flush() : Status();
+  }
+  Status write_rows(std::span<const KvWrite* const> rows) override {
+    leveldb::WriteBatch out;
+    for (const KvWrite* one : rows) add(*one, &out);
+    return translate(db_->Write({}, &out), dir_);
   }
 
   std::shared_ptr<const KvReader> snapshot() const override {
@@ -167,7 +175,7 @@ class LevelDbStore final : public KvStore {
   Status flush() override {
     const leveldb::Slice nowhere;
     db_->CompactRange(&nowhere, &nowhere);
-    return write({}, true);
+    return sync_log();
   }
 
   std::uint64_t approximate_bytes() const override {
@@ -204,10 +212,23 @@ class LevelDbStore final : public KvStore {
       const leveldb::Slice to = last ? leveldb::Slice() : slice((*starts)[i + 1]);
       db_->CompactRange(&from, last ? nullptr : &to);
     }
-    return write({}, true);
+    return sync_log();
   }
 
  private:
+  Status sync_log() {
+    leveldb::WriteOptions options;
+    options.sync = true;
+    leveldb::WriteBatch nothing;
+    return translate(db_->Write(options, &nothing), dir_);
+  }
+  static void add(const KvWrite& one, leveldb::WriteBatch* out) {
+    if (one.value) {
+      out->Put(slice(one.key), slice(*one.value));
+    } else {
+      out->Delete(slice(one.key));
+    }
+  }
   static constexpr int kLevels = 7;
   static constexpr std::size_t kMaxRanges = 64;
 
@@ -236,6 +257,7 @@ class LevelDbStore final : public KvStore {
   }
 
   std::string dir_;
+  const bool own_log_;
   leveldb::Options options_;
   std::unique_ptr<leveldb::Cache> cache_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;

@@ -146,6 +146,11 @@ class RenewableStore final : public KvStore {
     Use use(life);
     return use ? use->write(batch, sync) : gone();
   }
+  Status write_rows(std::span<const KvWrite* const> rows) override {
+    const std::shared_ptr<Life> life = this->life();
+    Use use(life);
+    return use ? use->write_rows(rows) : gone();
+  }
   std::shared_ptr<const KvReader> snapshot() const override {
     const std::shared_ptr<Life> life = this->life();
     Use use(life);

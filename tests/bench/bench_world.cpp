@@ -12,6 +12,7 @@
 #include "kernel/base/file.hpp"
 #include "kernel/base/json.hpp"
 #include "kernel/storage/disk.hpp"
+#include "kernel/storage/write_behind.hpp"
 
 namespace blockd::bench {
 namespace {
@@ -110,11 +111,12 @@ void BenchWorld::open() {
   chain_.reset();
   LevelDbOptions leveldb;
   leveldb.create_if_missing = true;
+  leveldb.own_log = false;
   ChainOptions options;
   options.log_dir = dir_ + "/chain";
   options.disk = &system_disk();
   options.clock = &system_clock();
-  options.state = must(open_leveldb(dir_ + "/state", leveldb));
+  options.state = make_write_behind(must(open_leveldb(dir_ + "/state", leveldb)));
   options.genesis = genesis_;
   options.machines = provider_ != nullptr ? provider_ : plugins_.get();
   options.validator_key = &validator_;

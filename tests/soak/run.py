@@ -275,6 +275,8 @@ class Soak:
         before = dict(self.calm_pause[0])
         total = count - self.calm_pause[2]
         p99 = next((bound for bound, n in buckets if n - before.get(bound, 0) >= 0.99 * total), float("inf"))
+        below = {f"{bound * 1000:g}": int(n - before.get(bound, 0)) for bound, n in buckets if bound < 0.05}
+        self.facts["switches_up_to_ms"] = below
         self.promises.timed("apply pause of a switch, p99", f"<= {PAUSE_P99_BOUND_MS} ms", f"<= {p99 * 1000:g} ms of {int(total)}", p99 * 1000 <= PAUSE_P99_BOUND_MS)
 
     def part_upgrades(self, number):
@@ -303,7 +305,7 @@ class Soak:
 
     def judge_load(self):
         from node import wait_for
-        worst = {cause: self.pauses(cause)[3] for cause in ("commit", "task")}
+        worst = {cause: self.pauses(cause)[3] for cause in ("commit", "log", "task")}
         last = self.load.end()
         seen = {}
         for method in ("live.seen", "watcher.seen"):
@@ -318,9 +320,9 @@ class Soak:
         wrong = last["disorder"] + last["behind"] + gaps
         self.promises.add("durable events lost or out of order", "0", f"{wrong} of {last['events'] + sum(s['events'] for s in seen.values())}", wrong == 0)
         self.promises.add("answers that contradict an earlier one", "0", str(last["lost"]), last["lost"] == 0)
-        longest = max(worst.values()) * 1000
+        longest = max(worst["commit"], worst["task"]) * 1000
         self.promises.timed("longest pause of the executor under load", f"<= {WORST_PAUSE_BOUND_MS} ms",
-                          f"{longest:.1f} ms (commit {worst['commit'] * 1000:.1f}, task {worst['task'] * 1000:.1f})", longest <= WORST_PAUSE_BOUND_MS)
+                          f"{longest:.1f} ms (commit {worst['commit'] * 1000:.1f}, of a commit the log {worst['log'] * 1000:.1f}, task {worst['task'] * 1000:.1f})", longest <= WORST_PAUSE_BOUND_MS)
 
     def part_kills(self, number):
         from node import wait_for

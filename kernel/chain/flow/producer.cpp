@@ -201,6 +201,7 @@ class ExecutorProducer final : public Producer {
     // nothing is tried again.
     const Status behind = chain_.stalled();
     if (behind.code() == Code::kIo || behind.code() == Code::kNoSpace) failed(behind);
+    note_pause("log", produced->log_us);
     note_pause("commit", produced->commit_us + clock_.monotonic_us() - last_block_us_);
   }
 

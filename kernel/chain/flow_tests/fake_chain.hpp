@@ -76,7 +76,7 @@ class FakeChain final : public Chain {
     return {};
   }
 
-  Status swap_machines() override { return {}; }
+  Status swap_machines(const SwapPlan*) override { return {}; }
   Status rehearse(const Machine&, std::uint64_t, std::uint64_t) override { return {}; }
   std::uint64_t first_height() const override { return 0; }
   Result<Header> header(std::uint64_t) const override { return none(); }

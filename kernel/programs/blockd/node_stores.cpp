@@ -8,6 +8,7 @@
 #include "kernel/chain/kernel_rows.hpp"
 #include "kernel/chain/store/store_check.hpp"
 #include "kernel/snapshot/snapshot.hpp"
+#include "kernel/storage/write_behind.hpp"
 
 namespace blockd {
 namespace {
@@ -163,6 +164,7 @@ StoreOpener NodeStores::state_opener(bool create, const Config& config) const {
   constexpr std::uint64_t kMaxCacheMb = 8;  // the executor's row cache stands in front of it
   LevelDbOptions options;
   options.create_if_missing = create;
+  options.own_log = false;  // the block log is
   options.write_buffer_bytes = config.u64("storage.write_buffer_mb") << 20;
   options.cache_bytes = std::min(config.u64("storage.cache_mb"), kMaxCacheMb) << 20;
   return [dir = dirs_.state, options] { return open_leveldb(dir, options); };
@@ -174,9 +176,7 @@ Result<std::unique_ptr<KvStore>> NodeStores::open_state(const Genesis& genesis,
   TB_TRY(make_directories(dirs_.log));
   const bool fresh_log = std::filesystem::is_empty(dirs_.log);
   Result<std::unique_ptr<KvStore>> state = state_opener(fresh_log, config)();
-  if (state.ok())
-    return make_renewable(*std::move(state), state_opener(false, config),
-                          [dir = dirs_.state] { return room_to_reopen(dir); });
+  if (state.ok()) return dressed(*std::move(state), config);
   const Code code = state.status().code();
   if (fresh_log || (code != Code::kNotFound && code != Code::kCorrupt)) return state.status();
   return bring_back(state.status().message(), genesis, config, notes);
@@ -217,8 +217,14 @@ Result<std::unique_ptr<KvStore>> NodeStores::bring_back(const std::string& why,
   }
   Result<std::unique_ptr<KvStore>> state = state_opener(!reaches, config)();
   if (!state.ok()) return state.status();
-  return make_renewable(*std::move(state), state_opener(false, config),
-                        [dir = dirs_.state] { return room_to_reopen(dir); });
+  return dressed(*std::move(state), config);
+}
+
+// The engine, opened anew after a full disk, and written beside the executor.
+std::unique_ptr<KvStore> NodeStores::dressed(std::unique_ptr<KvStore> engine,
+                                             const Config& config) const {
+  return make_write_behind(make_renewable(std::move(engine), state_opener(false, config),
+                                          [dir = dirs_.state] { return room_to_reopen(dir); }));
 }
 
 Result<std::unique_ptr<Chain>> NodeStores::open_chain(

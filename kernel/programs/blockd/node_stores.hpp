@@ -52,6 +52,7 @@ class NodeStores {
   StoreOpener state_opener(bool create, const Config& config) const;
   Result<std::unique_ptr<KvStore>> open_state(const Genesis& genesis, const Config& config,
                                               std::vector<std::string>* notes);
+  std::unique_ptr<KvStore> dressed(std::unique_ptr<KvStore> engine, const Config& config) const;
   Result<std::unique_ptr<KvStore>> bring_back(const std::string& why, const Genesis& genesis,
                                               const Config& config,
                                               std::vector<std::string>* notes);

@@ -1,4 +1,4 @@
-// Both engines against std::map.
+// Both engines against std::map, and one that is written behind.
 #include "kernel/storage/kv_store.hpp"
 
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "kernel/base/file.hpp"
+#include "kernel/storage/write_behind.hpp"
 
 namespace blockd {
 namespace {
@@ -33,6 +34,51 @@ std::string new_dir() {
   return ::mkdtemp(name);
 }
 
+// Each write passes through memory; with an engine that is slow now and then, layers pile up.
+class SlowEngine final : public KvStore {
+ public:
+  explicit SlowEngine(std::unique_ptr<KvStore> engine) : engine_(std::move(engine)) {}
+  Status get(BytesView key, std::optional<Bytes>* value) const override {
+    return engine_->get(key, value);
+  }
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
+    return engine_->scan(prefix, after, limit, visit);
+  }
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
+    return engine_->scan_back(prefix, before, limit, visit);
+  }
+  Status write(std::span<const KvWrite> batch, bool sync) override {
+    for (int i = 0; i < kYields; ++i) std::this_thread::yield();
+    return engine_->write(batch, sync);
+  }
+  std::shared_ptr<const KvReader> snapshot() const override { return engine_->snapshot(); }
+  Status flush() override { return engine_->flush(); }
+  std::uint64_t approximate_bytes() const override { return engine_->approximate_bytes(); }
+
+ private:
+  static constexpr int kYields = 20;
+  std::unique_ptr<KvStore> engine_;
+};
+struct LevelDbWithoutLog {
+  std::unique_ptr<KvStore> open(const std::string& dir) {
+    return std::move(*open_leveldb(
+        dir + "/state",
+        {.create_if_missing = true, .write_buffer_bytes = 64 << 10, .own_log = false}));
+  }
+};
+struct BehindLevelDb {
+  std::unique_ptr<KvStore> open(const std::string& dir) {
+    return make_write_behind(LevelDbEngine().open(dir), 1u << 20);
+  }
+};
+struct BehindSlowLevelDb {
+  std::unique_ptr<KvStore> open(const std::string& dir) {
+    return make_write_behind(std::make_unique<SlowEngine>(LevelDbEngine().open(dir)), 1u << 20);
+  }
+};
+
 template <class Engine>
 class Kv : public testing::Test {
  protected:
@@ -44,7 +90,8 @@ class Kv : public testing::Test {
   std::string dir_;
   std::unique_ptr<KvStore> store_;
 };
-using Engines = testing::Types<MemoryEngine, LevelDbEngine>;
+using Engines = testing::Types<MemoryEngine, LevelDbEngine, LevelDbWithoutLog, BehindLevelDb,
+                               BehindSlowLevelDb>;
 TYPED_TEST_SUITE(Kv, Engines);
 
 Rows page(const KvReader& reader, bool up, BytesView prefix, BytesView bound, std::size_t limit) {
@@ -188,6 +235,25 @@ class LevelDb : public testing::Test {
   std::string dir_;
   LevelDbOptions options_;
 };
+
+TEST_F(LevelDb, without_a_log_keeps_what_was_flushed_or_synced) {
+  options_.own_log = false;
+  {
+    auto store = std::move(*open_leveldb(dir_, options_));
+    ASSERT_TRUE(store->write(std::vector<KvWrite>{{"flushed", "1"}}, false).ok());
+    ASSERT_TRUE(store->flush().ok());
+    ASSERT_TRUE(store->write(std::vector<KvWrite>{{"synced", "2"}}, true).ok());
+    ASSERT_TRUE(store->write(std::vector<KvWrite>{{"lost", "3"}}, false).ok());
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(dir_))
+    EXPECT_NE(entry.path().extension(), ".log");
+  options_.create_if_missing = false;
+  for (const bool own_log : {false, true}) {
+    options_.own_log = own_log;
+    auto store = std::move(*open_leveldb(dir_, options_));
+    EXPECT_EQ(page(*store, true, "", "", 10), (Rows{{"flushed", "1"}, {"synced", "2"}}));
+  }
+}
 
 TEST_F(LevelDb, keeps_its_rows_over_a_restart) {
   {

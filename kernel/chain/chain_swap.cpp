@@ -1,0 +1,53 @@
+// Another build of a machine takes the place of the present one. All that can be done before is
+// done beside the executor, so that the switch itself is a comparison of hashes and a few pointers.
+#include "kernel/chain/chain_impl.hpp"
+
+namespace blockd {
+
+Result<Chain::SwapPlan> ChainImpl::plan_swap(const Machine& candidate) const {
+  SwapPlan plan;
+  plan.from = view();
+  std::vector<std::pair<RosterEntry, Machine>> machines;
+  for (const RosterEntry& entry : plan.from->machines->roster()) {
+    Machine machine;
+    if (entry.status == RosterStatus::kActive) {
+      Result<Machine> found = entry.id == candidate.manifest->id ? candidate : provide(entry);
+      if (!found.ok()) return found.status();
+      machine = *std::move(found);
+    }
+    machines.emplace_back(entry, std::move(machine));
+  }
+  Result<std::shared_ptr<const MachineSet>> set =
+      MachineSet::build(std::move(machines), options_.genesis.kernel_sm);
+  if (!set.ok()) return set.status();
+  plan.machines = *std::move(set);
+  StateView next = *plan.from;
+  next.machines = plan.machines;
+  plan.scripts = find_scripts(next);
+  return plan;
+}
+
+// The plan holds if no block since then has changed the roster or what scripts ask for. Values of
+// parameters stand in the order of the roster and the manifests, which are the same.
+bool ChainImpl::still_holds(const SwapPlan& plan) const {
+  return machines_ != nullptr && params_ != nullptr && plan.scripts != nullptr &&
+         plan.machines->roster_hash() == machines_->roster_hash() && plan.from->scripts == scripts_;
+}
+
+Status ChainImpl::swap_machines(const SwapPlan* plan) {
+  if (behind_) TB_TRY(finish_commit());
+  if (plan != nullptr && still_holds(*plan)) {
+    publish(head_, head_time_ms_, head_hash_, plan->machines, params_, plan->scripts);
+    set_stalled({});
+    return {};
+  }
+  Result<std::vector<RosterEntry>> roster = read_roster(*state_);
+  if (!roster.ok()) return roster.status();
+  Result<std::shared_ptr<const MachineSet>> machines = executor_.resolve(*roster, head_ + 1);
+  if (!machines.ok()) return machines.status();
+  publish(head_, head_time_ms_, head_hash_, *machines);
+  set_stalled({});
+  return {};
+}
+
+}  // namespace blockd

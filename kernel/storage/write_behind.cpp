@@ -1,0 +1,258 @@
+#include "kernel/storage/write_behind.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "kernel/storage/write_layers.hpp"
+
+namespace blockd {
+namespace {
+
+using internal::Layer;
+using internal::LayeredReader;
+
+// Layers grow together while they wait, so that reads pass few of them: with kMaxLayerBytes and
+// kMaxWaitingBytes at most 16 full ones, and of the rest each is larger than the next.
+constexpr std::size_t kMaxLayerBytes = 4u << 20;
+constexpr std::size_t kEngineBatchBytes = 4u << 20;  // of several layers in one write
+
+class WriteBehind final : public KvStore {
+ public:
+  WriteBehind(std::unique_ptr<KvStore> engine, std::size_t max_waiting_bytes)
+      : max_waiting_bytes_(max_waiting_bytes),
+        engine_(std::move(engine)),
+        now_(std::make_shared<LayeredReader>(engine_->snapshot(), LayeredReader::Layers())),
+        thread_([this] { run(); }) {}
+  WriteBehind(const WriteBehind&) = delete;
+  WriteBehind& operator=(const WriteBehind&) = delete;
+
+  // Writes what waits, unless the engine refuses it.
+  ~WriteBehind() override {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+      changed_.notify_all();
+    }
+    thread_.join();
+  }
+
+  Status get(BytesView key, std::optional<Bytes>* value) const override {
+    return now()->get(key, value);
+  }
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
+    return now()->scan(prefix, after, limit, visit);
+  }
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
+    return now()->scan_back(prefix, before, limit, visit);
+  }
+  std::shared_ptr<const KvReader> snapshot() const override { return now(); }
+
+  Status write(std::span<const KvWrite> batch, bool sync) override {
+    TB_TRY(write_shared(std::make_shared<const std::vector<KvWrite>>(batch.begin(), batch.end())));
+    return sync ? flush() : Status();
+  }
+  Status write_shared(std::shared_ptr<const std::vector<KvWrite>> batch) override;
+
+  Status flush() override {
+    struct Answer {
+      std::mutex mutex;
+      std::condition_variable changed;
+      std::optional<Status> status;
+    };
+    const auto answer = std::make_shared<Answer>();
+    flush_then([answer](const Status& status) {
+      std::lock_guard lock(answer->mutex);
+      answer->status = status;
+      answer->changed.notify_all();
+    });
+    std::unique_lock lock(answer->mutex);
+    answer->changed.wait(lock, [&] { return answer->status.has_value(); });
+    return *answer->status;
+  }
+  void flush_then(std::function<void(const Status&)> done) override;
+  Status reopen() override;
+
+  std::uint64_t approximate_bytes() const override { return engine_->approximate_bytes(); }
+  KvStats stats() const override {
+    KvStats out = engine_->stats();
+    std::lock_guard lock(mutex_);
+    out.memory_bytes += waiting_bytes_;
+    return out;
+  }
+  Status compact(const CompactWatcher& watch) override {
+    TB_TRY(flush());
+    return engine_->compact(watch);
+  }
+
+ private:
+  struct Flush {
+    std::uint64_t behind;  // writes that come before it
+    std::function<void(const Status&)> done;
+  };
+
+  std::shared_ptr<const LayeredReader> now() const {
+    std::lock_guard lock(mutex_);
+    return now_;
+  }
+  void run();
+  void write_oldest(std::unique_lock<std::mutex>& lock);
+  void flush_first(std::unique_lock<std::mutex>& lock);
+  void fail(const Status& status, std::unique_lock<std::mutex>& lock);
+  LayeredReader::Layers stacked(std::shared_ptr<const Layer> layer) const;
+
+  const std::size_t max_waiting_bytes_;
+  const std::unique_ptr<KvStore> engine_;
+  mutable std::mutex mutex_;  // a leaf; guards the rest
+  std::condition_variable changed_;
+  std::shared_ptr<const LayeredReader> now_;
+  std::size_t waiting_bytes_ = 0;
+  std::uint64_t taken_ = 0, written_ = 0;  // writes
+  std::deque<std::uint64_t> ends_;         // for each layer: taken_ with its newest write
+  std::size_t busy_layers_ = 0;            // the oldest ones, on their way into the engine
+  std::deque<Flush> flushes_;              // bounded by who waits, and one checkpoint
+  Status failed_;
+  bool working_ = false, held_ = false, stop_ = false;
+  std::thread thread_;
+};
+
+// The layers with a new one on top, which takes in what is below it and no larger.
+LayeredReader::Layers WriteBehind::stacked(std::shared_ptr<const Layer> layer) const {
+  LayeredReader::Layers out = now_->layers();
+  while (out.size() > busy_layers_ && out.back()->rows().size() <= layer->rows().size() &&
+         out.back()->bytes() + layer->bytes() <= kMaxLayerBytes) {
+    layer = std::make_shared<const Layer>(*out.back(), *layer);
+    out.pop_back();
+  }
+  out.push_back(std::move(layer));
+  return out;
+}
+
+Status WriteBehind::write_shared(std::shared_ptr<const std::vector<KvWrite>> batch) {
+  auto layer = std::make_shared<const Layer>(std::move(batch));
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !failed_.ok() || waiting_bytes_ < max_waiting_bytes_; });
+  if (!failed_.ok()) return failed_;
+  if (layer->rows().empty()) return {};
+  waiting_bytes_ += layer->bytes();
+  LayeredReader::Layers layers = stacked(std::move(layer));
+  ends_.resize(layers.size());
+  ends_.back() = ++taken_;
+  now_ = std::make_shared<const LayeredReader>(now_->base(), std::move(layers));
+  changed_.notify_all();
+  return {};
+}
+
+void WriteBehind::flush_then(std::function<void(const Status&)> done) {
+  Status failed;
+  {
+    std::lock_guard lock(mutex_);
+    failed = failed_;
+    if (failed.ok()) {
+      flushes_.push_back({taken_, std::move(done)});
+      changed_.notify_all();
+      return;
+    }
+  }
+  done(failed);
+}
+
+// The engine's own error stays until it has been opened again; what it had not on its disk is for
+// the owner to write, what memory holds is written by the thread.
+Status WriteBehind::reopen() {
+  std::unique_lock lock(mutex_);
+  held_ = true;
+  changed_.wait(lock, [this] { return !working_; });
+  lock.unlock();
+  const Status opened = engine_->reopen();
+  std::shared_ptr<const KvReader> base = engine_->snapshot();
+  lock.lock();
+  held_ = false;
+  if (opened.ok()) failed_ = Status();
+  now_ = std::make_shared<const LayeredReader>(std::move(base), now_->layers());
+  changed_.notify_all();
+  return opened;
+}
+
+void WriteBehind::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto has_work = [this] {
+      return failed_.ok() && (!now_->layers().empty() || !flushes_.empty());
+    };
+    changed_.wait(lock, [&] { return !held_ && (stop_ || has_work()); });
+    if (!has_work()) return;
+    working_ = true;
+    if (!flushes_.empty() && flushes_.front().behind <= written_) {
+      flush_first(lock);
+    } else {
+      write_oldest(lock);
+    }
+    working_ = false;
+    changed_.notify_all();
+  }
+}
+
+void WriteBehind::write_oldest(std::unique_lock<std::mutex>& lock) {
+  std::shared_ptr<const LayeredReader> from = now_;
+  std::size_t bytes = 0;
+  busy_layers_ = 0;
+  for (const auto& layer : from->layers()) {
+    if (busy_layers_ > 0 && bytes + layer->bytes() > kEngineBatchBytes) break;
+    bytes += layer->bytes();
+    ++busy_layers_;
+  }
+  const std::size_t layers = busy_layers_;
+  lock.unlock();
+  std::vector<const KvWrite*> rows;
+  for (std::size_t i = 0; i < layers; ++i) {
+    for (const Layer::Row& row : from->layers()[i]->rows()) rows.push_back(row.write);
+  }
+  const Status status = engine_->write_rows(rows);
+  std::shared_ptr<const KvReader> base = status.ok() ? engine_->snapshot() : nullptr;
+  lock.lock();
+  busy_layers_ = 0;
+  if (!status.ok()) return fail(status, lock);
+  const auto count = static_cast<std::ptrdiff_t>(layers);
+  written_ = ends_[layers - 1];
+  ends_.erase(ends_.begin(), ends_.begin() + count);
+  waiting_bytes_ -= bytes;
+  now_ = std::make_shared<const LayeredReader>(
+      std::move(base), LayeredReader::Layers(now_->layers().begin() + count, now_->layers().end()));
+  lock.unlock();
+  from.reset();  // thousands of rows are freed here, and nobody waits for it
+  lock.lock();
+}
+
+void WriteBehind::flush_first(std::unique_lock<std::mutex>& lock) {
+  const Flush flush = std::move(flushes_.front());
+  flushes_.pop_front();
+  lock.unlock();
+  const Status status = engine_->flush();
+  flush.done(status);
+  lock.lock();
+  if (!status.ok()) fail(status, lock);
+}
+
+// Nobody waits for a flush that cannot be any more.
+void WriteBehind::fail(const Status& status, std::unique_lock<std::mutex>& lock) {
+  failed_ = status;
+  std::deque<Flush> refused;
+  refused.swap(flushes_);
+  lock.unlock();
+  for (const Flush& flush : refused) flush.done(status);
+  lock.lock();
+}
+
+}  // namespace
+
+std::unique_ptr<KvStore> make_write_behind(std::unique_ptr<KvStore> engine,
+                                           std::size_t max_waiting_bytes) {
+  return std::make_unique<WriteBehind>(std::move(engine), max_waiting_bytes);
+}
+
+}  // namespace blockd

@@ -1,0 +1,25 @@
+// A store that takes writes into memory and hands them to its engine on a thread of its own, so
+// that whoever writes never waits for compactions, table files or the engine's log.
+//
+// What was written is seen at once, by reads and by snapshots taken from then on, from memory until
+// the engine has it. The engine gets whole batches, in order, several together when it is behind.
+// A killed process loses what only memory held, so the owner must be able to write it again (the
+// chain has the deltas of its log). Bounded: a write waits while kMaxWaitingBytes are in memory,
+// and reads pass at most kMaxLayers of it.
+//
+// When the engine refuses a write, every later write and flush answers with its error, while reads
+// go on, until reopen(); then what memory holds is written once more.
+//
+// Thread: as KvStore; flush() and compact() also beside write().
+#pragma once
+
+#include "kernel/storage/kv_store.hpp"
+
+namespace blockd {
+
+inline constexpr std::size_t kMaxWaitingBytes = 64u << 20;
+
+std::unique_ptr<KvStore> make_write_behind(std::unique_ptr<KvStore> engine,
+                                           std::size_t max_waiting_bytes = kMaxWaitingBytes);
+
+}  // namespace blockd
