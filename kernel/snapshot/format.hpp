@@ -123,7 +123,7 @@ class SnapshotWriter {
   const SnapshotInfo info_;
   int fd_ = -1;
   bool in_place_ = false;
-  std::uint64_t bytes_ = 0;
+  std::uint64_t bytes_ = 0, reserved_ = 0;
   Blake3 whole_;
   std::vector<Hash> page_hashes_;
   PageCutter cutter_;

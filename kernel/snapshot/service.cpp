@@ -1,25 +1,17 @@
 #include "kernel/snapshot/service.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 
+#include "kernel/base/background.hpp"
 #include "kernel/base/clock.hpp"
 
 namespace blockd {
 namespace {
 
-constexpr int kSnapshotNice = 10;
+constexpr int kSnapshotNice = 19;
 constexpr std::uint64_t kLookMs = 100;  // whether it has been cancelled
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
 const std::vector<double> kSecondsBuckets = {0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600};
-
-// Of this thread only, as Linux does it. A node that may not have it works all the same.
-void be_nice() {
-  const int refused = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kSnapshotNice);
-  static_cast<void>(refused);
-}
 
 Status was_cancelled() { return Status(Code::kAborted, "the snapshot was cancelled"); }
 
@@ -200,7 +192,7 @@ void SnapshotService::show(std::string_view state) {
 }
 
 void SnapshotService::run(SnapshotRequest request) {
-  be_nice();
+  work_in_background(kSnapshotNice);
   const std::uint64_t begun = system_clock().monotonic_us();
   Result<SnapshotInfo> result = work(request);
   if (result.ok() && request.dir == settings().dir) {

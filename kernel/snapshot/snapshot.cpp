@@ -12,14 +12,14 @@
 #include "kernel/chain/macro_block.hpp"
 #include "kernel/chain/overlay.hpp"
 #include "kernel/snapshot/merge.hpp"
+#include "kernel/snapshot/row_pipe.hpp"
+#include "kernel/storage/bulk_load.hpp"
 
 namespace blockd {
 namespace {
 
 namespace fs = std::filesystem;
 using internal::MergedSnapshot;
-constexpr std::size_t kRestoreBatchBytes = 4u << 20;
-constexpr std::size_t kRestoreBuffer = 64u << 20;
 
 Status untrusted(const SnapshotInfo& info, const std::string& why) {
   return Status(Code::kDenied, "snapshot " + info.path + ": " + why,
@@ -94,37 +94,6 @@ class MacroRowTap {
   std::optional<Bytes> row_;
 };
 
-// Rows on their way into a new store.
-class StoreFiller {
- public:
-  explicit StoreFiller(KvStore& store) : store_(store) {}
-  Status add(std::string_view space, BytesView key, BytesView value) {
-    Bytes full = space_prefix(space);
-    full.append(key);
-    bytes_ += full.size() + value.size();
-    batch_.push_back({std::move(full), Bytes(value)});
-    return bytes_ < kRestoreBatchBytes ? Status() : write();
-  }
-  Status finish(const SnapshotInfo& info, const MacroRow& macro) {
-    const BaseRow base{info.height, macro.time_ms, info.block_hash, macro.genesis, macro.peaks};
-    batch_.push_back({Bytes(kBaseRow), base.encode()});
-    batch_.push_back({Bytes(kHeadRow), head_row(info.height, info.block_hash)});
-    TB_TRY(write());
-    return store_.flush();
-  }
-
- private:
-  Status write() {
-    TB_TRY(store_.write(batch_, false));
-    batch_.clear();
-    bytes_ = 0;
-    return {};
-  }
-  KvStore& store_;
-  std::vector<KvWrite> batch_;
-  std::size_t bytes_ = 0;
-};
-
 // A directory that is removed again unless it has been moved to its place.
 class NewDirectory {
  public:
@@ -146,6 +115,17 @@ bool is_empty_place(const std::string& dir) {
   return fs::is_directory(dir, error) && fs::is_empty(dir, error);
 }
 
+// The store tells from now on which snapshot it began as.
+Status write_base(const std::string& dir, const SnapshotInfo& info, const MacroRow& macro) {
+  Result<std::unique_ptr<KvStore>> store = open_leveldb(dir, {});
+  if (!store.ok()) return store.status();
+  const BaseRow base{info.height, macro.time_ms, info.block_hash, macro.genesis, macro.peaks};
+  const std::vector<KvWrite> rows{{Bytes(kBaseRow), base.encode()},
+                                  {Bytes(kHeadRow), head_row(info.height, info.block_hash)}};
+  TB_TRY((*store)->write(rows, true));
+  return (*store)->flush();
+}
+
 Result<SnapshotInfo> fill_store(const std::vector<std::string>& files, const SnapshotTrust& trust,
                                 const std::string& dir, const SnapshotWatcher& watch) {
   Result<std::unique_ptr<MergedSnapshot>> merged = MergedSnapshot::open(files);
@@ -156,23 +136,22 @@ Result<SnapshotInfo> fill_store(const std::vector<std::string>& files, const Sna
                   "a node needs all namespaces: restore a snapshot that was made without "
                   "--namespace");
   }
-  LevelDbOptions options;
-  options.create_if_missing = true;
-  options.write_buffer_bytes = kRestoreBuffer;
-  Result<std::unique_ptr<KvStore>> store = open_leveldb(dir, options);
-  if (!store.ok()) return store.status();
-  StoreFiller filler(**store);
+  Result<std::unique_ptr<BulkLoad>> load = BulkLoad::begin(dir);
+  if (!load.ok()) return load.status();
+  internal::RowPipe rows(**load);
   MacroRowTap tap;
   TB_TRY((*merged)->walk(
       [&](std::string_view space, BytesView key, BytesView value) {
         tap.see(space, key, value);
-        return filler.add(space, key, value);
+        return rows.add(space, key, value);
       },
       watch));
   TB_TRY(check_trust(**merged, trust));
   Result<MacroRow> macro = tap.check(info, trust);
   if (!macro.ok()) return macro.status();
-  TB_TRY(filler.finish(info, *macro));
+  TB_TRY(rows.finish());
+  TB_TRY((*load)->finish());
+  TB_TRY(write_base(dir, info, *macro));
   return info;
 }
 

@@ -12,7 +12,8 @@
 namespace blockd::internal {
 namespace {
 
-constexpr std::size_t kWriteBytes = 4u << 20;
+constexpr std::size_t kWriteBytes = 1u << 20;
+constexpr std::uint64_t kReserveBytes = 32u << 20;
 
 Status write_all(int fd, BytesView bytes, const std::string& path) {
   while (!bytes.empty()) {
@@ -95,15 +96,23 @@ Status SnapshotWriter::write(BytesView bytes) {
   return pending_.size() >= kWriteBytes ? flush() : Status();
 }
 
-// The disk begins with it at once, so that no later fsync of the block log has to wait for all.
+// One piece at a time is on its way to the disk, into blocks that the file has already: so the sync
+// of a block never has to wait for more of this file than that. What is written leaves the page
+// cache to the state.
 Status SnapshotWriter::flush() {
-  TB_TRY(write_all(fd_, pending_, temporary_));
-  const off_t from = static_cast<off_t>(bytes_ - pending_.size());
-  if (!pending_.empty()) {
-    const int hint =
-        ::sync_file_range(fd_, from, static_cast<off_t>(pending_.size()), SYNC_FILE_RANGE_WRITE);
-    static_cast<void>(hint);  // fsync at the end is what counts
+  if (pending_.empty()) return {};
+  if (bytes_ > reserved_) {
+    reserved_ = bytes_ + kReserveBytes;
+    const int reserved = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(reserved_));
+    if (reserved != 0 && errno == ENOSPC) return errno_status("cannot write " + temporary_);
   }
+  const auto begin = static_cast<off_t>(bytes_ - pending_.size());
+  int hints = ::sync_file_range(fd_, 0, begin, SYNC_FILE_RANGE_WAIT_BEFORE);
+  hints |= ::posix_fadvise(fd_, 0, begin, POSIX_FADV_DONTNEED);
+  TB_TRY(write_all(fd_, pending_, temporary_));
+  hints |=
+      ::sync_file_range(fd_, begin, static_cast<off_t>(pending_.size()), SYNC_FILE_RANGE_WRITE);
+  static_cast<void>(hints);  // fsync at the end is what counts
   pending_.clear();
   return {};
 }
@@ -118,6 +127,9 @@ Status SnapshotWriter::finish(const Header& macro, BytesView certificate, Snapsh
   const Hash all = whole_.finish();
   TB_TRY(write(view(all)));
   TB_TRY(flush());
+  // What was reserved behind the end goes back.
+  if (::ftruncate(fd_, static_cast<off_t>(bytes_)) != 0)
+    return errno_status("cannot cut " + temporary_);
   if (::fsync(fd_) != 0) return errno_status("cannot sync " + temporary_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     return errno_status("cannot rename " + temporary_);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
@@ -107,6 +108,31 @@ struct Listener : EffectSink {
   std::atomic<SnapshotService*> service{nullptr};
 };
 
+// How long the executor stood still for commits, and what the log's disk took of it.
+class Pauses {
+ public:
+  void note(std::string_view cause, std::uint64_t us) {
+    std::lock_guard lock(mutex_);
+    (cause == "log" ? log_ : commit_).push_back(us);
+  }
+  void report_and_forget(const std::string& when) {
+    std::lock_guard lock(mutex_);
+    for (auto& [name, list] :
+         {std::pair<const char*, std::vector<std::uint64_t>&>{"commit", commit_}, {"log", log_}}) {
+      if (list.empty()) continue;
+      std::sort(list.begin(), list.end());
+      const std::string prefix = std::string("pause_") + name + "_" + when;
+      report(prefix + "_p99", static_cast<double>(list[list.size() * 99 / 100]) / 1000, "ms");
+      report(prefix + "_longest", static_cast<double>(list.back()) / 1000, "ms");
+      list.clear();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::uint64_t> commit_, log_;  // bounded by the length of a run
+};
+
 double mb(std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
 // Forgets the file's pages, so that a read is one of the disk.
@@ -159,7 +185,10 @@ void run(const std::string& dir, std::uint64_t megabytes, double stretch) {
   world.open();
   world.populate();
   MetricRegistry metrics;
-  auto producer = must(Producer::start(world.chain(), system_clock(), {}, {}));
+  Pauses pauses;
+  ProducerOptions producing;
+  producing.on_pause = [&](std::string_view cause, std::uint64_t us) { pauses.note(cause, us); };
+  auto producer = must(Producer::start(world.chain(), system_clock(), producing, {}));
   SnapshotServiceOptions options;
   options.chain = &world.chain();
   options.metrics = &metrics;
@@ -173,10 +202,12 @@ void run(const std::string& dir, std::uint64_t megabytes, double stretch) {
   listener.service.store(service.get());
   Load load(world, *producer);
   load.run_for(stretch / 4);  // caches, first compaction
+  pauses.report_and_forget("warming");
   std::uint64_t before = load.ended();
   double begin = wall_s();
   load.run_for(stretch);
   const double alone = static_cast<double>(load.ended() - before) / (wall_s() - begin);
+  pauses.report_and_forget("alone");
   const std::uint64_t job = must(service->start({}));
   before = load.ended();
   begin = wall_s();
@@ -188,6 +219,7 @@ void run(const std::string& dir, std::uint64_t megabytes, double stretch) {
     meanwhile = load.ended() - before;
     return false;
   });
+  pauses.report_and_forget("beside");
   const SnapshotService::Job done = *service->find(job);
   if (!done.result) die(done.failure);
   const double beside = static_cast<double>(meanwhile) / (ended_at - begin);
