@@ -108,9 +108,13 @@ class PackageTest:
             check(f"share/{name}", self.run("test", "-e", f"/usr/share/{name}", check=False).returncode, 0)
 
     def start(self):
+        # One plugin in a process of its own: what locks it in must pass the unit's filter of system calls.
+        self.run("sed", "-i", "s/- receipts$/- {id: receipts, isolation: process}/", "/etc/the-block/node.yaml")
         self.run("systemctl", "enable", "--now", "the-block")
         self.wait_until_ready()
         wait_for("the first settlement", self.settled, SETTLE_SECONDS)
+        receipts = next(row for row in self.cli("plugin", "list") if row["id"] == "receipts")
+        check("an isolated plugin runs", (receipts["isolation"], receipts["state"]), ("process", "running"))
         check("it runs as its user", self.out("stat", "-c", "%U", f"/proc/{self.pid()}"), "blockd")
         pid = self.pid()
         self.run("systemctl", "reload", "the-block")
