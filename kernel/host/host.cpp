@@ -172,9 +172,10 @@ Status HostImpl::start(Chain* chain, Producer* producer, MethodCaller* caller) {
   for (const auto& [id, plugin] : present()) {
     const Status status = start_face(plugin);
     if (status.ok()) continue;
-    const bool required =
-        std::any_of(options_.load.begin(), options_.load.end(),
-                    [&](const PluginRequest& r) { return r.id == id && r.required; });
+    const bool required = std::any_of(options_.load.begin(), options_.load.end(),
+                                      [name = std::string_view(id)](const PluginRequest& r) {
+                                        return r.id == name && r.required;
+                                      });
     if (required) return status;
     options_.log->target("host").error(
         "plugin without face",

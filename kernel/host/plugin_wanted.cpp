@@ -124,7 +124,7 @@ std::vector<Host::RosterWish> HostImpl::apply_requests(const std::shared_ptr<Pen
       staged_[id].swap(staged);
     }
     const std::vector<RosterEntry>& roster = view->machines->roster();
-    if (std::none_of(roster.begin(), roster.end(), [&](const auto& e) { return e.id == id; }))
+    if (std::none_of(roster.begin(), roster.end(), [&](const auto& e) { return e.id == entry.id; }))
       wishes.push_back({entry, true});
   }
   for (const RosterEntry& entry : view->machines->roster()) {
