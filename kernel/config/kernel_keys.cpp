@@ -1,10 +1,10 @@
 #include "kernel/config/kernel_keys.hpp"
 
+#include "kernel/config/child_limits.hpp"
 #include "kernel/config/config.hpp"
 
 namespace blockd {
 namespace {
-
 using T = ConfigType;
 constexpr ReloadKind kHot = ReloadKind::kYes;
 constexpr ReloadKind kRestart = ReloadKind::kNo;
@@ -199,9 +199,10 @@ void add_storage(Table t) {
 void add_plugins(Table t) {
   t.texts("plugins.dir", {"plugins"}, kHot,
           "Directories that are searched for libraries, in order");
-  t.structure("plugins.load", json::array(), kHot,
-              "Ids, or {id, file, required, isolation, enabled}, in any order; the host sorts by "
-              "dependencies");
+  t.structure(
+      "plugins.load", json::array(), kHot,
+      "Ids, or {id, file, required, isolation, enabled, memory_mb, step_ms, cpu_percent}, in "
+      "any order; the host sorts by dependencies");
   t.choice("plugins.signatures", "warn", {"off", "warn", "enforce"}, kHot,
            "What an unsigned library means");
   t.text("plugins.signers_file", "config/release_signers.txt", kHot, "Keys whose signatures count",
@@ -214,10 +215,14 @@ void add_plugins(Table t) {
   t.flag("plugins.require_approved_release", false, kHot,
          "Only libraries of a release that governance approved");
   t.structure("plugins.min_version", json::object(), kHot, "Plugin id -> least version");
-  t.number("plugins.child_memory_mb", 512, 16, 65'536, kRestart, "MiB",
+  const auto& [memory, step, cpu] = kChildLimits;
+  t.number("plugins.child_memory_mb", 512, memory.least, memory.most, kRestart, "MiB",
            "Memory that the process of a plugin with isolation: process may take");
-  t.number("plugins.child_step_ms", 5000, 100, 60'000, kRestart, "ms",
+  t.number("plugins.child_step_ms", 5000, step.least, step.most, kRestart, "ms",
            "Time that such a process may think about one call before it is ended");
+  t.number(
+      "plugins.child_cpu_percent", 0, cpu.least, cpu.most, kRestart, "%",
+      "Share of one core, over two seconds, beyond which such a process is ended; 0: no limit");
   t.text("plugins.store", "<data>/plugins", kRestart, "Where images that executed blocks are kept");
 }
 
@@ -535,58 +540,6 @@ void add_kernel_keys(ConfigSchema& schema) {
                            "TB_FUZZ_ITERS"}) {
     schema.add_known_variable(name);
   }
-}
-
-Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list) {
-  std::vector<PluginLoad> out;
-  auto refuse = [&](const std::string& why) {
-    return Status(Code::kInvalid, "entry " + std::to_string(out.size() + 1) + ": " + why);
-  };
-  for (const json::value& item : list.as_array()) {
-    PluginLoad load;
-    if (item.is_string()) {
-      load.id = item.get_string();
-    } else if (item.is_object()) {
-      for (const auto& [name, value] : item.get_object()) {
-        const bool text = name == "id" || name == "file" || name == "isolation";
-        if (!text && name != "required" && name != "enabled") {
-          return refuse("unknown member '" + std::string(name) +
-                        "'; expected id, file, required, isolation, enabled");
-        }
-        if (text ? !value.is_string() : !value.is_bool()) {
-          return refuse(std::string(name) + ": expected " + (text ? "a text" : "true or false"));
-        }
-        if (name == "id") load.id = value.get_string();
-        if (name == "file") load.file = value.get_string();
-        if (name == "required") load.required = value.get_bool();
-        if (name == "enabled") load.enabled = value.get_bool();
-        if (name == "isolation") {
-          if (value.get_string() != "none" && value.get_string() != "process") {
-            return refuse("isolation: expected one of none, process");
-          }
-          load.isolated = value.get_string() == "process";
-        }
-      }
-    } else {
-      return refuse("expected an id or a mapping");
-    }
-    if (load.id.empty() || load.id.size() > 64 ||
-        load.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
-      return refuse("id: expected 1 to 64 of a-z, 0-9 and -");
-    }
-    for (const PluginLoad& other : out) {
-      if (other.id == load.id) return refuse("'" + load.id + "' is listed twice");
-    }
-    if (load.file.empty()) load.file = load.id + ".so";
-    out.push_back(std::move(load));
-  }
-  return out;
-}
-
-std::vector<PluginLoad> plugins_to_load(const Config& config) {
-  Result<std::vector<PluginLoad>> list = parse_plugin_list(config.get("plugins.load"));
-  TB_ASSERT(list.ok());  // the loader's rule has checked it
-  return std::move(*list);
 }
 
 bool is_mainnet(const Config& config) {

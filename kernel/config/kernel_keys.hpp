@@ -3,6 +3,8 @@
 // The keys of plugins come from their manifests; who runs the node adds them to the same schema.
 #pragma once
 
+#include <optional>
+
 #include "kernel/config/config_schema.hpp"
 
 namespace blockd {
@@ -19,8 +21,11 @@ struct PluginLoad {
   bool required = false;
   bool isolated = false;  // isolation: process
   bool enabled = true;
+  // Of its process; unset: as plugins.child_* say.
+  std::optional<std::uint64_t> memory_mb = {}, step_ms = {}, cpu_percent = {};
 };
-// Entries are ids or mappings {id, file, required, isolation, enabled}. The loader has checked them
+// Entries are ids or mappings {id, file, required, isolation, enabled, memory_mb, step_ms,
+// cpu_percent}. The loader has checked them
 // by a rule, so this cannot fail on a loaded Config.
 std::vector<PluginLoad> plugins_to_load(const Config& config);
 // Errors: kInvalid "plugins.load[2]: …".

@@ -12,6 +12,7 @@
 #include "kernel/config/config.hpp"
 #include "kernel/host/plugin_impl.hpp"
 #include "tb/draft/host_crypto.h"
+#include "tb/draft/host_files.h"
 #include "tb/draft/host_http.h"
 
 namespace blockd {
@@ -117,6 +118,7 @@ constexpr tb_host_crypto kFaceCrypto = {host_verify};
 
 const void* host_extension(tb_host*, tb_str id) {
   if (to_view(id) == TB_HOST_HTTP_1) return &kFaceHttp;
+  if (to_view(id) == TB_HOST_FILES_1) return face_files_api();
   return to_view(id) == TB_HOST_CRYPTO_1 ? static_cast<const void*>(&kFaceCrypto) : nullptr;
 }
 
@@ -155,24 +157,6 @@ tb_status host_sign(tb_host*, const uint8_t seed[32], tb_str message, uint8_t si
   return TB_OK;
 }
 
-// "stall_warn_secs" of plugin "mock-oracle" is the key "mock_oracle.stall_warn_secs".
-std::string full_config_key(const Manifest& manifest, const ConfigSpec& spec) {
-  if (spec.key.find('.') != std::string::npos) return spec.key;
-  std::string section = manifest.id;
-  for (char& c : section) c = c == '-' ? '_' : c;
-  return section + "." + spec.key;
-}
-
-// "${data}" at the front of a text is the node's data directory, so that a plugin may say where its
-// files belong without knowing where the node lives.
-json::value in_data_dir(const json::value& value, const std::string& stores_dir) {
-  constexpr std::string_view kData = "${data}";
-  if (!value.is_string() || !std::string_view(value.get_string()).starts_with(kData)) return value;
-  const std::string data = std::filesystem::path(stores_dir).parent_path().string();
-  return json::value((data.empty() ? "." : data) +
-                     std::string(std::string_view(value.get_string()).substr(kData.size())));
-}
-
 tb_status host_config(tb_host* host, uint32_t index, void (*read)(void*, const tb_value*),
                       void* user) {
   if (!in_face(host)) return wrong_thread(host, "config");
@@ -189,7 +173,7 @@ tb_status host_config(tb_host* host, uint32_t index, void (*read)(void*, const t
                                 ? config->get(key)
                                 : spec.field.default_value.value_or(json::value());
   ValueArena arena;
-  read(user, to_value(in_data_dir(value, plugin.services().stores_dir), arena));
+  read(user, to_value(in_data_dir(value, plugin.services()), arena));
   return TB_OK;
 }
 

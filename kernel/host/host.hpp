@@ -115,6 +115,7 @@ struct PluginStatus {  // one row of `plugin list`
   std::string consensus_hash;
   std::uint64_t since_height = 0, calls_in_flight = 0;
   IsolatedImage::State process;                // with isolation "process"
+  ProcessLimits limits;                        // the same
   std::optional<MigrationProgress> migration;  // under way
 };
 
@@ -122,6 +123,11 @@ struct PluginRequest {  // one entry of plugins.load
   std::string id, file;
   bool required = false, enabled = true;
   bool isolated = false;  // isolation: process
+  // Limits of that process that are not the ones of HostOptions.
+  struct OwnLimits {
+    std::optional<std::uint64_t> memory_mb, step_ms, cpu_percent;
+    bool operator==(const OwnLimits&) const = default;
+  } limits = {};
   bool operator==(const PluginRequest&) const = default;
 };
 
@@ -138,9 +144,8 @@ struct HostOptions {
   Logger* log = nullptr;
   Clock* clock = nullptr;
   std::function<std::shared_ptr<const Config>()>
-      config;  // the present generation of the configuration
-  // Of plugins with isolation: process: memory and thinking time of a call.
-  std::uint64_t child_memory_bytes = 512ull << 20, child_step_ms = 5'000;
+      config;                  // the present generation of the configuration
+  ProcessLimits child_limits;  // of plugins with isolation: process that have none of their own
   std::uint64_t child_max_pause_ms = 5'000;  // before such a process is started again
   bool run_timers = true;  // false: faces answer and follow the log, and do nothing by themselves
 };

@@ -82,6 +82,7 @@ class HostImpl final : public Host {
   // The rules in force, with the processes of plugins that are to have one.
   LoadRules loading_rules();
   Result<IsolatedImage> isolate(const std::string& path);
+  ProcessLimits limits_of(const std::string& id);
   void note_child_death(const std::string& id, const std::string& reason, const std::string& text,
                         std::uint64_t pause_ms);
   // Runs `id` again from its file. REQUIRES: operation_mutex_ held.

@@ -16,12 +16,19 @@ LoadRules HostImpl::loading_rules() {
   return rules;
 }
 
+ProcessLimits HostImpl::limits_of(const std::string& id) {
+  std::lock_guard lock(switch_mutex_);
+  const PluginRequest::OwnLimits own = request_for(id).limits;
+  const ProcessLimits& all = options_.child_limits;
+  return {own.memory_mb.value_or(all.memory_mb), own.step_ms.value_or(all.step_ms),
+          own.cpu_percent.value_or(all.cpu_percent)};
+}
+
+// Whose library it is, its process says; one with limits of its own is then started with them.
 Result<IsolatedImage> HostImpl::isolate(const std::string& path) {
   isolation::IsolationOptions options;
   options.child.program = options_.rules.probe_program;
   options.child.library = path;
-  options.child.memory_bytes = options_.child_memory_bytes;
-  options.step_ms = options_.child_step_ms;
   options.max_pause_ms = options_.child_max_pause_ms;
   options.on_death = [this](const std::string& id, const isolation::Death& death,
                             std::uint64_t pause_ms) {
@@ -32,11 +39,18 @@ Result<IsolatedImage> HostImpl::isolate(const std::string& path) {
     options_.log->target("host").info("plugin process started again",
                                       {{"plugin", id}, {"pid", pid}});
   };
+  options.limits = options_.child_limits;
   Result<std::shared_ptr<isolation::IsolatedPlugin>> plugin =
-      isolation::IsolatedPlugin::start(std::move(options));
+      isolation::IsolatedPlugin::start(options);
   if (!plugin.ok()) return plugin.status();
+  options.limits = limits_of((*plugin)->manifest().id);
+  if (options.limits != options_.child_limits) {
+    plugin = isolation::IsolatedPlugin::start(options);
+    if (!plugin.ok()) return plugin.status();
+  }
   IsolatedImage image;
   image.plugin = &(*plugin)->plugin();
+  image.limits = options.limits;
   image.state = [p = plugin->get()] {
     const isolation::IsolatedPlugin::State state = p->state();
     return IsolatedImage::State{state.pid, state.restarts, state.last_trouble};
@@ -74,11 +88,14 @@ Status HostImpl::declare_child_metrics() {
 void HostImpl::follow_isolation() {
   for (const auto& [id, plugin] : present()) {
     const PluginRequest request = request_for(id);
-    if (request.file.empty() || request.isolated == plugin->library()->isolated()) continue;
+    const Library& library = *plugin->library();
+    const bool same = request.isolated == library.isolated() &&
+                      (!request.isolated || limits_of(id) == library.limits());
+    if (request.file.empty() || same) continue;
     const Status status = reload_held(id, "");
     if (status.ok()) continue;
     options_.log->target("host").error(
-        "plugin stays in its mode",
+        "plugin keeps its mode and limits",
         {{"plugin", id}, {"reason", status.message()}, {"hint", status.hint()}});
   }
 }

@@ -37,10 +37,19 @@ struct LibraryFile {
   std::string signer;  // hex key, when valid
 };
 
+// What the process of a plugin may use.
+struct ProcessLimits {
+  std::uint64_t memory_mb = 512;
+  std::uint64_t step_ms = 5'000;  // that a call may think
+  std::uint64_t cpu_percent = 0;  // of one core, over some seconds; 0: no limit
+  bool operator==(const ProcessLimits&) const = default;
+};
+
 // A library that runs in a process of its own: its tables carry every call over.
 struct IsolatedImage {
   std::shared_ptr<const void> owner;  // ends the process when it goes
   const tb_plugin* plugin = nullptr;
+  ProcessLimits limits;
   // What the process is at this moment. [any]
   struct State {
     int pid = 0;  // 0: it is down and will be started again
@@ -104,6 +113,7 @@ class Library {
   IsolatedImage::State process() const {
     return isolated() ? isolated_.state() : IsolatedImage::State();
   }
+  const ProcessLimits& limits() const { return isolated_.limits; }  // if isolated()
   // The file in the store outlives this object: the image may be needed for a replay.
   void keep_stored();
 

@@ -111,8 +111,15 @@ class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin
   std::atomic<std::uint64_t> in_flight_{0};
 };
 
-// The table behind FaceHost::abi. Static storage.
+// The table behind FaceHost::abi, and that of tb/draft/host_files.h. Static storage.
 const tb_host_api* face_host_api();
+const void* face_files_api();
+
+// "stall_warn_secs" of plugin "mock-oracle" is the key "mock_oracle.stall_warn_secs".
+std::string full_config_key(const Manifest& manifest, const ConfigSpec& spec);
+// "${data}" at the front of a text is the node's data directory, so that a plugin may say where its
+// files belong without knowing where the node lives.
+json::value in_data_dir(const json::value& value, const HostServices& services);
 
 // Where the present thread stands: which plugin's face entry it runs, and whether it may wait. Set
 // by Plugin around every entry; asked by the ABI functions.

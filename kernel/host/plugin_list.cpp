@@ -88,6 +88,7 @@ std::vector<PluginStatus> HostImpl::list() const {
       s.consensus_hash = to_hex(p.manifest().consensus_hash);
       s.calls_in_flight = p.calls_in_flight();
       s.isolation = p.library()->isolated() ? "process" : "none";
+      s.limits = p.library()->limits();
       s.process = p.library()->process();
     }
     if (entry) {

@@ -47,7 +47,10 @@ json::object row(const PluginStatus& s) {
   if (s.isolation == "process") {
     json::object process{{"state", s.process.pid != 0 ? "running" : "restarting"},
                          {"pid", s.process.pid},
-                         {"restarts", s.process.restarts}};
+                         {"restarts", s.process.restarts},
+                         {"memory_mb", s.limits.memory_mb},
+                         {"step_ms", s.limits.step_ms},
+                         {"cpu_percent", s.limits.cpu_percent}};
     if (!s.process.last_trouble.empty()) process["last_trouble"] = s.process.last_trouble;
     out["process"] = std::move(process);
   }

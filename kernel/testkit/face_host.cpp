@@ -8,7 +8,9 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
+#include "kernel/base/file_area.hpp"
 #include "tb/draft/host_crypto.h"
+#include "tb/draft/host_files.h"
 #include "tb/draft/host_http.h"
 
 namespace blockd {
@@ -21,6 +23,7 @@ struct FaceHostApi {
 
   static const void* extension(tb_host*, tb_str id) {
     if (to_view(id) == TB_HOST_HTTP_1) return &kHttp;
+    if (to_view(id) == TB_HOST_FILES_1) return &kFiles;
     return to_view(id) == TB_HOST_CRYPTO_1 ? static_cast<const void*>(&kCrypto) : nullptr;
   }
   static tb_status verify(tb_host*, tb_str key, tb_str message, tb_str signature) {
@@ -42,6 +45,50 @@ struct FaceHostApi {
     f.posts_.push_back({std::string(to_view(request->method)), std::string(to_view(request->body)),
                         cookie, std::string(to_view(request->url)), std::move(headers)});
     return TB_OK;
+  }
+  // As a node judges them, but that every default is the plugin's: the test's own folder is below.
+  static FileArea area_of(FaceHost& f) {
+    std::vector<std::string> places;
+    for (const ConfigSpec& spec : f.manifest_->config) {
+      if (spec.field.unit != "folder" && spec.field.unit != "file") continue;
+      const Result<json::value> value = f.config_value(spec);
+      if (!value.ok() || !value->is_string() || value->get_string().empty()) continue;
+      const std::filesystem::path place(std::string(value->get_string()));
+      const bool file = spec.field.unit == "file";
+      places.push_back((file ? place.parent_path() : place).lexically_normal().string());
+    }
+    return FileArea(std::move(places));
+  }
+  static tb_status told(const Status& status, const tb_sink* problem) {
+    if (status.ok()) return TB_OK;
+    if (problem != nullptr) problem->put(problem->user, to_str(status.message()));
+    return status.code() == Code::kNotFound  ? TB_NOT_FOUND
+           : status.code() == Code::kInvalid ? TB_E_INVALID
+           : status.code() == Code::kLimit   ? TB_E_LIMIT
+                                             : TB_FAILED;
+  }
+  static tb_status file_write(tb_host* host, tb_str path, std::uint32_t flags, tb_str text,
+                              const tb_sink* problem) {
+    return told(area_of(self(host))
+                    .write(to_view(path), (flags & TB_FILE_BEGIN) != 0, (flags & TB_FILE_END) != 0,
+                           to_view(text)),
+                problem);
+  }
+  static tb_status file_read(tb_host* host, tb_str path, std::uint64_t offset, std::uint64_t limit,
+                             const tb_sink* text, const tb_sink* problem) {
+    const Result<Bytes> found = area_of(self(host)).read(to_view(path), offset, limit);
+    if (found.ok()) text->put(text->user, to_str(*found));
+    return told(found.ok() ? Status() : found.status(), problem);
+  }
+  static tb_status file_list(tb_host* host, tb_str folder, const tb_row_sink* files,
+                             const tb_sink* problem) {
+    const auto visit = [&](const std::string& name, std::uint64_t bytes) {
+      return files->row(files->user, to_str(name), to_str(std::to_string(bytes))) != 0;
+    };
+    return told(area_of(self(host)).list(to_view(folder), visit), problem);
+  }
+  static tb_status file_remove(tb_host* host, tb_str path, const tb_sink* problem) {
+    return told(area_of(self(host)).remove(to_view(path)), problem);
   }
   static void log(tb_host* host, std::uint32_t, tb_str text) {
     self(host).services_.log(std::string(to_view(text)));
@@ -85,14 +132,9 @@ struct FaceHostApi {
     FaceHost& f = self(host);
     if (index >= f.manifest_->config.size()) return TB_E_INVALID;
     const ConfigSpec& spec = f.manifest_->config[index];
-    json::value value = spec.field.default_value.value_or(json::value(nullptr));
-    if (auto it = f.config_.find(spec.key); it != f.config_.end()) {
-      Result<json::value> parsed = parse_json(it->second);
-      if (!parsed.ok()) return TB_E_INVALID;
-      value = *parsed;
-    }
-    if (value.is_string() && std::string_view(value.get_string()).starts_with("${data}"))
-      value = f.data_dir() + std::string(std::string_view(value.get_string()).substr(7));
+    const Result<json::value> in_force = f.config_value(spec);
+    if (!in_force.ok()) return TB_E_INVALID;
+    const json::value& value = *in_force;
     // Decoded as a field of params would be, so that types and ranges are those of the manifest.
     Field field = spec.field;
     if (field.name.empty()) field.name = "value";
@@ -196,6 +238,7 @@ struct FaceHostApi {
   }
 
   static constexpr tb_host_http kHttp = {fetch};
+  static constexpr tb_host_files kFiles = {file_write, file_read, file_list, file_remove};
   static constexpr tb_host_crypto kCrypto = {verify};
   static constexpr tb_host_api kApi = {
       extension,    log,       unix_ms,    random,          hash,      ed25519_public,
@@ -213,6 +256,18 @@ FaceHost::~FaceHost() {
   if (instance_ != nullptr && face_->destroy != nullptr) face_->destroy(instance_);
   std::error_code ignored;
   if (!data_dir_.empty()) std::filesystem::remove_all(data_dir_, ignored);
+}
+
+Result<json::value> FaceHost::config_value(const ConfigSpec& spec) {
+  json::value value = spec.field.default_value.value_or(json::value(nullptr));
+  if (auto it = config_.find(spec.key); it != config_.end()) {
+    Result<json::value> parsed = parse_json(it->second);
+    if (!parsed.ok()) return parsed.status();
+    value = *parsed;
+  }
+  if (value.is_string() && std::string_view(value.get_string()).starts_with("${data}"))
+    value = data_dir() + std::string(std::string_view(value.get_string()).substr(7));
+  return value;
 }
 
 const std::string& FaceHost::data_dir() {

@@ -50,6 +50,7 @@ class FaceHost : public tb_host {
 
  private:
   friend struct FaceHostApi;
+  Result<json::value> config_value(const ConfigSpec& spec);
   struct Post {
     std::string method, params;
     std::uint64_t cookie;

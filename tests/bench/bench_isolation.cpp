@@ -31,7 +31,7 @@ class OneIsolated final : public MachineProvider {
     isolation::IsolationOptions options;
     options.child.program = TB_BINARY_DIR "/bin/blockd";
     options.child.library = std::string(TB_BINARY_DIR "/plugins/") + id + ".so";
-    options.step_ms = 60'000;
+    options.limits.step_ms = 60'000;
     plugin_ = must(isolation::IsolatedPlugin::start(std::move(options)));
   }
   Result<Machine> find(const RosterEntry& entry) override {

@@ -1,4 +1,5 @@
 """Plugins in processes of their own on a real node: the same blocks, the same answers, and trouble that costs only who makes it."""
+import json
 import os
 import pathlib
 import signal
@@ -63,7 +64,11 @@ class MarketTest(unittest.TestCase):
             self.meter = Meter(node, PROVIDER, "m0", SEED)
             inside = self.trade(node, 5)
             self.assertEqual(process_of(node, "energy"), {})
-            before = node.rpc("energy.market_state", {"provider_id": PROVIDER})
+            def state():
+                return node.rpc("energy.market_state", {"provider_id": PROVIDER})
+
+            wait_for("the slash in the face's list, which follows the block", lambda: state()["slashes"])
+            before = state()
             restart(node, isolated(MARKET))
             self.assertEqual(node.rpc("energy.market_state", {"provider_id": PROVIDER}), before)
             self.verify(node)
@@ -113,6 +118,28 @@ class ProcessTest(unittest.TestCase):
                 node.write_config()
                 node.rpc("config.reload")
                 wait_for("the other mode", lambda: bool(process_of(node, "ledger")) == has)
+
+    def test_limits_are_of_one_plugin_and_change_without_a_restart(self):
+        with Node(plugins=["{id: ledger, isolation: process, memory_mb: 48, step_ms: 4000, cpu_percent: 200}", "{id: receipts, isolation: process}"]) as node:
+            def limits(plugin):
+                return tuple(process_of(node, plugin)[key] for key in ("memory_mb", "step_ms", "cpu_percent"))
+
+            self.assertEqual(limits("ledger"), (48, 4000, 200))
+            self.assertEqual(limits("receipts"), (512, 5000, 0))
+            old = process_of(node, "receipts")["pid"]
+            node.plugins[0] = "{id: ledger, isolation: process, memory_mb: 96}"
+            node.write_config()
+            node.rpc("config.reload")
+            wait_for("the new limits", lambda: limits("ledger") == (96, 5000, 0))
+            self.assertEqual(process_of(node, "receipts")["pid"], old)
+            node.plugins[0] = "{id: ledger, isolation: process, memory_mb: 4}"
+            path = node.write_config()
+            line = 2 + next(i for i, text in enumerate(path.read_text().splitlines()) if text.strip() == "load:")
+            with self.assertRaises(RpcError) as refused:
+                node.rpc("config.reload")
+            self.assertIn(f"node.yaml:{line}: plugins.load: entry 1: memory_mb: expected a whole number from 16 to 65536",
+                          json.dumps(refused.exception.error))
+            self.assertEqual(limits("ledger"), (96, 5000, 0))
 
     def test_an_unsigned_library_starts_under_enforce_only_so(self):
         node = Node(plugins=isolated(["ledger"]), profile=PRODUCTION)

@@ -187,8 +187,35 @@ TEST_F(Loader, plugins_load_takes_ids_and_mappings) {
             (Texts{"node.yaml:1: plugins.load: entry 2: id: expected 1 to 64 of a-z, 0-9 and -"}));
   EXPECT_EQ(errors(load_text("plugins: {load: [{id: a, fil: b}]}\n")).at(0),
             "node.yaml:1: plugins.load: entry 1: unknown member 'fil'; expected id, file, "
-            "required, isolation, enabled");
+            "required, isolation, enabled, memory_mb, step_ms, cpu_percent");
   EXPECT_FALSE(load_text("plugins: {load: [a, a]}\n").ok());
+}
+
+TEST_F(Loader, a_plugin_has_limits_of_its_own) {
+  const ConfigLoad loaded = load_text(
+      "plugins:\n  load:\n    - ledger\n    - {id: energy, isolation: process, memory_mb: 64, "
+      "step_ms: 900, cpu_percent: 50}\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.status().to_string();
+  const std::vector<PluginLoad> list = plugins_to_load(*loaded.config);
+  EXPECT_FALSE(list[0].memory_mb || list[0].step_ms || list[0].cpu_percent);
+  EXPECT_EQ(list[1].memory_mb, 64u);
+  EXPECT_EQ(list[1].step_ms, 900u);
+  EXPECT_EQ(list[1].cpu_percent, 50u);
+  const auto refusal = [&](const char* entry) {
+    return errors(load_text(std::string("plugins:\n  load:\n    - {id: a, ") + entry + "}\n"))
+        .at(0);
+  };
+  EXPECT_EQ(refusal("isolation: process, memory_mb: 15"),
+            "node.yaml:3: plugins.load: entry 1: memory_mb: expected a whole number from 16 to "
+            "65536");
+  EXPECT_EQ(
+      refusal("isolation: process, step_ms: many"),
+      "node.yaml:3: plugins.load: entry 1: step_ms: expected a whole number from 100 to 60000");
+  EXPECT_EQ(refusal("isolation: process, cpu_percent: -1"),
+            "node.yaml:3: plugins.load: entry 1: cpu_percent: expected a whole number from 0 to "
+            "6400");
+  EXPECT_EQ(refusal("memory_mb: 64"),
+            "node.yaml:3: plugins.load: entry 1: memory_mb: only with isolation: process");
 }
 
 TEST_F(Loader, the_status_listener_makes_room_for_the_mock_oracle) {

@@ -27,6 +27,15 @@ tb_status flush(ChildCtx& c) {
   return c.lane.ask(c, &answer);
 }
 
+// Rows of a kind have keys that begin alike, mostly with a word and a slash, and are equally long.
+std::uint64_t site_of_row(ChildCtx& c, BytesView key) {
+  constexpr std::size_t kLongestWord = 16, kBegin = 2;
+  const std::size_t slash = key.substr(0, kLongestWord).find('/');
+  Bytes kind(key.substr(0, slash == BytesView::npos ? kBegin : slash + 1));
+  put_u32(kind, static_cast<std::uint32_t>(key.size()));
+  return c.lane.site(Op::kGet, kind);
+}
+
 tb_status ctx_get(tb_view* view, tb_str key, const tb_sink* value) {
   ChildCtx& c = child_of(view);
   if (tb_status s = may_call(c); s != TB_OK) return s;
@@ -40,7 +49,8 @@ tb_status ctx_get(tb_view* view, tb_str key, const tb_sink* value) {
   } else {
     put_text(c.lane.tell(c, Op::kGet), key);
     Reader answer{{}};
-    if (tb_status s = c.lane.ask(c, &answer); s != TB_OK) return s;
+    const std::uint64_t site = site_of_row(c, to_view(key));
+    if (tb_status s = c.lane.ask(c, &answer, site); s != TB_OK) return s;
     const bool there = answer.u8() != 0;
     const BytesView text = text_of(answer);
     row = &c.rows.learn(to_view(key), there ? std::optional(text) : std::nullopt, 0);
@@ -111,7 +121,8 @@ tb_status ctx_scan_either(ChildCtx& c, tb_str prefix, tb_str bound, std::uint32_
     put_text(out, BytesView(edge));
     put_u32(out, std::min<std::uint32_t>(limit, kMaxPageRows));
     Reader answer{{}};
-    if (tb_status s = c.lane.ask(c, &answer); s != TB_OK) return s;
+    const std::uint64_t site = c.lane.site(Op::kScan, from);
+    if (tb_status s = c.lane.ask(c, &answer, site); s != TB_OK) return s;
     const std::size_t skip = sizeof(std::uint32_t);  // the status
     const Bytes page = c.lane.take_answer();
     Reader in(BytesView(page).substr(skip));
@@ -150,9 +161,11 @@ tb_status ctx_param(tb_view* view, std::uint32_t index, std::uint64_t* value) {
     *value = it->second;
     return TB_OK;
   }
-  put_u32(c.lane.tell(c, Op::kParam), index);
+  Bytes& out = c.lane.tell(c, Op::kParam);
+  put_u32(out, index);
+  const std::uint64_t site = c.lane.site(Op::kParam, BytesView(out).substr(out.size() - 4));
   Reader answer{{}};
-  if (tb_status s = c.lane.ask(c, &answer); s != TB_OK) return s;
+  if (tb_status s = c.lane.ask(c, &answer, site); s != TB_OK) return s;
   *value = c.params[index] = answer.u64();
   return TB_OK;
 }
@@ -163,7 +176,8 @@ tb_status ctx_roles(tb_view* view, tb_str account, std::uint32_t* roles) {
   if (!is_text(account) || roles == nullptr || account.len > kMaxKeyBytes) return TB_E_INVALID;
   put_text(c.lane.tell(c, Op::kRoles), account);
   Reader answer{{}};
-  if (tb_status s = c.lane.ask(c, &answer); s != TB_OK) return s;
+  const std::uint64_t site = c.lane.site(Op::kRoles, to_view(account));
+  if (tb_status s = c.lane.ask(c, &answer, site); s != TB_OK) return s;
   *roles = answer.u32();
   return TB_OK;
 }
@@ -173,13 +187,15 @@ tb_status call_service(ChildCtx& c, bool asks, std::uint32_t slot, std::uint32_t
   if (tb_status s = may_call(c); s != TB_OK) return s;
   if (args == nullptr && count != 0) return TB_E_INVALID;
   Bytes& out = c.lane.tell(c, Op::kCall);
+  const std::size_t which = out.size();
   put_u8(out, asks ? 1 : 0);
   put_u32(out, slot);
   put_u32(out, function);
+  const std::uint64_t site = c.lane.site(Op::kCall, BytesView(out).substr(which));
   put_values(out, args, count);
   c.params.clear();  // another plugin may have changed what is in force
   Reader answer{{}};
-  const tb_status status = c.lane.ask(c, &answer);
+  const tb_status status = c.lane.ask(c, &answer, site);
   const Bytes held = c.lane.take_answer();
   Reader in(BytesView(held).substr(sizeof(std::uint32_t)));
   const BytesView results = text_of(in), errors = text_of(in);
@@ -313,7 +329,7 @@ tb_status ctx_verify(tb_ctx* ctx, tb_str key, tb_str message, tb_str signature) 
   put_text(out, message);
   put_text(out, signature);
   Reader answer{{}};
-  return c.lane.ask(c, &answer);
+  return c.lane.ask(c, &answer, c.lane.site(Op::kVerify, {}));
 }
 
 std::uint64_t ctx_rows_left(tb_ctx* ctx) {

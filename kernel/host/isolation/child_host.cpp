@@ -5,6 +5,7 @@
 #include "kernel/base/crypto.hpp"
 #include "kernel/host/isolation/child_lane.hpp"
 #include "tb/draft/host_crypto.h"
+#include "tb/draft/host_files.h"
 #include "tb/draft/host_http.h"
 
 namespace blockd::isolation {
@@ -260,6 +261,7 @@ constexpr tb_host_crypto kNearCrypto = {near_verify};
 
 const void* far_extension(tb_host*, tb_str id) {
   if (to_view(id) == TB_HOST_HTTP_1) return &kFarHttp;
+  if (to_view(id) == TB_HOST_FILES_1) return child_files_api();
   return to_view(id) == TB_HOST_CRYPTO_1 ? static_cast<const void*>(&kNearCrypto) : nullptr;
 }
 

@@ -13,6 +13,15 @@ namespace {
 constexpr int kExitProtocol = 158;
 thread_local ChildLane* lane_here = nullptr;
 
+std::uint64_t hash_on(std::uint64_t hash, BytesView text) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+bool says_again(BytesView message) {
+  return message.size() >= 4 && Reader(message).u32() == kAgain;
+}
+
 }  // namespace
 
 ChildCtx::ChildCtx(ChildLane& owner, bool with_ctx)
@@ -30,7 +39,7 @@ ChildCtx::~ChildCtx() {
 }
 
 ChildLane::ChildLane(Lane& lane, ChildPlugin& plugin)
-    : lane_(lane), plugin_(plugin), box_(lane, Mailbox::Side::kChild, nullptr) {}
+    : lane_(lane), plugin_(plugin), box_(lane, Mailbox::Side::kChild, nullptr, nullptr) {}
 
 ChildLane* ChildLane::current() { return lane_here; }
 
@@ -73,18 +82,99 @@ void ChildLane::tell_count(ChildCtx& ctx, std::uint32_t reads, std::uint32_t row
   std::memcpy(told_.data() + count_at_, counts, sizeof counts);
 }
 
-tb_status ChildLane::ask(Reader* answer) {
+std::uint64_t ChildLane::site(Op op, BytesView what) const {
+  const char code = static_cast<char>(op);
+  return hash_on(hash_on(kind_, {&code, 1}), what) | 1;
+}
+
+tb_status ChildLane::ask(Reader* answer, std::uint64_t site) {
   std::uint64_t for_ever = UINT64_MAX;
   count_at_ = SIZE_MAX;
-  if (box_.send(told_, &for_ever) != Mailbox::Got::kMessage) end();
-  told_.clear();
-  if (box_.receive(&answer_, &for_ever) != Mailbox::Got::kMessage) end();
+  if (goes_back_) return unwound(answer);
+  if (next_known_ < known_.size()) return known_answer(answer);
+  const Bytes* guessed = may_guess_ && site != 0 ? guesses_.find(site) : nullptr;
+  if (guessed != nullptr) {
+    guess(*guessed, site);
+  } else {
+    if (box_.send(told_, &for_ever) != Mailbox::Got::kMessage) end();
+    told_.clear();
+    if (box_.receive(&answer_, &for_ever) != Mailbox::Got::kMessage) end();
+    if (may_guess_ && says_again(answer_)) {
+      correct(answer_);
+      goes_back_ = true;
+      return unwound(answer);
+    }
+    remember(site);
+  }
   *answer = Reader(answer_);
   return status_of(*answer);
 }
 
-tb_status ChildLane::ask(ChildCtx& ctx, Reader* answer) {
-  const tb_status status = ask(answer);
+// In a run that is repeated. What was told before a question that was asked has been sent.
+tb_status ChildLane::known_answer(Reader* answer) {
+  const Known& known = known_[next_known_++];
+  if (known.guessed) {
+    put_op(told_, Op::kGuess);
+    put_text(told_, BytesView(known.answer));
+  } else {
+    told_.clear();
+  }
+  answer_ = known.answer;
+  *answer = Reader(answer_);
+  return status_of(*answer);
+}
+
+tb_status ChildLane::unwound(Reader* answer) {
+  told_.clear();
+  answer_.clear();
+  put_status(answer_, TB_ABORTED);
+  *answer = Reader(answer_);
+  return status_of(*answer);
+}
+
+void ChildLane::guess(const Bytes& answer, std::uint64_t site) {
+  lane_.guessed.store(1, std::memory_order_relaxed);
+  put_op(told_, Op::kGuess);
+  put_text(told_, BytesView(answer));
+  answer_ = answer;
+  known_bytes_ += answer.size();
+  known_.push_back({answer, site, true});
+  ++next_known_;
+}
+
+// An answer of the node says that all guesses before it were right. When the answers of a call are
+// more than are kept, it is asked from there on.
+void ChildLane::remember(std::uint64_t site) {
+  if (!may_guess_) return;
+  if (site != 0) guesses_.answered(site, answer_);
+  known_bytes_ += answer_.size();
+  if (known_bytes_ > kMaxKnown) {
+    for (const Known& known : known_) {
+      if (known.guessed) guesses_.held(known.site);
+    }
+    known_.clear();
+    next_known_ = 0;
+    may_guess_ = false;
+    return;
+  }
+  known_.push_back({answer_, site, false});
+  ++next_known_;
+}
+
+void ChildLane::correct(BytesView message) {
+  Reader in(message);
+  (void)in.u32();
+  const std::uint32_t place = in.u32();
+  if (!in.ok() || place >= known_.size() || !known_[place].guessed) end();
+  known_.resize(place + 1);
+  Known& known = known_.back();
+  known.answer = in.rest();
+  known.guessed = false;
+  guesses_.failed(known.site, known.answer);
+}
+
+tb_status ChildLane::ask(ChildCtx& ctx, Reader* answer, std::uint64_t site) {
+  const tb_status status = ask(answer, site);
   if (status == TB_ABORTED || status == TB_E_LIMIT) ctx.dead = status;
   return status;
 }
@@ -94,9 +184,34 @@ void ChildLane::serve() {
   for (;;) one_call();
 }
 
+// The next message is a call, or says that a guess in the call before it was wrong.
 void ChildLane::one_call() {
   std::uint64_t for_ever = UINT64_MAX;
-  if (box_.receive(&call_, &for_ever) != Mailbox::Got::kMessage) end();
+  if (box_.receive(&incoming_, &for_ever) != Mailbox::Got::kMessage) end();
+  if (says_again(incoming_)) {
+    correct(incoming_);
+  } else {
+    call_.swap(incoming_);
+    begin_call();
+  }
+  do {
+    run_call();
+  } while (goes_back_);
+  if (box_.send(told_, &for_ever) != Mailbox::Got::kMessage) end();
+}
+
+void ChildLane::begin_call() {
+  for (const Known& known : known_) {
+    if (known.guessed) guesses_.held(known.site);
+  }
+  known_.clear();
+  known_bytes_ = 0;
+  may_guess_ = false;
+}
+
+void ChildLane::run_call() {
+  goes_back_ = false;
+  next_known_ = 0;
   told_.clear();
   count_at_ = SIZE_MAX;
   views = used_view = 0;
@@ -106,7 +221,6 @@ void ChildLane::one_call() {
   in_face_ = is_face(entry);
   try {
     is_face(entry) ? run_face(entry, in) : run_machine(entry, in);
-    return;
   } catch (const std::bad_alloc&) {
     put_op(told_, Op::kNoMemory);
   } catch (const std::exception& e) {
@@ -114,7 +228,6 @@ void ChildLane::one_call() {
   } catch (...) {
     put_text(tell(Op::kThrew), BytesView());
   }
-  if (box_.send(told_, &for_ever) != Mailbox::Got::kMessage) end();
 }
 
 void ChildLane::finish_call(tb_status status, std::uint64_t used, BytesView payload) {
@@ -122,8 +235,6 @@ void ChildLane::finish_call(tb_status status, std::uint64_t used, BytesView payl
   put_status(out, status);
   put_u64(out, used);
   out.append(payload);
-  std::uint64_t for_ever = UINT64_MAX;
-  if (box_.send(out, &for_ever) != Mailbox::Got::kMessage) end();
 }
 
 namespace {
@@ -162,7 +273,9 @@ void read_expected(Reader& in, ChildCtx& ctx) {
 void ChildLane::run_machine(Entry entry, Reader& in) {
   const tb_machine& m = *plugin_.plugin->machine;
   ChildCtx ctx(*this, brings_ctx(entry));
-  ctx.read_only = in.u8() != 0;
+  const std::uint8_t flags = in.u8();
+  ctx.read_only = (flags & kReadOnly) != 0;
+  may_guess_ = (flags & kMayGuess) != 0;
   read_block(in, &ctx.block);
   if (ctx.whole) read_caller(in, &ctx.who, &ctx.cosigners);
   read_expected(in, ctx);
@@ -171,13 +284,19 @@ void ChildLane::run_machine(Entry entry, Reader& in) {
   const tb_value* args = nullptr;
   std::uint32_t count = 0;
   tb_status status = TB_E_UNSUPPORTED;
+  const auto index = [&] {  // of a method, a service or a function
+    const std::uint32_t at = in.u32();
+    kind_ = (kind_ ^ at) * 0x100000001b3u;
+    return at;
+  };
+  kind_ = static_cast<std::uint64_t>(entry) + 0xcbf29ce484222325u;
   switch (entry) {
     case Entry::kGenesis:
       read_values(in, values_, &args, &count);
       status = m.genesis(&ctx, args, count);
       break;
     case Entry::kApply: {
-      const std::uint32_t method = in.u32();
+      const std::uint32_t method = index();
       read_values(in, values_, &args, &count);
       status = m.apply(&ctx, method, args, count, &result);
       break;
@@ -193,7 +312,7 @@ void ChildLane::run_machine(Entry entry, Reader& in) {
       break;
     case Entry::kServe:
     case Entry::kAnswer: {
-      const std::uint32_t service = in.u32(), function = in.u32();
+      const std::uint32_t service = index(), function = index();
       const tb_str caller = to_str(text_of(in));
       read_values(in, values_, &args, &count);
       status = entry == Entry::kServe

@@ -10,26 +10,45 @@ constexpr std::size_t kMaxParams = 64;
 constexpr std::size_t kLeastText = 2;  // a shorter argument is found everywhere
 constexpr std::uint32_t kMaxUseless = 8;
 
-// The forms in which a text may stand in a key: as it is, or behind a byte with its length.
-bool form_of_text(BytesView from, bool framed, Bytes* text) {
+constexpr std::size_t kMaxCandidates = 32;
+constexpr std::size_t kLeastHex = 16;  // digits
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool from_digits(BytesView digits, Bytes* bytes) {
+  if (digits.size() < kLeastHex || digits.size() % 2 != 0) return false;
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    const int high = hex_value(digits[i]), low = hex_value(digits[i + 1]);
+    if (high < 0 || low < 0) return false;
+    bytes->push_back(static_cast<char>(high << 4 | low));
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Expected::form_of_text(BytesView from, Form form, Bytes* text) {
   text->clear();
   if (from.size() < kLeastText || from.size() > 255) return false;
-  if (framed) text->push_back(static_cast<char>(from.size()));
+  if (form == Form::kHex) return from_digits(from, text);
+  if (form == Form::kFramed) text->push_back(static_cast<char>(from.size()));
   text->append(from);
   return true;
 }
 
 // The same of an argument, or a number in eight bytes.
-bool form_of(const tb_value& value, bool framed, Bytes* text) {
+bool Expected::form_of(const tb_value& value, Form form, Bytes* text) {
   if (value.type == TB_TYPE_STR || value.type == TB_TYPE_BYTES)
-    return form_of_text(to_view(value.str), framed, text);
-  if (value.type != TB_TYPE_U64) return false;
+    return form_of_text(to_view(value.str), form, text);
+  if (value.type != TB_TYPE_U64 || form != Form::kPlain) return false;
   text->clear();
   put_be64(*text, value.num);
   return true;
 }
-
-}  // namespace
 
 std::uint64_t Expected::kind_of(const CallShape& call) {
   return static_cast<std::uint64_t>(call.entry) << 56 | std::uint64_t{call.service} << 28 |
@@ -37,28 +56,23 @@ std::uint64_t Expected::kind_of(const CallShape& call) {
 }
 
 std::vector<Expected::Part> Expected::cut(const CallShape& call, BytesView key) {
-  struct Form {
-    std::int32_t arg;
-    bool framed;
-    Bytes text;
-  };
-  std::vector<Form> forms;
+  std::vector<Part> forms;
   Bytes text;
-  for (bool framed : {true, false}) {
-    if (form_of_text(call.account, framed, &text)) forms.push_back({kAccount, framed, text});
+  for (Form form : {Form::kFramed, Form::kHex, Form::kPlain}) {
+    if (form_of_text(call.account, form, &text)) forms.push_back({kAccount, form, text});
     for (std::uint32_t i = 0; i < call.count; ++i) {
-      if (form_of(call.args[i], framed, &text))
-        forms.push_back({static_cast<std::int32_t>(i), framed, text});
+      if (form_of(call.args[i], form, &text))
+        forms.push_back({static_cast<std::int32_t>(i), form, text});
     }
   }
   std::stable_sort(forms.begin(), forms.end(),
-                   [](const Form& a, const Form& b) { return a.text.size() > b.text.size(); });
+                   [](const Part& a, const Part& b) { return a.text.size() > b.text.size(); });
   std::vector<Part> parts;
   while (!key.empty()) {
     const auto found = std::find_if(forms.begin(), forms.end(),
-                                    [&](const Form& f) { return key.starts_with(f.text); });
+                                    [&](const Part& f) { return key.starts_with(f.text); });
     if (found != forms.end()) {
-      parts.push_back({found->arg, found->framed, {}});
+      parts.push_back({found->arg, found->form, {}});
       key.remove_prefix(found->text.size());
       continue;
     }
@@ -74,10 +88,10 @@ bool Expected::fill(const CallShape& call, const Pattern& pattern, Bytes* key) {
   for (const Part& part : pattern.parts) {
     if (part.arg == kLiteral) {
       key->append(part.text);
-    } else if (part.arg == kAccount && form_of_text(call.account, part.framed, &text)) {
+    } else if (part.arg == kAccount && form_of_text(call.account, part.form, &text)) {
       key->append(text);
     } else if (part.arg >= 0 && static_cast<std::uint32_t>(part.arg) < call.count &&
-               form_of(call.args[part.arg], part.framed, &text)) {
+               form_of(call.args[part.arg], part.form, &text)) {
       key->append(text);
     } else {
       return false;
@@ -104,10 +118,19 @@ void Expected::missed_row(const CallShape& call, BytesView key) {
   if (kinds_.size() >= kMaxKinds && !kinds_.contains(kind_of(call))) return;
   Kind& kind = kinds_[kind_of(call)];
   if (kind.patterns.size() >= kMaxExpected) return;
-  Pattern pattern{cut(call, key), 0};
+  std::vector<Part> parts = cut(call, key);
   const bool known = std::any_of(kind.patterns.begin(), kind.patterns.end(),
-                                 [&](const Pattern& p) { return p.parts == pattern.parts; });
-  if (!known) kind.patterns.push_back(std::move(pattern));
+                                 [&](const Pattern& p) { return p.parts == parts; });
+  if (known) return;
+  const auto before = std::find(kind.candidates.begin(), kind.candidates.end(), parts);
+  if (before != kind.candidates.end()) {
+    before->clear();
+    kind.patterns.push_back({std::move(parts), 0});
+  } else if (kind.candidates.size() < kMaxCandidates) {
+    kind.candidates.push_back(std::move(parts));
+  } else {
+    kind.candidates[kind.oldest++ % kMaxCandidates] = std::move(parts);
+  }
 }
 
 void Expected::missed_param(const CallShape& call, std::uint32_t index) {

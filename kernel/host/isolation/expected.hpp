@@ -1,8 +1,9 @@
 // Expected: which rows and parameters a call will read, learnt from the calls before.
 //
-// A key that a call asked for is kept as a pattern: its text with the call's own arguments and the
-// sender's account cut out. The next call of the same kind gets the rows of all patterns, filled
-// with its arguments, sent along. Patterns that are of no use several times in a row are forgotten.
+// A key that a call asked for is a pattern: its text with the call's own arguments and the sender's
+// account cut out. A pattern that was asked for twice is kept, and from then on each call of the
+// same kind gets the rows of all patterns, filled with its arguments, sent along. Patterns that are
+// of no use several times in a row are forgotten.
 // Guessing wrong costs a read and some bytes, never another result. Any thread.
 #pragma once
 
@@ -38,9 +39,12 @@ class Expected {
   void used(const CallShape& call, const Guess& guess, std::uint64_t bits);
 
  private:
+  // How a text stands in a key: as it is, behind a byte with its length, or as the bytes whose hex
+  // digits it is.
+  enum class Form : std::uint8_t { kFramed, kHex, kPlain };
   struct Part {
     std::int32_t arg = kLiteral;  // kLiteral, kAccount, or the place of an argument
-    bool framed = false;          // with its length in front
+    Form form = Form::kPlain;
     Bytes text;
     friend bool operator==(const Part&, const Part&) = default;
   };
@@ -51,9 +55,13 @@ class Expected {
   };
   struct Kind {
     std::vector<Pattern> patterns;
+    std::vector<std::vector<Part>> candidates;  // asked for once
+    std::size_t oldest = 0;                     // of them
     std::vector<std::uint32_t> params;
     std::uint64_t version = 0;  // grows when a pattern goes
   };
+  static bool form_of_text(BytesView from, Form form, Bytes* text);
+  static bool form_of(const tb_value& value, Form form, Bytes* text);
   static std::uint64_t kind_of(const CallShape& call);
   static std::vector<Part> cut(const CallShape& call, BytesView key);
   static bool fill(const CallShape& call, const Pattern& pattern, Bytes* key);

@@ -66,7 +66,8 @@ void IsolatedPlugin::fill_tables() {
 // The life of the children, one after another.
 void IsolatedPlugin::supervise(std::function<void(Status)> started) {
   for (bool first = true;; first = false) {
-    Result<std::shared_ptr<ChildProcess>> made = ChildProcess::start(options_.child);
+    Result<std::shared_ptr<ChildProcess>> made =
+        ChildProcess::start(options_.child, options_.limits);
     Status status = made.ok() ? take_description(**made) : made.status();
     if (first) {
       started(status);

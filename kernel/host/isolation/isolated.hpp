@@ -13,6 +13,7 @@
 // that made it. The tables may be called from any thread, up to kLanes calls at a time; more wait.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -32,7 +33,7 @@ inline constexpr std::uint64_t kLaneWaitMs = 5'000;
 
 struct IsolationOptions {
   ChildOptions child;
-  std::uint64_t step_ms = 5'000;  // that a call may think
+  ProcessLimits limits;
   std::uint64_t max_pause_ms = 5'000;
   // Both may be null, and are called on the plugin's own thread.
   std::function<void(const std::string& plugin, const Death& death, std::uint64_t pause_ms)>
@@ -82,8 +83,12 @@ class IsolatedPlugin {
   Status take(bool face, bool patient, Hold* hold);
   // After a call that was lost: waits until the child's end is known.
   Death await_death(const Hold& hold);
-  std::uint64_t step_us() const { return options_.step_ms * 1000; }
+  std::uint64_t step_us() const { return options_.limits.step_ms * 1000; }
   Expected& expected() { return expected_; }
+  // Whether a call in that child may go on with guessed answers. Not in the one after a child that
+  // ended in a call that did: if the same call ends it too, no guess has led it there.
+  bool may_guess(std::uint64_t serial) const { return serial > no_guess_until_; }
+  void no_guess_after(std::uint64_t serial) { no_guess_until_ = serial + 1; }
   static IsolatedPlugin& of(const tb_machine* table);
   static IsolatedPlugin& of(const tb_face* table);
 
@@ -110,6 +115,7 @@ class IsolatedPlugin {
   std::shared_ptr<const Manifest> manifest_;
   Tables tables_;
   Expected expected_;
+  std::atomic<std::uint64_t> no_guess_until_{0};  // a serial
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

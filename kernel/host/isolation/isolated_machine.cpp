@@ -37,10 +37,11 @@ void put_expected(const MachineCall& call, const Expected::Guess& guess, Bytes* 
   }
 }
 
-void pack(const MachineCall& call, const Expected::Guess& guess, Bytes* out) {
+void pack(const MachineCall& call, const Expected::Guess& guess, bool may_guess, Bytes* out) {
   out->clear();
   put_u8(*out, static_cast<std::uint8_t>(call.shape.entry));
-  put_u8(*out, foreign::read_only(call.view) ? 1 : 0);
+  put_u8(*out, static_cast<std::uint8_t>((foreign::read_only(call.view) ? kReadOnly : 0) |
+                                         (may_guess ? kMayGuess : 0)));
   put_block(*out, *call.view->block);
   if (call.ctx != nullptr) put_caller(*out, *call.ctx->caller);
   put_expected(call, guess, out);
@@ -65,7 +66,12 @@ tb_status unpack(Session& session, const MachineCall& call) {
 
 tb_status lost(IsolatedPlugin& plugin, IsolatedPlugin::Hold& hold, tb_view* view) {
   const Death death = plugin.await_death(hold);
-  const bool caused = hold.process().caused(hold.lane());
+  bool caused = hold.process().caused(hold.lane());
+  const bool guessed = hold.process().lane(hold.lane()).guessed != 0;
+  if (caused && guessed && plugin.may_guess(hold.serial())) {
+    plugin.no_guess_after(hold.serial());
+    caused = false;  // perhaps an answer did that it would not have had; the step is tried again
+  }
   return foreign::poison(
       view, "plugin " + plugin.manifest().id + " failed in its process: " + death.text, caused);
 }
@@ -79,7 +85,7 @@ tb_status make_call(MachineCall& call) {
   Expected::Guess guess;
   plugin.expected().guess(call.shape, &guess);
   Bytes message;
-  pack(call, guess, &message);
+  pack(call, guess, plugin.may_guess(hold.serial()), &message);
   Session session(hold.process(), hold.lane(), plugin.manifest(), {call.view, call.ctx, nullptr},
                   &plugin.expected(), &call.shape);
   switch (session.call(message, plugin.step_us())) {

@@ -15,8 +15,9 @@
 namespace blockd::isolation {
 namespace {
 
-// Some 10 to 20 microseconds, as long as most answers take; then the core is left to others.
-constexpr int kSpins = 400;
+constexpr int kLeastSpins = 50;
+constexpr int kMostSpins = 1600;
+constexpr std::uint64_t kShortWaitUs = 60;            // that would better have been spun
 constexpr std::uint64_t kLongestSleepUs = 1'000'000;  // a death wakes the sleeper at once
 
 std::uint64_t now_us() {
@@ -102,12 +103,12 @@ Mailbox::Got Mailbox::wait(std::uint64_t* budget_us) {
     seen_ = turn;
     return true;
   };
-  for (int i = 0; i < kSpins; ++i) {
+  for (int i = 0; i < *spins_; ++i) {
     if (arrived()) return Got::kMessage;
     relax();
   }
   const bool limited = *budget_us != UINT64_MAX;
-  const std::uint64_t began = limited ? now_us() : 0, budget = *budget_us;
+  const std::uint64_t began = now_us(), budget = *budget_us;
   word.sleeping.store(1, std::memory_order_seq_cst);
   Got got = Got::kMessage;
   while (!arrived()) {
@@ -124,7 +125,10 @@ Mailbox::Got Mailbox::wait(std::uint64_t* budget_us) {
              limited ? std::min(budget - used, kLongestSleepUs) : 3600 * kLongestSleepUs);
   }
   word.sleeping.store(0, std::memory_order_relaxed);
-  if (limited) *budget_us = budget - std::min(budget, now_us() - began);
+  const std::uint64_t used = now_us() - began;
+  *spins_ =
+      used <= kShortWaitUs ? std::min(2 * *spins_, kMostSpins) : std::max(*spins_ / 2, kLeastSpins);
+  if (limited) *budget_us = budget - std::min(budget, used);
   return got;
 }
 

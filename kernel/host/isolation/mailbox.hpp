@@ -4,7 +4,9 @@
 // so whoever has the turn owns the buffer. A message longer than the buffer goes in parts, each
 // acknowledged by a turn without bytes. Waiting spins for a moment, because an answer mostly comes
 // within a few microseconds and a sleep costs more than that, and then sleeps on the word (futex).
-// A sender wakes the other side only if it says that it sleeps.
+// How long it spins follows what the waits before it were: a side that sleeps and is woken at once
+// spins longer the next time, one that sleeps long spins less. A sender wakes the other side only
+// if it says that it sleeps.
 //
 // The node's side copies every byte out before it looks at it, and believes no length: a part that
 // is longer than the buffer, or a message longer than kMaxMessage, is damage.
@@ -29,6 +31,7 @@ struct Lane {
   alignas(64) std::uint32_t bytes, more;  // of the part in the buffer
   std::atomic<std::uint32_t> fault;       // signal by which the call in this lane ended the child
   std::atomic<std::uint32_t> fault_call;  // system call that was refused, with fault == SIGSYS
+  std::atomic<std::uint32_t> guessed;     // the call in this lane went on without an answer
   char data[kLaneBytes];
 };
 
@@ -66,9 +69,14 @@ class Mailbox {
  public:
   enum class Side : std::uint8_t { kNode, kChild };
   enum class Got : std::uint8_t { kMessage, kLate, kGone, kDamage };
-  // `gone` ends a wait early (may be null): the other side is dead.
-  Mailbox(Lane& lane, Side side, const std::atomic<bool>* gone)
-      : lane_(lane), side_(side), gone_(gone) {}
+  // `gone` ends a wait early (may be null): the other side is dead. `spins` (may be null) outlives
+  // this object and keeps what was learnt of waits.
+  Mailbox(Lane& lane, Side side, const std::atomic<bool>* gone, int* spins)
+      : lane_(lane), side_(side), gone_(gone), spins_(spins != nullptr ? spins : &own_spins_) {}
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+
+  static constexpr int kFirstSpins = 400;  // some 10 to 20 microseconds
 
   // Both wait at most `budget_us` microseconds for the other side, and take off what they used.
   // UINT64_MAX: for ever.
@@ -86,6 +94,8 @@ class Mailbox {
   Lane& lane_;
   Side side_;
   const std::atomic<bool>* gone_;
+  int own_spins_ = kFirstSpins;
+  int* spins_;
   std::uint32_t seen_ = 0;
 };
 

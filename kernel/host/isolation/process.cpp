@@ -6,7 +6,9 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,7 +50,8 @@ std::vector<std::string> child_environment() {
   return out;
 }
 
-Result<pid_t> spawn_child(const ChildOptions& options, int region, int socket) {
+Result<pid_t> spawn_child(const ChildOptions& options, std::uint64_t memory_bytes, int region,
+                          int socket) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -67,7 +70,7 @@ Result<pid_t> spawn_child(const ChildOptions& options, int region, int socket) {
   posix_spawnattr_setflags(&attributes,
                            POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   std::vector<std::string> words = {options.program, kPluginChildFlag, options.library,
-                                    std::to_string(options.memory_bytes)};
+                                    std::to_string(memory_bytes)};
   std::vector<std::string> variables = child_environment();
   std::vector<char*> argv, envp;
   for (std::string& word : words) argv.push_back(word.data());
@@ -91,7 +94,8 @@ std::string signal_text(int signal) {
 
 }  // namespace
 
-Result<std::shared_ptr<ChildProcess>> ChildProcess::start(const ChildOptions& options) {
+Result<std::shared_ptr<ChildProcess>> ChildProcess::start(const ChildOptions& options,
+                                                          const ProcessLimits& limits) {
   Result<SharedRegion> region = SharedRegion::create();
   if (!region.ok()) return region.status();
   int ends[2];
@@ -102,18 +106,22 @@ Result<std::shared_ptr<ChildProcess>> ChildProcess::start(const ChildOptions& op
   Descriptor high_socket(::fcntl(there.get(), F_DUPFD_CLOEXEC, kFirstFreeFd));
   if (high_region.get() < 0 || high_socket.get() < 0)
     return errno_status("descriptors of a plugin's process");
-  Result<pid_t> child = spawn_child(options, high_region.get(), high_socket.get());
+  Result<pid_t> child =
+      spawn_child(options, limits.memory_mb << 20, high_region.get(), high_socket.get());
   if (!child.ok()) return child.status();
   auto process = std::shared_ptr<ChildProcess>(new ChildProcess(*std::move(region)));
   process->pid_ = *child;
+  process->limits_ = limits;
   there.close();
   high_socket.close();
   process->region_.close_fd();
   if (Status status = process->boot(options, here.get()); !status.ok()) return status;
+  if (Status status = process->watch_cpu(); !status.ok()) return status;
   return process;
 }
 
 ChildProcess::~ChildProcess() {
+  if (pid_fd_ >= 0) ::close(pid_fd_);
   if (reaped_ || pid_ <= 0) return;
   ::kill(pid_, SIGKILL);
   int ignored = 0;
@@ -182,12 +190,50 @@ void ChildProcess::end(std::size_t lane, std::string reason, std::string text) {
     death_ = {std::move(reason), std::move(text)};
     ended_by_ = lane;
     somebody_ = lane < kLanes;
-    nobody_ = lane >= kLanes;
+    nobody_ = lane == kLanes;
   }
   ::kill(pid_, SIGKILL);
 }
 
+Status ChildProcess::watch_cpu() {
+  if (limits_.cpu_percent == 0) return {};
+  pid_fd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+  if (pid_fd_ < 0) return errno_status("watching the CPU of a plugin's process");
+  if (const int error = ::clock_getcpuclockid(pid_, &cpu_clock_); error != 0) {
+    errno = error;
+    return errno_status("the CPU clock of a plugin's process");
+  }
+  return {};
+}
+
+// Until it has ended. A window in which it took more than its share is its last one.
+void ChildProcess::hold_to_cpu() {
+  const auto used_us = [this] {
+    timespec t{};
+    ::clock_gettime(cpu_clock_, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 +
+           static_cast<std::uint64_t>(t.tv_nsec) / 1000;
+  };
+  std::uint64_t began = system_clock().monotonic_us(), used = used_us();
+  pollfd p{pid_fd_, POLLIN, 0};
+  while (::poll(&p, 1, static_cast<int>(kCpuLookMs)) <= 0) {
+    const std::uint64_t now = system_clock().monotonic_us();
+    if (now - began < kCpuWindowMs * 1000) continue;
+    const std::uint64_t used_now = used_us();
+    const std::uint64_t percent = (used_now - used) * 100 / (now - began);
+    if (percent > limits_.cpu_percent) {
+      end(kSomeLane, "cpu",
+          "it used " + std::to_string(percent) + " % of a core, more than the " +
+              std::to_string(limits_.cpu_percent) +
+              " % it may (cpu_percent in plugins.load, or plugins.child_cpu_percent)");
+    }
+    began = now;
+    used = used_now;
+  }
+}
+
 void ChildProcess::wait() {
+  if (pid_fd_ >= 0) hold_to_cpu();
   int status = 0;
   while (!reaped_) {
     const pid_t done = ::waitpid(pid_, &status, 0);

@@ -18,6 +18,12 @@
 // call, are answered in the child (only the plugin itself can change rows of its namespace while it
 // runs); each is told as a counted read.
 //
+// A question may have a guess behind it (kGuess): the answer that the child took for granted when
+// it went on. The node compares it with its own. Where they differ it throws the rest of the
+// message away and says kAgain, with the place of the question in this call and its answer; the
+// child runs the entry again, silent up to that question, with the answers that it knows
+// (guesses.hpp). Only entries of machines guess, and only where the call allows it.
+//
 // Everything from the child is hostile: the node copies a message out of the shared memory before
 // it looks at it, checks every tag, index, count and length, and ends a child that breaks a rule.
 //
@@ -29,7 +35,7 @@
 
 namespace blockd::isolation {
 
-inline constexpr std::uint32_t kProtocol = 1;
+inline constexpr std::uint32_t kProtocol = 2;
 inline constexpr std::size_t kMachineLanes = 6;  // for blocks and dry runs
 inline constexpr std::size_t kFaceLanes = 10;    // for queries, routes, timers, events
 inline constexpr std::size_t kLanes = kMachineLanes + kFaceLanes;
@@ -41,6 +47,7 @@ inline constexpr std::size_t kMaxPageRows = 4096;
 inline constexpr std::size_t kMaxNesting = 1000;      // attempts and views inside each other
 inline constexpr std::size_t kMaxStream = 64u << 20;  // what one writer may hold
 inline constexpr std::size_t kMaxExpected = 32;       // rows that are sent along with a call
+inline constexpr std::size_t kMaxKnown = 1u << 20;    // answers that a call is repeated with
 
 // Descriptors of the child.
 inline constexpr int kRegionFd = 3;
@@ -115,11 +122,25 @@ enum class Op : std::uint8_t {
   kStoreScan,   // u8 back, prefix, edge, u32 limit -> u8 more?, u32 n, rows
   kStorePut,    // key, value
   kStoreErase,  // key
+  kFileWrite,   // u32 flags, path, text -> problem
+  kFileRead,    // u64 offset, u64 limit, path -> text, problem
+  kFileList,    // path -> u32 n, names and sizes, problem
+  kFileRemove,  // path -> problem
+  // behind a question
+  kGuess = 120,  // text: the whole answer
   // the end
   kReturn = 128,  // u32 status, u64 expected rows that were of use (bits), then what Entry says
   kThrew,         // text
   kNoMemory,
 };
+
+// Instead of the status of an answer: kAgain, u32 place of the question, the answer. No call begins
+// with its bytes.
+inline constexpr std::uint32_t kAgain = 0x7fffffff;
+
+// What a call of a machine says first.
+inline constexpr std::uint8_t kReadOnly = 1;
+inline constexpr std::uint8_t kMayGuess = 2;
 
 // What a writer (tb_out) was told, as a stream: one of these, a name, and a payload each.
 enum class Put : std::uint8_t {

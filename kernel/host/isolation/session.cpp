@@ -9,7 +9,7 @@ Session::Session(ChildProcess& process, std::size_t lane, const Manifest& manife
                  CallTarget target, Expected* expected, const CallShape* shape)
     : lane_number_(lane),
       process_(process),
-      box_(process.lane(lane), Mailbox::Side::kNode, &process.gone()),
+      box_(process.lane(lane), Mailbox::Side::kNode, &process.gone(), process.spins(lane)),
       manifest_(manifest),
       host_(target.host),
       expected_(expected),
@@ -29,6 +29,7 @@ Session::End Session::damaged(std::string_view what) {
 Session::End Session::call(BytesView message, std::uint64_t budget_us) {
   budget_us_ = budget_us;
   const std::uint64_t limit_ms = budget_us / 1000;
+  process_.lane(lane_number_).guessed = 0;
   Mailbox::Got got = box_.send(message, &budget_us_);
   asked_ = false;
   if (got == Mailbox::Got::kMessage) got = box_.receive(&message_, &budget_us_);
@@ -51,6 +52,8 @@ Session::End Session::call(BytesView message, std::uint64_t budget_us) {
 bool Session::next_message() {
   if (!asked_) return damaged("a message without a question"), false;
   asked_ = false;
+  ++questions_;
+  learn_missed();
   Mailbox::Got got = box_.send(answer_, &budget_us_);
   if (got == Mailbox::Got::kMessage) got = box_.receive(&message_, &budget_us_);
   if (got == Mailbox::Got::kMessage) {
@@ -65,6 +68,39 @@ bool Session::next_message() {
   return false;
 }
 
+// What the child took for the answer stands behind its question, and what it did upon that behind
+// it.
+void Session::compare_guess() {
+  const bool guesses = static_cast<Op>(in_.u8()) == Op::kGuess && host_ == nullptr;
+  const BytesView guess = text_of(in_);
+  if (!guesses || !in_.ok()) {
+    damaged("an operation behind a question");
+    return;
+  }
+  if (guess == answer_) {
+    asked_ = false;
+    ++questions_;
+    missed_rows_.clear();
+    missed_param_.reset();
+    return;
+  }
+  Bytes again;
+  put_u32(again, kAgain);
+  put_u32(again, questions_);
+  answer_.insert(0, again);
+  in_ = Reader({});
+}
+
+// A row that had to be asked for may be sent along the next time.
+void Session::learn_missed() {
+  if (expected_ != nullptr) {
+    for (const Bytes& key : missed_rows_) expected_->missed_row(*shape_, key);
+    if (missed_param_) expected_->missed_param(*shape_, *missed_param_);
+  }
+  missed_rows_.clear();
+  missed_param_.reset();
+}
+
 tb_status Session::run(Until until) {
   if (++nesting_ > kMaxNesting) damaged("attempts inside each other without end");
   tb_status status = TB_ABORTED;
@@ -74,8 +110,8 @@ tb_status Session::run(Until until) {
       continue;
     }
     if (asked_) {
-      damaged("an operation behind a question");
-      break;
+      compare_guess();
+      continue;
     }
     const Op op = static_cast<Op>(in_.u8());
     if (step(op, until, &status)) break;
@@ -103,7 +139,8 @@ bool Session::step(Op op, Until until, tb_status* status) {
     if (wanted >= targets_.size()) return damaged("a view that is not open"), true;
     current_ = wanted;
   } else if (!told_of_ctx(op) && !told_of_host(op) && !question_of_view(op) &&
-             !question_of_ctx(op) && !question_of_host(op) && !question_of_store(op)) {
+             !question_of_ctx(op) && !question_of_host(op) && !question_of_store(op) &&
+             !question_of_files(op)) {
     damaged("an operation that is none, or is not for this call");
   }
   if (!over_ && !in_.ok()) damaged("an operation that is cut short");
@@ -122,7 +159,9 @@ bool Session::finish(End end) {
   end_ = end;
   over_ = true;
   if (end == End::kNoMemory)
-    process_.end(lane_number_, "memory", "it wanted more memory than plugins.child_memory_mb");
+    process_.end(lane_number_, "memory",
+                 "it wanted more memory than the " + std::to_string(process_.limits().memory_mb) +
+                     " MiB it may have (memory_mb in plugins.load, or plugins.child_memory_mb)");
   return true;
 }
 
@@ -239,27 +278,27 @@ void Session::get() {
   answer(status == TB_NOT_FOUND ? TB_OK : status);
   put_u8(answer_, value ? 1 : 0);
   put_text(answer_, BytesView(value ? *value : Bytes()));
-  if (expected_ != nullptr) expected_->missed_row(*shape_, key);
+  missed_rows_.emplace_back(key);
 }
 
 void Session::get_many() {
   const std::uint32_t n = in_.u32();
   Bytes rows, scratch;
   tb_status status = TB_OK;
-  for (std::uint32_t i = 0; i < n && in_.ok() && status == TB_OK; ++i) {
+  for (std::uint32_t i = 0; i < n && in_.ok(); ++i) {
     const BytesView key = text_of(in_);
     if (!in_.ok()) return;
+    if (status != TB_OK) continue;
     std::optional<BytesView> value;
     status = foreign::peek(view(), key, &scratch, &value);
     put_u8(rows, value ? 1 : 0);
     put_text(rows, value.value_or(BytesView()));
-    if (expected_ != nullptr) expected_->missed_row(*shape_, key);
+    missed_rows_.emplace_back(key);
     if (rows.size() > kMaxMessage / 2) {
       damaged("a question for more rows than a message holds");
       return;
     }
   }
-  if (status != TB_OK) in_ = Reader({});
   answer(status);
   answer_.append(rows);
 }
@@ -305,7 +344,7 @@ bool Session::question_of_view(Op op) {
       std::uint64_t value = 0;
       answer(v->api->param(v, index, &value));
       put_u64(answer_, value);
-      if (expected_ != nullptr && in_.ok()) expected_->missed_param(*shape_, index);
+      missed_param_ = index;
       return true;
     }
     case Op::kRoles: {

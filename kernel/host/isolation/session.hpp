@@ -5,6 +5,7 @@
 // the child. One thread, the one that the ctx, view or host belongs to.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "kernel/host/isolation/expected.hpp"
@@ -60,9 +61,12 @@ class Session {
   bool question_of_ctx(Op op);
   bool question_of_host(Op op);
   bool question_of_store(Op op);
+  bool question_of_files(Op op);
   bool next_message();
   bool finish(End end);
   bool answer(tb_status status);
+  void compare_guess();
+  void learn_missed();
 
   void get();
   void get_many();
@@ -89,7 +93,10 @@ class Session {
   std::uint64_t budget_us_ = 0;
   Bytes message_, answer_, text_;
   Reader in_{{}}, results_{{}};
-  bool asked_ = false;  // answer_ waits to be sent
+  bool asked_ = false;              // answer_ waits to be sent
+  std::uint32_t questions_ = 0;     // that have their answer
+  std::vector<Bytes> missed_rows_;  // of the present question
+  std::optional<std::uint32_t> missed_param_;
   bool over_ = false;
   End end_ = End::kLost;
   tb_status status_ = TB_ABORTED;

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <condition_variable>
 #include <future>
+#include <map>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -87,6 +88,7 @@ class HostTest : public LoaderTest {
   std::vector<std::pair<std::string, std::string>> load_{{"good", "good"}, {"local", "local"}};
   bool required_ = true;
   std::set<std::string> isolated_;  // ids that run in a process of their own
+  std::map<std::string, PluginRequest::OwnLimits> limits_;
 
   void make_host() {
     HostOptions options;
@@ -95,8 +97,11 @@ class HostTest : public LoaderTest {
     for (const auto& [id, library] : load_)
       options.load.push_back(
           {id, library.empty() ? "" : built(library), required_, true, isolated_.contains(id)});
-    options.child_memory_bytes = 64ull << 20;
-    options.child_step_ms = 2'000;
+    options.child_limits = {64, 2'000, 0};
+    for (PluginRequest& request : options.load) {
+      if (const auto own = limits_.find(request.id); own != limits_.end())
+        request.limits = own->second;
+    }
     options.child_max_pause_ms = 20;
     options.stores_dir = dir_ / "stores";
     options.metrics = &metrics_;

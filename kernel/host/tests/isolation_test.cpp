@@ -1,6 +1,9 @@
 // A plugin in a process of its own: the same blocks as in the node, and trouble that costs only who
 // made it.
+#include <filesystem>
+
 #include "kernel/base/crypto.hpp"
+#include "kernel/base/file.hpp"
 #include "kernel/host/tests/host_fixture.hpp"
 
 namespace blockd {
@@ -15,7 +18,7 @@ class IsolationTest : public HostTest {
   }
   void set_mode(bool isolated) {
     isolated_.clear();
-    if (isolated) isolated_ = {"wild", "good", "local"};
+    if (isolated) isolated_ = {"wild", "tame", "good", "local"};
     restart();
   }
   CommandResult mix(std::uint64_t n) { return command("wild.mix", {{"n", n}}); }
@@ -79,6 +82,85 @@ TEST_F(IsolationTest, blocks_of_both_modes_are_the_same) {
   expect_same_blocks(30);
 }
 
+// The process goes on with the answers that it is used to; where one is another, nothing differs.
+TEST_F(IsolationTest, a_wrong_guess_changes_nothing) {
+  must_run();
+  const auto trust = [&](std::uint64_t n) {
+    const CommandResult result = command("wild.trust", {{"n", n}});
+    ASSERT_FALSE(result.refusal) << n << ": " << result.refusal->message;
+    EXPECT_EQ(result.outcome, Outcome::kApplied) << n;
+  };
+  for (std::uint64_t n = 0; n < 9; ++n) trust(n);
+  const Signature good = key_.sign("a text");
+  Signature bad = good;
+  bad[0] = static_cast<std::uint8_t>(bad[0] ^ 1);
+  for (int i = 0; i < 12; ++i) {
+    const bool holds = i % 6 != 5;
+    const CommandResult result =
+        command("wild.verify", {{"key", hex_of(view(key_.public_key()))},
+                                {"text", "a text"},
+                                {"signature", hex_of(view(holds ? good : bad))}});
+    EXPECT_EQ(result.refusal.has_value(), !holds) << i;
+    if (result.refusal) {
+      EXPECT_EQ(result.refusal->name, "bad_signature") << i;
+    }
+  }
+  EXPECT_EQ(row("wild").process.restarts, 0u);
+  // The guess that t/9 is not there ends the process. The call is made again, without guesses.
+  trust(109);
+  trust(9);
+  EXPECT_EQ(crashes("crash"), 1u);
+  for (std::uint64_t n = 0; n < 20; ++n) trust(n % 10);
+  expect_same_blocks(40);
+  set_mode(false);
+  must_run();
+  expect_same_blocks(40);
+}
+
+// Two plugins do the same; one of them may not.
+TEST_F(IsolationTest, limits_are_of_one_plugin) {
+  load_ = {{"wild", "wild"}, {"tame", "tame"}};
+  limits_ = {{"wild", {32, 300, {}}}, {"tame", {{}, 60'000, {}}}};
+  restart();
+  must_run();
+  EXPECT_EQ(row("wild").limits, (ProcessLimits{32, 300, 0}));
+  EXPECT_EQ(row("tame").limits, (ProcessLimits{64, 60'000, 0}));
+  for (const auto& [how, reason] :
+       {std::pair("hold:40", "memory"), std::pair("think:2000", "hang")}) {
+    const CommandResult over = boom(how);
+    ASSERT_TRUE(over.refusal) << how;
+    EXPECT_EQ(over.refusal->name, "plugin_crashed");
+    EXPECT_EQ(crashes(reason), 1u) << over.refusal->message;
+    const CommandResult within = command("tame.boom", {{"how", how}});
+    EXPECT_FALSE(within.refusal) << within.refusal->message;
+  }
+  EXPECT_EQ(row("tame").process.restarts, 0u);
+}
+
+TEST_F(IsolationTest, a_process_is_held_to_its_share_of_a_core) {
+  limits_ = {{"wild", {{}, 60'000, 1}}};
+  restart();
+  must_run();
+  const CommandResult result = boom("think:30000");
+  ASSERT_TRUE(result.refusal);
+  EXPECT_EQ(result.refusal->name, "plugin_crashed");
+  EXPECT_NE(result.refusal->message.find("cpu_percent"), std::string::npos)
+      << result.refusal->message;
+  EXPECT_EQ(crashes("cpu"), 1u);
+}
+
+TEST_F(IsolationTest, new_limits_come_with_a_new_process) {
+  must_run();
+  const int old = row("wild").process.pid;
+  std::vector<PluginRequest> wanted = {{"wild", built("wild"), true, true, true, {128, {}, {}}}};
+  auto pending = host_->prepare_requests(wanted);
+  ASSERT_TRUE(pending.ok()) << pending.status().to_string();
+  (void)host_->apply_requests(*pending);
+  EXPECT_NE(row("wild").process.pid, old);
+  EXPECT_EQ(row("wild").limits, (ProcessLimits{128, 2'000, 0}));
+  EXPECT_FALSE(boom("hold:90").refusal);
+}
+
 TEST_F(IsolationTest, trouble_costs_the_command_that_made_it) {
   must_run();
   const std::pair<const char*, const char*> all[] = {{"crash", "crash"},
@@ -107,6 +189,27 @@ TEST_F(IsolationTest, trouble_costs_the_command_that_made_it) {
     ASSERT_FALSE(next.refusal) << how << ": " << next.refusal->message;
   }
   expect_same_blocks(good);
+}
+
+// The node writes for a face, in both modes, and nowhere but where the face may keep files.
+TEST_F(IsolationTest, a_face_keeps_files_in_its_folder) {
+  const std::string folder = dir_ / "wild_files";
+  const std::string text = R"("status":0,"read":"ell","listed":"a.json:5 b:3145728 ","gone":")" +
+                           std::to_string(TB_NOT_FOUND) + R"(","refused":")";
+  std::string refused;
+  for (int i = 0; i < 12; ++i) refused += std::to_string(TB_E_INVALID) + " ";
+  for (const bool isolated : {false, true}) {
+    SCOPED_TRACE(isolated);
+    std::filesystem::remove_all(folder);
+    set_mode(isolated);
+    must_run();
+    EXPECT_EQ(ask("wild.files"), "{" + text + refused + "\"}");
+    EXPECT_EQ(*read_file(folder + "/sub/a.json"), "hello");
+    EXPECT_FALSE(file_exists(folder + "/sub/b"));
+    EXPECT_FALSE(file_exists(folder + "/sub/a.json.tmp"));
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "chain" / "x"));
+    EXPECT_EQ(row("wild").process.restarts, 0u);
+  }
 }
 
 TEST_F(IsolationTest, files_are_out_of_reach) {

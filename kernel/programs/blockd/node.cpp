@@ -169,8 +169,9 @@ Status NodeImpl::load_plugins() {
   options.log = log_.get();
   options.clock = &system_clock();
   options.config = [this] { return config(); };
-  options.child_memory_bytes = first_config_->u64("plugins.child_memory_mb") << 20;
-  options.child_step_ms = first_config_->u64("plugins.child_step_ms");
+  options.child_limits = {first_config_->u64("plugins.child_memory_mb"),
+                          first_config_->u64("plugins.child_step_ms"),
+                          first_config_->u64("plugins.child_cpu_percent")};
   options.run_timers = !offline_;
   Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
   if (!host.ok()) return host.status();

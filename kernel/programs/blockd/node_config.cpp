@@ -49,8 +49,12 @@ std::vector<PluginRequest> NodeImpl::plugin_requests(const Config& c) const {
     if (std::find(flags_.no_plugins.begin(), flags_.no_plugins.end(), wanted.id) !=
         flags_.no_plugins.end())
       continue;
-    out.push_back({wanted.id, plugin_file(c, program_dir, wanted), wanted.required, wanted.enabled,
-                   wanted.isolated});
+    out.push_back({wanted.id,
+                   plugin_file(c, program_dir, wanted),
+                   wanted.required,
+                   wanted.enabled,
+                   wanted.isolated,
+                   {wanted.memory_mb, wanted.step_ms, wanted.cpu_percent}});
   }
   return out;
 }

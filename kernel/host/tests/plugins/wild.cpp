@@ -1,12 +1,13 @@
 // A plugin for the tests of isolation: it uses every function of ctx, and it misbehaves on demand.
-// Macros: WILD_VERSION; WILD_TRAP (it crashes where the other build does not: a fault that shows
-// only later), WILD_CALM (its hook does not).
+// Macros: WILD_ID; WILD_VERSION; WILD_TRAP (it crashes where the other build does not: a fault that
+// shows only later), WILD_CALM (its hook does not).
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -16,8 +17,12 @@
 #include <string>
 #include <vector>
 
+#include "tb/draft/host_files.h"
 #include "tb/plugin.h"
 
+#ifndef WILD_ID
+#define WILD_ID "wild"
+#endif
 #ifndef WILD_VERSION
 #define WILD_VERSION "1.0.0"
 #endif
@@ -30,20 +35,35 @@
 
 namespace {
 
-constexpr char kManifest[] = R"({"id":"wild","version":")" WILD_VERSION
-                             R"(","sm":1,"sm_min":1,"schema":1,"summary":"Misbehaves.",
-"params":[{"key":"wild_step","default":3,"min":1,"max":100,"help":"a number"}],
+constexpr char kManifest[] =
+    R"({"id":")" WILD_ID R"(","version":")" WILD_VERSION
+    R"(","sm":1,"sm_min":1,"schema":1,"summary":"Misbehaves.",
+"params":[{"key":")" WILD_ID R"(_step","default":3,"min":1,"max":100,"help":"a number"}],
 "methods":[
-{"name":"wild.mix","kind":"command","role":"operator","summary":"Use every function","params":[{"name":"n","type":"u64"}]},
-{"name":"wild.boom","kind":"command","role":"operator","summary":"Misbehave","params":[{"name":"how","type":"string"}]},
-{"name":"wild.arm","kind":"command","role":"operator","summary":"Keep a text","params":[{"name":"how","type":"string"}]},
-{"name":"wild.fire","kind":"command","role":"operator","summary":"Misbehave as the kept text says"},
-{"name":"wild.slash","kind":"command","role":"operator","summary":"Be charged","params":[{"name":"n","type":"u64"}]},
-{"name":"wild.verify","kind":"command","role":"operator","summary":"Check a signature","params":[{"name":"key","type":"bytes"},{"name":"text","type":"string"},{"name":"signature","type":"bytes"}]},
-{"name":"wild.query","kind":"query","role":"read","summary":"The sum, or misbehave"},
-{"name":"wild.misquery","kind":"query","role":"read","summary":"Crash"}],
-"events":[{"topic":"wild.mixed","fields":[{"name":"n","type":"u64"}]}],
-"metrics":[{"name":"wild_mixes_total","type":"counter","labels":["kind"],"help":"Calls"}]})";
+{"name":")" WILD_ID
+    R"(.mix","kind":"command","role":"operator","summary":"Use every function","params":[{"name":"n","type":"u64"}]},
+{"name":")" WILD_ID
+    R"(.boom","kind":"command","role":"operator","summary":"Misbehave","params":[{"name":"how","type":"string"}]},
+{"name":")" WILD_ID
+    R"(.arm","kind":"command","role":"operator","summary":"Keep a text","params":[{"name":"how","type":"string"}]},
+{"name":")" WILD_ID
+    R"(.fire","kind":"command","role":"operator","summary":"Misbehave as the kept text says"},
+{"name":")" WILD_ID
+    R"(.slash","kind":"command","role":"operator","summary":"Be charged","params":[{"name":"n","type":"u64"}]},
+{"name":")" WILD_ID
+    R"(.verify","kind":"command","role":"operator","summary":"Check a signature","params":[{"name":"key","type":"bytes"},{"name":"text","type":"string"},{"name":"signature","type":"bytes"}]},
+{"name":")" WILD_ID R"(.query","kind":"query","role":"read","summary":"The sum, or misbehave"},
+{"name":")" WILD_ID R"(.misquery","kind":"query","role":"read","summary":"Crash"},
+{"name":")" WILD_ID
+    R"(.trust","kind":"command","role":"operator","summary":"Crash at an answer that is not so","params":[{"name":"n","type":"u64"}]},
+{"name":")" WILD_ID
+    R"(.files","kind":"local","role":"read","summary":"Keep files where they may be, and try where not"}],
+"config":[{"key":"dir","type":"string","default":"${data}/)" WILD_ID
+    R"(_files","unit":"folder","help":"files"},
+{"key":"other","type":"string","default":"${data}/chain","unit":"folder","help":"what is not its own"}],
+"events":[{"topic":")" WILD_ID R"(.mixed","fields":[{"name":"n","type":"u64"}]}],
+"metrics":[{"name":")" WILD_ID
+    R"(_mixes_total","type":"counter","labels":["kind"],"help":"Calls"}]})";
 
 template <std::size_t N>
 tb_str text(const char (&literal)[N]) {
@@ -66,7 +86,28 @@ std::string read(tb_view* view, const std::string& key) {
   return n == -1 ? 0 : deep(n + 1) + room[0];
 }
 
+std::uint64_t thread_cpu_ms() {
+  timespec t{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(t.tv_nsec) / 1'000'000;
+}
+
+// "think:<ms>" computes that long, "hold:<MiB>" has that much memory for a moment.
+void use_much(const std::string& how) {
+  const std::uint64_t much = std::strtoull(how.c_str() + how.find(':') + 1, nullptr, 10);
+  if (how.starts_with("think:")) {
+    for (const std::uint64_t end = thread_cpu_ms() + much; thread_cpu_ms() < end;) {
+    }
+  }
+  if (how.starts_with("hold:")) {
+    std::vector<std::string> all;
+    for (std::uint64_t i = 0; i < much; ++i) all.push_back(std::string(1u << 20, 'x'));
+  }
+}
+
 void misbehave(const std::string& how) {
+  use_much(how);
   if (how == "crash") *static_cast<volatile int*>(nullptr) = 1;
   if (how == "stack") (void)deep(0);
   if (how == "hang") {
@@ -106,12 +147,12 @@ void forge(tb_ctx* ctx, const std::string& how) {
   char* lane = *reinterpret_cast<char**>(child_lane + 8);
   auto* to_node = reinterpret_cast<std::uint32_t*>(lane + 64);
   auto* sizes = reinterpret_cast<std::uint32_t*>(lane + 128);
-  char* data = lane + 144;
+  char* data = lane + 148;
   const std::uint32_t size = random() % 200;
   for (std::uint32_t i = 0; i < size; ++i)
     data[i] = static_cast<char>(random() % 4 ? random() % 8 : random());
-  constexpr unsigned char kOps[] = {1,  2,  4,  6,  7,  10, 11, 13,  65,
-                                    66, 67, 70, 72, 74, 77, 80, 128, 129};
+  constexpr unsigned char kOps[] = {1,  2,  4,  6,  7,  10, 11,  13,  65, 66,
+                                    67, 70, 72, 74, 77, 80, 120, 128, 129};
   data[0] = static_cast<char>(kOps[random() % sizeof kOps]);
   sizes[0] = random() % 8 ? size : random();
   sizes[1] = random() % 8 ? 0 : 1;
@@ -207,6 +248,25 @@ tb_status slash(tb_ctx* ctx, std::uint64_t n) {
   return failed;
 }
 
+// Rows t/0 to t/8 are never there, t/9 is once it was put (n = 109): who is told that it is not
+// crashes.
+tb_status trust(tb_ctx* ctx, std::uint64_t n) {
+  if (n >= 100) return ctx->api->put(ctx, text("t/" + std::to_string(n - 100)), text("x"));
+  const bool there = !read(&ctx->view, "t/" + std::to_string(n)).empty();
+  if (n == 9 && !there) misbehave("crash");
+  std::uint64_t rows = 0, tried = n;
+  const tb_status attempt = ctx->api->attempt(ctx, attempted, &tried);
+  const tb_row_sink counted{&rows, count_rows};
+  ctx->view.api->scan(&ctx->view, text("row/tried" + std::to_string(n)), {}, 10, &counted);
+  std::uint32_t roles = 0;
+  ctx->view.api->roles(&ctx->view, ctx->caller->account, &roles);
+  const std::string seen = std::to_string(n) + (there ? "+" : "-") + std::to_string(rows) + "," +
+                           std::to_string(attempt) + "," + std::to_string(roles);
+  ctx->api->put(ctx, text("trusted"), text(read(&ctx->view, "trusted") + seen + ";"));
+  ctx->api->emit(ctx, 0, fill_number, &rows);
+  return TB_OK;
+}
+
 tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::uint32_t,
                 tb_out* result) {
   switch (method) {
@@ -225,6 +285,8 @@ tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::
       return TB_OK;
     case 4:
       return slash(ctx, params[0].num);
+    case 8:
+      return trust(ctx, params[0].num);
     default:
       return ctx->api->verify(ctx, params[0].str, params[1].str, params[2].str) == TB_OK
                  ? ctx->api->put(ctx, text("verified"), params[1].str)
@@ -241,11 +303,79 @@ tb_status begin(tb_ctx* ctx) {
   return ctx->api->put(ctx, text("begun"), text(height));
 }
 
-tb_status create(tb_host*, void** instance) {
-  *instance = new int(0);
+struct Face {
+  tb_host* host;
+};
+
+tb_status create(tb_host* host, void** instance) {
+  *instance = new Face{host};
   return TB_OK;
 }
-void destroy(void* instance) { delete static_cast<int*>(instance); }
+void destroy(void* instance) { delete static_cast<Face*>(instance); }
+
+std::string config_text(tb_host* host, std::uint32_t index) {
+  std::string out;
+  const auto read_text = [](void* user, const tb_value* value) {
+    *static_cast<std::string*>(user) = copy(value->str);
+  };
+  host->api->config(host, index, read_text, &out);
+  return out;
+}
+
+std::uint32_t note_file(void* user, tb_str name, tb_str size) {
+  *static_cast<std::string*>(user) += copy(name) + ":" + copy(size) + " ";
+  return 1;
+}
+
+// What becomes of paths that are not the plugin's, by status; `dir` is its folder, `foreign` one of
+// the node.
+std::string try_paths(tb_host* host, const tb_host_files& files, const std::string& dir,
+                      const std::string& foreign) {
+  const std::string paths[] = {
+      dir + "/../escaped", dir + "/./x",  dir + "/.hidden",
+      dir + "/a.tmp",      dir + "/a\nb", dir + "/" + std::string(129, 'x'),
+      dir + "-sibling/x",  "/etc/wild",   "wild",
+      foreign + "/x",      std::string(), dir + std::string("/x\0y", 4)};
+  std::string seen;
+  for (const std::string& path : paths) {
+    std::string problem;
+    const tb_sink say{&problem, keep};
+    const tb_status status =
+        files.write(host, text(path), TB_FILE_BEGIN | TB_FILE_END, text("x"), &say);
+    seen += std::to_string(status) + (problem.empty() ? "! " : " ");
+  }
+  return seen;
+}
+
+tb_status local(void* instance, std::uint32_t, const tb_value*, std::uint32_t, tb_out* result,
+                tb_out*) {
+  tb_host* host = static_cast<Face*>(instance)->host;
+  const auto* files =
+      static_cast<const tb_host_files*>(host->api->extension(host, text(TB_HOST_FILES_1)));
+  const std::string dir = config_text(host, 0), a = dir + "/sub/a.json", b = dir + "/sub/b";
+  std::string first, none, listed, gone;
+  const tb_sink into{&first, keep}, nothing{&none, keep};
+  const tb_row_sink rows{&listed, note_file};
+  const auto write = [&](const std::string& path, std::uint32_t flags, const std::string& part) {
+    return files->write(host, text(path), flags, text(part), nullptr);
+  };
+  tb_status status = write(a, TB_FILE_BEGIN, std::string(1000, 'x'));
+  // A version that was never ended leaves nothing.
+  if (status == TB_OK) status = write(a, TB_FILE_BEGIN, "he");
+  if (status == TB_OK) status = write(a, TB_FILE_END, "llo");
+  if (status == TB_OK) status = write(b, TB_FILE_BEGIN | TB_FILE_END, std::string(3u << 20, 'b'));
+  if (status == TB_OK) status = files->read(host, text(a), 1, 3, &into, nullptr);
+  if (status == TB_OK) status = files->list(host, text(dir + "/sub"), &rows, nullptr);
+  if (status == TB_OK) status = files->remove(host, text(b), nullptr);
+  gone = std::to_string(files->read(host, text(b), 0, 10, &nothing, nullptr)) + none;
+  result->api->put_i64(result, text("status"), status);
+  result->api->put_str(result, text("read"), text(first));
+  result->api->put_str(result, text("listed"), text(listed));
+  result->api->put_str(result, text("gone"), text(gone));
+  result->api->put_str(result, text("refused"),
+                       text(try_paths(host, *files, dir, config_text(host, 1))));
+  return TB_OK;
+}
 
 tb_status query(void*, tb_view* view, std::uint32_t method, const tb_value*, std::uint32_t,
                 tb_out* result, tb_out*) {
@@ -268,7 +398,7 @@ constexpr tb_machine kMachine = {sizeof(tb_machine),
                                  nullptr,
                                  nullptr,
                                  nullptr};
-constexpr tb_face kFace = {sizeof(tb_face), 0,       create,  destroy, query,   nullptr,
+constexpr tb_face kFace = {sizeof(tb_face), 0,       create,  destroy, query,   local,
                            nullptr,         nullptr, nullptr, nullptr, nullptr, nullptr};
 const tb_plugin kPlugin = {
     sizeof(tb_plugin), TB_ABI_MAJOR, TB_ABI_MINOR, 0, {kManifest, sizeof kManifest - 1},
