@@ -55,9 +55,10 @@ int check(Session& session, const LocalArgs& args) {
   std::string file = args.words.empty() ? args.get("--file") : args.words[0];
   if (file.empty())
     file = default_config_file(session.world.environment, session.world.program_dir);
-  const auto [loaded, unchecked] = read_node_config(session, file, true);
+  const ReadConfig read = read_node_config(session, file, true);
+  const ConfigLoad& loaded = read.load;
   std::vector<std::string> all_warnings = loaded.warnings();
-  all_warnings.insert(all_warnings.end(), unchecked.begin(), unchecked.end());
+  all_warnings.insert(all_warnings.end(), read.unchecked.begin(), read.unchecked.end());
   if (session.options.format == Format::kJson) {
     const json::array errors = [&] {
       json::array out;

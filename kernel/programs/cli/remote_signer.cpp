@@ -114,7 +114,7 @@ RemoteSigner::RemoteSigner(Session& session, std::string url, HttpClientOptions 
 Result<json::object> RemoteSigner::ask(const std::string& path, const std::string& body) {
   ++tally_.requests;
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 1;; ++i) {
+  for (std::uint32_t i = 1;; ++i) {
     bool again = false;
     Result<json::object> answer = ask_once(path, body, &again);
     if (answer.ok() || !again || i == kSignerTries) {
