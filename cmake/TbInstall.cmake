@@ -25,10 +25,12 @@ endfunction()
 install(DIRECTORY config/systemd/ DESTINATION lib/systemd/system)
 install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/config PATTERN systemd EXCLUDE)
 install(DIRECTORY scripts/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts USE_SOURCE_PERMISSIONS)
-install(PROGRAMS scripts/tb-chaos DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(PROGRAMS scripts/tb-chaos scripts/prometheus_query DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY scripts-lua/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/scripts-lua)
 # The console is inside blockd.
 install(DIRECTORY dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/dashboards PATTERN console EXCLUDE)
+# The guides' names: links into dashboards/.
+install(DIRECTORY monitoring/ DESTINATION ${CMAKE_INSTALL_DATADIR}/the-block/monitoring PATTERN output EXCLUDE)
 
 if(TARGET blockd AND TARGET contract-cli AND TB_SHIPPED_PLUGINS)
   set(tb_share ${CMAKE_BINARY_DIR}/share)

@@ -2,6 +2,11 @@
 // manifest_check.cpp.
 #include "kernel/manifest/manifest_parse.hpp"
 
+#include <algorithm>
+
+#include "kernel/manifest/monitoring.hpp"
+#include "kernel/manifest/names.hpp"
+
 namespace blockd {
 namespace {
 
@@ -143,18 +148,57 @@ void read_alert(ObjectReader& in, AlertSpec* out) {
   in.text("alias", &out->alias);
 }
 
+void read_slo(ObjectReader& in, SloSpec* out) {
+  in.text("system", &out->system, true);
+  in.text("metric", &out->metric, true);
+  in.text("target", &out->target, true);
+  in.text("query", &out->query, true);
+}
+
+struct FullAlert : AlertSpec {
+  std::optional<SloSpec> slo;
+};
+
+void read_full_alert(ObjectReader& in, FullAlert* out) {
+  read_alert(in, out);
+  in.object("slo", [&](ObjectReader& slo) { read_slo(slo, &out->slo.emplace()); });
+  if (out->slo) out->slo->alert = out->name;
+}
+
 void read_recording(ObjectReader& in, RecordingSpec* out) {
   in.text("name", &out->name, true);
   in.text("expr", &out->expr, true);
 }
 
-void read_panel(ObjectReader& in, PanelSpec* out) {
+void read_query(ObjectReader& in, PanelQuery* out) {
+  in.text("expr", &out->expr, true);
+  in.text("legend", &out->legend);
+  if (out->expr.empty()) in.problem("expr is empty");
+}
+
+void read_panel(ObjectReader& in, FullPanel* out) {
+  static constexpr std::string_view kPanelTypes[] = {
+      "", "timeseries", "stat", "gauge", "table", "heatmap", "state-timeline"};
   in.text("row", &out->row);
   in.text("title", &out->title, true);
   in.text("expr", &out->expr, true);
+  PanelQuery first{out->expr, {}};
+  in.text("legend", &first.legend);
+  out->queries.push_back(std::move(first));
+  in.list("queries", &out->queries, read_query, kMaxPanelQueries - 1);
+  in.texts("dashboards", &out->dashboards);
+  in.text("help", &out->help);
   in.text("unit", &out->unit);
   in.text("type", &out->type);
+  in.text("time_from", &out->time_from);
   in.numbers("thresholds", &out->thresholds);
+  in.boolean("rising", &out->rising);
+  if (std::find(std::begin(kPanelTypes), std::end(kPanelTypes), out->type) == std::end(kPanelTypes))
+    in.problem("type '" + out->type + "' is no kind of panel",
+               "expected timeseries, stat, gauge, table, heatmap or state-timeline");
+  for (const std::string& name : out->dashboards) {
+    if (!names::is_plugin_id(name)) in.problem("dashboards: '" + name + "' is no name of a file");
+  }
 }
 
 }  // namespace
@@ -246,9 +290,27 @@ void read_manifest(ObjectReader& in, Manifest* out) {
   in.text("window_config", &out->window_config);
   in.list("http", &out->http, read_route);
   in.list("timers", &out->timers, read_timer, 256);
-  in.list("alerts", &out->alerts, read_alert);
+  std::vector<FullAlert> alerts;
+  in.list("alerts", &alerts, read_full_alert);
+  out->alerts.assign(alerts.begin(), alerts.end());
   in.list("recordings", &out->recordings, read_recording);
-  in.list("panels", &out->panels, read_panel);
+  std::vector<FullPanel> panels;
+  in.list("panels", &panels, read_panel);
+  out->panels.assign(panels.begin(), panels.end());
+}
+
+MonitoringPart monitoring_of(const Manifest& manifest) {
+  Problems problems;  // none: Manifest::parse has read the same
+  const json::value whole(manifest.source);
+  ObjectReader in(problems, whole, manifest.id);
+  MonitoringPart out;
+  in.list("panels", &out.panels, read_panel);
+  std::vector<FullAlert> alerts;
+  in.list("alerts", &alerts, read_full_alert);
+  for (FullAlert& alert : alerts) {
+    if (alert.slo) out.slos.push_back(*std::move(alert.slo));
+  }
+  return out;
 }
 
 }  // namespace blockd

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "kernel/chain/machine_set.hpp"
+#include "kernel/rpc/kernel_monitoring.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 
 namespace blockd {
@@ -262,8 +263,8 @@ std::shared_ptr<const Manifest> parse_own() {
 }  // namespace
 
 const std::vector<std::shared_ptr<const Manifest>>& kernel_manifest_list() {
-  static const std::vector<std::shared_ptr<const Manifest>> kList = {parse_own(),
-                                                                     chain_machine().manifest};
+  static const std::vector<std::shared_ptr<const Manifest>> kList = {
+      parse_own(), kernel_monitoring(), chain_machine().manifest};
   return kList;
 }
 

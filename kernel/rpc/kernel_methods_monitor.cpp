@@ -25,12 +25,37 @@ json::array declared(const Generation& generation, std::string_view name) {
   return out;
 }
 
+// The objectives that alerts carry, each with its alert.
+json::array objectives(const json::array& alerts) {
+  json::array out;
+  for (const json::value& alert : alerts) {
+    const json::value* slo = alert.get_object().if_contains("slo");
+    if (slo == nullptr || !slo->is_object()) continue;
+    json::object one = slo->get_object();
+    one["alert"] = alert.at("name");
+    one["by"] = alert.at("by");
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+json::array loaded(const Generation& generation) {
+  json::array out;
+  for (const auto& manifest : generation.manifests) {
+    out.push_back(json::object{
+        {"id", manifest->id}, {"version", manifest->version}, {"machine", manifest->sm > 0}});
+  }
+  return out;
+}
+
 Answer catalogue(RpcImpl&, const Call& call, std::string* result) {
   const Generation& generation = *call.plans->generation;
-  json::object out{{"metrics", declared(generation, "metrics")},
+  json::object out{{"plugins", loaded(generation)},
+                   {"metrics", declared(generation, "metrics")},
                    {"panels", declared(generation, "panels")},
                    {"records", declared(generation, "recordings")},
                    {"alerts", declared(generation, "alerts")}};
+  out["slos"] = objectives(out["alerts"].get_array());
   const std::string text = to_text(out);
   out["hash"] = to_hex(blake3(text));
   *result = to_text(out);

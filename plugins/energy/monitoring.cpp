@@ -1,13 +1,14 @@
 // Alerts and dashboard panels of the energy market. The runbook anchors are those of docs/runbooks.
 #include "plugins/energy/describe.hpp"
+#include "tb/panels.hpp"
 
 namespace energy {
 namespace {
 
-constexpr std::string_view kRow = "Energy Market Dashboard";
+constexpr std::string_view kRow = "Energy", kBoard = "energy";
 
 struct Alert {
-  std::string_view name, expr, duration, severity, summary;
+  std::string_view name, expr, duration, severity, summary, group = "energy";
 };
 
 constexpr Alert kAlerts[] = {
@@ -71,9 +72,27 @@ constexpr Alert kAlerts[] = {
      "sum by (instance) (increase(energy_signature_verification_failures_total[1m])) > 1", "0m",
      "symptom", "more than one signature failure a minute"},
     {"OracleErrorSpike", "energy:oracle_errors:spike_detected == 1", "2m", "warning",
-     "refused readings three times their mean of an hour"},
+     "refused readings three times their mean of an hour", "system-health"},
     {"EnergyCapacityHigh", "energy:capacity:utilization_ratio > 0.8", "15m", "warning",
-     "above 80 % of 1000 readings a minute"},
+     "above 80 % of 1000 readings a minute", "system-health"},
+};
+
+// What is promised, with the alert that tells when it is missed.
+struct Promise {
+  std::string_view alert, system, metric, target, query;
+};
+
+constexpr Promise kPromises[] = {
+    {"EnergyOracleSlow", "Energy", "Oracle latency p95", "< 5 s",
+     "max(oracle_latency_seconds_p95)"},
+    {"EnergySignatureSymptom", "Energy", "Signature validation", "> 99.9 %",
+     "max(rate(energy_readings_total[5m])) / (max(rate(energy_readings_total[5m])) + "
+     "sum(rate(energy_signature_verification_failures_total{reason!=\"unauthorized\"}[5m])))"},
+    {"EnergySettlementRateLow", "Energy", "Settlement rate", "> 95 %",
+     "max(sum by (instance) (rate(energy_settlements_total[10m]))) / (max(sum by (instance) "
+     "(rate(energy_settlements_total[10m]))) + sum(rate(energy_settlement_reject_total[10m])))"},
+    {"EnergyDisputeUnresolved", "Energy", "Dispute resolution", "< 1 h",
+     "max(energy_dispute_oldest_age_seconds)"},
 };
 
 struct Recording {
@@ -117,53 +136,166 @@ void describe_recordings(tb::Plugin& p) {
   }
 }
 
-void describe_panels(tb::Plugin& p) {
-  p.panel(kRow, "Active Providers", "energy_provider_total").type("gauge").thresholds({50, 100});
-  p.panel(kRow, "Settlements 24h by provider", "rate(energy_settlements_total[24h])");
-  for (std::string_view quantile : {"0.5", "0.95", "0.99"}) {
-    const std::string title =
-        "Oracle latency p" + std::string(quantile == "0.5" ? "50" : quantile.substr(2)) + " (s)";
-    p.panel(kRow, title,
-            tb::cat("histogram_quantile(", quantile,
-                    ", sum(rate(oracle_latency_seconds_bucket[5m])) by (le))"))
-        .unit("s")
-        .thresholds({10, 30});
+// Rows of the main dashboard, which is for everyone.
+void describe_main_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "energy pending credits, disputes", "energy_pending_credits_total")
+      .legend("credits")
+      .query("energy_active_disputes_total", "disputes")
+      .help("What waits for a settlement or a decision");
+  tb::panel(p, kRow, "energy settlement throughput",
+            "max(sum by (instance) (rate(energy_settlements_total[5m])))")
+      .legend("settlements/s")
+      .query("increase(energy_treasury_fee_total[1h])", "fees 1h")
+      .help("settlement throughput: settlements a second, and the fees of an hour");
+  tb::panel(p, kRow, "energy_settlement_mode", "energy_settlement_mode")
+      .legend("mode")
+      .query("increase(energy_settlement_rollback_total[1h])", "rollbacks 1h")
+      .type("state-timeline")
+      .help("settlement mode and rollbacks: 0 batch, 1 real time");
+}
+
+void describe_market_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Active Providers", "energy_provider_total")
+      .legend("Active Providers")
+      .type("gauge")
+      .thresholds({50, 100})
+      .rising()
+      .on({kBoard})
+      .help("provider counts: registered providers");
+  tb::panel(p, kRow, "Provider growth (24h)", "increase(energy_provider_register_total[24h])")
+      .legend("registered")
+      .on({kBoard})
+      .help("provider growth: registrations of a day");
+  tb::panel(p, kRow, "Settlements (24h Rate by Provider)",
+            "max by (provider) (rate(energy_settlements_total[24h]))")
+      .legend("{{provider}}")
+      .on({kBoard})
+      .help("settlement rate, settlement throughput: settlements a second over a day");
+  tb::panel(p, kRow, "Provider Reputation Scores (7d Trend)", "energy_reputation_score")
+      .legend("{{provider}}")
+      .last("7d")
+      .on({kBoard})
+      .help("Reputation of each provider, 0 to 1");
+  tb::panel(p, kRow, "Slashing Events (24h Rate)",
+            "max by (provider, reason) (rate(energy_slashing_total[24h]))")
+      .legend("{{provider}} - {{reason}}")
+      .on({kBoard})
+      .help("slash totals: slash records a second over a day");
+  tb::panel(p, kRow, "Cumulative Energy Slashes", "max(sum by (instance) (energy_slashing_total))")
+      .legend("Slashes")
+      .type("gauge")
+      .thresholds({1, 5})
+      .on({kBoard})
+      .help("slash totals, fee/slash totals, Cumulative Slashes: slash records so far");
+  tb::panel(p, kRow, "Treasury fees (24h)", "increase(energy_treasury_fee_total[24h])")
+      .legend("fees")
+      .on({kBoard})
+      .help("fee/slash totals: fees and slashes that went to the treasury in a day");
+  tb::panel(p, kRow, "kWh traded, average price", "increase(energy_kwh_traded_total[1h])")
+      .legend("kWh 1h")
+      .query("energy_avg_price", "price")
+      .on({kBoard})
+      .help("Energy settled in an hour, and the price over all settlements");
+}
+
+void describe_settlement_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Pending Credits Backlog (kWh)", "energy_pending_credits_kwh")
+      .legend("kWh")
+      .type("gauge")
+      .thresholds({1'000'000, 5'000'000})
+      .on({kBoard})
+      .help("settlement backlog: energy of the credits that wait");
+  tb::panel(p, kRow, "Pending Credits (count)", "energy_pending_credits_total")
+      .legend("credits")
+      .on({kBoard})
+      .help("pending credits, settlement backlog: credits that wait");
+  tb::panel(p, kRow, "Settlement Mode (0=batch, 1=real_time)", "energy_settlement_mode")
+      .legend("Mode")
+      .type("gauge")
+      .on({kBoard})
+      .help("settlement mode and rollbacks: 0 batch, 1 real time");
+  tb::panel(p, kRow, "Settlement Rollbacks Total", "energy_settlement_rollback_total")
+      .legend("Rollbacks")
+      .type("gauge")
+      .thresholds({1, 5})
+      .on({kBoard})
+      .help("settlement mode and rollbacks: changes of the mode that were taken back");
+}
+
+void describe_reading_panels(tb::Plugin& p) {
+  const auto quantile = [](std::string_view q) {
+    return tb::cat("histogram_quantile(", q,
+                   ", sum by (le) (rate(oracle_latency_seconds_bucket[5m]))) * 1000");
+  };
+  tb::panel(p, kRow, "Oracle Latency Distribution (p50, p95, p99)", quantile("0.5"))
+      .legend("p50")
+      .query(quantile("0.95"), "p95")
+      .query(quantile("0.99"), "p99")
+      .unit("ms")
+      .on({kBoard})
+      .help("oracle latency: time of a reading's block minus the reading's own time");
+  tb::panel(p, kRow, "Signature Verification Failures (5m Rate)",
+            "sum by (reason) (rate(energy_signature_verification_failures_total[5m]))")
+      .legend("{{reason}}")
+      .thresholds({1})
+      .on({kBoard})
+      .help("signature failures: readings a second whose signature was not accepted");
+  tb::panel(p, kRow, "Quorum Shortfalls (5m Rate)",
+            "max by (provider) (rate(energy_quorum_shortfall_total[5m]))")
+      .legend("{{provider}}")
+      .on({kBoard})
+      .help("quorum shortfalls: settlements a second without enough oracles");
+  tb::panel(p, kRow, "Reading Rejections (5m Rate)",
+            "sum by (reason) (rate(energy_reading_reject_total[5m]))")
+      .legend("{{reason}}")
+      .on({kBoard})
+      .help("reading rejects: refused readings a second");
+}
+
+void describe_dispute_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Active Disputes", "energy_active_disputes_total")
+      .legend("Active Disputes")
+      .type("gauge")
+      .thresholds({20, 50})
+      .on({kBoard})
+      .help("dispute volume: open disputes, with the bounds of the alerts");
+  tb::panel(p, kRow, "Dispute States", "energy_dispute_total")
+      .legend("{{state}}")
+      .on({kBoard})
+      .help("dispute states, dispute volume: disputes by what happened to them");
+  tb::panel(p, kRow, "Active Energy Disputes", "energy_active_disputes_total")
+      .legend("Active")
+      .type("gauge")
+      .thresholds({5, 10})
+      .on({kBoard})
+      .help("Active Disputes, with tighter bounds than the alerts have");
+}
+
+void promise(const tb::AlertEntry& added, std::string_view alert) {
+  for (const Promise& one : kPromises) {
+    if (one.alert == alert) tb::objective(added, one.system, one.metric, one.target, one.query);
   }
-  p.panel(kRow, "Provider reputation 7d", "energy_reputation_score");
-  p.panel(kRow, "Active Disputes", "energy_active_disputes_total")
-      .type("gauge")
-      .thresholds({20, 50});
-  p.panel(kRow, "Slashing 24h", "rate(energy_slashing_total[24h])");
-  p.panel(kRow, "Pending credits", "energy_pending_credits_total").thresholds({25});
-  p.panel(kRow, "Backlog kWh", "energy_pending_credits_kwh").thresholds({1'000'000, 5'000'000});
-  p.panel(kRow, "Signature failures 5m", "rate(energy_signature_verification_failures_total[5m])")
-      .thresholds({1});
-  p.panel(kRow, "Settlement mode", "energy_settlement_mode");
-  p.panel(kRow, "Settlement rollbacks", "energy_settlement_rollback_total").thresholds({1, 5});
-  p.panel(kRow, "Quorum shortfalls 5m", "rate(energy_quorum_shortfall_total[5m])");
-  p.panel(kRow, "Reading rejections 5m", "rate(energy_reading_reject_total[5m])");
-  p.panel(kRow, "Dispute states", "energy_dispute_total");
-  p.panel(kRow, "Cumulative slashes", "sum(energy_slashing_total)")
-      .type("gauge")
-      .thresholds({1, 5});
-  p.panel(kRow, "Treasury fees 24h", "increase(energy_treasury_fee_total[24h])");
-  p.panel(kRow, "kWh traded", "energy_kwh_traded_total");
-  p.panel(kRow, "Average price", "energy_avg_price");
 }
 
 }  // namespace
 
 void describe_monitoring(tb::Plugin& p) {
   for (const Alert& alert : kAlerts) {
-    p.alert(alert.name)
-        .expr(alert.expr)
+    tb::AlertEntry& added = p.alert(alert.name);
+    added.expr(alert.expr)
         .for_duration(alert.duration)
         .severity(alert.severity)
         .summary(alert.summary)
-        .runbook(tb::cat("energy.md#", alert.name));
+        .group(alert.group);
+    if (alert.name == "EnergySignatureFailuresCritical") added.alias("EnergySignatureFailures");
+    promise(added, alert.name);
   }
   describe_recordings(p);
-  describe_panels(p);
+  describe_main_panels(p);
+  describe_market_panels(p);
+  describe_settlement_panels(p);
+  describe_reading_panels(p);
+  describe_dispute_panels(p);
 }
 
 }  // namespace energy

@@ -1,6 +1,7 @@
 #include "plugins/governance/describe.hpp"
 
 #include "plugins/governance/handles.hpp"
+#include "tb/panels.hpp"
 
 namespace governance {
 
@@ -134,27 +135,46 @@ void describe_monitoring(tb::Plugin& p) {
       .for_duration("0m")
       .severity("warning")
       .summary("A voted script is suspended or disabled")
-      .runbook("governance.md#GovScriptDisabled");
+      .group("treasury");
   p.alert("GovScriptsDamaged")
       .expr("gov_scripts_damaged > 0")
       .for_duration("0m")
       .severity("critical")
-      .summary("The stored text of a voted script is not the one that was voted on")
-      .runbook("governance.md#GovScriptsDamaged");
+      .summary("The stored text of a voted script is not the one that was voted on");
   p.alert("ReleaseAttestationInvalid")
       .expr("increase(release_attestation_total{result=\"invalid\"}[10m]) > 0")
       .for_duration("0m")
       .severity("warning")
       .summary("A release came with an attestation that does not hold")
-      .runbook("governance.md#ReleaseAttestationInvalid");
-  p.panel("Governance", "Proposals by status", "sum by (status) (rate(gov_proposals_total[1h]))");
-  p.panel("Governance", "Open and waiting proposals", "gov_open_proposals");
-  p.panel("Governance", "Ballots", "sum by (choice) (rate(gov_votes_total[1h]))");
-  p.panel("Governance", "Parameter changes", "param_change_active");
-  p.panel("Governance", "Release attestations",
-          "sum by (result) (increase(release_attestation_total[1d]))");
-  p.panel("Governance", "Runs of scripts",
-          "sum by (script, result) (rate(gov_script_runs_total[5m]))");
+      .group("treasury");
+  tb::panel(p, "Treasury", "Release attestations", "release_attestation_signers")
+      .legend("{{target}} signers")
+      .query("release_attestation_threshold", "{{target}} threshold")
+      .help("Attestations of the newest approved release, and how many it needed");
+  tb::panel(p, "Treasury", "param_change_active", "param_change_active")
+      .legend("{{key}}")
+      .type("table")
+      .help("Parameters by their newest change");
+  tb::panel(p, "Governance", "Proposals by status (1h)",
+            "max by (status) (increase(gov_proposals_total[1h]))")
+      .legend("{{status}}")
+      .help("Proposals that entered a status");
+  tb::panel(p, "Governance", "Open and waiting proposals", "gov_open_proposals")
+      .legend("voted on")
+      .query("gov_proposals_pending", "passed, waiting")
+      .help("What is decided, and what waits for its time");
+  tb::panel(p, "Governance", "Ballots (1h)", "max by (choice) (increase(gov_votes_total[1h]))")
+      .legend("{{choice}}")
+      .help("Ballots on proposals");
+  tb::panel(p, "Governance", "Attestations by result (1d)",
+            "sum by (result) (increase(release_attestation_total[1d]))")
+      .legend("{{result}}")
+      .help("Attestations of releases that were checked");
+  tb::panel(p, "Governance", "Runs of scripts (5m delta)",
+            "max by (script, result) (sum by (instance, script, result) "
+            "(increase(gov_script_runs_total[5m])))")
+      .legend("{{script}} {{result}}")
+      .help("Runs of voted scripts");
 }
 
 }  // namespace governance

@@ -1,15 +1,15 @@
-// Alerts and dashboard panels (receipts spec 10, spelled as in monitoring spec 10.3). The runbook
-// anchors are those of docs/runbooks. A validation takes seconds by design, so it does not count
-// among slow queries.
+// Alerts, dashboard panels and objectives. Each alert has its heading in docs/runbooks. A
+// validation takes seconds by design, so it does not count among slow queries.
 #include "plugins/receipts/metrics.hpp"
+#include "tb/panels.hpp"
 
 namespace receipts {
 namespace {
 
-constexpr std::string_view kRow = "Receipts";
+constexpr std::string_view kRow = "Receipts", kBoard = "receipts";
 
 struct Alert {
-  std::string_view name, expr, duration, severity, summary;
+  std::string_view name, expr, duration, severity, summary, group = "receipts";
 };
 
 constexpr Alert kAlerts[] = {
@@ -56,46 +56,170 @@ constexpr Alert kAlerts[] = {
      "sum by (instance) (increase(receipt_validation_errors_total[5m])) > 0", "0m", "symptom",
      "Errors of validation increase"},
     {"ComputeReceiptBacklog", "receipt_drain_depth > 1000", "10m", "warning",
-     "More than 1000 receipts wait for the drain"},
+     "More than 1000 receipts wait for the drain", "compute"},
 };
 
-void describe_panels(tb::Plugin& p) {
-  p.panel(kRow, "Receipts per block by market",
-          "sum by (market) (rate(receipt_emitted_total[5m]))");
-  p.panel(kRow, "Bytes per block", "receipt_bytes_per_block").unit("bytes");
-  p.panel(kRow, "Encoding, validation, decoding failures",
-          "rate({__name__=~\"receipt_(encoding|validation|decoding)_failures_total\"}[5m])");
-  p.panel(kRow, "Errors by reason", "rate(receipt_validation_errors_total[5m])");
-  p.panel(kRow, "Drain operations", "rate(receipt_drain_operations_total[5m])");
-  p.panel(kRow, "Drain depth", "receipt_drain_depth");
-  p.panel(kRow, "Pending by market", "{__name__=~\"pending_receipts_.*\"}");
-  p.panel(kRow, "Cumulative by market", "receipt_emitted_total");
-  p.panel(kRow, "Settlement volume", "{__name__=~\"receipt_settlement_.*\"}");
-  p.panel(kRow, "Throughput per minute", "sum(rate(receipt_emitted_total[1m])) * 60");
-  p.panel(kRow, "Slashes per block", "{__name__=~\"receipts_.*_slash_per_block\"}");
-  p.panel(kRow, "Shard usage", "receipt_shard_bytes_per_block").type("heatmap");
-  p.panel(kRow, "DA samples", "rate({__name__=~\"receipt_da_sample_.*_total\"}[5m])");
-  p.panel(kRow, "Query p99",
-          "histogram_quantile(0.99, sum by (le, method) "
-          "(rate(receipt_query_duration_seconds_bucket[5m])))")
+// What is promised, with the alert that tells when it is missed.
+struct Promise {
+  std::string_view alert, system, metric, target, query;
+};
+
+constexpr Promise kPromises[] = {
+    {"ReceiptsFlatlined", "Receipts", "Emission rate", "all markets",
+     "max by (market) (rate(receipt_emitted_total[10m]))"},
+    {"ReceiptValidationSuccessLow", "Receipts", "Validation success", "> 99.99 %",
+     "min(1 - sum by (instance) (rate(receipt_validation_errors_total[10m])) / (sum by (instance) "
+     "(rate(receipt_validation_errors_total[10m])) + sum by (instance) "
+     "(rate(receipt_emitted_total[10m]))))"},
+    {"ReceiptQuerySlow", "Receipts", "Query latency p99", "< 100 ms",
+     "histogram_quantile(0.99, sum by (le) "
+     "(rate(receipt_query_duration_seconds_bucket{method!=\"receipts.validate\"}[5m])))"},
+};
+
+// Rows of the main dashboard, which is for everyone.
+void describe_main_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Signature and header anomalies (5m delta)",
+            "increase(receipt_aggregate_sig_mismatch_total[5m])")
+      .legend("aggregate signature")
+      .query("increase(receipt_header_mismatch_total[5m])", "header")
+      .help("signature, header: blocks whose receipts do not match them");
+  tb::panel(p, kRow, "Diversity violations (5m delta)",
+            "increase(receipt_shard_diversity_violation_total[5m])")
+      .legend("violations")
+      .help("diversity: shards put back for want of diverse providers");
+  tb::panel(p, kRow, "Drain depth and backlog", "receipt_drain_depth")
+      .legend("drain depth")
+      .query("pending_receipts_storage", "storage")
+      .query("pending_receipts_compute", "compute")
+      .query("pending_receipts_energy", "energy")
+      .help("drain: receipts that wait for a block");
+  tb::panel(p, kRow, "Receipt emission by market",
+            "max by (market) (rate(receipt_emitted_total[1m]))")
+      .legend("{{market}}")
+      .help("Receipts placed in blocks a second");
+}
+
+void describe_block_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Receipt Count Per Block", "receipts_per_block")
+      .legend("Total Receipts")
+      .query("receipts_storage_per_block", "Storage")
+      .query("receipts_compute_per_block", "Compute")
+      .query("receipts_energy_per_block", "Energy")
+      .query("receipts_ad_per_block", "Ad")
+      .on({kBoard})
+      .help("Receipts of the last block");
+  tb::panel(p, kRow, "Receipt Size Per Block", "receipt_bytes_per_block")
+      .legend("Receipt Bytes")
+      .unit("bytes")
+      .on({kBoard})
+      .help("Encoded bytes of the last block's receipts");
+  tb::panel(p, kRow, "Compute SLA Slashes per Block", "receipts_compute_slash_per_block")
+      .type("stat")
+      .on({kBoard})
+      .help("Slash receipts of the compute market in the last block");
+  tb::panel(p, kRow, "Shard usage", "receipt_shard_bytes_per_block")
+      .legend("{{shard}}")
+      .type("heatmap")
+      .on({kBoard})
+      .help("Encoded bytes of each shard in the last block");
+}
+
+void describe_market_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Pending Receipts by Market", "pending_receipts_storage")
+      .legend("Storage")
+      .query("pending_receipts_compute", "Compute")
+      .query("pending_receipts_energy", "Energy")
+      .on({kBoard})
+      .help("Receipts that wait for a block");
+  tb::panel(p, kRow, "Cumulative Receipts by Market", "receipts_storage_total")
+      .legend("Storage Total")
+      .query("receipts_compute_total", "Compute Total")
+      .query("receipts_compute_slash_total", "Compute Slash Total")
+      .query("receipts_energy_total", "Energy Total")
+      .query("receipts_ad_total", "Ad Total")
+      .on({kBoard})
+      .help("Receipts placed so far");
+  tb::panel(p, kRow, "Settlement Volume by Market (BLOCK)", "receipt_settlement_storage")
+      .legend("Storage")
+      .query("receipt_settlement_compute", "Compute")
+      .query("receipt_settlement_compute_slash", "Compute Slash (BLOCK)")
+      .query("receipt_settlement_energy", "Energy")
+      .query("receipt_settlement_ad", "Ad")
+      .on({kBoard})
+      .help("BLOCK settled in the last block");
+  tb::panel(p, kRow, "Receipt Throughput (rate per minute)",
+            "rate(receipts_storage_total[1m]) * 60")
+      .legend("Storage/min")
+      .query("rate(receipts_compute_total[1m]) * 60", "Compute/min")
+      .query("rate(receipts_energy_total[1m]) * 60", "Energy/min")
+      .query("rate(receipts_ad_total[1m]) * 60", "Ad/min")
+      .on({kBoard})
+      .help("Receipts placed a minute");
+}
+
+void describe_fault_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "CRITICAL: Receipt Encoding Failures", "receipt_encoding_failures_total")
+      .type("stat")
+      .thresholds({1, 1})
+      .on({kBoard})
+      .help("Receipts that could not be encoded; anything but 0 is a defect");
+  tb::panel(p, kRow, "Receipt Validation Failures", "receipt_validation_failures_total")
+      .type("stat")
+      .on({kBoard})
+      .help("Failed checks of receipts");
+  tb::panel(p, kRow, "Receipt Decoding Failures", "receipt_decoding_failures_total")
+      .type("stat")
+      .on({kBoard})
+      .help("Stored or received receipts that did not decode");
+  tb::panel(p, kRow, "Receipt Drain Operations", "rate(receipt_drain_operations_total[5m])")
+      .legend("Drains/sec")
+      .type("stat")
+      .on({kBoard})
+      .help("Drains that took a receipt a second");
+  tb::panel(p, kRow, "Validation errors by reason (5m delta)",
+            "sum by (reason) (increase(receipt_validation_errors_total[5m]))")
+      .legend("{{reason}}")
+      .on({kBoard})
+      .help("Failed checks of receipts by reason");
+  tb::panel(p, kRow, "DA samples (5m delta)", "increase(receipt_da_sample_success_total[5m])")
+      .legend("matched")
+      .query("increase(receipt_da_sample_failure_total[5m])", "did not")
+      .on({kBoard})
+      .help("Sampled shards of stored receipts against their commitments");
+  tb::panel(p, kRow, "Query p99",
+            "histogram_quantile(0.99, sum by (le, method) "
+            "(rate(receipt_query_duration_seconds_bucket[5m])))")
+      .legend("{{method}}")
       .unit("s")
-      .thresholds({0.1, 0.5});
+      .thresholds({0.1, 0.5})
+      .on({kBoard})
+      .help("How long queries and validations take");
+}
+
+void promise(const tb::AlertEntry& added, std::string_view alert) {
+  for (const Promise& one : kPromises) {
+    if (one.alert == alert) tb::objective(added, one.system, one.metric, one.target, one.query);
+  }
 }
 
 }  // namespace
 
 void describe_monitoring(tb::Plugin& p) {
   for (const Alert& alert : kAlerts) {
-    p.alert(alert.name)
-        .expr(alert.expr)
+    tb::AlertEntry& added = p.alert(alert.name);
+    added.expr(alert.expr)
         .for_duration(alert.duration)
         .severity(alert.severity)
         .summary(alert.summary)
-        .runbook(tb::cat("receipts.md#", alert.name));
+        .group(alert.group);
+    promise(added, alert.name);
   }
   p.recording("receipts:drain_operations:total", "max(receipt_drain_operations_total)");
   p.recording("receipts:drain:rate1m", "rate(receipt_drain_operations_total[1m])");
-  describe_panels(p);
+  describe_main_panels(p);
+  describe_block_panels(p);
+  describe_market_panels(p);
+  describe_fault_panels(p);
 }
 
 }  // namespace receipts

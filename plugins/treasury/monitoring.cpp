@@ -1,13 +1,20 @@
 // Alerts and dashboard panels of the treasury. The runbook anchors are those of docs/runbooks.
 #include "plugins/treasury/describe.hpp"
+#include "tb/panels.hpp"
 
 namespace treasury {
 namespace {
 
-constexpr std::string_view kRow = "Treasury System Dashboard";
+constexpr std::string_view kRow = "Treasury", kBoard = "treasury";
+constexpr std::string_view kLagSeries = "treasury_disbursement_lag_seconds";
+constexpr std::string_view kTickSeries = "treasury_executor_tick_duration_seconds";
+
+std::string quantile(std::string_view q, std::string_view metric) {
+  return tb::cat("histogram_quantile(0.", q, ", sum by (le) (rate(", metric, "_bucket[5m])))");
+}
 
 struct Alert {
-  std::string_view name, expr, duration, severity, summary;
+  std::string_view name, expr, duration, severity, summary, group = "treasury";
 };
 
 constexpr Alert kAlerts[] = {
@@ -65,11 +72,29 @@ constexpr Alert kAlerts[] = {
      "treasury_disbursement_backlog{status=\"\"} > 0",
      "0m", "symptom", "a backlog and no transition in 30 min"},
     {"TreasuryErrorSpike", "treasury:errors:spike_detected == 1", "2m", "warning",
-     "error rate 3 times its 1 h mean"},
+     "error rate 3 times its 1 h mean", "system-health"},
     {"TreasuryLagSpike", "treasury:lag:spike_detected == 1", "5m", "warning",
-     "lag twice its 1 h mean"},
+     "lag twice its 1 h mean", "system-health"},
     {"TreasuryCapacityHigh", "treasury:capacity:utilization_ratio > 0.8", "15m", "warning",
-     "above 80 % of 100 disbursements/min"},
+     "above 80 % of 100 disbursements/min", "system-health"},
+};
+
+// What is promised, with the alert that tells when it is missed.
+struct Promise {
+  std::string_view alert, system, metric, target, query;
+};
+
+constexpr Promise kPromises[] = {
+    {"TreasuryAvailabilitySlo", "Treasury", "Availability", "99.95 %",
+     "1 - sum(rate(treasury_executor_result_total{result=\"error\"}[5m])) / "
+     "sum(rate(treasury_executor_result_total[5m]))"},
+    {"TreasuryLatencyHigh", "Treasury", "Execution latency p95", "< 300 s",
+     "treasury:disbursement_lag:p95"},
+    {"TreasuryExecutorFailing", "Treasury", "Error rate", "< 0.1 %",
+     "sum(rate(treasury_executor_result_total{result=\"error\"}[5m])) / "
+     "sum(rate(treasury_executor_result_total[5m]))"},
+    {"TreasuryBacklogCritical", "Treasury", "Queue depth", "< 100",
+     "max(treasury_disbursement_backlog{status=\"\"})"},
 };
 
 struct Recording {
@@ -101,68 +126,131 @@ constexpr Recording kRecordings[] = {
 
 void describe_recordings(tb::Plugin& p) {
   for (const Recording& rule : kRecordings) p.recording(rule.name, rule.expr);
-  const auto quantile = [](std::string_view q, std::string_view metric) {
-    return tb::cat("histogram_quantile(0.", q, ", sum by (le) (rate(", metric, "_bucket[5m])))");
-  };
-  constexpr std::string_view kLag = "treasury_disbursement_lag_seconds";
-  constexpr std::string_view kTick = "treasury_executor_tick_duration_seconds";
   for (std::string_view q : {"50", "95", "99"}) {
-    p.recording(tb::cat("treasury:disbursement_lag:p", q), quantile(q, kLag));
-    p.recording(tb::cat("treasury:executor_tick:p", q), quantile(q, kTick));
+    p.recording(tb::cat("treasury:disbursement_lag:p", q), quantile(q, kLagSeries));
+    p.recording(tb::cat("treasury:executor_tick:p", q), quantile(q, kTickSeries));
   }
-  p.recording("treasury_disbursement_lag_seconds_p95", quantile("95", kLag));
+  p.recording("treasury_disbursement_lag_seconds_p95", quantile("95", kLagSeries));
 }
 
-void describe_panels(tb::Plugin& p) {
-  p.panel(kRow, "Disbursement Pipeline (State Transitions Over Time)",
-          "governance_disbursements_total");
-  p.panel(kRow, "Queue Depth (Queued Status)", "treasury_disbursement_backlog{status=\"queued\"}")
+// Rows of the main dashboard, which is for everyone.
+void describe_main_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "treasury_executor_last_submitted_nonce",
+            "treasury_executor_last_submitted_nonce")
+      .legend("submitted")
+      .query("treasury_executor_lease_last_nonce", "lease")
+      .help("Newest nonces that this executor submitted, and that were executed");
+  tb::panel(p, kRow, "Executor queue depth and lease", "treasury_executor_pending_matured")
+      .legend("matured")
+      .query("treasury_executor_staged_intents", "staged")
+      .query("treasury_disbursement_backlog{status=\"\"}", "backlog")
+      .query("treasury_executor_lease_released", "released")
+      .help("executor queue depth and lease state");
+}
+
+void describe_pipeline_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Disbursement Pipeline (State Transitions Over Time)",
+            "governance_disbursements_total")
+      .legend("{{status}}")
+      .on({kBoard})
+      .help("Disbursements that entered a state");
+  tb::panel(p, kRow, "Queue Depth (Queued Status)",
+            "treasury_disbursement_backlog{status=\"queued\"}")
+      .legend("Queued")
       .type("gauge")
-      .thresholds({50, 100});
-  p.panel(kRow, "Execution Lag (p95)",
-          "histogram_quantile(0.95, sum by (le) "
-          "(rate(treasury_disbursement_lag_seconds_bucket[5m])))")
+      .thresholds({50, 100})
+      .on({kBoard})
+      .help("Disbursements that are queued");
+  tb::panel(p, kRow, "Balance Trend (7d)", "treasury_balance")
+      .legend("Treasury Balance")
+      .last("7d")
+      .on({kBoard})
+      .help("Balance of the treasury over a week");
+  tb::panel(p, kRow, "Disbursements by status", "treasury_disbursement_backlog{status!=\"\"}")
+      .legend("{{status}}")
+      .on({kBoard})
+      .help("Disbursements that are in a state now");
+  tb::panel(p, kRow, "Oldest record by state", "treasury_disbursement_oldest_state_age_seconds")
+      .legend("{{status}}")
+      .unit("s")
+      .on({kBoard})
+      .help("How long the oldest record of a state is in it");
+  tb::panel(p, kRow, "Accruals by source (1h)",
+            "max by (source) (increase(treasury_accrual_total[1h]))")
+      .legend("{{source}}")
+      .on({kBoard})
+      .help("Money that came in");
+  tb::panel(p, kRow, "Finalised in 10 minutes",
+            "increase(governance_disbursements_total{status=\"finalized\"}[10m])")
+      .legend("finalized")
+      .on({kBoard})
+      .help("Disbursements that were finalised");
+}
+
+void describe_executor_panels(tb::Plugin& p) {
+  tb::panel(p, kRow, "Execution Lag (p95)", quantile("95", kLagSeries))
+      .legend("p95")
       .type("gauge")
       .unit("s")
-      .thresholds({300, 600});
-  p.panel(kRow, "Execution Errors (Rate, Error Types)",
-          "sum by (reason) (rate(treasury_execution_errors_total[5m]))");
-  p.panel(kRow, "Balance Trend (7d)", "treasury_balance");
-  p.panel(kRow, "Executor Health (Tick Duration p95)",
-          "histogram_quantile(0.95, sum by (le) "
-          "(rate(treasury_executor_tick_duration_seconds_bucket[5m])))")
+      .thresholds({300, 600})
+      .on({kBoard})
+      .help("From maturity to execution");
+  tb::panel(p, kRow, "Execution Errors (Rate, Error Types)",
+            "sum by (reason) (rate(treasury_execution_errors_total[5m]))")
+      .legend("{{reason}}")
+      .on({kBoard})
+      .help("Refused executions and errors of the executor a second");
+  tb::panel(p, kRow, "Executor Health (Tick Duration p95)", quantile("95", kTickSeries))
+      .legend("p95")
       .type("gauge")
       .unit("s")
-      .thresholds({1, 5});
-  p.panel(kRow, "Executor Queue Depth", "treasury_executor_pending_matured");
-  p.panel(kRow, "Staged intents", "treasury_executor_staged_intents");
-  p.panel(kRow, "Executor successes", "treasury_executor_success_total");
-  p.panel(kRow, "Executor failures", "treasury_executor_failure_total");
-  p.panel(kRow, "Submitted nonces", "treasury_executor_last_submitted_nonce");
-  p.panel(kRow, "Lease nonces", "treasury_executor_lease_last_nonce");
-  p.panel(kRow, "Lease state", "treasury_executor_lease_released");
-  p.panel(kRow, "Circuit breaker", "treasury_circuit_breaker_state");
-  p.panel(kRow, "Oldest record by state", "treasury_disbursement_oldest_state_age_seconds")
-      .unit("s");
-  p.panel(kRow, "Accruals by source", "sum by (source) (increase(treasury_accrual_total[1h]))");
-  p.panel(kRow, "Finalised in 10 minutes",
-          "increase(governance_disbursements_total{status=\"finalized\"}[10m])");
+      .thresholds({1, 5})
+      .on({kBoard})
+      .help("How long a turn of the executor takes");
+  tb::panel(p, kRow, "Executor Queue Depth", "treasury_executor_pending_matured")
+      .legend("matured")
+      .query("treasury_executor_staged_intents", "staged")
+      .on({kBoard})
+      .help("executor queue depth: due records, and signed executions that are not settled");
+  tb::panel(p, kRow, "Executor Success vs Failure", "treasury_executor_success_total")
+      .legend("success")
+      .query("treasury_executor_failure_total", "failure")
+      .on({kBoard})
+      .help("Intents that were executed, and that were not");
+  tb::panel(p, kRow, "Lease state", "treasury_executor_lease_released")
+      .legend("released")
+      .on({kBoard})
+      .help("lease state: 1 after a release");
+  tb::panel(p, kRow, "Circuit breaker", "treasury_circuit_breaker_state")
+      .legend("state")
+      .query("treasury_circuit_breaker_failures", "failures")
+      .query("treasury_circuit_breaker_successes", "successes")
+      .on({kBoard})
+      .help("0 closed, 1 open, 2 half-open");
+}
+
+void promise(const tb::AlertEntry& added, std::string_view alert) {
+  for (const Promise& one : kPromises) {
+    if (one.alert == alert) tb::objective(added, one.system, one.metric, one.target, one.query);
+  }
 }
 
 }  // namespace
 
 void describe_monitoring(tb::Plugin& p) {
   for (const Alert& alert : kAlerts) {
-    p.alert(alert.name)
-        .expr(alert.expr)
+    tb::AlertEntry& added = p.alert(alert.name);
+    added.expr(alert.expr)
         .for_duration(alert.duration)
         .severity(alert.severity)
         .summary(alert.summary)
-        .group("treasury")
-        .runbook(tb::cat("treasury.md#", alert.name));
+        .group(alert.group);
+    promise(added, alert.name);
   }
   describe_recordings(p);
-  describe_panels(p);
+  describe_main_panels(p);
+  describe_pipeline_panels(p);
+  describe_executor_panels(p);
 }
 
 }  // namespace treasury

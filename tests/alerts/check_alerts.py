@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Alerts fire when they should and only then: promtool runs the unit tests of this folder against the rules that are made from the manifests.
+"""Alerts fire when they should and only then: promtool runs the unit tests of dashboards/prometheus/alert.test.yaml against the shipped rules.
 
-For each <plugin>_test.yml: every alert of dashboards/prometheus/<plugin>.rules.yml is shown firing and shown silent, and the runbook that
-it links to has its heading. Exit code 1 names what is missing.
+Every alert of the rules is shown firing and shown silent, the runbook that it links to has its heading, the configurations of Prometheus and
+Alertmanager hold, by our names and by the guides'. Exit code 1 names what is missing.
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROMETHEUS = ROOT / "dashboards" / "prometheus"
+TESTS = PROMETHEUS / "alert.test.yaml"
 
 
 def rules_of(path):
@@ -33,25 +35,35 @@ def shown(path):
     return firing, silent
 
 
+def refused(*command):
+    """What a program of Prometheus says against a file of ours; nothing when it takes it."""
+    result = subprocess.run([str(word) for word in command], text=True, capture_output=True, cwd=ROOT)
+    return [] if result.returncode == 0 else [f"{' '.join(map(str, command))}:\n{result.stdout}{result.stderr}"]
+
+
 def problems():
-    for tests in sorted(HERE.glob("*_test.yml")):
-        rules = ROOT / "dashboards" / "prometheus" / (tests.stem.removesuffix("_test") + ".rules.yml")
-        if not rules.exists():
-            yield f"{rules.relative_to(ROOT)} is missing: run ./dev docs"
-            continue
-        result = subprocess.run(["promtool", "test", "rules", str(tests)], text=True, capture_output=True)
-        if result.returncode != 0:
-            yield f"{tests.name}:\n{result.stdout}{result.stderr}"
-        firing, silent = shown(tests)
-        for alert, page, anchor in rules_of(rules):
-            if alert not in firing:
-                yield f"{tests.name} never shows {alert} firing"
-            if alert not in silent:
-                yield f"{tests.name} never shows {alert} silent"
-            runbook = ROOT / page
-            headings = runbook.read_text() if runbook.exists() else ""
-            if not re.search(rf"^### {alert}$", headings, re.MULTILINE) or anchor != alert.lower():
-                yield f"{page} has no heading '### {alert}'"
+    for rules in ("alert.rules.yml", "recording.rules.yml"):
+        yield from refused("promtool", "check", "rules", PROMETHEUS / rules)
+        yield from refused("promtool", "check", "rules", ROOT / "monitoring" / rules)
+    for config in (PROMETHEUS / "prometheus.yml", ROOT / "monitoring" / "prometheus.yml"):
+        yield from refused("promtool", "check", "config", config)
+    for tests in (TESTS, ROOT / "monitoring" / "alert.test.yml"):
+        yield from refused("promtool", "test", "rules", tests)
+    if shutil.which("amtool"):
+        yield from refused("amtool", "check-config", ROOT / "dashboards" / "alertmanager" / "alertmanager.yaml")
+    firing, silent = shown(TESTS)
+    alerts = list(rules_of(PROMETHEUS / "alert.rules.yml"))
+    for alert, page, anchor in alerts:
+        if alert not in firing:
+            yield f"{TESTS.name} never shows {alert} firing"
+        if alert not in silent:
+            yield f"{TESTS.name} never shows {alert} silent"
+        runbook = ROOT / page
+        headings = runbook.read_text() if runbook.exists() else ""
+        if not re.search(rf"^### {alert}$", headings, re.MULTILINE) or anchor != alert.lower():
+            yield f"{page} has no heading '### {alert}'"
+    for alert in sorted((firing | silent) - {name for name, _, _ in alerts}):
+        yield f"{TESTS.name} tests {alert}, which no rule declares"
 
 
 def main():

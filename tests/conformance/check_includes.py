@@ -19,6 +19,7 @@ ALLOWED = {
     "kernel/bus": ["kernel/base"],
     "kernel/config": ["kernel/base"],
     "kernel/manifest": ["kernel/base"],
+    "kernel/monitoring": ["kernel/base", "kernel/manifest"],
     "kernel/net": ["kernel/base"],
     "kernel/console": ["kernel/base", "kernel/net"],
     "kernel/lua": ["kernel/base"],

@@ -1,4 +1,5 @@
 """The pages for operators, plugin authors and newcomers, every fenced block of them, as a reader would paste it."""
+import json
 import os
 import pathlib
 import shutil
@@ -8,10 +9,16 @@ import tempfile
 import unittest
 
 from doc_runner import DocRunner, fences
-from node import BIN, BUILD, ROOT, Node, wait_for
+from node import BIN, BUILD, ROOT, Node, RpcError, wait_for
 
 PLUGINS = ["ledger", "governance", "receipts", "treasury", "economics", "energy", "mock-oracle"]
 ORACLE = f"mock_oracle:\n  listen: 127.0.0.1:0\n  step_ms: 50\n  data_file: {ROOT}/config/sample-data/gb-electricity-demand-2000.csv\n"
+
+# Pages with commands, and the test that runs them.
+RUN_BY = {"governance-authors.md": "test_docs.py", "operators.md": "test_docs.py", "plugin-authors.md": "test_docs.py", "governance-tour.md": "test_governance_tour.py",
+          "runbooks/backup-restore.md": "test_backup.py", "runbooks/economics.md": "test_docs.py", "runbooks/energy.md": "test_energy_runbook.py",
+          "runbooks/governance.md": "test_docs.py", "runbooks/receipts.md": "test_energy_runbook.py", "runbooks/store.md": "test_store_runbook.py",
+          "runbooks/treasury.md": "test_treasury_runbook.py"}
 
 
 def free_ports(count):
@@ -112,6 +119,36 @@ class DocsTest(unittest.TestCase):
             wait_for("the first settlement", lambda: node.metric("energy_settlements_total", 0) > 0, 120)
             replace = {"localhost:8545": f"localhost:{ports['rpc']}", "localhost:26658": f"localhost:{ports['metrics']}"}
             self.assertGreaterEqual(DocRunner(work, env, replace).check(page), 5)
+
+    def test_the_runbooks_of_governance_and_the_control_laws(self):
+        with Node(plugins=PLUGINS, config=ORACLE, env={"TB_CHAIN_EPOCH_LENGTH": "20"}) as node:
+            def closed():
+                try:
+                    return node.rpc("economics.snapshot")
+                except RpcError:
+                    return None
+            wait_for("the end of the first epoch", closed, 120)
+            env = {**node.environment(), "PATH": f"{BIN}:{os.environ['PATH']}"}
+            for name in ("governance", "economics"):
+                page = ROOT / "docs" / "runbooks" / f"{name}.md"
+                self.languages(page, {"sh", "text"})
+                self.assertGreaterEqual(DocRunner(node.dir, env).check(page), 1)
+
+    def test_the_sample_manifest_is_json(self):
+        page = ROOT / "docs" / "manifest.md"
+        self.languages(page, {"json"})
+        for _, _, block in fences(page):
+            self.assertIn("panels", json.loads("\n".join(block)))
+
+    def test_every_page_with_commands_is_run_by_a_test(self):
+        """A page that somebody adds is run as well, or this fails."""
+        for page in sorted((ROOT / "docs").rglob("*.md")):
+            if "reference" in page.parts or not any(language == "sh" for _, language, _ in fences(page)):
+                continue
+            test = RUN_BY.get(str(page.relative_to(ROOT / "docs")))
+            self.assertIsNotNone(test, f"{page}: its commands are run by no test")
+            text = (pathlib.Path(__file__).parent / test).read_text()
+            self.assertIn(page.stem, text, f"{test} does not run {page}")
 
 
 if __name__ == "__main__":

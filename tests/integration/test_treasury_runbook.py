@@ -2,12 +2,10 @@
 real Prometheus, scraping the node with the shipped rules, raises the alerts of the moment and no others of the treasury."""
 import json
 import os
-import socket
 import subprocess
 import unittest
-import urllib.parse
-import urllib.request
 
+import prometheus
 from doc_runner import DocRunner
 from node import BIN, ROOT, Node, wait_for
 from test_audit import PAYEE, Row
@@ -16,55 +14,10 @@ PLUGINS = ["ledger", "governance", "receipts", "treasury", "economics"]
 CHAIN = ("chain:\n  profile: dev\n  epoch_length: 10\n  block_interval_ms: 50\n  empty_block_interval_ms: 100\n")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Prometheus:
-    """A real one: scrapes the node every second, evaluates the shipped rules."""
-
-    def __init__(self, node):
-        self.dir, self.port = node.dir / "prometheus", free_port()
-        self.dir.mkdir()
-        for rules in (ROOT / "dashboards" / "prometheus").glob("*.rules.yml"):
-            # The shipped interval of 15 s is made 1 s, so that the test does not wait for it; expressions stay as they are.
-            text = rules.read_text().replace("interval: 15s", "interval: 1s").replace("interval: 30s", "interval: 1s")
-            (self.dir / rules.name).write_text(text)
-        (self.dir / "prometheus.yml").write_text(
-            "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: ['*.rules.yml']\nscrape_configs:\n"
-            f"  - job_name: the-block\n    static_configs: [{{targets: ['127.0.0.1:{node.ports()['metrics']}']}}]\n")
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = open(self.dir / "log.txt", "wb")
-        self.process = subprocess.Popen(
-            ["prometheus", f"--config.file={self.dir}/prometheus.yml", f"--storage.tsdb.path={self.dir}/data", f"--web.listen-address=127.0.0.1:{self.port}"],
-            stdout=self.log, stderr=subprocess.STDOUT)
-        wait_for("Prometheus", self.is_up)
-
-    def is_up(self):
-        if self.process.poll() is not None:
-            raise AssertionError((self.dir / "log.txt").read_text()[-2000:])
-        try:
-            return bool(self.query("treasury_balance"))
-        except OSError:
-            return False
-
-    def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
-            return json.load(answer)["data"]
-
-    def query(self, expr):
-        return self.get("/api/v1/query?query=" + urllib.parse.quote(expr))["result"]
-
+class Prometheus(prometheus.Prometheus):
     def firing(self):
         return {a["labels"]["alertname"] for a in self.get("/api/v1/alerts")["alerts"]
                 if a["state"] == "firing" and a["labels"].get("service") == "treasury"}
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
 
 
 class TreasuryRunbookTest(unittest.TestCase):

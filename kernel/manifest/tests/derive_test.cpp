@@ -5,7 +5,6 @@
 #include "kernel/manifest/diff.hpp"
 #include "kernel/manifest/openrpc.hpp"
 #include "kernel/manifest/reference.hpp"
-#include "kernel/manifest/rules.hpp"
 #include "samples.hpp"
 
 namespace blockd {
@@ -190,46 +189,6 @@ TEST(Diff, a_new_help_is_a_new_build_only) {
   EXPECT_EQ(diff.lines,
             (std::vector<std::string>{"~ method counter.add: help (none) -> \"More words\""}));
   EXPECT_TRUE(manifest_diff(*sample(), *sample()).lines.empty());
-}
-
-TEST(Rules, alerts_by_group_and_name_with_their_values_filled_in) {
-  Manifest manifest;
-  manifest.id = "treasury";
-  AlertSpec late;
-  late.name = "TreasuryLate";
-  late.expr = "age > ${epoch_seconds} and balance < ${least:1000}";
-  late.for_duration = "3ep";
-  late.severity = "page";
-  late.summary = "it's late";
-  late.alias = "Late";
-  AlertSpec early;
-  early.name = "TreasuryEarly";
-  early.expr = "x > 0";
-  early.group = "slo";
-  manifest.alerts = {late, early};
-  manifest.recordings = {{"a:b", "sum(c:d)"}, {"c:d", "rate(x[1m])"}};
-  const Result<std::string> text = prometheus_rules(manifest, {.epoch_seconds = 30});
-  ASSERT_TRUE(text.ok());
-  EXPECT_NE(text->find("expr: 'age > 30 and balance < 1000'\n        for: 90s"), std::string::npos)
-      << *text;
-  EXPECT_NE(text->find("alias: Late\n          plugin: treasury\n          service: treasury\n"
-                       "          severity: page"),
-            std::string::npos);
-  EXPECT_NE(text->find("runbook_url: docs/runbooks/treasury.md#treasurylate"), std::string::npos);
-  EXPECT_NE(text->find("summary: 'it''s late'"), std::string::npos);
-  EXPECT_LT(text->find("name: slo\n"), text->find("name: treasury\n"));
-  EXPECT_LT(text->find("record: c:d"), text->find("record: a:b"));  // read before written
-  const Result<std::string> without = prometheus_rules(manifest, {.values = {{"least", 0}}});
-  EXPECT_EQ(without->find("TreasuryLate"), std::string::npos);
-  manifest.alerts[0].expr = "x > ${unknown}";
-  EXPECT_EQ(prometheus_rules(manifest, {}).status().code(), Code::kInvalid);
-}
-
-TEST(Rules, durations_are_written_in_the_largest_unit) {
-  EXPECT_EQ(rule_duration(0), "0m");
-  EXPECT_EQ(rule_duration(90), "90s");
-  EXPECT_EQ(rule_duration(360), "6m");
-  EXPECT_EQ(rule_duration(7200), "2h");
 }
 
 }  // namespace

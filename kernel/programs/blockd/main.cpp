@@ -14,10 +14,10 @@
 #include "kernel/host/isolation/child.hpp"
 #include "kernel/host/library.hpp"
 #include "kernel/programs/blockd/man_dump.hpp"
+#include "kernel/programs/blockd/manifests_dump.hpp"
 #include "kernel/programs/blockd/node.hpp"
 #include "kernel/programs/blockd/openrpc_dump.hpp"
 #include "kernel/programs/blockd/reference_dump.hpp"
-#include "kernel/programs/blockd/rules_dump.hpp"
 
 namespace {
 
@@ -97,12 +97,10 @@ int main(int argc, char** argv) {
     return blockd::print_openrpc(program, {words.begin() + 1, words.end()});
   if (words[0] == "--print-reference")
     return blockd::print_reference(program, {words.begin() + 1, words.end()});
-  if (words[0] == "--print-rules")
-    return blockd::print_rules(program, {words.begin() + 1, words.end()});
-  if (words[0] == "--print-dashboards")
-    return blockd::print_dashboards(program, {words.begin() + 1, words.end()});
   if (words[0] == "--print-man")
     return blockd::print_man(program, {words.begin() + 1, words.end()});
+  if (words[0] == "--print-manifests")
+    return blockd::print_manifests(program, {words.begin() + 1, words.end()});
   if (words[0] == "call") return call(program, {words.begin() + 1, words.end()});
   if (words[0] == "run") return run(program, {words.begin() + 1, words.end()});
   // `blockd --config FILE` means run.

@@ -24,8 +24,7 @@ constexpr UsageRow kVerbs[] = {
     {"blockd --print-openrpc [--out FILE] LIBRARY…",
      "the OpenRPC document of the kernel and these plugins"},
     {"blockd --print-reference [--dir DIR] LIBRARY…", "their reference pages in Markdown"},
-    {"blockd --print-rules [--dir DIR] LIBRARY…", "their Prometheus rules"},
-    {"blockd --print-dashboards --dir DIR LIBRARY…", "their Grafana dashboards"},
+    {"blockd --print-manifests [--out FILE] LIBRARY…", "their manifests as JSON"},
     {"blockd --print-man [--dir DIR] LIBRARY…", "the manual pages blockd(8) and blockd.yaml(5)"},
     {"blockd --version", "the version of this program"}};
 

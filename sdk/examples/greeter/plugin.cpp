@@ -116,6 +116,12 @@ void describe(tb::Plugin& p) {
       .help("Greetings")
       .labels({"language"})
       .preset({"en"});
+  p.panel("Greeter", "Greetings a second", "rate(greeter_greetings_total[5m])");
+  p.alert("GreeterBusy")
+      .expr("rate(greeter_greetings_total[5m]) > 100")
+      .for_duration("5m")
+      .severity("info")
+      .summary("more than 100 greetings a second");
   p.param(kMaxGreetings, "greeter_max_greetings", 1000, 1, 1'000'000)
       .unit("greetings")
       .help("greetings that may be stored in all");
