@@ -52,7 +52,8 @@ void Executor::on_timer() {
   if (stopped_ || !settings_.enabled) return;
   const std::uint64_t now = outside_.now();
   if (ticking_) {
-    if (now >= started_at_ + settings_.submit_timeout_secs) time_out();
+    // Whole seconds: one more, so that no answer gets less than it was promised.
+    if (now > started_at_ + settings_.submit_timeout_secs) time_out();
     return;
   }
   if (now >= next_tick_at_) start_tick();

@@ -221,7 +221,7 @@ TEST_F(ExecutorTest, a_timeout_keeps_the_intent_and_its_command) {
   tick(executor_);
   answer(executor_, "sign", signed_as("aa", 41));
   const Node::Asked late = node_.take("submit");
-  node_.time += 30;
+  node_.time += 31;
   executor_.on_timer();
   EXPECT_EQ(executor_.snapshot().last_error, "consensus_timeout");
   EXPECT_EQ(executor_.staged(), 1u);
