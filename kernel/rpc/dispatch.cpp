@@ -389,7 +389,23 @@ void RpcImpl::run(CallPtr call) {
   const bool quick = call->plan->how == KernelRun::kQuick &&
                      call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
   if (quick || call->message->caller.plugin) return run_query(std::move(call));
+  if (call->spec().kind == MethodKind::kQuery) limit_time(call);
   if (!parts_.workers->submit([this, call] { run_query(call); })) finish(call, busy_error(), {});
+}
+
+// A client hears of a query that takes too long. Its worker goes on, since nothing can stop a
+// handler; what it answers is dropped. Local methods (audits, replays, exports) take their time.
+void RpcImpl::limit_time(const CallPtr& call) {
+  const auto limit_ms = static_cast<std::uint32_t>(parts_.config()->u64("rpc.request_timeout_ms"));
+  call->limit = parts_.io->post_after(limit_ms, [this, weak = std::weak_ptr<Call>(call), limit_ms] {
+    const CallPtr late = weak.lock();
+    if (!late) return;
+    finish(late,
+           rpc_error(-34001, "timeout",
+                     late->spec().name + " gave no answer in " + std::to_string(limit_ms) +
+                         " ms; ask for less at once, or raise rpc.request_timeout_ms"),
+           {});
+  });
 }
 
 void RpcImpl::wait_for_height(CallPtr call) {
@@ -451,6 +467,7 @@ void RpcImpl::run_query(CallPtr call) {
   const std::uint64_t mean = old == 1'000'000 ? took : (std::uint64_t{old} * 7 + took) / 8;
   call->plan->cost_us.store(static_cast<std::uint32_t>(std::min<std::uint64_t>(mean, 999'999)),
                             std::memory_order_relaxed);
+  call->limit.cancel();
   finish(call, std::move(error), std::move(result));
 }
 
@@ -467,6 +484,7 @@ void RpcImpl::note_internal(const Call& call, RpcError* error) const {
 }
 
 void RpcImpl::finish(const CallPtr& call, std::optional<RpcError> error, std::string result) {
+  if (call->finished.exchange(true)) return;
   if (call->plan && call->plan->latency) {
     call->plan->latency->observe(
         static_cast<double>(parts_.clock->monotonic_us() - call->started_us) * 1e-6);

@@ -105,6 +105,8 @@ struct Call {
   json::object tx;  // member `_tx`
   std::uint64_t started_us = 0;
   Done done;
+  IoTimer limit;                      // of a query that a worker answers
+  std::atomic<bool> finished{false};  // answered, by the handler or by the limit
 
   // A command, or a method that takes one.
   bool is_command() const {
@@ -234,6 +236,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void note_internal(const Call& call, RpcError* error) const;
   void run(CallPtr call);
   void run_query(CallPtr call);
+  void limit_time(const CallPtr& call);
   void wait_for_height(CallPtr call);
   void finish(const CallPtr& call, std::optional<RpcError> error, std::string result);
 

@@ -1,6 +1,7 @@
 #include "kernel/programs/cli/help.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "kernel/programs/cli/output.hpp"
 #include "kernel/programs/cli/params.hpp"
@@ -170,8 +171,30 @@ std::string all_help(const Catalogue& catalogue) {
   return indented(rows);
 }
 
+namespace {
+
+// "gov disburse" of "gov disburse submit": words that only lead to verbs. Asked alone they answer
+// with the help of the group.
+void add_groups(const std::set<std::string>& paths, json::array* commands) {
+  std::set<std::string> groups;
+  for (const std::string& path : paths) {
+    for (std::size_t end = path.find(' '); end != path.npos; end = path.find(' ', end + 1))
+      groups.insert(path.substr(0, end));
+  }
+  for (const std::string& group : groups) {
+    if (paths.contains(group)) continue;
+    commands->push_back(json::object{{"path", group},
+                                     {"summary", "A group of verbs"},
+                                     {"group", true},
+                                     {"flags", json::array()}});
+  }
+}
+
+}  // namespace
+
 json::object all_help_json(const Catalogue& catalogue) {
   json::array commands;
+  std::set<std::string> paths;
   for (const Verb& verb : catalogue.all()) {
     json::array flags;
     for (const FlagView& flag : flags_of(verb)) {
@@ -181,12 +204,14 @@ json::object all_help_json(const Catalogue& catalogue) {
     const auto put = [&](const std::string& path, bool alias) {
       json::object entry = {{"path", path}, {"summary", verb.summary()}, {"flags", flags}};
       if (alias) entry["alias_of"] = verb.path();
+      paths.insert(path);
       commands.push_back(std::move(entry));
     };
     put(verb.path(), false);
     for (const std::string& alias : verb.node ? verb.node->aliases : verb.local->aliases)
       put(alias, true);
   }
+  add_groups(paths, &commands);
   return {{"program", "contract-cli"}, {"commands", std::move(commands)}};
 }
 

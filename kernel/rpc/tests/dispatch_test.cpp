@@ -15,6 +15,19 @@ TEST_F(Dispatch, answers_a_query_on_one_view) {
   EXPECT_EQ(call("shop.show", R"({"number":6})").result().at("n").as_int64(), 6);
 }
 
+TEST_F(Dispatch, a_query_that_takes_too_long_is_cut_off_and_its_late_answer_dropped) {
+  reconfigure("rpc.request_timeout_ms", 100);
+  const Reply late = call("shop.show", R"({"count":9})");
+  EXPECT_EQ(late.code(), -34001);
+  EXPECT_EQ(late.name(), "timeout");
+  EXPECT_NE(late.body.at("error").at("message").as_string().find("shop.show"), json::string::npos);
+  FakePlugin::go_on.release();  // the handler answers now, to nobody
+  reconfigure("rpc.request_timeout_ms", 600'000);
+  EXPECT_EQ(call("shop.show", R"({"count":3})").result().at("n").to_number<int>(), 3);
+  FakePlugin::go_on.release();  // in time
+  EXPECT_EQ(call("shop.show", R"({"count":9})").result().at("n").to_number<int>(), 9);
+}
+
 TEST_F(Dispatch, keeps_the_id_as_it_was_sent) {
   EXPECT_EQ(send(request(R"({"jsonrpc":"2.0","id":"a\u00e9","method":"whoami"})"))
                 .body.at("id")

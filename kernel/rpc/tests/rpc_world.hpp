@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <semaphore>
 
 #include "kernel/chain/tests/test_machines.hpp"
 #include "kernel/config/config.hpp"
@@ -33,7 +34,7 @@ class MovedClock final : public Clock {
   std::atomic<std::uint64_t> us_{1'700'000'002'000'000};
 };
 
-// Answers a query with {"height": of its view, "n": first param}.
+// Answers a query with {"height": of its view, "n": first param}; with n 9 once `go_on` is given.
 class FakePlugin final : public PluginInstance {
  public:
   FakePlugin(std::shared_ptr<const Manifest> manifest) : manifest_(std::move(manifest)) {}
@@ -47,9 +48,11 @@ class FakePlugin final : public PluginInstance {
                                  const std::vector<tb_value>& params,
                                  std::string* result) override {
     const std::uint64_t n = params.empty() ? 0 : params[0].num;
+    if (n == 9) go_on.acquire();
     *result = "{\"height\":" + std::to_string(view->height) + ",\"n\":" + std::to_string(n) + "}";
     return std::nullopt;
   }
+  static inline std::counting_semaphore<8> go_on{0};
   std::optional<CallError> local(std::uint32_t, const std::vector<tb_value>&,
                                  std::string* result) override {
     *result = "{}";

@@ -247,6 +247,7 @@ TEST_F(CliTest, lists_every_verb_for_programs) {
   EXPECT_NE(flags["market buy"].find("--key-id"), std::string::npos);
   EXPECT_EQ(flags["market list"].find("--key-id"), std::string::npos);
   EXPECT_TRUE(flags.contains("market get"));
+  EXPECT_TRUE(flags.contains("market")) << "a group is listed, too";
   EXPECT_NE(flags["node start"].find("--chain"), std::string::npos);
   EXPECT_NE(flags["energy oracle sign-test"].find("--key-file"), std::string::npos);
 }
