@@ -91,7 +91,7 @@ class PluginImages(unittest.TestCase):
     # ---- an image that is still in use
 
     def test_after_the_drain_it_stays_mapped_and_is_named_until_its_last_call_ends(self):
-        node = self.node()
+        node = self.node(config="rpc:\n  request_timeout_ms: 300000\n")  # longer than the drain
         self.change(node, path=self.first)
         node.rpc("live.add", {"name": "eve"})
         answers = []
