@@ -47,6 +47,9 @@ class MethodCaller {
   virtual void call_as_plugin(const std::string& plugin, const std::string& method,
                               json::value params,
                               std::function<void(bool ok, json::value)> done) = 0;
+  // The plugins are others than before: what is kept of the earlier ones between calls can go, so
+  // that their images are closed even if nobody calls. May come late and more than once. [upkeep]
+  virtual void plugins_changed() = 0;
 };
 
 // A loaded plugin with its face instance. Destroyed when the last request that uses it has ended.

@@ -44,15 +44,18 @@ void HostImpl::look_after_drains() {
   const LogTarget log = options_.log->target("host");
   const std::uint64_t now = options_.clock->monotonic_us();
   std::vector<std::array<std::string, 3>> late;
+  bool in_use = false;
   {
     std::lock_guard lock(switch_mutex_);
     std::erase_if(old_images_, [](const OldImage& image) { return image.library.expired(); });
+    in_use = !old_images_.empty();
     for (OldImage& image : old_images_) {
       if (image.told || now - image.since_us < kDrainMs * 1000) continue;
       image.told = true;
       late.push_back({image.id, image.version, image.held_by()});
     }
   }
+  if (MethodCaller* caller = services_.caller; in_use && caller) caller->plugins_changed();
   for (const auto& [id, version, by] : late)
     log.warn("an image is still in use after the drain; it stays mapped until its last call ends",
              {{"plugin", id}, {"version", version}, {"held_by", by}});

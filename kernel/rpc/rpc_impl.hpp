@@ -146,6 +146,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
 
   void handle(std::shared_ptr<const HttpRequest> request, HttpReply reply) override;
   WsAnswer accept_ws(std::shared_ptr<const HttpRequest> request) override;
+  void plugins_changed() override { plans(parts_.host->request_view().generation); }
   void call_as_plugin(const std::string& plugin, const std::string& method, json::value params,
                       std::function<void(bool ok, json::value)> done) override;
   Status configure() override;

@@ -113,6 +113,16 @@ class PluginImages(unittest.TestCase):
         wait_for("the old image to be closed", lambda: not self.row(node)["held_by"])
         self.assertEqual(node.metric("plugin_images_leaked"), 0)
 
+    def test_it_is_closed_although_nobody_calls(self):
+        node = self.node()
+        self.change(node, path=self.first)
+        node.rpc("live.add", {"name": "ada"})
+        digest = self.blake3(node)
+        self.reload(node, self.build)
+        maps = pathlib.Path(f"/proc/{node.process.pid}/maps")
+        wait_for("the old image to be unmapped", lambda: digest not in maps.read_text())
+        self.assertEqual(node.metric("plugin_images_leaked"), 0)
+
     def test_one_that_does_not_let_itself_be_closed_is_reported(self):
         node = self.node()
         self.change(node, path=self.leaking)

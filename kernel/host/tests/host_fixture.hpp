@@ -49,6 +49,7 @@ class Gate final : public MethodCaller {
                       std::function<void(bool, json::value)> done) override {
     board_.tell([&] { waiting_.push_back(std::move(done)); });
   }
+  void plugins_changed() override {}
   void await(std::size_t n) {
     board_.await([&] { return waiting_.size() >= n; });
   }
