@@ -70,15 +70,25 @@ if(TARGET blockd AND TARGET contract-cli AND TB_SHIPPED_PLUGINS)
       $<TARGET_FILE:blockd> --print-man --dir ${tb_man} ${tb_shipped_files}
     DEPENDS blockd ${TB_SHIPPED_PLUGINS} VERBATIM)
   set(tb_pages "")
-  foreach(page contract-cli.1 blockd.8 blockd.yaml.5)
+  # Those of programs whose words are not declared anywhere are written by hand.
+  set(tb_written probe.1 tb-chaos.1 prometheus_query.1 tb-new-plugin.1)
+  foreach(page contract-cli.1 blockd.8 blockd.yaml.5 ${tb_written})
+    set(source ${tb_man}/${page})
+    set(component "")
+    if(page IN_LIST tb_written)
+      set(source ${PROJECT_SOURCE_DIR}/packaging/man/${page})
+    endif()
+    if(page STREQUAL tb-new-plugin.1)
+      set(component COMPONENT sdk)
+    endif()
     string(REGEX REPLACE ".*\\." "" section ${page})
     set(packed ${tb_man}/man${section}/${page}.gz)
     add_custom_command(OUTPUT ${packed}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${tb_man}/man${section}
-      COMMAND sh -c "gzip -9nc \"$1\" > \"$2\"" sh ${tb_man}/${page} ${packed}
-      DEPENDS ${tb_man}/${page} VERBATIM)
+      COMMAND sh -c "gzip -9nc \"$1\" > \"$2\"" sh ${source} ${packed}
+      DEPENDS ${source} VERBATIM)
     list(APPEND tb_pages ${packed})
-    install(FILES ${packed} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    install(FILES ${packed} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} ${component})
   endforeach()
 
   add_custom_target(shared_files ALL DEPENDS ${tb_openrpc} ${tb_bash} ${tb_zsh} ${tb_fish} ${tb_pages})

@@ -305,6 +305,9 @@ void HostImpl::publish(PluginMap plugins, StateViewPtr state, GenerationPtr read
     plugins_.swap(plugins);
   }
   if (Follower* follower = follower_now_) follower->set_plugins(std::move(list));
+  const Status told =
+      options_.bus->publish(kGenerationTopic, "{\"number\":" + std::to_string(number) + "}");
+  TB_ASSERT(told.ok());  // the topic and the text are ours
   // What is gone for good ends here, outside of all locks: its face may call the host.
 }
 

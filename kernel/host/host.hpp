@@ -111,6 +111,9 @@ struct RequestView {
   StateViewPtr state;  // null before start(): the chain's own view
 };
 
+// Topic of the bus: another generation is in force, {"number":N}.
+inline constexpr const char* kGenerationTopic = "node.generation";
+
 struct PluginStatus {  // one row of `plugin list`
   std::string id, version, state, file, blake3, signature, isolation = "none", error, held_by;
   bool required = false;

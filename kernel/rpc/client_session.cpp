@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "kernel/bus/bus.hpp"
 #include "kernel/rpc/log_pages.hpp"
 #include "kernel/rpc/rpc_impl.hpp"
 
@@ -154,6 +155,10 @@ Result<ClientSession::Subscribed> ClientSession::subscribe(std::vector<std::stri
   Result<EventPosition> at = rpc_.events().position(from);
   if (!at.ok()) return at.status();
   Subscribed out;
+  const bool watches_catalogue =
+      std::any_of(topics.begin(), topics.end(),
+                  [](const std::string& topic) { return topic_matches(topic, kCatalogueTopic); });
+  std::string catalogue = watches_catalogue ? rpc_.catalogue_hash() : "";
   {
     std::lock_guard lock(mutex_);
     if (subscriptions_.size() >= kMaxSubscriptions) {
@@ -164,7 +169,7 @@ Result<ClientSession::Subscribed> ClientSession::subscribe(std::vector<std::stri
     }
     out.id = "s" + std::to_string(next_id_++);
     out.cursor = cursor_before(*at);
-    subscriptions_.push_back({out.id, std::move(topics), *at});
+    subscriptions_.push_back({out.id, std::move(topics), *at, std::move(catalogue)});
   }
   return out;
 }
@@ -245,7 +250,24 @@ bool ClientSession::pump_one(Subscription& s, const std::shared_ptr<WsPeer>& pee
     peer->close(1011, end.status().message().substr(0, 120));
     return false;
   }
-  return !*end && !s.lagged;
+  if (s.lagged) return false;
+  return tell_catalogue(s, peer) && !*end;
+}
+
+// False when the client's queue is full: on_drain comes then.
+bool ClientSession::tell_catalogue(Subscription& s, const std::shared_ptr<WsPeer>& peer) {
+  if (s.catalogue.empty()) return true;
+  std::string now = rpc_.catalogue_hash();
+  if (now == s.catalogue) return true;
+  const StateViewPtr view = rpc_.parts().chain->view();
+  const std::string params = "{\"subscription\":\"" + s.id + "\",\"cursor\":\"" +
+                             cursor_before(s.at) + "\",\"height\":" + std::to_string(view->height) +
+                             ",\"time_ms\":" + std::to_string(view->time_ms) + ",\"topic\":\"" +
+                             std::string(kCatalogueTopic) + "\",\"data\":{\"hash\":\"" + now +
+                             "\"}}";
+  if (!peer->send(notification("events.event", params))) return false;
+  s.catalogue = std::move(now);
+  return true;
 }
 
 }  // namespace blockd

@@ -4,6 +4,9 @@
 // An event is named by (height, index), its place among all events of its block. A client keeps the
 // cursor "<height>-<index>" of what it has seen and continues behind it. Nothing is kept for a
 // client here but its position, so a slow one costs nothing and holds back nobody.
+//
+// One event is of no block: monitor.catalogue_changed {hash}, when plugins came, went or changed.
+// Its cursor is the one that the client has already; several changes may be told as one.
 #pragma once
 
 #include <functional>
@@ -109,6 +112,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     std::string id;
     std::vector<std::string> topics;
     EventPosition at;
+    std::string catalogue;  // hash that its client knows; empty when it did not ask for it
     bool lagged = false;
     bool told = false;  // its id is on the way to the client; nothing is sent before
   };
@@ -116,6 +120,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void close(std::string_view reason);
   void run_pump();
   bool pump_one(Subscription& s, const std::shared_ptr<WsPeer>& peer);
+  bool tell_catalogue(Subscription& s, const std::shared_ptr<WsPeer>& peer);
   bool send(std::string text);
 
   RpcImpl& rpc_;

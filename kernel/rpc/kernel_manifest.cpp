@@ -28,7 +28,7 @@ constexpr std::string_view kNode = R"json(
 {"name": "whoami", "kind": "query", "summary": "Roles of the caller on this node", "cli": {"path": "node whoami"}},
 {"name": "metrics", "kind": "local", "summary": "All series as exposition text", "cli": {"path": "metrics", "format": "text"}},
 {"name": "rpc.discover", "kind": "query", "summary": "All methods as an OpenRPC document"},
-{"name": "monitor.catalogue", "kind": "query", "summary": "Metrics, panels, recording rules and alerts that the loaded plugins declare",
+{"name": "monitor.catalogue", "kind": "query", "summary": "Metrics, panels, recording rules and alerts that the plugins in force declare; the event monitor.catalogue_changed tells of another answer",
  "cli": {"path": "monitor catalogue", "format": "json"}},
 {"name": "start_mining", "kind": "local", "role": "operator", "summary": "Cut a block now, and one each interval for a minute",
  "params": [{"name": "miner", "type": "any", "optional": true, "help": "taken for older clients, not used"},

@@ -24,6 +24,7 @@ constexpr std::uint64_t kStorageWalkUs =
     10'000'000;  // the data directory is measured at most that often
 constexpr std::uint32_t kMinMiningMs = 50;
 constexpr std::uint32_t kPumpRetryMs = 20;
+constexpr std::size_t kGenerationQueue = 4;  // the newest tells all
 
 StoreJobsParts store_jobs_parts(const RpcParts& parts) {
   StoreJobsParts out;
@@ -80,6 +81,12 @@ Status RpcImpl::init() {
   TB_TRY(store_jobs_.declare());
   TB_TRY(configure());
   index_recent_blocks();
+  auto generations = parts_.bus->subscribe(
+      {kGenerationTopic}, kGenerationQueue,
+      [this](std::function<void()> work) { run_later(std::move(work)); },
+      [this](const BusMessage&, std::uint64_t) { pump_sessions(); });
+  if (!generations.ok()) return generations.status();
+  generations_ = *std::move(generations);
   parts_.metrics->on_render([gauges = gauges_] {
     std::lock_guard lock(gauges->mutex);
     if (gauges->rpc) gauges->rpc->update_gauges();

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "kernel/bus/bus.hpp"
 #include "kernel/config/config.hpp"
 #include "kernel/metrics/registry.hpp"
 #include "kernel/net/io_pool.hpp"
@@ -182,6 +183,8 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   const SigningKey* key_for(const MethodSpec& method, const Message& message) const;
   const TxIndex& transactions() const { return transactions_; }
   EventLog& events() { return events_; }
+  // Of what monitor.catalogue answers now; made again when the plugins in force changed. [any]
+  std::string catalogue_hash();
   std::mutex& token_mutex() { return token_mutex_; }  // of the file of listed tokens
   // Waits on a worker until `done` holds, asked after each block; false when `limit_ms` passed
   // before.
@@ -285,6 +288,9 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   std::uint64_t storage_bytes_ = 0, storage_at_us_ = 0;
   std::map<std::string, std::string> discovery_;  // at most kMaxDiscoveries
   std::mutex caps_mutex_;
+  std::mutex catalogue_mutex_;
+  std::string catalogue_key_, catalogue_hash_;  // the plugins in force, and the hash for them
+  BusSubscription generations_;
   // What MetricRegistry::on_render may still call: it outlives this object.
   struct Gauges {
     std::mutex mutex;
@@ -302,5 +308,7 @@ HttpResponse error_response(const RpcError& error);
 const std::vector<std::shared_ptr<const Manifest>>& kernel_manifest_list();
 // commands.cpp
 std::optional<RpcError> check_tx_options(const Call& call);
+// kernel_methods_monitor.cpp: topic of the event that the answer of monitor.catalogue changed.
+inline constexpr std::string_view kCatalogueTopic = "monitor.catalogue_changed";
 
 }  // namespace blockd

@@ -308,26 +308,12 @@ void describe_reading(tb::Plugin& p) {
 }
 
 void describe_settlement(tb::Plugin& p) {
-  p.command("energy.settle", &on_settle)
-      .role(kAdmin)
-      .rate_class("settle")
-      .summary("Settle kWh against a credit: the buyer pays, the provider is paid")
-      .error(kInvalidParams)
-      .error(kUnauthorized)
-      .error(kSettlementPaused)
-      .error(kUnknownProvider)
-      .error(kProviderInactive)
-      .error(kInsufficientCapacity)
-      .error(kUnknownReading)
-      .error(kCreditProviderMismatch)
-      .error(kDisputeOpen)
-      .error(kSettlementNotDue)
-      .error(kSettlementBelowQuorum)
-      .error(kCreditExpired)
-      .error(kInsufficientCredit)
-      .error(kInsufficientFunds)
-      .error(kRehearsal)
-      .field("provider_id")
+  auto& settle = p.command("energy.settle", &on_settle)
+                     .role(kAdmin)
+                     .rate_class("settle")
+                     .summary("Settle kWh against a credit: the buyer pays, the provider is paid");
+  for (const tb::Error& error : kSettleErrors) settle.error(error);
+  settle.field("provider_id")
       .help("such as energy-0x00000000")
       .field("kwh_consumed")
       .unit("kWh")

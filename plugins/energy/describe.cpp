@@ -1,5 +1,6 @@
 #include "plugins/energy/describe.hpp"
 
+#include "plugins/energy/errors.hpp"
 #include "plugins/energy/events.hpp"
 #include "plugins/energy/metrics.hpp"
 #include "plugins/energy/rules/params.hpp"
@@ -86,9 +87,10 @@ void describe_market_metrics(tb::Plugin& p) {
       .alias("energy_settlements_total")
       .labels({"provider"})
       .help("Settlements");
-  p.counter(kSettlementRejects, "energy_settlement_reject_total")
-      .labels({"reason"})
-      .help("Refused settlements by error name");
+  auto& rejects = p.counter(kSettlementRejects, "energy_settlement_reject_total")
+                      .labels({"reason"})
+                      .help("Refused settlements by error name");
+  for (const tb::Error& error : kSettleErrors) rejects.preset({error.name});
   p.counter(kKwhTraded, "energy_kwh_traded_total").unit("kWh").help("Settled energy");
   p.gauge(kAvgPrice, "energy_avg_price")
       .alias("energy_market_price_current")

@@ -39,4 +39,13 @@ inline constexpr tb::Error kSnapshotFailed{-33013, "SnapshotFailed"};
 inline constexpr tb::Error kRehearsal{-33020, "Rehearsal"};
 inline constexpr tb::Error kSlashHistoryFailed{-32074, "SlashHistoryFailed"};
 
+// Why energy.settle is refused: its declared errors, and the reasons that its metric has from the
+// start.
+inline constexpr tb::Error kSettleErrors[] = {
+    kInvalidParams,      kUnauthorized,           kSettlementPaused,
+    kUnknownProvider,    kProviderInactive,       kInsufficientCapacity,
+    kUnknownReading,     kCreditProviderMismatch, kDisputeOpen,
+    kSettlementNotDue,   kSettlementBelowQuorum,  kCreditExpired,
+    kInsufficientCredit, kInsufficientFunds,      kRehearsal};
+
 }  // namespace energy

@@ -9,6 +9,7 @@ import unittest
 
 from node import BIN, BUILD, ROOT, Node, wait_for
 from prometheus import Prometheus
+from websocket import WebSocket
 
 PLUGINS = ["ledger", "governance", "receipts", "treasury", "economics", "energy", "mock-oracle", "oracle-adapter"]
 ORACLE = f"mock_oracle:\n  listen: 127.0.0.1:0\n  step_ms: 50\n  data_file: {ROOT}/config/sample-data/gb-electricity-demand-2000.csv\n"
@@ -23,7 +24,6 @@ EMPTY_UNTIL_THE_FIRST_EVENT = {
     "energy_quorum_shortfall_total": "by provider: no quorum was missed",
     "energy_provider_deactivation_triggered": "by provider: nobody was deactivated",
     "energy_provider_penalties_applied": "by provider: nobody was punished",
-    "energy_settlement_reject_total": "by reason: no settlement was refused",
     "release_votes_total": "no release was voted on",
     "metrics_label_overflow_total": "no family of series is full",
     "param_change_active": "no parameter was changed by a vote",
@@ -196,9 +196,15 @@ class DashboardsTest(unittest.TestCase):
         before = self.rendered(node, "before")
         self.assertFalse((before / "grafana" / "plugin-greeter.json").exists())
         hash_before = node.rpc("monitor.catalogue")["hash"]
+        stream = WebSocket(node.ports()["rpc"])
+        self.addCleanup(stream.close)
+        stream.send({"jsonrpc": "2.0", "id": 1, "method": "events.subscribe", "params": {"topics": ["monitor.*"], "from": "head"}})
+        self.assertIn("result", stream.receive())
         node.rpc("plugin.upgrade", {"path": str(BUILD / "plugins" / "greeter.so")}, timeout=60)
         wait_for("the greeter", lambda: "greeter" in {p["id"] for p in node.rpc("plugin.list") if p["state"] == "running"})
-        self.assertNotEqual(node.rpc("monitor.catalogue")["hash"], hash_before)
+        told = stream.receive()["params"]
+        self.assertEqual((told["topic"], told["data"]["hash"]), ("monitor.catalogue_changed", node.rpc("monitor.catalogue")["hash"]))
+        self.assertNotEqual(told["data"]["hash"], hash_before)
         with_greeter = self.rendered(node, "with")
         board = json.loads((with_greeter / "grafana" / "plugin-greeter.json").read_text())
         self.assertEqual([p["title"] for p in board["panels"]], ["Greeter", "Greetings a second"])
@@ -206,9 +212,9 @@ class DashboardsTest(unittest.TestCase):
         self.assertIn(("row", "Greeter"), {(p["type"], p["title"]) for p in main["panels"]})
         self.assertIn("alert: GreeterBusy", (with_greeter / "prometheus" / "alert.rules.yml").read_text())
         self.assertIn("greeter_greetings_total", node.metrics())
-        node.rpc("plugin.upgrade", {"remove": "greeter"}, timeout=60)
-        node.stop()  # a machine that was removed stays mapped, stopped, until the next start
-        node.start()
+        node.rpc("plugin.upgrade", {"remove": "greeter"}, timeout=60)  # its library stays mapped, stopped, until the next start
+        self.assertEqual(stream.receive()["params"]["data"]["hash"], hash_before)
+        self.assertEqual(node.rpc("monitor.catalogue")["hash"], hash_before)
         after = self.rendered(node, "after")
         self.assertFalse((after / "grafana" / "plugin-greeter.json").exists())
         for path in ("grafana/dashboard.json", "prometheus/alert.rules.yml", "metrics.json"):

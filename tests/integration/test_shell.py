@@ -10,10 +10,13 @@ import tempfile
 import time
 import unittest
 
-from node import BUILD
+from node import BUILD, ROOT
 from sdk_builds import run
 
 PAGES = {"contract-cli": "man1/contract-cli.1.gz", "blockd": "man8/blockd.8.gz", "blockd.yaml": "man5/blockd.yaml.5.gz"}
+# Written by hand, so held to what the programs say of themselves.
+WRITTEN = ("probe", "tb-chaos", "prometheus_query", "tb-new-plugin")
+PAGES.update({name: f"man1/{name}.1.gz" for name in WRITTEN})
 SHELL_SECONDS = 60  # a bound against hanging, not a measure
 
 
@@ -66,8 +69,20 @@ class ShellTest(unittest.TestCase):
         cli = re.sub(r"\s+", " ", self.page("contract-cli"))
         self.assertEqual([verb for verb in verbs if f"contract-cli {verb}" not in cli], [])
 
+    def test_written_pages_name_every_flag_verb_and_variable(self):
+        for name in WRITTEN:
+            help_text = self.shell(self.prefix / "bin" / name, "--help").stdout
+            if name == "tb-chaos":
+                help_text += "".join(self.shell(self.prefix / "bin" / name, verb, "--help").stdout for verb in ("run", "replay", "attest"))
+            if name == "probe":
+                help_text += " ".join(re.findall(r'"([^"]*)"', (ROOT / "kernel/programs/probe/probe.cpp").read_text()))
+            named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+|\b(?:TB|PROMETHEUS)_[A-Z_]+\b", help_text)) | set(re.findall(r"\b[a-z]+-(?:rpc|one|check)\b", help_text))
+            self.assertTrue(named, help_text)
+            page = self.page(name)
+            self.assertEqual(sorted(word for word in named if word not in page), [], name)
+
     def test_man_finds_the_pages_and_the_older_names(self):
-        for name in ("contract-cli", "tb-cli", "contract", "blockd", "blockd.yaml"):
+        for name in ("tb-cli", "contract", *PAGES):
             found = subprocess.run(["man", "-M", self.share / "man", "-w", name], text=True, capture_output=True, env=self.env)
             self.assertEqual(found.returncode, 0, found.stderr)
 
