@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint32_t kInlineCostUs =
     150;  // a query that takes less on average is answered on the io thread
+constexpr std::uint32_t kMaxCountedUs = 5 * kInlineCostUs;  // of one call, in that average
 constexpr std::uint32_t kHeightPollMs = 5;
 constexpr std::uint64_t kWrongCredentialCost =
     10;  // requests' worth of the client's rate, against guessing
@@ -389,23 +390,28 @@ void RpcImpl::run(CallPtr call) {
   const bool quick = call->plan->how == KernelRun::kQuick &&
                      call->plan->cost_us.load(std::memory_order_relaxed) <= kInlineCostUs;
   if (quick || call->message->caller.plugin) return run_query(std::move(call));
-  if (call->spec().kind == MethodKind::kQuery) limit_time(call);
-  if (!parts_.workers->submit([this, call] { run_query(call); })) finish(call, busy_error(), {});
+  // Local methods (audits, replays, exports) take their time.
+  if (call->spec().kind == MethodKind::kQuery) {
+    const std::uint64_t limit_ms = parts_.config()->u64("rpc.request_timeout_ms");
+    if (!running_->add(call, static_cast<std::uint32_t>(limit_ms)))
+      return finish(call, busy_error(), {});
+  }
+  const bool taken = parts_.workers->submit([this, call] {
+    run_query(call);
+    running_->remove(*call);
+  });
+  if (taken) return;
+  running_->remove(*call);
+  finish(call, busy_error(), {});
 }
 
-// A client hears of a query that takes too long. Its worker goes on, since nothing can stop a
-// handler; what it answers is dropped. Local methods (audits, replays, exports) take their time.
-void RpcImpl::limit_time(const CallPtr& call) {
-  const auto limit_ms = static_cast<std::uint32_t>(parts_.config()->u64("rpc.request_timeout_ms"));
-  call->limit = parts_.io->post_after(limit_ms, [this, weak = std::weak_ptr<Call>(call), limit_ms] {
-    const CallPtr late = weak.lock();
-    if (!late) return;
-    finish(late,
-           rpc_error(-34001, "timeout",
-                     late->spec().name + " gave no answer in " + std::to_string(limit_ms) +
-                         " ms; ask for less at once, or raise rpc.request_timeout_ms"),
-           {});
-  });
+// A client hears of a query that takes too long. What its worker answers is dropped.
+void RpcImpl::too_late(const CallPtr& call, std::uint32_t limit_ms) {
+  finish(call,
+         rpc_error(-34001, "timeout",
+                   call->spec().name + " gave no answer in " + std::to_string(limit_ms) +
+                       " ms; ask for less at once, or raise rpc.request_timeout_ms"),
+         {});
 }
 
 void RpcImpl::wait_for_height(CallPtr call) {
@@ -463,11 +469,13 @@ void RpcImpl::run_query(CallPtr call) {
     error = rpc_error(-32603, "internal", "the method has no handler");
   }
   const std::uint64_t took = parts_.clock->monotonic_us() - begin;
+  // One call that the system interrupted for some milliseconds does not send the next ones to the
+  // workers, a second one in a row does.
+  const std::uint64_t counted = std::min<std::uint64_t>(took, kMaxCountedUs);
   const std::uint32_t old = call->plan->cost_us.load(std::memory_order_relaxed);
-  const std::uint64_t mean = old == 1'000'000 ? took : (std::uint64_t{old} * 7 + took) / 8;
+  const std::uint64_t mean = old == 1'000'000 ? took : (std::uint64_t{old} * 7 + counted) / 8;
   call->plan->cost_us.store(static_cast<std::uint32_t>(std::min<std::uint64_t>(mean, 999'999)),
                             std::memory_order_relaxed);
-  call->limit.cancel();
   finish(call, std::move(error), std::move(result));
 }
 

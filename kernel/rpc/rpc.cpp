@@ -79,6 +79,10 @@ Status RpcImpl::init() {
   if (!metrics.ok()) return metrics.status();
   metrics_ = *metrics;
   TB_TRY(store_jobs_.declare());
+  running_ = std::make_shared<RunningQueries>(
+      *parts_.io, [weak = weak_from_this()](const CallPtr& call, std::uint32_t limit_ms) {
+        if (const auto self = weak.lock()) self->too_late(call, limit_ms);
+      });
   TB_TRY(configure());
   index_recent_blocks();
   auto generations = parts_.bus->subscribe(

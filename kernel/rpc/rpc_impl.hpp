@@ -25,6 +25,7 @@
 #include "kernel/rpc/rate_limiter.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/rpc/rpc_error.hpp"
+#include "kernel/rpc/running_queries.hpp"
 #include "kernel/rpc/store_jobs.hpp"
 #include "kernel/rpc/telemetry_metrics.hpp"
 #include "kernel/rpc/tx_index.hpp"
@@ -106,8 +107,8 @@ struct Call {
   json::object tx;  // member `_tx`
   std::uint64_t started_us = 0;
   Done done;
-  IoTimer limit;                      // of a query that a worker answers
-  std::atomic<bool> finished{false};  // answered, by the handler or by the limit
+  std::optional<std::uint32_t> running_slot;  // RunningQueries' own, under its lock
+  std::atomic<bool> finished{false};          // answered, by the handler or by the limit
 
   // A command, or a method that takes one.
   bool is_command() const {
@@ -240,7 +241,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void note_internal(const Call& call, RpcError* error) const;
   void run(CallPtr call);
   void run_query(CallPtr call);
-  void limit_time(const CallPtr& call);
+  void too_late(const CallPtr& call, std::uint32_t limit_ms);
   void wait_for_height(CallPtr call);
   void finish(const CallPtr& call, std::optional<RpcError> error, std::string result);
 
@@ -265,6 +266,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   StoreJobs store_jobs_;  // the same
   RpcMetrics metrics_{};
   RateLimiter limiter_;
+  std::shared_ptr<RunningQueries> running_;
   TxIndex transactions_;
   EventLog events_;
   std::atomic<bool> stopping_{false}, starting_{false};
