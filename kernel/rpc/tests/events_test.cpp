@@ -198,6 +198,21 @@ TEST_F(Events, wait_for_a_slow_client_without_a_gap) {
   EXPECT_EQ(seen, (std::vector<std::string>{"1-0", "2-0", "3-0", "4-0", "5-0"}));
 }
 
+TEST_F(Events, tell_that_the_catalogue_changed_without_a_block) {
+  connect(100);
+  handler_->on_message(
+      R"({"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"topics":["monitor.*"]}})");
+  const std::string cursor(peer_->read().at("result").at("cursor").as_string());
+  ASSERT_TRUE(bus_.publish(kGenerationTopic, "{}").ok());  // the same plugins: nothing to tell
+  host_.show({});
+  ASSERT_TRUE(bus_.publish(kGenerationTopic, "{}").ok());
+  const json::value told = peer_->read();
+  EXPECT_EQ(told.at("params").at("topic").as_string(), "monitor.catalogue_changed");
+  EXPECT_EQ(cursor_of(told), cursor);
+  EXPECT_EQ(told.at("params").at("data").at("hash"),
+            call("monitor.catalogue").body.at("result").at("hash"));
+}
+
 TEST_F(Events, need_a_websocket_to_be_subscribed) {
   const Reply r = call("events.subscribe", R"({"topics":["*"]})");
   EXPECT_EQ(r.code(), -32600);

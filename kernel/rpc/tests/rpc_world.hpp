@@ -11,6 +11,7 @@
 #include <future>
 #include <semaphore>
 
+#include "kernel/bus/bus.hpp"
 #include "kernel/chain/tests/test_machines.hpp"
 #include "kernel/config/config.hpp"
 #include "kernel/config/kernel_keys.hpp"
@@ -200,7 +201,7 @@ class RpcWorld : public ::testing::Test {
     parts.chain = world_.chain.get();
     parts.producer = producer_.get();
     parts.metrics = &metrics_;
-    parts.bus = nullptr;
+    parts.bus = &bus_;
     parts.log = log_.get();
     parts.clock = &clock_;
     parts.workers = &workers_;
@@ -301,6 +302,7 @@ class RpcWorld : public ::testing::Test {
   World world_;
   FakeHost host_{world_.provider};
   MetricRegistry metrics_;
+  Bus bus_;
   std::unique_ptr<Logger> log_;
   WorkerPool workers_{2, 64};
   IoPool io_{1};
