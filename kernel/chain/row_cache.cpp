@@ -46,14 +46,14 @@ std::uint64_t key_hash(BytesView key) {
 std::size_t RowCache::slot_of(BytesView key, std::uint64_t hash) const {
   std::size_t mask = table_.size() - 1;
   std::size_t i = hash & mask;
-  while (table_[i] != nullptr && (table_[i]->hash != hash || table_[i]->key() != key))
+  while (table_[i].row != nullptr && (table_[i].hash != hash || table_[i].row->key() != key))
     i = (i + 1) & mask;
   return i;
 }
 
 bool RowCache::find(BytesView key, std::uint64_t hash, std::optional<BytesView>* value) {
   if (table_.empty()) return false;
-  Row* row = table_[slot_of(key, hash)].get();
+  Row* row = table_[slot_of(key, hash)].row.get();
   if (row == nullptr) return false;
   row->used = true;
   if (row->present) {
@@ -64,12 +64,10 @@ bool RowCache::find(BytesView key, std::uint64_t hash, std::optional<BytesView>*
   return true;
 }
 
-RowCache::RowPtr RowCache::make_row(BytesView key, std::uint64_t hash,
-                                    std::optional<BytesView> value) {
+RowCache::RowPtr RowCache::make_row(BytesView key, std::optional<BytesView> value) {
   std::size_t size = value ? value->size() : 0;
   std::size_t capacity = (size + 31) & ~std::size_t{31};
   RowPtr row(static_cast<Row*>(::operator new(sizeof(Row) + key.size() + capacity)));
-  row->hash = hash;
   row->key_size = static_cast<std::uint32_t>(key.size());
   row->value_size = static_cast<std::uint32_t>(size);
   row->capacity = static_cast<std::uint32_t>(capacity);
@@ -84,7 +82,7 @@ void RowCache::put(BytesView key, std::uint64_t hash, std::optional<BytesView> v
   if (max_rows_ == 0) return;
   if (table_.empty()) table_.resize(1024);
   std::size_t slot = slot_of(key, hash);
-  Row* row = table_[slot].get();
+  Row* row = table_[slot].row.get();
   bool too_large = value && value->size() > kMaxValue;
   if (row != nullptr) {
     if (too_large) return erase_slot(slot);
@@ -96,8 +94,8 @@ void RowCache::put(BytesView key, std::uint64_t hash, std::optional<BytesView> v
       return;
     }
     bytes_ -= row->key_size + row->capacity;
-    table_[slot] = make_row(key, hash, value);
-    bytes_ += table_[slot]->key_size + table_[slot]->capacity;
+    table_[slot].row = make_row(key, value);
+    bytes_ += table_[slot].row->key_size + table_[slot].row->capacity;
     return;
   }
   if (too_large || count_ >= 2 * max_rows_ || bytes_ >= 2 * max_rows_ * kBytesPerRow) return;
@@ -105,32 +103,32 @@ void RowCache::put(BytesView key, std::uint64_t hash, std::optional<BytesView> v
     grow();
     slot = slot_of(key, hash);
   }
-  table_[slot] = make_row(key, hash, value);
-  bytes_ += table_[slot]->key_size + table_[slot]->capacity;
+  table_[slot] = {hash, make_row(key, value)};
+  bytes_ += table_[slot].row->key_size + table_[slot].row->capacity;
   ++count_;
 }
 
 void RowCache::grow() {
-  std::vector<RowPtr> old(table_.size() * 2);
+  std::vector<Slot> old(table_.size() * 2);
   old.swap(table_);
   std::size_t mask = table_.size() - 1;
-  for (RowPtr& row : old) {
-    if (row == nullptr) continue;
-    std::size_t i = row->hash & mask;
-    while (table_[i] != nullptr) i = (i + 1) & mask;
-    table_[i] = std::move(row);
+  for (Slot& slot : old) {
+    if (slot.row == nullptr) continue;
+    std::size_t i = slot.hash & mask;
+    while (table_[i].row != nullptr) i = (i + 1) & mask;
+    table_[i] = std::move(slot);
   }
 }
 
 // Removal from open addressing: rows behind the hole move up, so that every probe still meets its
 // row.
 void RowCache::erase_slot(std::size_t slot) {
-  bytes_ -= table_[slot]->key_size + table_[slot]->capacity;
+  bytes_ -= table_[slot].row->key_size + table_[slot].row->capacity;
   --count_;
-  table_[slot].reset();
+  table_[slot].row.reset();
   std::size_t mask = table_.size() - 1;
-  for (std::size_t i = (slot + 1) & mask; table_[i] != nullptr; i = (i + 1) & mask) {
-    std::size_t home = table_[i]->hash & mask;
+  for (std::size_t i = (slot + 1) & mask; table_[i].row != nullptr; i = (i + 1) & mask) {
+    std::size_t home = table_[i].hash & mask;
     if (((i - home) & mask) >= ((i - slot) & mask)) {
       table_[slot] = std::move(table_[i]);
       slot = i;
@@ -143,9 +141,10 @@ void RowCache::trim() {
   std::size_t steps = 2 * table_.size();
   while ((count_ > max_rows_ || bytes_ > max_rows_ * kBytesPerRow) && steps-- > 0) {
     hand_ = (hand_ + 1) & (table_.size() - 1);
-    if (table_[hand_] == nullptr) continue;
-    if (table_[hand_]->used) {
-      table_[hand_]->used = false;
+    Row* row = table_[hand_].row.get();
+    if (row == nullptr) continue;
+    if (row->used) {
+      row->used = false;
     } else {
       erase_slot(hand_);
     }

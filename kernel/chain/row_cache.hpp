@@ -36,7 +36,6 @@ class RowCache {
   static constexpr std::size_t kMaxValue = 4096;
   static constexpr std::size_t kBytesPerRow = 512;
   struct Row {
-    std::uint64_t hash;
     std::uint32_t key_size, value_size, capacity;
     bool present, used;
     char* data() { return reinterpret_cast<char*>(this + 1); }
@@ -46,14 +45,19 @@ class RowCache {
     void operator()(Row* row) const { ::operator delete(row); }
   };
   using RowPtr = std::unique_ptr<Row, Free>;
+  // The hash stands beside the pointer: a probe that meets another row does not touch it.
+  struct Slot {
+    std::uint64_t hash = 0;
+    RowPtr row;  // null: empty
+  };
 
   std::size_t slot_of(BytesView key, std::uint64_t hash) const;
   void erase_slot(std::size_t slot);
   void grow();
-  static RowPtr make_row(BytesView key, std::uint64_t hash, std::optional<BytesView> value);
+  static RowPtr make_row(BytesView key, std::optional<BytesView> value);
 
   std::size_t max_rows_;
-  std::vector<RowPtr> table_;
+  std::vector<Slot> table_;  // a power of two, half full at most
   std::size_t count_ = 0, bytes_ = 0, hand_ = 0;
 };
 

@@ -27,19 +27,26 @@ class VerifyCache {
 
  private:
   static constexpr std::size_t kShards = 16;
-  struct HashOf {
-    std::size_t operator()(const Hash& h) const {
-      std::size_t v = 0;
-      std::memcpy(&v, h.data(), sizeof v);
-      return v;
-    }
+  // An entry stands under a keyed hash of its signature alone, which says quickly that a check is
+  // new; only its full name, over all three parts, says that it is known. Of two with one tag the
+  // later one stays.
+  using Tag = std::uint64_t;
+  struct Entry {
+    Hash name;
+    bool good;
+  };
+  struct TagItself {
+    std::size_t operator()(Tag tag) const noexcept { return tag; }
   };
   struct Shard {
     std::mutex mutex;
-    std::unordered_map<Hash, bool, HashOf> young, old;  // when `young` is full it becomes `old`
+    std::unordered_map<Tag, Entry, TagItself> young, old;  // when `young` is full it becomes `old`
   };
-  std::optional<bool> recall(const Hash& id);
-  Shard& shard_of(const Hash& id) { return shards_[id[31] % kShards]; }
+  std::optional<Entry> find(Tag tag);
+  // What is known of a check; `*name` is set if it had to be computed.
+  std::optional<bool> recall(Tag tag, BytesView key, BytesView message, BytesView signature,
+                             std::optional<Hash>* name);
+  Shard& shard_of(Tag tag) { return shards_[(tag >> 56) % kShards]; }
   std::size_t per_shard_;
   std::array<Shard, kShards> shards_;
 };

@@ -24,10 +24,18 @@ constexpr std::size_t kMaxMisfits = 16;  // commands per lane that one batch may
 std::size_t place(Lane lane) { return static_cast<std::size_t>(lane); }
 bool pays_fee(Lane lane) { return lane != Lane::kService; }
 
+struct Entry;
+
+struct SoonerEnds {
+  inline bool operator()(const Entry* a, const Entry* b) const;
+};
+using Deadlines = std::set<Entry*, SoonerEnds>;
+
 struct Entry {
   PoolEntry what;
-  std::uint64_t order = 0;     // of arrival
-  std::uint64_t deadline = 0;  // first millisecond at which it has expired
+  std::uint64_t order = 0;            // of arrival
+  std::uint64_t deadline = 0;         // first millisecond at which it has expired
+  Deadlines::iterator by_deadline{};  // unless it is taken
   bool taken = false;
 
   const Command& command() const { return *what.command; }
@@ -45,12 +53,9 @@ struct Better {
   }
 };
 
-struct SoonerEnds {
-  bool operator()(const Entry* a, const Entry* b) const {
-    if (a->deadline != b->deadline) return a->deadline < b->deadline;
-    return a->command().id < b->command().id;
-  }
-};
+bool SoonerEnds::operator()(const Entry* a, const Entry* b) const {
+  return a->deadline != b->deadline ? a->deadline < b->deadline : a->order < b->order;
+}
 
 struct Account {
   std::uint64_t committed = 0;  // nonce in the last block
@@ -125,8 +130,8 @@ class Pool final : public Mempool {
       unready_front(account);
       entry->taken = false;
       account.next = std::min(account.next, command->nonce);
-      ranked_[place(entry->what.lane)].insert(entry);
-      by_deadline_.insert(entry);
+      rank(entry);
+      wait_for_deadline(entry);
       ready_front(account);
     }
   }
@@ -173,7 +178,7 @@ class Pool final : public Mempool {
     by_deadline_.clear();
     for (auto& [id, entry] : by_id_) {
       entry->deadline = deadline_of(*entry);
-      if (!entry->taken) by_deadline_.insert(entry.get());
+      if (!entry->taken) wait_for_deadline(entry.get());
     }
   }
 
@@ -368,8 +373,8 @@ class Pool final : public Mempool {
     ++account.count[group(entry->what.lane)];
     ++size_[place(entry->what.lane)];
     bytes_ += entry->size();
-    ranked_[place(entry->what.lane)].insert(entry);
-    by_deadline_.insert(entry);
+    rank(entry);
+    wait_for_deadline(entry);
     fates_.erase(command.id);
     ++parked_;
     extend_run(account);
@@ -377,13 +382,25 @@ class Pool final : public Mempool {
     return command.nonce > account.run_end;
   }
 
+  // Nobody leaves the service lane for another, so none of it is ranked.
+  void rank(Entry* entry) {
+    if (pays_fee(entry->what.lane)) ranked_[place(entry->what.lane)].insert(entry);
+  }
+  // Most have the same time to live, so the newest ends last.
+  void wait_for_deadline(Entry* entry) {
+    entry->by_deadline = by_deadline_.insert(by_deadline_.end(), entry);
+  }
+  void unrank(Entry* entry) {
+    if (pays_fee(entry->what.lane)) ranked_[place(entry->what.lane)].erase(entry);
+    by_deadline_.erase(entry->by_deadline);
+  }
+
   // Takes the entry out of every order. The caller mends the account's run and erases an account
   // that became empty.
   void unlink(Entry* entry, Account& account) {
     const std::size_t lane = place(entry->what.lane);
     ready_[lane].erase(entry);
-    ranked_[lane].erase(entry);
-    if (!entry->taken) by_deadline_.erase(entry);
+    if (!entry->taken) unrank(entry);
     --size_[lane];
     bytes_ -= entry->size();
     --account.count[group(entry->what.lane)];
@@ -483,8 +500,7 @@ class Pool final : public Mempool {
   }
   void take_one(Entry* entry) {
     entry->taken = true;
-    ranked_[place(entry->what.lane)].erase(entry);
-    by_deadline_.erase(entry);
+    unrank(entry);
     Account& account = accounts_.at(entry->command().from);
     account.next = entry->command().nonce + 1;
     ready_front(account);
@@ -512,7 +528,7 @@ class Pool final : public Mempool {
   std::unordered_map<Hash, std::unique_ptr<Entry>, HashOfHash> by_id_;  // bounded by the lanes
   Accounts accounts_;                                                   // only those with entries
   std::array<std::set<Entry*, Better>, kLanes> ready_, ranked_;
-  std::set<Entry*, SoonerEnds> by_deadline_;  // not the taken ones: their block decides
+  Deadlines by_deadline_;  // not the taken ones: their block decides
   Fates fates_;
 };
 
