@@ -18,7 +18,8 @@ constexpr std::size_t kMaxTreeDepth = kMaxJsonDepth;
 }  // namespace
 
 struct ValueArena::Impl {
-  alignas(std::max_align_t) std::array<std::byte, 2048> first;
+  // Together no more than what the allocator keeps at hand for each thread (1,032 bytes).
+  alignas(std::max_align_t) std::array<std::byte, 896> first;
   std::pmr::monotonic_buffer_resource memory{first.data(), first.size()};
 };
 

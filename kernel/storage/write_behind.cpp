@@ -1,5 +1,6 @@
 #include "kernel/storage/write_behind.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -11,6 +12,7 @@
 namespace blockd {
 namespace {
 
+using internal::KeyFilter;
 using internal::Layer;
 using internal::LayeredReader;
 
@@ -18,6 +20,11 @@ using internal::LayeredReader;
 // kMaxWaitingBytes at most 16 full ones, and of the rest each is larger than the next.
 constexpr std::size_t kMaxLayerBytes = 4u << 20;
 constexpr std::size_t kEngineBatchBytes = 4u << 20;  // of several layers in one write
+// The filter of keys is worth its walk once so many reads went in vain, and a quarter as many as
+// there may be rows.
+constexpr std::uint64_t kReadsInVain = 4096;
+constexpr std::uint64_t kLeastRowBytes = 64;  // a guess, to tell rows from bytes
+constexpr std::size_t kFilterStep = 8192;     // rows walked between two writes
 
 class WriteBehind final : public KvStore {
  public:
@@ -40,7 +47,10 @@ class WriteBehind final : public KvStore {
   }
 
   Status get(BytesView key, std::optional<Bytes>* value) const override {
-    return now()->get(key, value);
+    const std::shared_ptr<const LayeredReader> reader = now();
+    TB_TRY(reader->get(key, value));
+    if (!*value && !reader->has_filter()) in_vain_.fetch_add(1, std::memory_order_relaxed);
+    return {};
   }
   Status scan(BytesView prefix, BytesView after, std::size_t limit,
               const RowVisitor& visit) const override {
@@ -90,6 +100,7 @@ class WriteBehind final : public KvStore {
   }
 
  private:
+  enum class FilterState : std::uint8_t { kNone, kGrowing, kWhole, kGivenUp };
   struct Flush {
     std::uint64_t behind;  // writes that come before it
     std::function<void(const Status&)> done;
@@ -104,6 +115,19 @@ class WriteBehind final : public KvStore {
   void flush_first(std::unique_lock<std::mutex>& lock);
   void fail(const Status& status, std::unique_lock<std::mutex>& lock);
   LayeredReader::Layers stacked(std::shared_ptr<const Layer> layer) const;
+  // The filter, all REQUIRE that mutex_ is held.
+  std::shared_ptr<const KeyFilter> whole_filter() const {
+    return filter_state_ == FilterState::kWhole ? filter_ : nullptr;
+  }
+  bool wants_filter();
+  void filter_step(std::unique_lock<std::mutex>& lock);
+  void begin_filter();
+  void add_to_filter(const Layer& layer);
+  void end_filter(FilterState state);
+  void show(std::shared_ptr<const KvReader> base, LayeredReader::Layers layers) {
+    now_ =
+        std::make_shared<const LayeredReader>(std::move(base), std::move(layers), whole_filter());
+  }
 
   const std::size_t max_waiting_bytes_;
   const std::unique_ptr<KvStore> engine_;
@@ -117,6 +141,14 @@ class WriteBehind final : public KvStore {
   std::deque<Flush> flushes_;              // bounded by who waits, and one checkpoint
   Status failed_;
   bool working_ = false, held_ = false, stop_ = false;
+  // Keys of the engine as it was when the filter began are added step by step, those of later
+  // writes at once.
+  FilterState filter_state_ = FilterState::kNone;
+  std::shared_ptr<KeyFilter> filter_;
+  std::shared_ptr<const KvReader> filter_from_;
+  Bytes filter_at_;  // the last key that was walked over
+  std::uint64_t filter_worth_ = kReadsInVain;
+  mutable std::atomic<std::uint64_t> in_vain_{0};
   std::thread thread_;
 };
 
@@ -139,10 +171,11 @@ Status WriteBehind::write_shared(std::shared_ptr<const std::vector<KvWrite>> bat
   if (!failed_.ok()) return failed_;
   if (layer->rows().empty()) return {};
   waiting_bytes_ += layer->bytes();
+  add_to_filter(*layer);
   LayeredReader::Layers layers = stacked(std::move(layer));
   ends_.resize(layers.size());
   ends_.back() = ++taken_;
-  now_ = std::make_shared<const LayeredReader>(now_->base(), std::move(layers));
+  show(now_->base(), std::move(layers));
   changed_.notify_all();
   return {};
 }
@@ -167,13 +200,14 @@ Status WriteBehind::reopen() {
   std::unique_lock lock(mutex_);
   held_ = true;
   changed_.wait(lock, [this] { return !working_; });
+  if (filter_state_ == FilterState::kGrowing) end_filter(FilterState::kNone);  // its walk is over
   lock.unlock();
   const Status opened = engine_->reopen();
   std::shared_ptr<const KvReader> base = engine_->snapshot();
   lock.lock();
   held_ = false;
   if (opened.ok()) failed_ = Status();
-  now_ = std::make_shared<const LayeredReader>(std::move(base), now_->layers());
+  show(std::move(base), now_->layers());
   changed_.notify_all();
   return opened;
 }
@@ -182,16 +216,17 @@ void WriteBehind::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto has_work = [this] {
-      return failed_.ok() && (!now_->layers().empty() || !flushes_.empty());
+      return failed_.ok() && (!now_->layers().empty() || !flushes_.empty() || wants_filter());
     };
     changed_.wait(lock, [&] { return !held_ && (stop_ || has_work()); });
     if (!has_work()) return;
     working_ = true;
     if (!flushes_.empty() && flushes_.front().behind <= written_) {
       flush_first(lock);
-    } else {
+    } else if (!now_->layers().empty()) {
       write_oldest(lock);
     }
+    if (failed_.ok() && wants_filter()) filter_step(lock);
     working_ = false;
     changed_.notify_all();
   }
@@ -221,8 +256,8 @@ void WriteBehind::write_oldest(std::unique_lock<std::mutex>& lock) {
   written_ = ends_[layers - 1];
   ends_.erase(ends_.begin(), ends_.begin() + count);
   waiting_bytes_ -= bytes;
-  now_ = std::make_shared<const LayeredReader>(
-      std::move(base), LayeredReader::Layers(now_->layers().begin() + count, now_->layers().end()));
+  show(std::move(base),
+       LayeredReader::Layers(now_->layers().begin() + count, now_->layers().end()));
   lock.unlock();
   from.reset();  // thousands of rows are freed here, and nobody waits for it
   lock.lock();
@@ -236,6 +271,61 @@ void WriteBehind::flush_first(std::unique_lock<std::mutex>& lock) {
   flush.done(status);
   lock.lock();
   if (!status.ok()) fail(status, lock);
+}
+
+bool WriteBehind::wants_filter() {
+  if (stop_) return false;
+  if (filter_state_ != FilterState::kNone) return filter_state_ == FilterState::kGrowing;
+  const std::uint64_t in_vain = in_vain_.load(std::memory_order_relaxed);
+  if (in_vain < filter_worth_) return false;
+  filter_worth_ = std::max(kReadsInVain, engine_->approximate_bytes() / kLeastRowBytes / 4);
+  return in_vain >= filter_worth_;
+}
+
+void WriteBehind::begin_filter() {
+  filter_ = std::make_shared<KeyFilter>();
+  filter_from_ = engine_->snapshot();
+  filter_at_.clear();
+  filter_state_ = FilterState::kGrowing;
+  for (const auto& layer : now_->layers()) add_to_filter(*layer);
+}
+
+void WriteBehind::add_to_filter(const Layer& layer) {
+  if (filter_ == nullptr) return;
+  for (const Layer::Row& row : layer.rows()) {
+    if (filter_->add(row.hash)) continue;
+    return end_filter(FilterState::kGivenUp);
+  }
+}
+
+// Views that have the filter keep it: it knows all that they hold.
+void WriteBehind::end_filter(FilterState state) {
+  filter_state_ = state;
+  filter_from_.reset();
+  if (state != FilterState::kWhole) filter_.reset();
+}
+
+void WriteBehind::filter_step(std::unique_lock<std::mutex>& lock) {
+  if (filter_state_ == FilterState::kNone) begin_filter();
+  if (filter_state_ != FilterState::kGrowing) return;
+  const std::shared_ptr<const KvReader> from = filter_from_;
+  lock.unlock();
+  std::vector<std::uint64_t> hashes;
+  hashes.reserve(kFilterStep);
+  const Status walked = from->scan({}, filter_at_, kFilterStep, [&](BytesView key, BytesView) {
+    hashes.push_back(Layer::hash_of(key));
+    filter_at_.assign(key);
+    return true;
+  });
+  lock.lock();
+  if (filter_state_ != FilterState::kGrowing) return;  // a write filled it
+  if (!walked.ok()) return end_filter(FilterState::kGivenUp);
+  for (const std::uint64_t hash : hashes) {
+    if (!filter_->add(hash)) return end_filter(FilterState::kGivenUp);
+  }
+  if (hashes.size() == kFilterStep) return;
+  end_filter(FilterState::kWhole);
+  show(now_->base(), now_->layers());
 }
 
 // Nobody waits for a flush that cannot be any more.

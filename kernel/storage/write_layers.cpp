@@ -131,9 +131,7 @@ Status unreadable() {
 
 }  // namespace
 
-const KvWrite* LayeredReader::find(BytesView key) const {
-  if (layers_.empty()) return nullptr;
-  const std::uint64_t hash = Layer::hash_of(key);
+const KvWrite* LayeredReader::find(BytesView key, std::uint64_t hash) const {
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
     if (const KvWrite* write = (*layer)->find(key, hash)) return write;
   }
@@ -141,7 +139,12 @@ const KvWrite* LayeredReader::find(BytesView key) const {
 }
 
 Status LayeredReader::get(BytesView key, std::optional<Bytes>* value) const {
-  if (const KvWrite* write = find(key)) {
+  const std::uint64_t hash = Layer::hash_of(key);
+  if (is_nowhere(hash)) {
+    value->reset();
+    return {};
+  }
+  if (const KvWrite* write = find(key, hash)) {
     *value = write->value;
     return {};
   }
@@ -149,7 +152,12 @@ Status LayeredReader::get(BytesView key, std::optional<Bytes>* value) const {
 }
 
 Status LayeredReader::lend(BytesView key, Bytes* scratch, std::optional<BytesView>* value) const {
-  if (const KvWrite* write = find(key)) {
+  const std::uint64_t hash = Layer::hash_of(key);
+  if (is_nowhere(hash)) {
+    value->reset();
+    return {};
+  }
+  if (const KvWrite* write = find(key, hash)) {
     *value = write->value ? std::optional<BytesView>(*write->value) : std::nullopt;
     return {};
   }

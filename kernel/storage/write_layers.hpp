@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernel/storage/key_filter.hpp"
 #include "kernel/storage/kv_store.hpp"
 
 namespace blockd::internal {
@@ -39,14 +40,18 @@ class Layer {
 };
 
 // The engine as it was, and what was written since. `base` null: the engine cannot be read.
+// `filter` (may be null) knows every key that the engine held then; what it does not know is looked
+// up nowhere.
 class LayeredReader final : public KvReader {
  public:
   using Layers = std::vector<std::shared_ptr<const Layer>>;  // oldest first
-  LayeredReader(std::shared_ptr<const KvReader> base, Layers layers)
-      : base_(std::move(base)), layers_(std::move(layers)) {}
+  LayeredReader(std::shared_ptr<const KvReader> base, Layers layers,
+                std::shared_ptr<const KeyFilter> filter = nullptr)
+      : base_(std::move(base)), layers_(std::move(layers)), filter_(std::move(filter)) {}
 
   const std::shared_ptr<const KvReader>& base() const { return base_; }
   const Layers& layers() const { return layers_; }
+  bool has_filter() const { return filter_ != nullptr; }
 
   Status get(BytesView key, std::optional<Bytes>* value) const override;
   Status lend(BytesView key, Bytes* scratch, std::optional<BytesView>* value) const override;
@@ -60,11 +65,15 @@ class LayeredReader final : public KvReader {
   }
 
  private:
-  const KvWrite* find(BytesView key) const;
+  const KvWrite* find(BytesView key, std::uint64_t hash) const;
+  bool is_nowhere(std::uint64_t hash) const {
+    return filter_ != nullptr && base_ != nullptr && !filter_->may_hold(hash);
+  }
   Status walk(bool up, BytesView prefix, BytesView bound, std::size_t limit,
               const RowVisitor& visit) const;
   const std::shared_ptr<const KvReader> base_;
   const Layers layers_;
+  const std::shared_ptr<const KeyFilter> filter_;
 };
 
 }  // namespace blockd::internal

@@ -34,8 +34,30 @@ struct Gate {
   bool is_open = true;
   int waiting = 0;
   std::atomic<bool> full{false};
-  std::atomic<int> writes{0}, flushes{0}, reopened{0};
+  std::atomic<int> writes{0}, flushes{0}, reopened{0}, reads{0};
   std::unique_ptr<KvStore> rows = open_memory();  // outlives the engine
+};
+
+class CountedReader final : public KvReader {
+ public:
+  CountedReader(std::shared_ptr<const KvReader> rows, std::atomic<int>& reads)
+      : rows_(std::move(rows)), reads_(reads) {}
+  Status get(BytesView key, std::optional<Bytes>* value) const override {
+    reads_.fetch_add(1);
+    return rows_->get(key, value);
+  }
+  Status scan(BytesView prefix, BytesView after, std::size_t limit,
+              const RowVisitor& visit) const override {
+    return rows_->scan(prefix, after, limit, visit);
+  }
+  Status scan_back(BytesView prefix, BytesView before, std::size_t limit,
+                   const RowVisitor& visit) const override {
+    return rows_->scan_back(prefix, before, limit, visit);
+  }
+
+ private:
+  const std::shared_ptr<const KvReader> rows_;
+  std::atomic<int>& reads_;
 };
 
 class GatedEngine final : public KvStore {
@@ -58,7 +80,9 @@ class GatedEngine final : public KvStore {
     gate_.writes.fetch_add(1);
     return gate_.rows->write(batch, sync);
   }
-  std::shared_ptr<const KvReader> snapshot() const override { return gate_.rows->snapshot(); }
+  std::shared_ptr<const KvReader> snapshot() const override {
+    return std::make_shared<CountedReader>(gate_.rows->snapshot(), gate_.reads);
+  }
   Status flush() override {
     gate_.flushes.fetch_add(1);
     return {};
@@ -204,6 +228,41 @@ TEST_F(WriteBehindStore, scans_merge_what_waits_with_what_the_engine_has) {
   EXPECT_EQ(up, "bd");
   EXPECT_EQ(down, "edba");
   gate_.open();
+}
+
+TEST_F(WriteBehindStore, soon_answers_for_rows_that_nobody_has_without_asking_the_engine) {
+  constexpr int kRows = 20'000;  // a walk of several steps
+  std::vector<KvWrite> before;
+  for (int i = 0; i < kRows; ++i) before.push_back(row(i, 1));
+  ASSERT_TRUE(gate_.rows->write(before, false).ok());
+  make(kMaxWaitingBytes);
+  ASSERT_TRUE(put(kRows, 1).ok());
+  const std::shared_ptr<const KvReader> early = store_->snapshot();
+  // Reads in vain, until the engine hears of hardly any. Rows come in all the time.
+  int next = kRows + 1, asked = 0;
+  do {
+    const int reads = gate_.reads.load();
+    for (int i = 0; i < 1000; ++i) {
+      EXPECT_EQ(value_of(*store_, "absent" + std::to_string(i)), "none");
+      if (i % 100 == 0) {
+        EXPECT_TRUE(put(next++, 1).ok());
+      }
+    }
+    asked = gate_.reads.load() - reads;
+  } while (asked > 20);
+  ASSERT_TRUE(store_->write(std::vector{KvWrite{"k7", std::nullopt}, row(8, 2)}, false).ok());
+  for (int i = 0; i < next; ++i) {
+    EXPECT_EQ(value_of(*store_, "k" + std::to_string(i)), i == 7 ? "none" : i == 8 ? "2" : "1");
+  }
+  ASSERT_TRUE(store_->flush().ok());
+  for (int i = 0; i < next; ++i) {
+    EXPECT_EQ(value_of(*store_->snapshot(), "k" + std::to_string(i)), i == 7   ? "none"
+                                                                      : i == 8 ? "2"
+                                                                               : "1");
+  }
+  EXPECT_EQ(value_of(*early, "k7"), "1");
+  EXPECT_EQ(value_of(*early, "k" + std::to_string(kRows)), "1");
+  EXPECT_EQ(value_of(*early, "k" + std::to_string(kRows + 1)), "none");
 }
 
 }  // namespace
