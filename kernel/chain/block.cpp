@@ -286,20 +286,24 @@ void append_delta_row(Bytes& out, BytesView space, BytesView key, std::optional<
   if (after) put_text(out, *after);
 }
 
-Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes,
-                 BytesView delta_bytes) {
+Bytes block_front(const BlockRecord& front, std::uint32_t steps, std::size_t step_bytes) {
   Bytes out;
-  out.reserve(700 + step_bytes.size() + delta_bytes.size());
+  out.reserve(700);
   put_u8(out, kBlockVersion);
   put_text(out, front.header.encode());
   put_text(out, front.proposer_signature);
   put_text(out, front.certificate);
   out.append(view(front.receipts_commitment));
   put_u32(out, steps);
-  put_u32(out, static_cast<std::uint32_t>(step_bytes.size()));
-  out.append(step_bytes);
-  out.append(delta_bytes);
+  put_u32(out, static_cast<std::uint32_t>(step_bytes));
   return out;
+}
+
+Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes,
+                 BytesView delta_bytes) {
+  Bytes out = block_front(front, steps, step_bytes.size());
+  out.reserve(out.size() + step_bytes.size() + delta_bytes.size());
+  return out.append(step_bytes).append(delta_bytes);
 }
 
 Bytes encode_block(const BlockRecord& block) {

@@ -18,6 +18,8 @@ void append_delta_row(Bytes& out, BytesView space, BytesView key, std::optional<
                       std::optional<BytesView> after);
 // The kBlock payload from `front` (header, signature, certificate, commitment) and encoded parts.
 // `delta_bytes` holds for each step a u32 count and that many rows.
+// They follow what block_front() gives.
+Bytes block_front(const BlockRecord& front, std::uint32_t steps, std::size_t step_bytes);
 Bytes join_block(const BlockRecord& front, std::uint32_t steps, BytesView step_bytes,
                  BytesView delta_bytes);
 

@@ -2,6 +2,7 @@
 #include "kernel/chain/chain.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/kernel_rows.hpp"
@@ -140,13 +141,17 @@ Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output
                             std::uint64_t time_ms) {
   const std::uint64_t height = record.header.height;
   std::size_t steps = record.steps.empty() ? output.steps.size() : record.steps.size();
-  Bytes block =
-      join_block(record, static_cast<std::uint32_t>(steps), output.step_bytes, output.delta_bytes);
+  const Bytes front =
+      block_front(record, static_cast<std::uint32_t>(steps), output.step_bytes.size());
+  const std::array<BytesView, 3> block{front, output.step_bytes, output.delta_bytes};
   const Bytes batch = encode_batch(time_ms, record.commands);
-  if (options_.admit)
-    TB_TRY(options_.admit(batch.size() + block.size(), output.delta_bytes.size()));
+  if (options_.admit) {
+    const std::size_t bytes =
+        batch.size() + front.size() + output.step_bytes.size() + output.delta_bytes.size();
+    TB_TRY(options_.admit(bytes, output.delta_bytes.size()));
+  }
   Status status = log_->append(LogRecordType::kBatch, height, batch);
-  if (status.ok()) status = log_->append(LogRecordType::kBlock, height, block);
+  if (status.ok()) status = log_->append_parts(LogRecordType::kBlock, height, block);
   if (!status.ok()) {
     if (Status dropped = log_->drop_unsynced(); !dropped.ok()) return dropped;
     return status.in("block " + std::to_string(height));

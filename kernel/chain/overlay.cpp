@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <span>
 
 namespace blockd {
 
@@ -212,46 +213,81 @@ void Overlay::step_changes(std::vector<Change>* out) const {
 
 namespace {
 
-// A change with what mostly decides its place: the rank of its namespace and the first bytes of its
-// key.
+// A change with the eight bytes of its key that are looked at.
 struct Place {
-  std::size_t space;
-  std::uint64_t begin;
-  BytesView key;
+  std::uint64_t word;
   std::size_t index;
 };
 
-std::uint64_t first_bytes(BytesView key) {
+std::uint64_t word_at(BytesView key, std::size_t from) {
   std::uint64_t word = 0;
-  std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
+  if (from < key.size())
+    std::memcpy(&word, key.data() + from, std::min(key.size() - from, sizeof word));
   return __builtin_bswap64(word);
+}
+
+std::size_t common_bytes(BytesView a, BytesView b, std::size_t from) {
+  const std::size_t end = std::min(a.size(), b.size());
+  while (from < end && a[from] == b[from]) ++from;
+  return from;
+}
+
+// Sorts keys that are the same in front of `from`. Those of one kind have much in common, which is
+// passed over once and not compared again and again. `keys` is by Place::index.
+void sort_places(std::span<Place> places, const std::vector<BytesView>& keys, std::size_t from) {
+  constexpr std::size_t kFew = 8;
+  for (Place& place : places) place.word = word_at(keys[place.index], from);
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.word < b.word; });
+  from += sizeof(std::uint64_t);
+  for (std::size_t begin = 0, end = 0; begin < places.size(); begin = end) {
+    std::size_t shared = SIZE_MAX;
+    for (end = begin + 1; end < places.size() && places[end].word == places[begin].word; ++end) {
+      const BytesView first = keys[places[begin].index];
+      shared = std::min(shared,
+                        common_bytes(first, keys[places[end].index], std::min(from, first.size())));
+    }
+    if (end - begin == 1) continue;
+    const std::span<Place> same = places.subspan(begin, end - begin);
+    // A key that ends here has zeros for bytes that it does not have.
+    const bool whole = std::all_of(same.begin(), same.end(), [&](const Place& place) {
+      return keys[place.index].size() >= from;
+    });
+    if (whole && same.size() > kFew) {
+      sort_places(same, keys, shared);
+    } else {
+      std::sort(same.begin(), same.end(),
+                [&](const Place& a, const Place& b) { return keys[a.index] < keys[b.index]; });
+    }
+  }
 }
 
 // By (namespace, key): not the order of the full keys, where "a-b/" sorts before "a/".
 void sort_by_space(std::vector<Overlay::Change>* changes) {
-  std::vector<BytesView> spaces;
-  std::vector<Place> places;
-  places.reserve(changes->size());
+  std::vector<BytesView> spaces, keys;
+  std::vector<std::vector<Place>> places;  // of each namespace
+  keys.reserve(changes->size());
   for (const Overlay::Change& change : *changes) {
     auto [space, key] = split_key(change.key);
-    std::size_t rank = 0;
-    while (rank < spaces.size() && spaces[rank] != space) ++rank;
-    if (rank == spaces.size()) spaces.push_back(space);
-    places.push_back({rank, first_bytes(key), key, places.size()});
+    std::size_t at = 0;
+    while (at < spaces.size() && spaces[at] != space) ++at;
+    if (at == spaces.size()) {
+      spaces.push_back(space);
+      places.emplace_back();
+    }
+    places[at].push_back({0, keys.size()});
+    keys.push_back(key);
   }
   std::vector<std::size_t> order(spaces.size());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    order[i] = static_cast<std::size_t>(
-        std::count_if(spaces.begin(), spaces.end(), [&](BytesView s) { return s < spaces[i]; }));
-  }
-  for (Place& place : places) place.space = order[place.space];
-  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-    if (a.space != b.space) return a.space < b.space;
-    return a.begin != b.begin ? a.begin < b.begin : a.key < b.key;
-  });
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return spaces[a] < spaces[b]; });
   std::vector<Overlay::Change> sorted;
-  sorted.reserve(places.size());
-  for (const Place& place : places) sorted.push_back((*changes)[place.index]);
+  sorted.reserve(changes->size());
+  for (const std::size_t space : order) {
+    sort_places(places[space], keys, 0);
+    for (const Place& place : places[space]) sorted.push_back((*changes)[place.index]);
+  }
   changes->swap(sorted);
 }
 

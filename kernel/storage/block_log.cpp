@@ -14,6 +14,7 @@ constexpr std::string_view kPrefix = "log-";
 constexpr std::string_view kSuffix = ".seg";
 constexpr std::size_t kNameDigits = 16;
 constexpr std::size_t kMaxUnsynced = 4096;  // records; a block and its company are a handful
+constexpr std::size_t kJoinedBytes = 4096;  // smaller pieces are copied for the sake of one write
 constexpr std::uint64_t kMaxSegmentBytes = 0xFFFFFFFF;  // offsets are u32
 
 std::string segment_name(std::uint64_t first_height) {
@@ -205,12 +206,15 @@ Status Log::check_height(LogRecordType type, std::uint64_t height) const {
                                     (last ? std::to_string(*last) : "none"));
 }
 
-Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) {
+Status Log::append_parts(LogRecordType type, std::uint64_t height,
+                         std::span<const BytesView> payload) {
   TB_TRY(refused());
-  if (payload.size() > options_.max_record_bytes) {
-    return Status(Code::kLimit,
-                  "block log " + dir_ + ": a record of " + std::to_string(payload.size()) +
-                      " bytes is above the limit of " + std::to_string(options_.max_record_bytes));
+  std::uint64_t bytes = 0;
+  for (BytesView part : payload) bytes += part.size();
+  if (bytes > options_.max_record_bytes) {
+    return Status(Code::kLimit, "block log " + dir_ + ": a record of " + std::to_string(bytes) +
+                                    " bytes is above the limit of " +
+                                    std::to_string(options_.max_record_bytes));
   }
   if (pending_.size() >= kMaxUnsynced) {
     return Status(Code::kLimit, "block log " + dir_ + ": " + std::to_string(kMaxUnsynced) +
@@ -219,10 +223,11 @@ Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) 
   if (type == LogRecordType::kPruned)
     return Status(Code::kInvalid, "block log " + dir_ + ": a pruned block cannot be appended");
   TB_TRY(check_height(type, height));
-  const std::uint64_t size = kRecordHeaderBytes + payload.size();
+  const std::uint64_t size = kRecordHeaderBytes + bytes;
   TB_TRY(make_room(height, size));
-  const Bytes record = encode_record(type, height, static_cast<std::uint32_t>(synced_), payload);
-  if (Status written = open_->file->write_at(offset_, record); !written.ok()) {
+  const Bytes header =
+      encode_record_header(type, height, static_cast<std::uint32_t>(synced_), payload);
+  if (Status written = write_parts(header, payload); !written.ok()) {
     // A part of it may be there: take it back, or stop.
     Status undone = open_->file->truncate(offset_);
     reserved_ = offset_;
@@ -231,6 +236,24 @@ Status Log::append(LogRecordType type, std::uint64_t height, BytesView payload) 
   }
   pending_.push_back({type, height, {open_->id, static_cast<std::uint32_t>(offset_)}});
   offset_ += size;
+  return {};
+}
+
+// The first part goes with the header: of a small record it is all of it.
+Status Log::write_parts(BytesView header, std::span<const BytesView> payload) {
+  Bytes begin(header);
+  std::uint64_t at = offset_;
+  if (!payload.empty() && payload.front().size() <= kJoinedBytes) {
+    begin.append(payload.front());
+    payload = payload.subspan(1);
+  }
+  TB_TRY(open_->file->write_at(at, begin));
+  at += begin.size();
+  for (BytesView part : payload) {
+    if (part.empty()) continue;
+    TB_TRY(open_->file->write_at(at, part));
+    at += part.size();
+  }
   return {};
 }
 

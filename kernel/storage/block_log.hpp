@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "kernel/base/bytes.hpp"
@@ -69,7 +70,12 @@ class BlockLog {
   // Blocks follow each other without gap; the first may have any height. Errors: kInvalid (another
   // height, a certificate of a block that is not here), kLimit, kNoSpace (nothing has changed, try
   // again later), kIo.
-  virtual Status append(LogRecordType type, std::uint64_t height, BytesView payload) = 0;
+  Status append(LogRecordType type, std::uint64_t height, BytesView payload) {
+    return append_parts(type, height, {&payload, 1});
+  }
+  // The same for a payload in pieces, which are written from where they lie.
+  virtual Status append_parts(LogRecordType type, std::uint64_t height,
+                              std::span<const BytesView> payload) = 0;
   // One fdatasync of the open segment: the commit. On error the log refuses every later append.
   virtual Status sync() = 0;
   // Forgets appended records that have not been synced (a batch whose block was dropped).

@@ -31,7 +31,8 @@ class Log final : public BlockLog {
 
   Status open(std::string* recovered);
 
-  Status append(LogRecordType type, std::uint64_t height, BytesView payload) override;
+  Status append_parts(LogRecordType type, std::uint64_t height,
+                      std::span<const BytesView> payload) override;
   Status sync() override;
   Status drop_unsynced() override;
   std::optional<std::uint64_t> head() const override {
@@ -87,6 +88,7 @@ class Log final : public BlockLog {
   Status make_room(std::uint64_t height, std::uint64_t size);
   Status start_segment(std::uint64_t first_height);
   Status reserve(std::uint64_t end);
+  Status write_parts(BytesView header, std::span<const BytesView> payload);
   Status fail(Status status) {
     failed_ = status;
     return status;

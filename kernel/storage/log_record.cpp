@@ -12,17 +12,29 @@ bool is_type(std::uint8_t type) { return type >= 1 && type <= 5; }
 
 }  // namespace
 
-Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced,
-                    BytesView payload) {
+Bytes encode_record_header(LogRecordType type, std::uint64_t height, std::uint32_t synced,
+                           std::span<const BytesView> payload) {
+  std::size_t size = 0;
+  std::uint32_t crc = 0;
+  for (BytesView part : payload) {
+    size += part.size();
+    crc = crc32c(part, crc);
+  }
   Bytes out;
-  out.reserve(kRecordHeaderBytes + payload.size());
-  put_u32(out, static_cast<std::uint32_t>(payload.size()));
+  put_u32(out, static_cast<std::uint32_t>(size));
   put_u8(out, static_cast<std::uint8_t>(type));
   put_u64(out, height);
   put_u32(out, synced);
-  put_u32(out, crc32c(payload));
+  put_u32(out, crc);
   put_u32(out, crc32c(out));
   TB_ASSERT(out.size() == kRecordHeaderBytes);
+  return out;
+}
+
+Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced,
+                    BytesView payload) {
+  Bytes out = encode_record_header(type, height, synced, {&payload, 1});
+  out.reserve(kRecordHeaderBytes + payload.size());
   return out.append(payload);
 }
 

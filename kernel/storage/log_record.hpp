@@ -19,6 +19,8 @@ struct RecordHeader {
   std::uint32_t payload_crc = 0;
 };
 
+Bytes encode_record_header(LogRecordType type, std::uint64_t height, std::uint32_t synced,
+                           std::span<const BytesView> payload);
 Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t synced,
                     BytesView payload);
 // nullopt when these are not 25 bytes of a header that verifies.

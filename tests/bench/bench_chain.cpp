@@ -31,7 +31,8 @@ constexpr std::uint64_t kLogBlock =
     1000;  // commands in a block of the log that restart and replay are measured on
 constexpr std::uint64_t kPreviewEpochs = 1;
 constexpr WorldSize kLogWorld{1000, 8, 10'000};
-constexpr double kSignatures = 2;  // of a submit_reading: the sender's and the meter's
+constexpr std::uint64_t kParts = 9;  // of the run of commands
+constexpr double kSignatures = 2;    // of a submit_reading: the sender's and the meter's
 
 // Counts ends of commands, and lets a submitter wait until enough have ended.
 class Ends {
@@ -92,14 +93,23 @@ struct Cost {
   double cores = 0;
 };
 
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void submit_beside_each_other(Producer& producer, Envelopes work) {
+  std::vector<std::thread> threads;
+  for (auto& mine : work)
+    threads.emplace_back([&producer, &mine] { submit_all(producer, std::move(mine)); });
+  for (std::thread& thread : threads) thread.join();
+}
+
 Cost measure_commands(BenchWorld& world, std::uint64_t count) {
   Envelopes work = envelopes(world, count);
   auto producer = must(Producer::start(world.chain(), system_clock(), {}, {}));
   const double cpu = process_cpu_s(), wall = wall_s();
-  std::vector<std::thread> threads;
-  for (auto& mine : work)
-    threads.emplace_back([&producer, &mine] { submit_all(*producer, std::move(mine)); });
-  for (std::thread& thread : threads) thread.join();
+  submit_beside_each_other(*producer, std::move(work));
   Cost cost;
   cost.wall_s = wall_s() - wall;
   const double used = process_cpu_s() - cpu;
@@ -108,29 +118,68 @@ Cost measure_commands(BenchWorld& world, std::uint64_t count) {
   return cost;
 }
 
-Cost market_cost(const std::string& dir, std::uint64_t providers, std::uint64_t count) {
+std::unique_ptr<BenchWorld> warm_market(const std::string& dir, std::uint64_t providers,
+                                        std::uint64_t count) {
   std::filesystem::remove_all(dir);
   WorldSize size;
   size.providers = providers;
-  BenchWorld world(dir, size);
-  world.open();
-  world.populate();
-  measure_commands(world, count / 10);  // warms caches and allocator
-  return measure_commands(world, count);
+  auto world = std::make_unique<BenchWorld>(dir, size);
+  world->open();
+  world->populate();
+  measure_commands(*world, count);  // warms caches and allocator
+  return world;
 }
 
+Cost market_cost(const std::string& dir, std::uint64_t providers, std::uint64_t count) {
+  return measure_commands(*warm_market(dir, providers, count / 10), count);
+}
+
+// A part of the run, and the baseline behind it. What the node still does meanwhile (its store is
+// written beside the executor) belongs to the part: all that the process uses is counted but for
+// the baseline's own threads.
+Cost measure_part(Producer& producer, Envelopes work, VerifyCost* baseline) {
+  std::uint64_t count = 0;
+  for (const auto& mine : work) count += mine.size();
+  const double cpu = process_cpu_s(), wall = wall_s();
+  submit_beside_each_other(producer, std::move(work));
+  Cost cost;
+  cost.wall_s = wall_s() - wall;
+  cost.cores = (process_cpu_s() - cpu) / cost.wall_s;
+  *baseline = verify_cost(2);
+  cost.cpu_s = (process_cpu_s() - cpu - baseline->all_s) / static_cast<double>(count);
+  return cost;
+}
+
+// What a verification costs on a shared machine changes from second to second, by a fifth. So the
+// run has parts, each between two baselines of its own, and the median of their ratios counts. The
+// baseline runs as the commands do, on both cores, which share what is below them; a verification
+// on one core alone is told beside it.
 void commands(const std::string& dir, std::uint64_t count) {
-  // The node keeps both cores busy, and cores share what is below them: the baseline is taken under
-  // the same load. A verification alone on an idle machine is told beside it.
-  const double alone = verify_cost_s(1), before = verify_cost_s(2);
-  const Cost cost = market_cost(dir, 1000, count);
-  const double verify = (before + verify_cost_s(2)) / 2;
-  report("verify_us", verify * 1e6, "us");
-  report("verify_alone_us", (alone + verify_cost_s(1)) / 2 * 1e6, "us");
-  report("command_cpu_us", cost.cpu_s * 1e6, "us");
-  report("command_cost_ratio", cost.cpu_s / (kSignatures * verify), "x");
-  report("command_cores", cost.cores, "cores");
-  report("command_rate", static_cast<double>(count) / cost.wall_s, "1/s");
+  const auto world = warm_market(dir, 1000, count / 10);
+  const std::uint64_t each = std::max<std::uint64_t>(count / kParts, 1);
+  std::vector<Envelopes> work;
+  for (std::uint64_t part = 0; part < kParts; ++part) work.push_back(envelopes(*world, each));
+  auto producer = must(Producer::start(world->chain(), system_clock(), {}, {}));
+  const double alone = verify_cost(1).each_s;
+  std::vector<double> verify{verify_cost(2).each_s}, cpu, ratio, cores, rate;
+  for (Envelopes& mine : work) {
+    VerifyCost baseline;
+    const Cost cost = measure_part(*producer, std::move(mine), &baseline);
+    const double beside = (verify.back() + baseline.each_s) / 2;
+    verify.push_back(baseline.each_s);
+    cpu.push_back(cost.cpu_s);
+    ratio.push_back(cost.cpu_s / (kSignatures * beside));
+    cores.push_back(cost.cores);
+    rate.push_back(static_cast<double>(each) / cost.wall_s);
+  }
+  report("verify_us", median(verify) * 1e6, "us");
+  report("verify_alone_us", (alone + verify_cost(1).each_s) / 2 * 1e6, "us");
+  report("command_cpu_us", median(cpu) * 1e6, "us");
+  report("command_cost_ratio", median(ratio), "x");
+  report("command_cost_ratio_least", *std::min_element(ratio.begin(), ratio.end()), "x");
+  report("command_cost_ratio_most", *std::max_element(ratio.begin(), ratio.end()), "x");
+  report("command_cores", median(cores), "cores");
+  report("command_rate", median(rate), "1/s");
 }
 
 void flat(const std::string& dir, std::uint64_t count) {

@@ -4,6 +4,7 @@
 #include "kernel/chain/command.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/monotonic_resource.hpp>
 #include <cstring>
 
@@ -92,12 +93,26 @@ bool is_session_key(const Command& command, const PublicKey& key) {
   return to_hex(key) == command.session;
 }
 
+// Whether `account` is the address of `key`. Each thread remembers a few addresses: an account that
+// sends one command sends more.
+bool has_address(const PublicKey& key, const std::string& account) {
+  constexpr std::size_t kRemembered = 64;
+  struct Known {
+    PublicKey key{};
+    std::string address;  // empty: none
+  };
+  static thread_local std::array<Known, kRemembered> remembered;
+  Known& known = remembered[key[0] % kRemembered];
+  if (known.address.empty() || known.key != key) known = {key, address_of(key)};
+  return known.address == account;
+}
+
 // Whether the signature of `key` is one that the command needs; every other is a co-signer's.
 bool is_needed(const Command& command, const PublicKey& key) {
   if (!command.session.empty()) return is_session_key(command, key);
   if (!command.signers.empty())
     return std::binary_search(command.signers.begin(), command.signers.end(), key);
-  return address_of(key) == command.from;
+  return has_address(key, command.from);
 }
 
 void find_cosigners(Command& command) {

@@ -149,7 +149,7 @@ std::optional<Refusal> Intake::enter(const PoolEntry& entry, CommandDone done) {
     if (waits) waiters_.take(id);
     return refusal;
   }
-  lost(added.evicted, evicted_refusal());
+  if (!added.evicted.empty()) lost(added.evicted, evicted_refusal());
   wake_();
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory_resource>
 #include <mutex>
 #include <set>
 #include <unordered_map>
@@ -29,7 +30,7 @@ struct Entry;
 struct SoonerEnds {
   inline bool operator()(const Entry* a, const Entry* b) const;
 };
-using Deadlines = std::set<Entry*, SoonerEnds>;
+using Deadlines = std::pmr::set<Entry*, SoonerEnds>;
 
 struct Entry {
   PoolEntry what;
@@ -58,10 +59,11 @@ bool SoonerEnds::operator()(const Entry* a, const Entry* b) const {
 }
 
 struct Account {
+  explicit Account(std::pmr::memory_resource* memory) : by_nonce(memory) {}
   std::uint64_t committed = 0;  // nonce in the last block
   std::uint64_t run_end = 0;    // last nonce that is reached without a gap
   std::uint64_t next = 0;       // no entry of the run below it could go next
-  std::map<std::uint64_t, Entry*> by_nonce;
+  std::pmr::map<std::uint64_t, Entry*> by_nonce;
   std::array<std::uint64_t, 2> count{};  // fee lanes together, service
 };
 
@@ -80,12 +82,12 @@ class Pool final : public Mempool {
     std::lock_guard lock(mutex_);
     const std::uint64_t committed = committed_nonce(entry.command->from, head);
     if (auto refusal = check(entry, committed)) return refusal;
-    auto held = std::make_unique<Entry>();
-    held->what = std::move(entry);
-    held->order = ++arrivals_;
-    held->deadline = deadline_of(*held);
+    Entry held;
+    held.what = std::move(entry);
+    held.order = ++arrivals_;
+    held.deadline = deadline_of(held);
     std::vector<Entry*> victims;
-    if (!held->what.fills_gap && !make_plan(*held, &victims)) return full(*held);
+    if (!held.what.fills_gap && !make_plan(held, &victims)) return full(held);
     for (Entry* victim : victims) {
       if (added != nullptr) added->evicted.push_back(victim->command().id);
       remove(victim, "evicted");
@@ -124,8 +126,8 @@ class Pool final : public Mempool {
     std::lock_guard lock(mutex_);
     for (const CommandPtr& command : commands) {
       auto at = by_id_.find(command->id);
-      if (at == by_id_.end() || !at->second->taken) continue;
-      Entry* entry = at->second.get();
+      if (at == by_id_.end() || !at->second.taken) continue;
+      Entry* entry = &at->second;
       Account& account = accounts_.at(command->from);
       unready_front(account);
       entry->taken = false;
@@ -149,15 +151,15 @@ class Pool final : public Mempool {
     std::lock_guard lock(mutex_);
     std::vector<Hash> gone;
     auto at = by_id_.find(id);
-    if (at != by_id_.end()) remove_with_later(at->second.get(), why, &gone);
+    if (at != by_id_.end()) remove_with_later(&at->second, why, &gone);
     return gone;
   }
 
   bool withdraw(const Hash& id, std::vector<Hash>* gone) override {
     std::lock_guard lock(mutex_);
     auto at = by_id_.find(id);
-    if (at == by_id_.end() || at->second->taken) return false;
-    remove_with_later(at->second.get(), "evicted", gone);
+    if (at == by_id_.end() || at->second.taken) return false;
+    remove_with_later(&at->second, "evicted", gone);
     return true;
   }
 
@@ -177,8 +179,8 @@ class Pool final : public Mempool {
     limits_ = limits;
     by_deadline_.clear();
     for (auto& [id, entry] : by_id_) {
-      entry->deadline = deadline_of(*entry);
-      if (!entry->taken) wait_for_deadline(entry.get());
+      entry.deadline = deadline_of(entry);
+      if (!entry.taken) wait_for_deadline(&entry);
     }
   }
 
@@ -211,9 +213,9 @@ class Pool final : public Mempool {
       std::lock_guard lock(mutex_);
       const std::uint64_t now = clock_.unix_ms();
       for (const auto& [id, entry] : by_id_) {
-        if (entry->what.lane != lane) continue;
-        ages.push_back(now - std::min(now, entry->what.entered_ms));
-        fees.push_back(entry->command().fee);
+        if (entry.what.lane != lane) continue;
+        ages.push_back(now - std::min(now, entry.what.entered_ms));
+        fees.push_back(entry.command().fee);
       }
     }
     LaneFigures out;
@@ -260,12 +262,14 @@ class Pool final : public Mempool {
     std::lock_guard lock(mutex_);
     auto at = by_id_.find(id);
     if (at == by_id_.end()) return fates_.find(id);
-    const Command& command = at->second->command();
+    const Command& command = at->second.command();
     return command.nonce <= accounts_.at(command.from).run_end ? "pending" : "parked";
   }
 
  private:
+  using ById = std::pmr::unordered_map<Hash, Entry, HashOfHash>;
   using Accounts = std::unordered_map<std::string, Account>;
+  using Ranks = std::pmr::set<Entry*, Better>;
 
   // ---- admission
 
@@ -359,16 +363,16 @@ class Pool final : public Mempool {
 
   // ---- entering and leaving
 
-  bool insert(std::unique_ptr<Entry> held, std::uint64_t committed) {
-    Entry* entry = held.get();
+  bool insert(Entry held, std::uint64_t committed) {
+    const Hash id = held.command().id;
+    Entry* entry = &by_id_.emplace(id, std::move(held)).first->second;
     const Command& command = entry->command();
-    auto [at, fresh] = accounts_.try_emplace(command.from);
+    auto [at, fresh] = accounts_.try_emplace(command.from, &memory_);
     Account& account = at->second;
     if (fresh) {
       account.committed = account.run_end = committed;
       account.next = committed + 1;
     }
-    by_id_.emplace(command.id, std::move(held));
     account.by_nonce.emplace(command.nonce, entry);
     ++account.count[group(entry->what.lane)];
     ++size_[place(entry->what.lane)];
@@ -525,10 +529,14 @@ class Pool final : public Mempool {
   std::uint64_t arrivals_ = 0, bytes_ = 0, parked_ = 0;
   std::uint64_t expired_ = 0, expired_at_start_ = 0, evicted_ = 0;
   std::array<std::uint64_t, kLanes> size_{};
-  std::unordered_map<Hash, std::unique_ptr<Entry>, HashOfHash> by_id_;  // bounded by the lanes
-  Accounts accounts_;                                                   // only those with entries
-  std::array<std::set<Entry*, Better>, kLanes> ready_, ranked_;
-  Deadlines by_deadline_;  // not the taken ones: their block decides
+  // Of the nodes below: they are made by one thread and freed by another, which the allocator of
+  // the process does not like.
+  std::pmr::unsynchronized_pool_resource memory_;
+  ById by_id_{&memory_};  // bounded by the lanes
+  Accounts accounts_;     // only those with entries
+  std::array<Ranks, kLanes> ready_{Ranks(&memory_), Ranks(&memory_), Ranks(&memory_)},
+      ranked_{Ranks(&memory_), Ranks(&memory_), Ranks(&memory_)};
+  Deadlines by_deadline_{&memory_};  // not the taken ones: their block decides
   Fates fates_;
 };
 

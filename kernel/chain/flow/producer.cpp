@@ -214,8 +214,9 @@ class ExecutorProducer final : public Producer {
       places.push_back(produced.step_of[i]);
     }
     intake_.pool().committed(included, intake_.head());
+    const Hash block_hash = produced.block->header.hash();
     for (std::size_t i = 0; i < included.size(); ++i)
-      tell_end(*included[i], *produced.block, places[i]);
+      tell_end(*included[i], *produced.block, block_hash, places[i]);
     for (std::size_t n = 0; n < produced.poisoned.size(); ++n) {
       const Command& command = *batch[produced.poisoned[n]];
       drop(command, "evicted",
@@ -228,14 +229,15 @@ class ExecutorProducer final : public Producer {
     put_back_or_drop(batch, produced, moved);
   }
 
-  void tell_end(const Command& command, const BlockRecord& block, std::size_t place) {
+  void tell_end(const Command& command, const BlockRecord& block, const Hash& block_hash,
+                std::size_t place) {
     intake_.forget(command.id);
     CommandDone done = intake_.waiters().take(command.id);
     if (done == nullptr) return;
     const Step& step = block.steps[place];
     CommandResult result;
     result.height = block.header.height;
-    result.block_hash = block.header.hash();
+    result.block_hash = block_hash;
     result.id = command.id;
     result.index = step.command;
     result.outcome = step.outcome;

@@ -3,6 +3,7 @@
 // thread. Thread safe.
 #pragma once
 
+#include <memory_resource>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -65,7 +66,8 @@ class Waiters {
     return out;
   }
   mutable std::mutex mutex_;
-  std::unordered_map<Hash, CommandDone, HashOfHash> waiting_;
+  std::pmr::unsynchronized_pool_resource memory_;  // nodes are made and freed by different threads
+  std::pmr::unordered_map<Hash, CommandDone, HashOfHash> waiting_{&memory_};
   std::vector<std::pair<CommandDone, CommandResult>> refused_;
 };
 
