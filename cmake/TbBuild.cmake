@@ -53,8 +53,8 @@ target_compile_options(tb_warnings INTERFACE
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds> $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overread>
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-stringop-overflow> $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion>
-  # What an assertion says stands in its condition.
-  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-string-conversion>)
+  # What an assertion says stands in its condition; and gcc's -Wconversion leaves out signs.
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-string-conversion> $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-sign-conversion>)
 
 find_package(Threads REQUIRED)
 set(Boost_NO_WARN_NEW_VERSIONS ON)

@@ -1,6 +1,7 @@
 #include "kernel/monitoring/preview.hpp"
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -108,14 +109,65 @@ std::vector<const ModelMetric*> metrics_of(const DashboardRow& row, const Monito
   return out;
 }
 
-constexpr const char* kPageHead = R"(<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">
-<title>The-Block Telemetry Snapshot</title>
+constexpr const char* kPageStyle = R"(<title>The-Block Telemetry Snapshot</title>
 <style>body{font:14px sans-serif;margin:2em;color:#222;background:#fff}table{border-collapse:collapse;width:100%}
-td,th{border:1px solid #ccc;padding:3px 8px;text-align:left;vertical-align:top}.missing,.error{color:#b00020}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}td,th{border-color:#444}.missing,.error{color:#ff8080}}</style>
+td,th{border:1px solid #ccc;padding:3px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.missing,.error,.firing{color:#b00020}.pending{color:#8a5a00}.firing,.pending{font-weight:bold}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}td,th{border-color:#444}.missing,.error,.firing{color:#ff8080}.pending{color:#ffc060}}
+@media(max-width:600px){body{margin:.5em}td,th{padding:2px 4px}}</style>
 </head><body><h1>The-Block Telemetry Snapshot</h1>
 )";
+
+std::string page_head(const Preview& preview) {
+  std::string out =
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width\">";
+  if (preview.refresh_seconds > 0)
+    out +=
+        "<meta http-equiv=\"refresh\" content=\"" + std::to_string(preview.refresh_seconds) + "\">";
+  out += kPageStyle;
+  out += "<p>Source: " + escaped(preview.source) + "</p>\n";
+  if (!preview.error.empty())
+    out += "<p class=error>" + escaped(preview.error) +
+           (preview.text ? ". These values are " + std::to_string(preview.age_seconds) + " s old"
+                         : std::string()) +
+           "</p>\n";
+  return out;
+}
+
+// The words of an alert: its state, and since when.
+struct AlertWords {
+  std::string state = "not evaluated", since, labels;
+};
+AlertWords words_of(const ActiveAlert& alert, std::int64_t now_ms) {
+  LabelSet labels = alert.labels;  // those that the rule gives each of its alerts say nothing new
+  for (const char* name : {"alertname", "plugin", "service", "severity"}) labels.erase(name);
+  return {alert.firing ? "firing" : "pending",
+          std::to_string((now_ms - alert.since_ms) / 1000) + " s", label_text(labels)};
+}
+std::vector<AlertWords> words_of(const std::string& name, const Preview& preview) {
+  if (!preview.alerts) return {{}};
+  std::vector<AlertWords> out;
+  for (const AlertStatus& status : *preview.alerts) {
+    if (status.rule->alert != name) continue;
+    if (!status.error.empty()) out.push_back({"not evaluated", "", status.error});
+    for (const ActiveAlert& alert : status.active) out.push_back(words_of(alert, preview.now_ms));
+  }
+  if (out.empty()) out.push_back({"inactive", "", ""});
+  return out;
+}
+
+std::string alert_rows(const std::string& name, const std::string& summary,
+                       const Preview& preview) {
+  std::string out;
+  for (const AlertWords& words : words_of(name, preview)) {
+    out += "<tr><td>" + escaped(name) + "</td><td class=\"" + escaped(words.state) + "\">" +
+           escaped(words.state) + "</td><td>" + escaped(words.since) + "</td><td>" +
+           escaped(summary) + (words.labels.empty() ? "" : "<br>" + escaped(words.labels)) +
+           "</td></tr>\n";
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -146,25 +198,13 @@ std::map<std::string, std::vector<Sample>> read_exposition(std::string_view text
 }
 
 std::optional<double> bucket_quantile(double p, std::vector<std::pair<double, double>> buckets) {
-  std::sort(buckets.begin(), buckets.end());
-  if (buckets.empty() || buckets.back().second <= 0) return std::nullopt;
-  const double rank = p * buckets.back().second;
-  double below = 0, begin = 0;
-  for (const auto& [bound, count] : buckets) {
-    if (count >= rank) {
-      if (std::isinf(bound)) return begin;
-      return count == below ? bound : begin + (bound - begin) * (rank - below) / (count - below);
-    }
-    below = count;
-    begin = bound;
-  }
-  return std::nullopt;
+  const double value = quantile_of_buckets(p, std::move(buckets));
+  return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
 std::string preview_page(const MonitoringModel& model, const Preview& preview) {
   const Samples samples = read_exposition(preview.text.value_or(""));
-  std::string out = std::string(kPageHead) + "<p>Source: " + escaped(preview.source) + "</p>\n";
-  if (!preview.text) out += "<p class=error>" + escaped(preview.error) + "</p>\n";
+  std::string out = page_head(preview);
   for (const DashboardRow& row : main_rows(model)) {
     out += "<h2>" + escaped(row.title) +
            "</h2>\n<table><tr><th>Metric</th><th>Description</th><th>Value</th></tr>\n";
@@ -174,12 +214,40 @@ std::string preview_page(const MonitoringModel& model, const Preview& preview) {
     }
     out += "</table>\n";
   }
-  out += "<h2>Alerts</h2>\n<table><tr><th>Alert</th><th>State</th><th>Summary</th></tr>\n";
-  for (const auto& [name, alert] : model.alerts) {
-    out += "<tr><td>" + escaped(name) + "</td><td>not evaluated</td><td>" +
-           escaped(alert.spec.summary) + "</td></tr>\n";
-  }
+  out +=
+      "<h2>Alerts</h2>\n<table><tr><th>Alert</th><th>State</th><th>Since</th>"
+      "<th>Summary</th></tr>\n";
+  for (const auto& [name, alert] : model.alerts)
+    out += alert_rows(name, alert.spec.summary, preview);
   return out + "</table>\n</body></html>\n";
+}
+
+std::string preview_json(const Preview& preview) {
+  json::object metrics;
+  for (const auto& [name, samples] : read_exposition(preview.text.value_or(""))) {
+    json::array list;
+    for (const Sample& sample : samples) {
+      json::object labels;
+      for (const auto& [label, value] : read_labels(sample.labels)) labels[label] = value;
+      // As Prometheus does: JSON has no NaN and no infinity.
+      list.push_back(json::object{{"labels", labels}, {"value", prom_number(sample.value)}});
+    }
+    metrics[name] = std::move(list);
+  }
+  json::array alerts;
+  for (const AlertStatus& status : preview.alerts.value_or(std::vector<AlertStatus>{})) {
+    for (const AlertWords& words : words_of(status.rule->alert, preview)) {
+      alerts.push_back(json::object{{"name", status.rule->alert},
+                                    {"state", words.state},
+                                    {"since", words.since},
+                                    {"labels", words.labels}});
+    }
+  }
+  return json::serialize(json::object{{"source", preview.source},
+                                      {"age_seconds", preview.age_seconds},
+                                      {"error", preview.error},
+                                      {"metrics", std::move(metrics)},
+                                      {"alerts", std::move(alerts)}});
 }
 
 std::string preview_summary(const MonitoringModel& model, const Preview& preview) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/monitoring/model.hpp"
+#include "kernel/monitoring/rule_engine.hpp"
 
 namespace blockd {
 
@@ -16,11 +17,18 @@ std::map<std::string, std::vector<Sample>> read_exposition(std::string_view text
 struct Preview {
   std::string source;               // where the values come from
   std::optional<std::string> text;  // of the scrape
-  std::string error;                // why there is none
+  std::string error;                // why there is none, or why it is an older one
+  // Of a page that goes on being served:
+  std::optional<std::vector<AlertStatus>> alerts{};  // without: not evaluated
+  std::uint64_t age_seconds = 0;                     // of the text
+  std::uint64_t refresh_seconds = 0;                 // 0: the page stays as it is
+  std::int64_t now_ms = 0;                           // for how long an alert has held
 };
 // Every text from outside is escaped; a metric that was not scraped says `missing`. A metric with
 // labels shows its 20 largest series.
 std::string preview_page(const MonitoringModel& model, const Preview& preview);
+// The same as JSON: source, age, error, series by name, alerts.
+std::string preview_json(const Preview& preview);
 // A line a row: its title and the value of its first metric.
 std::string preview_summary(const MonitoringModel& model, const Preview& preview);
 

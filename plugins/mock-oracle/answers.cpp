@@ -62,10 +62,10 @@ bool add_keys(KeyTable& table, const std::vector<std::string>& providers, const 
 
 void put_keys(const KeyTable& table, tb::Out& out) {
   out.list("keys", [&](tb::Out& list) {
-    for (const auto& [provider, key] : table) {
+    for (const auto& one : table) {
       list.record({}, [&](tb::Out& entry) {
-        entry.put("provider_id", provider);
-        entry.put("public_key_hex", key);
+        entry.put("provider_id", one.first);
+        entry.put("public_key_hex", one.second);
       });
     }
   });

@@ -93,6 +93,20 @@ test('an alert that holds is shown where everybody looks', async () => {
   await page.context().close();
 });
 
+test('what alerts were judged by outlives a reload of the page', async () => {
+  const page = await browser.page(node);
+  const held = () => page.evaluate(async () => {
+    const {alertRules} = await import('/console/js/alerts.js');
+    const rule = (alertRules() || []).find((one) => one.name === 'EnergyPendingCredits');
+    return rule && rule.state !== 'waiting' && rule.since !== null ? {since: rule.since, state: rule.state} : null;
+  });
+  const before = await waitFor('a judgement', held);
+  await page.reload();
+  assert.deepEqual(await waitFor('a judgement after the reload', held), before);
+  browser.check();
+  await page.context().close();
+});
+
 test('a phone shows every page without scrolling sideways', async () => {
   const page = await browser.page(node, {viewport: {width: 390, height: 844}, isMobile: true, hasTouch: true});
   assert.equal(await page.locator('#nav').isVisible(), false);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The Debian package in a bare Debian 12: install, start as the service, use, upgrade with the same chain, remove, install again, purge.
+Then the package of the SDK: it builds an example and a plugin of the template, and the node takes them.
 
     ./dev package --test            makes the packages and runs this
     test_package.py --packages DIR  with packages that are there
@@ -178,6 +179,31 @@ class PackageTest:
         check("no file is left", left, [])
         self.run("test", "!", "-e", "/var/log/the-block")
 
+    def build_a_plugin(self):
+        """With the SDK's package and what it depends on, and nothing else; the machine is off and has the host's network."""
+        self.machine.power_off()
+        sdk = max(self.packages.glob("the-block-sdk_*.deb"), key=lambda path: path.stat().st_mtime)
+        shutil.copy(sdk, self.machine.root / "root")
+        chroot = self.machine.chroot
+        chroot(*APT, "install", "--no-install-recommends", f"/root/{sdk.name}", f"/root/{self.files[2].name}")
+        chroot("cp", "-R", "/usr/share/the-block-sdk/examples/greeter", "/root/greeter")
+        self.build_in("greeter")
+        # The tests of a plugin need what the package recommends.
+        more = subprocess.run(["dpkg-deb", "-f", sdk, "Recommends"], text=True, capture_output=True, check=True).stdout
+        chroot(*APT, "install", "--no-install-recommends", *more.replace(",", " ").split())
+        chroot("tb-new-plugin", "two-words", "--dir", "/root")
+        self.build_in("two-words")
+        tested = chroot("ctest", "--test-dir", "/root/two-words/build", "--no-tests=error")
+        check("the new plugin passes its tests", "100% tests passed" in tested)
+
+    def build_in(self, plugin):
+        chroot = self.machine.chroot
+        chroot("cmake", "-S", f"/root/{plugin}", "-B", f"/root/{plugin}/build", "-DCMAKE_BUILD_TYPE=Release")
+        chroot("cmake", "--build", f"/root/{plugin}/build")
+        chroot("blockd", "--print-openrpc", "--out", f"/root/{plugin}.json", f"/root/{plugin}/build/plugins/{plugin}.so")
+        methods = [method["name"] for method in json.loads((self.machine.root / f"root/{plugin}.json").read_text())["methods"]]
+        check(f"the node of the package takes {plugin}.so", any(name.startswith((f"{plugin}.", plugin.replace("-", "_") + ".")) for name in methods))
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -202,10 +228,11 @@ def main():
         test = PackageTest(machine, options.packages, options.build)
         test.prepare()
         machine.boot()
-        for step in (test.install, test.start, test.upgrade_while_it_runs, test.upgrade_while_it_stands, test.remove, test.install_again, test.purge):
+        for step in (test.install, test.start, test.upgrade_while_it_runs, test.upgrade_while_it_stands, test.remove, test.install_again, test.purge,
+                     test.build_a_plugin):
             print(step.__name__.replace("_", " "), flush=True)
             step()
-        print("the package installs, starts, upgrades, removes and purges")
+        print("the package installs, starts, upgrades, removes and purges; the SDK's builds plugins")
         return 0
     except BaseException:
         if machine and machine.leader and machine.process.poll() is None:

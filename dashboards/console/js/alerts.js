@@ -2,13 +2,14 @@
 // long enough, and what cannot be told from here. Prometheus remains the judge; this is its rules without its memory.
 import {rpc} from './api.js';
 import {evaluate} from './evaluate.js';
-import {slowWorldOf, watchSlowly} from './metrics.js';
+import {outliveReload, slowWorldOf, watchSlowly} from './metrics.js';
 import {namesIn, parse, seconds} from './promql.js';
 
 const kLongestWindow = 3600;   // what metrics.js keeps
 const kEpochSeconds = 120;     // as in the rule files that are made from the manifests
 const listeners = new Set();
 const kValues = {epoch_seconds: String(kEpochSeconds)};
+const heldBefore = outliveReload(() => Object.fromEntries((rules || []).filter((rule) => rule.since !== null).map((rule) => [rule.name, rule.since]))) || {};
 let rules = null, records = new Map(), hash = '', failure = null, timer = 0;
 
 const filled = (expr) => expr.replace(/\$\{(\w+)(?::([^}]*))?\}/g, (_, name, fallback) => kValues[name] ?? fallback ?? '0');
@@ -35,7 +36,7 @@ async function load() {
     }
   }
   rules = catalogue.alerts.map((alert) => {
-    const rule = {...alert, expr: filled(alert.expr), forSeconds: duration(alert.for), since: before.get(alert.name)?.since ?? null, state: 'waiting', why: '', value: null};
+    const rule = {...alert, expr: filled(alert.expr), forSeconds: duration(alert.for), since: (before.get(alert.name) ? before.get(alert.name).since : heldBefore[alert.name]) ?? null, state: 'waiting', why: '', value: null};
     try {
       rule.tree = parse(rule.expr);
       namesIn(rule.tree, names);

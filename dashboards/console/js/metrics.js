@@ -1,5 +1,5 @@
 // The node's own series, read while the page is seen: every two seconds for charts (ten minutes are kept), every ten for
-// alerts alone (an hour is kept, of the families that alerts read).
+// alerts alone (an hour is kept, of the families that alerts read; it outlives a reload of the page).
 import {rpc} from './api.js';
 
 const kPeriodMs = 2000;
@@ -8,6 +8,7 @@ const kFirst = 4;       // readings that come faster, so that a page has somethi
 const kKept = 300;
 const kKeptSlow = 361;
 const kMaxSeries = 20000;
+const kMaxKeptText = 4e6;  // characters of what outlives a reload; a browser gives a page about five million
 const watchers = new Set();
 const slowWatchers = new Set();
 const known = new Map();  // name -> {name, type, help}
@@ -50,8 +51,50 @@ class Window {
     }
   }
   find(name) { return this.byName.get(name) || []; }
+
+  // Values as [value, how often, …]: most stay the same from one reading to the next.
+  pack() {
+    const runs = (values) => {
+      const out = [];
+      for (const value of values) {
+        if (out.length && out.at(-2) === value) out[out.length - 1]++;
+        else out.push(value, 1);
+      }
+      return out;
+    };
+    return {times: this.times, series: [...this.series.values()].map((one) => [one.name, one.text, runs(one.values)])};
+  }
+  // Only what is not older than the window is long.
+  unpack({times, series}, oldest) {
+    const first = times.findIndex((time) => time >= oldest);
+    if (first < 0) return;
+    this.times = times.slice(first);
+    for (const [name, text, runs] of series) {
+      const values = [];
+      for (let i = 0; i < runs.length; i += 2) for (let n = 0; n < runs[i + 1]; n++) values.push(runs[i]);
+      const one = {name, text, labels: labelsOf(text), values: values.slice(first)};
+      this.series.set(text ? `${name}{${text}}` : name, one);
+      this.byName.set(name, [...this.find(name), one]);
+    }
+  }
 }
 const fast = new Window(kKept), slow = new Window(kKeptSlow);
+const kStored = 'readings';
+
+// What a judgement of alerts needs from before a reload. f() gives what else to keep; returns what was kept, if any.
+export function outliveReload(f) {
+  addEventListener('pagehide', () => {
+    const text = JSON.stringify({...slow.pack(), more: f()});
+    if (text.length <= kMaxKeptText) sessionStorage.setItem(kStored, text);
+    else sessionStorage.removeItem(kStored);  // a node with so many series is judged anew
+  });
+  const kept = sessionStorage.getItem(kStored);
+  if (!kept) return null;
+  sessionStorage.removeItem(kStored);
+  const data = JSON.parse(kept);
+  slow.unpack(data, Date.now() / 1000 - kKeptSlow * kSlowMs / 1000);
+  return slow.times.length ? data.more : null;
+}
 
 function labelsOf(text) {
   const out = {};

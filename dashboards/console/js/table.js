@@ -4,7 +4,8 @@ import {chip, dateTime, empty, figure, h, shortId, when} from './dom.js';
 const kDrawnWhole = 200;
 const kRowHeight = 30;
 const kMostColumns = 14;
-const kSpare = 12;            // rows drawn above and below what is seen
+const kSpare = 60;            // rows drawn above and below what is seen: a fast hand passes thousands of pixels before this page is asked again
+const kNear = 30;             // and drawn anew when fewer are left
 const kMeasured = 300;        // rows that decide how wide a column of a long table is
 const kWidestColumn = 60;     // characters
 
@@ -42,7 +43,7 @@ function columnsOf(rows) {
   return [...names].slice(0, kMostColumns);
 }
 
-// columns: 'key' or {key, title, show(value, row) -> node or text}; a title is made of the key.
+// columns: 'key' or {key, title, show(value, row) -> node or text, wrap: true for texts of several lines}; a title is made of the key.
 function specsOf(rows, options) {
   return (options.columns || columnsOf(rows)).map((column) => {
     const spec = typeof column === 'string' ? {key: column} : column;
@@ -83,7 +84,7 @@ export function table(rows, options = {}) {
     return h('tr', open, specs.map((spec) => {
       const content = spec.show ? spec.show(row[spec.key], row) : show(row[spec.key], spec.key);
       const wide = !(content instanceof Node) && String(content).length > 40;
-      return h('td', {class: spec.number ? 'number' : wide && !long ? 'wrap' : undefined, title: wide && long ? String(content) : undefined}, content);
+      return h('td', {class: spec.number ? 'number' : (wide || spec.wrap) && !long ? 'wrap' : undefined, title: wide && long ? String(content) : undefined}, content);
     }));
   };
   const above = h('tr', {'aria-hidden': 'true', class: 'gap'}), below = h('tr', {'aria-hidden': 'true', class: 'gap'});
@@ -92,7 +93,7 @@ export function table(rows, options = {}) {
   function draw(force = true) {
     if (!long) return body.replaceChildren(...sorted.map(line));
     const seen = Math.ceil((box.clientHeight || 540) / kRowHeight), top = Math.floor(box.scrollTop / kRowHeight), last = Math.min(sorted.length, top + seen);
-    if (!force && top >= drawnFrom && last <= drawnTo) return;
+    if (!force && (drawnFrom === 0 || top - drawnFrom >= kNear) && (drawnTo === sorted.length || drawnTo - last >= kNear)) return;
     const from = Math.max(0, Math.min(top, last) - kSpare), to = Math.min(sorted.length, last + kSpare);
     if (force || from >= drawnTo || to <= drawnFrom) {
       body.replaceChildren(above, ...sorted.slice(from, to).map(line), below);

@@ -12,7 +12,7 @@
 #include "kernel/monitoring/lint.hpp"
 #include "kernel/monitoring/preview.hpp"
 #include "kernel/monitoring/render.hpp"
-#include "kernel/net/http_client.hpp"
+#include "kernel/monitoring/rule_test.hpp"
 #include "kernel/programs/cli/monitor_files.hpp"
 #include "kernel/programs/cli/monitor_verbs.hpp"
 
@@ -25,10 +25,8 @@ namespace fs = std::filesystem;
 using Files = std::map<std::string, std::string>;
 
 constexpr std::size_t kShownFindings = 20;
-constexpr std::uint64_t kMaxScrapeBytes = 32ull << 20;
 constexpr std::uint64_t kMaxLintedBytes = 16ull << 20;
 constexpr const char* kMadeFolders[] = {"grafana", "prometheus", "alertmanager"};
-constexpr const char* kDefaultEndpoint = "http://localhost:26658/metrics";
 
 std::optional<std::string> text_of_file(const std::string& path) {
   if (!file_exists(path)) return std::nullopt;
@@ -119,19 +117,12 @@ Status write_links(const std::string& dir, const Files& files) {
 // One scrape of the node, or why there is none.
 Preview scrape(Session& session) {
   Preview out;
-  for (const char* name : {"TELEMETRY_ENDPOINT", "TB_MONITORING_ENDPOINT"}) {
-    if (out.source.empty()) out.source = session.world.variable(name);
-  }
-  if (out.source.empty()) out.source = kDefaultEndpoint;
-  HttpClient client(HttpClientOptions{.max_response_bytes = kMaxScrapeBytes});
-  Result<HttpClientResponse> answer = client.get(out.source);
-  if (!answer.ok()) {
-    out.error = answer.status().message();
-  } else if (answer->status != 200 || answer->body.starts_with("<")) {
-    out.error = "answered " + std::to_string(answer->status) + " and no series";
-  } else {
-    out.text = std::move(answer->body);
-  }
+  out.source = metrics_endpoint(session);
+  Result<std::string> text = read_metrics(out.source);
+  if (text.ok())
+    out.text = *std::move(text);
+  else
+    out.error = text.status().message();
   return out;
 }
 
@@ -254,6 +245,24 @@ Result<int> run_program(std::vector<std::string> words) {
   return WIFEXITED(state) ? WEXITSTATUS(state) : 1;
 }
 
+// The evaluator of this program on a file of rule tests.
+int test_here(Session& session, const std::string& file) {
+  const auto yaml_of = [&](const std::string& path) -> Result<json::value> {
+    Result<std::string> text = read_text(session.world, path);
+    if (!text.ok()) return text.status();
+    return yaml_to_json(path, *text);
+  };
+  Result<json::value> document = yaml_of(file);
+  if (!document.ok()) return session.fail(document.status());
+  const fs::path folder = fs::path(file).parent_path();
+  Result<RuleTestReport> report = run_rule_tests(
+      *document, [&](const std::string& name) { return yaml_of((folder / name).string()); });
+  if (!report.ok()) return session.fail(report.status().in(file));
+  session.world.out << report->tests << " tests, " << report->checks << " checks, "
+                    << report->failures.size() << " failed\n";
+  return print_findings(session, report->failures);
+}
+
 int test(Session& session, const LocalArgs& args) {
   std::string file = args.words.empty() ? "" : args.words[0];
   if (file.empty()) {
@@ -261,8 +270,13 @@ int test(Session& session, const LocalArgs& args) {
     if (!tree.ok()) return session.fail(tree.status());
     file = tree->dir + "/prometheus/alert.test.yaml";
   }
+  if (args.has("--built-in")) return test_here(session, file);
   session.world.out.flush();
   Result<int> code = run_program({"promtool", "test", "rules", file});
+  if (!code.ok() && code.status().code() == Code::kNotFound) {
+    session.world.err << code.status().message() << "; its tests are run here\n";
+    return test_here(session, file);
+  }
   if (!code.ok()) return session.fail(code.status());
   return *code == 0 ? kExitOk : kExitRefused;
 }
@@ -313,7 +327,8 @@ std::vector<LocalFlag> with_sources(std::vector<LocalFlag> flags) {
 }  // namespace
 
 std::vector<LocalVerb> monitor_verbs() {
-  return {{"monitor render",
+  return {native_verb(kSources),
+          {"monitor render",
            "",
            "Make dashboards, rules and lists from the manifests",
            with_sources({{"--out", "DIR", "Where to write; the dashboards folder unless given"},
@@ -337,8 +352,8 @@ std::vector<LocalVerb> monitor_verbs() {
            {{"contract-cli monitor lint", "all that are shipped"}}},
           {"monitor test",
            "[FILE]",
-           "Run the unit tests of the alerts with promtool",
-           {},
+           "Run the unit tests of the alerts, with promtool where it is installed",
+           {{"--built-in", "", "With the evaluator of this program"}},
            0,
            1,
            test,

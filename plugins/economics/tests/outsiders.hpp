@@ -45,9 +45,9 @@ inline tb::Status activate(tb::Ctx& ctx, std::string_view, const tb::NoArgs&, tb
            [&](std::string_view key, std::string_view value) { due.emplace_back(key, value); });
   for (const auto& [row, value] : due) {
     ctx.erase(row);
-    const tb::Status done = ctx.attempt([&] {
-      const auto set_to =
-          ctx.call(kSetParam, {std::string_view(row).substr(4), std::stoull(value)});
+    const std::string_view name = std::string_view(row).substr(4);
+    const tb::Status done = ctx.attempt([&, &text = value] {
+      const auto set_to = ctx.call(kSetParam, {name, std::stoull(text)});
       return set_to ? tb::ok() : ctx.fail(set_to);
     });
     if (done.aborted()) return done;
