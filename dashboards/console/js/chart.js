@@ -8,10 +8,15 @@ const kColours = ['#2f8f67', '#c77a1b', '#4a6fd0', '#b0449b', '#7d7a2c', '#2a8fa
 const kMaxLines = 8;
 const kHeight = 140;
 const kBackPoints = 60;  // of an expression, computed for the time before the chart was opened
+const kTickSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400, 604800];  // no label twice
 const kWords = {counter: 'a second', histogram: 'mean, s'};
 
 // Labels as people say them: values alone, since the title tells what they are of.
 const labelText = (labels) => Object.entries(labels).filter(([name]) => name !== 'le').map(([, value]) => (value === '' ? '(all)' : value)).join(' · ');
+// A whole number in full as long as it fits above a chart.
+const headline = (value) => (Number.isInteger(value) && Math.abs(value) < 1e9 ? figure(value) : short(value));
+// One or two values make no line that can be seen.
+const isFew = (plot, series) => plot.data[series].reduce((n, value) => n + (value === null || value === undefined ? 0 : 1), 0) < 3;
 const newest = (values) => { for (let i = values.length - 1; i >= Math.max(0, values.length - 5); i--) if (values[i] !== null && values[i] !== undefined) return values[i]; return null; };
 
 function familyLines(name) {
@@ -82,7 +87,7 @@ function draw(title, read, {still = false, zero = true} = {}) {
     const {times, lines: all, note: text, unit} = read(), lines = all.slice(0, kMaxLines);
     if (note.textContent !== (text || '')) note.textContent = text || '';
     const last = lines.length === 1 ? newest(lines[0].values) : null;
-    value.textContent = last === null ? '' : `${short(last)}${unit ? ` ${unit}` : ''}`;
+    value.textContent = last === null ? '' : `${headline(last)}${unit ? ` ${unit}` : ''}`;
     if (!lines.length || times.length < 2) {
       if (plot) { plot.destroy(); plot = null; shape = ''; legend.replaceChildren(); }
       hole.replaceChildren(h('p', {class: 'note empty'}, !still && times.length < 3 ? 'Collecting…' : 'No data yet.'));
@@ -130,9 +135,9 @@ function make(hole, data, lines, zero) {
   const axis = {stroke: soft, font: '11px system-ui, sans-serif', grid: {stroke: grid, width: 1}, ticks: {show: false}};
   return new uPlot({
     width: Math.max(200, hole.clientWidth || 320), height: kHeight, legend: {show: false}, cursor: {y: false, points: {size: 5}},
-    padding: [6, 16, 0, 0], scales: {y: {range: (u, low, high) => range(low, high, zero)}},
-    series: [{}, ...lines.map((line, i) => ({label: line.label, stroke: kColours[i], width: 1.5, points: {show: false}, fill: lines.length === 1 ? `${kColours[0]}22` : undefined}))],
-    axes: [{...axis, size: 22, space: 70, values: (u, splits) => splits.map((t) => clock(t * 1000).slice(0, u.scales.x.max - u.scales.x.min > 1200 ? 5 : 8))},
+    padding: [6, 26, 0, 0], scales: {y: {range: (u, low, high) => range(low, high, zero)}},
+    series: [{}, ...lines.map((line, i) => ({label: line.label, stroke: kColours[i], width: 1.5, points: {show: isFew, size: 5}, fill: lines.length === 1 ? `${kColours[0]}22` : undefined}))],
+    axes: [{...axis, size: 22, space: 70, incrs: kTickSeconds, values: (u, splits) => splits.map((t) => clock(t * 1000).slice(0, u.scales.x.max - u.scales.x.min > 1200 ? 5 : 8))},
       {...axis, size: zero ? 44 : 72, gap: 4, space: 28, values: (u, splits) => ticks(splits)}],
   }, data, hole);
 }

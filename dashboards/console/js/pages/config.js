@@ -31,7 +31,7 @@ export function config(main) {
   whoami().then((me) => {
     if (ended) return;
     hole.replaceChildren();
-    if (me.role !== 'admin') return hole.append(h('p', {}, 'You are ', chip(me.role, 'warn'), '. The configuration is shown to admin alone, since it names files and keys. Log in with such a token (key l), or use ', h('code', {}, 'contract-cli config show'), ' on the machine.'));
+    if (me.role !== 'admin') return hole.append(h('p', {}, 'You are ', chip(me.role, 'warn'), '. The configuration is shown to admin alone, since it names files and keys. Log in with such a token (key ', h('kbd', {}, 'l'), '), or use ', h('code', {}, 'contract-cli config show'), ' on the machine.'));
     const again = () => sections.again();
     sections = live(hole, [
       {title: 'Generations', method: 'config.history', draw: (result) => table([...result.generations].reverse(), {height: '16rem', onrow: (row) => openGeneration(row, again), columns: [{key: 'generation', text: true}, {key: 'unix_ms', title: 'taken over', show: (value) => when(value)},

@@ -56,7 +56,7 @@ export function logs(main) {
   whoami().then((me) => {
     if (ended) return;
     if (['operator', 'admin'].includes(me.role)) begin();
-    else hole.replaceChildren(h('p', {}, 'You are ', chip(me.role, 'warn'), ': logs are shown to operator and admin. Log in with such a token (key l).'));
+    else hole.replaceChildren(h('p', {}, 'You are ', chip(me.role, 'warn'), ': logs are shown to operator and admin. Log in with such a token (key ', h('kbd', {}, 'l'), ').'));
   }, (error) => hole.replaceChildren(failed(error)));
   return () => { ended = true; clearTimeout(timer); };
 }

@@ -27,7 +27,7 @@ export function plugins(main) {
   main.append(h('h2', {}, 'Do'), methodBoxes(['plugin.reload', 'plugin.upgrade', 'plugin.stage', 'plugin.load', 'plugin.unload', 'plugin.prune'], again));
   whoami().then((me) => {
     note.replaceChildren(...(me.role === 'admin' ? ['You are ', chip('admin', 'good'), ': you may change plugins. A row opens what can be done with it.']
-      : ['You are ', chip(me.role, 'warn'), ': plugins are changed by admin. Log in with such a token (key l).']));
+      : ['You are ', chip(me.role, 'warn'), ': plugins are changed by admin. Log in with such a token (key ', h('kbd', {}, 'l'), ').']));
   }, (error) => { note.textContent = error.message; });
   return () => sections.end();
 }
