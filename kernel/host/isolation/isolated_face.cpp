@@ -1,5 +1,7 @@
 // The face of an isolated plugin. Its instance lives in the child and is made again in each new
 // one, before the first call that reaches it.
+#include <functional>
+
 #include "kernel/host/isolation/isolated.hpp"
 #include "kernel/host/plugin_impl.hpp"
 
@@ -21,9 +23,10 @@ FarFace& face_of_instance(void* instance) { return *static_cast<FarFace*>(instan
 struct FaceCall {
   Bytes message;
   tb_view* view = nullptr;
+  // Reads what the call returned; false: it cannot be read. Empty: nothing is returned.
+  std::function<bool(Reader&)> take = {};
   std::string trouble;  // filled when there is no answer
   tb_status status = TB_FAILED;
-  Bytes results;
 };
 
 void begin_call(FaceCall* call, Entry entry, tb_view* view) {
@@ -32,22 +35,30 @@ void begin_call(FaceCall* call, Entry entry, tb_view* view) {
   if (view != nullptr) put_block(call->message, *view->block);
 }
 
+std::string failed_in_its_process(IsolatedPlugin& plugin, const IsolatedPlugin::Hold& hold) {
+  return "plugin " + plugin.manifest().id +
+         " failed in its process: " + plugin.await_death(hold).text;
+}
+
 // One call in a lane that is held. False: call->trouble says why there is no answer.
 bool call_in(FarFace& face, IsolatedPlugin::Hold& hold, FaceCall* call) {
   IsolatedPlugin& plugin = *face.plugin;
   Session session(hold.process(), hold.lane(), plugin.manifest(), {call->view, nullptr, face.host},
                   nullptr, nullptr);
   switch (session.call(call->message, plugin.step_us())) {
-    case Session::End::kReturned:
+    case Session::End::kReturned: {
       call->status = session.status();
-      call->results = session.results().rest();
-      return true;
+      Reader results = session.results();
+      if (!call->take || call->take(results)) return true;
+      session.damaged("results that cannot be read");
+      call->trouble = failed_in_its_process(plugin, hold);
+      return false;
+    }
     case Session::End::kThrew:
       call->trouble = "plugin " + plugin.manifest().id + " threw: " + session.text();
       return false;
     default:
-      call->trouble = "plugin " + plugin.manifest().id +
-                      " failed in its process: " + plugin.await_death(hold).text;
+      call->trouble = failed_in_its_process(plugin, hold);
       return false;
   }
 }
@@ -118,14 +129,12 @@ void far_destroy(void* instance) {
 }
 
 tb_status answer_call(FarFace& face, FaceCall* call, tb_out* result, tb_out* error) {
-  if (!face_call(face, call)) {
-    tell_error(error, call->trouble);
-    return TB_FAILED;
-  }
-  Reader in(call->results);
-  const BytesView results = text_of(in), errors = text_of(in);
-  if (in.done() && play_stream(results, result) && play_stream(errors, error)) return call->status;
-  tell_error(error, "plugin " + face.plugin->manifest().id + " answered what cannot be read");
+  call->take = [result, error](Reader& in) {
+    const BytesView results = text_of(in), errors = text_of(in);
+    return in.done() && play_stream(results, result) && play_stream(errors, error);
+  };
+  if (face_call(face, call)) return call->status;
+  tell_error(error, call->trouble);
   return TB_FAILED;
 }
 
@@ -159,20 +168,22 @@ tb_status far_http(void* instance, tb_view* view, const tb_http_request* request
   put_u8(call.message, request->json != nullptr ? 1 : 0);
   if (request->json != nullptr) put_value(call.message, *request->json);
   FarFace& face = face_of_instance(instance);
-  if (!face_call(face, &call)) {
-    log_trouble(face, call);
-    reply->status = kHttpUnavailable;
-    reply->json->api->put_str(reply->json, to_str("error"), to_str("plugin_crashed"));
-    reply->json->api->put_str(reply->json, to_str("message"), to_str(call.trouble));
-    return TB_FAILED;
-  }
-  Reader in(call.results);
-  reply->status = in.u32();
-  const bool sent = in.u8() != 0;
-  const tb_str content_type = to_str(text_of(in)), body = to_str(text_of(in));
-  const BytesView stream = text_of(in);
-  if (sent && in.ok()) reply->send(reply, content_type, body);
-  return in.ok() && play_stream(stream, reply->json) ? call.status : TB_FAILED;
+  call.take = [reply](Reader& in) {
+    reply->status = in.u32();
+    const bool sent = in.u8() != 0;
+    const tb_str content_type = to_str(text_of(in)), body = to_str(text_of(in));
+    const BytesView stream = text_of(in);
+    (void)text_of(in), (void)text_of(in);  // results and errors of other calls
+    if (!in.done() || !play_stream(stream, reply->json)) return false;
+    if (sent) reply->send(reply, content_type, body);
+    return true;
+  };
+  if (face_call(face, &call)) return call.status;
+  log_trouble(face, call);
+  reply->status = kHttpUnavailable;
+  reply->json->api->put_str(reply->json, to_str("error"), to_str("plugin_crashed"));
+  reply->json->api->put_str(reply->json, to_str("message"), to_str(call.trouble));
+  return TB_FAILED;
 }
 
 // Calls without an answer: trouble goes to the log.

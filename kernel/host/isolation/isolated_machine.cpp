@@ -58,8 +58,10 @@ tb_status unpack(Session& session, const MachineCall& call) {
   }
   const BytesView results = text_of(in), errors = text_of(in);
   good = in.done();
-  if (good && call.result != nullptr) good = play_stream(results, call.result);
-  if (good && call.error != nullptr) good = play_stream(errors, call.error);
+  const auto take = [](BytesView stream, tb_out* out) {
+    return out != nullptr ? play_stream(stream, out) : Played{stream}.whole();
+  };
+  good = good && take(results, call.result) && take(errors, call.error);
   if (!good) session.damaged("results that cannot be read");
   return good ? session.status() : TB_ABORTED;
 }

@@ -46,6 +46,7 @@ inline constexpr std::size_t kMaxPageBytes = 64u << 10;  // rows of one page of 
 inline constexpr std::size_t kMaxPageRows = 4096;
 inline constexpr std::size_t kMaxNesting = 1000;      // attempts and views inside each other
 inline constexpr std::size_t kMaxStream = 64u << 20;  // what one writer may hold
+inline constexpr std::size_t kMaxValues = 1u << 20;   // in one tree of values
 inline constexpr std::size_t kMaxExpected = 32;       // rows that are sent along with a call
 inline constexpr std::size_t kMaxKnown = 1u << 20;    // answers that a call is repeated with
 

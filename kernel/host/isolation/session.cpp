@@ -155,7 +155,10 @@ bool Session::finish(End end) {
     // An exception may leave open levels; a return may not.
     if (!in_.ok() || nesting_ != 1) return damaged("an end inside of an attempt"), true;
   }
-  if (end == End::kThrew) text_ = Bytes(text_of(in_).substr(0, 4096));
+  if (end == End::kThrew) {
+    text_ = Bytes(text_of(in_).substr(0, 4096));
+    if (!in_.ok()) return damaged("an exception that is cut short"), true;
+  }
   end_ = end;
   over_ = true;
   if (end == End::kNoMemory)
@@ -172,21 +175,18 @@ bool Session::answer(tb_status status) {
   return true;
 }
 
+// Always true: the operation is known.
+bool Session::whole(Played& said) {
+  if (in_.ok() && !said.whole()) damaged("a stream that cannot be read");
+  return true;
+}
+
 bool Session::labels(std::vector<tb_str>* out) {
   const std::uint32_t n = in_.u32();
   if (!in_.ok() || n > 64) return false;
   for (std::uint32_t i = 0; i < n; ++i) out->push_back(to_str(text_of(in_)));
   return in_.ok();
 }
-
-namespace {
-
-void play_fill(void* user, tb_out* out) {
-  // A stream that is damaged ends what it says; the writer has heard no more than the child said.
-  (void)play_stream(*static_cast<BytesView*>(user), out);
-}
-
-}  // namespace
 
 bool Session::told_of_ctx(Op op) {
   if (op == Op::kCount) {
@@ -213,9 +213,9 @@ bool Session::told_of_ctx(Op op) {
     case Op::kEmit:
     case Op::kRecord: {
       const std::uint32_t index = in_.u32();
-      BytesView stream = text_of(in_);
-      if (in_.ok()) (op == Op::kEmit ? api.emit : api.record)(c, index, play_fill, &stream);
-      return true;
+      Played said{text_of(in_)};
+      if (in_.ok()) (op == Op::kEmit ? api.emit : api.record)(c, index, Played::fill, &said);
+      return whole(said);
     }
     case Op::kMetric: {
       const std::uint32_t metric = in_.u32();
@@ -230,9 +230,9 @@ bool Session::told_of_ctx(Op op) {
       const auto code = static_cast<std::int32_t>(in_.u32());
       const tb_str name = to_str(text_of(in_)), text = to_str(text_of(in_));
       const bool has_data = in_.u8() != 0;
-      BytesView stream = text_of(in_);
-      if (in_.ok()) api.fail(c, code, name, text, has_data ? play_fill : nullptr, &stream);
-      return true;
+      Played said{text_of(in_)};
+      if (in_.ok()) api.fail(c, code, name, text, has_data ? Played::fill : nullptr, &said);
+      return whole(said);
     }
     case Op::kPendingWork:
       api.pending_work(c);

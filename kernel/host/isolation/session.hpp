@@ -78,6 +78,7 @@ class Session {
   void fetch();
   void store_scan();
   bool labels(std::vector<tb_str>* out);
+  bool whole(Played& said);
 
   tb_view* view() { return targets_[current_].view; }
   tb_ctx* ctx() { return targets_[current_].ctx; }

@@ -7,10 +7,6 @@
 namespace blockd::isolation {
 namespace {
 
-void play_params(void* user, tb_out* out) {
-  (void)play_stream(*static_cast<BytesView*>(user), out);
-}
-
 void keep_value(void* user, const tb_value* value) {
   auto& out = *static_cast<Bytes*>(user);
   if (value == nullptr || !out.empty()) return;
@@ -70,7 +66,7 @@ void Session::host_call() {
     std::uint32_t ok;
   } read{{}, 0};
   const tb_str method = to_str(text_of(in_));
-  BytesView params = text_of(in_);
+  Played params{text_of(in_)};
   const std::uint32_t timeout_ms = in_.u32();
   if (!in_.ok()) return;
   const auto keep = [](void* user, std::uint32_t ok, const tb_value* value) {
@@ -78,7 +74,8 @@ void Session::host_call() {
     r.ok = ok;
     keep_value(&r.value, value);
   };
-  answer(host_->api->call(host_, method, play_params, &params, timeout_ms, keep, &read));
+  answer(host_->api->call(host_, method, Played::fill, &params, timeout_ms, keep, &read));
+  whole(params);
   put_u8(answer_, read.value.empty() ? 0 : 1);
   put_u32(answer_, read.ok);
   if (!read.value.empty()) answer_.append(read.value, 1);
@@ -92,7 +89,10 @@ void Session::fetch() {
   request.method = to_str(text_of(in_));
   request.url = to_str(text_of(in_));
   ValueArena arena;
-  if (!read_values(in_, arena, &request.headers, &request.header_count)) return;
+  if (!read_values(in_, arena, &request.headers, &request.header_count)) {
+    damaged("a request that cannot be read");
+    return;
+  }
   request.body = to_str(text_of(in_));
   const std::uint64_t cookie = in_.u64();
   if (!in_.ok()) return;
@@ -117,9 +117,9 @@ bool Session::question_of_host(Op op) {
     }
     case Op::kPublish: {
       const std::uint32_t event = in_.u32();
-      BytesView stream = text_of(in_);
-      return answer(in_.ok() ? host_->api->publish(host_, event, play_params, &stream)
-                             : TB_E_INVALID);
+      Played said{text_of(in_)};
+      answer(in_.ok() ? host_->api->publish(host_, event, Played::fill, &said) : TB_E_INVALID);
+      return whole(said);
     }
     case Op::kView:
       return open_view(), true;
@@ -127,10 +127,11 @@ bool Session::question_of_host(Op op) {
       return host_call(), true;
     case Op::kPost: {
       const tb_str method = to_str(text_of(in_));
-      BytesView params = text_of(in_);
+      Played params{text_of(in_)};
       const std::uint64_t cookie = in_.u64();
-      return answer(in_.ok() ? host_->api->post(host_, method, play_params, &params, cookie)
-                             : TB_E_INVALID);
+      answer(in_.ok() ? host_->api->post(host_, method, Played::fill, &params, cookie)
+                      : TB_E_INVALID);
+      return whole(params);
     }
     case Op::kFetch:
       return fetch(), true;

@@ -1,5 +1,7 @@
 #include "kernel/host/isolation/wire.hpp"
 
+#include <algorithm>
+
 namespace blockd::isolation {
 namespace {
 
@@ -34,20 +36,32 @@ void put_value_part(Bytes& out, const tb_value& value, std::size_t depth) {
   }
 }
 
-bool read_value_part(Reader& in, ValueArena& arena, tb_value* value, std::size_t depth);
+// What is left of a tree. Its values take many times their bytes in memory, so that counts, also of
+// lists in lists, are held against the bytes that are there before any memory is taken.
+struct ValueBudget {
+  explicit ValueBudget(const Reader& in)
+      : values(std::min<std::size_t>(in.rest().size() / kLeastValueBytes, kMaxValues)) {}
+  std::size_t values;
+};
 
-const tb_value* read_items(Reader& in, ValueArena& arena, std::uint32_t count, std::size_t depth) {
-  if (!in.ok() || count > in.rest().size() / kLeastValueBytes) return nullptr;
+bool read_value_part(Reader& in, ValueArena& arena, ValueBudget& left, tb_value* value,
+                     std::size_t depth);
+
+const tb_value* read_items(Reader& in, ValueArena& arena, ValueBudget& left, std::uint32_t count,
+                           std::size_t depth) {
+  if (!in.ok() || count > left.values) return nullptr;
+  left.values -= count;
   auto* items = static_cast<tb_value*>(
       arena.allocate((count + std::size_t{1}) * sizeof(tb_value), alignof(tb_value)));
   for (std::uint32_t i = 0; i < count; ++i) {
     items[i] = tb_value{};
-    if (!read_value_part(in, arena, &items[i], depth)) return nullptr;
+    if (!read_value_part(in, arena, left, &items[i], depth)) return nullptr;
   }
   return items;
 }
 
-bool read_value_part(Reader& in, ValueArena& arena, tb_value* value, std::size_t depth) {
+bool read_value_part(Reader& in, ValueArena& arena, ValueBudget& left, tb_value* value,
+                     std::size_t depth) {
   value->type = in.u8();
   value->name = to_str(text_of(in));
   switch (value->type) {
@@ -70,7 +84,7 @@ bool read_value_part(Reader& in, ValueArena& arena, tb_value* value, std::size_t
     case TB_TYPE_RECORD:
       if (depth > kMaxValueDepth + 2) return false;
       value->count = in.u32();
-      value->items = read_items(in, arena, value->count, depth + 1);
+      value->items = read_items(in, arena, left, value->count, depth + 1);
       if (value->items == nullptr) return false;
       break;
     default:
@@ -90,12 +104,14 @@ void put_values(Bytes& out, const tb_value* values, std::uint32_t count) {
 
 bool read_value(Reader& in, ValueArena& arena, tb_value* value) {
   *value = tb_value{};
-  return read_value_part(in, arena, value, 0);
+  ValueBudget left(in);
+  return read_value_part(in, arena, left, value, 0);
 }
 
 bool read_values(Reader& in, ValueArena& arena, const tb_value** values, std::uint32_t* count) {
   *count = in.u32();
-  *values = read_items(in, arena, *count, 1);
+  ValueBudget left(in);
+  *values = read_items(in, arena, left, *count, 1);
   return *values != nullptr;
 }
 
@@ -278,6 +294,19 @@ bool play_stream(BytesView stream, tb_out* out) {
     }
   }
   return in.ok();
+}
+
+void Played::fill(void* user, tb_out* out) {
+  auto& self = *static_cast<Played*>(user);
+  self.asked = true;
+  self.good = play_stream(self.stream, out);
+}
+
+bool Played::whole() {
+  if (asked) return good;
+  Bytes unheard;
+  StreamOut out(unheard);
+  return play_stream(stream, &out);
 }
 
 }  // namespace blockd::isolation

@@ -53,4 +53,13 @@ class StreamOut : public tb_out {
 // Tells `out` what the stream holds. False: the stream is damaged; `out` has heard its beginning.
 bool play_stream(BytesView stream, tb_out* out);
 
+// A stream from the child on its way into a function that may ask for it (tb_fill), or may not.
+struct Played {
+  BytesView stream;
+  bool asked = false, good = true;
+  static void fill(void* user, tb_out* out);  // user is a Played
+  // When the function has returned: whether the stream is one.
+  bool whole();
+};
+
 }  // namespace blockd::isolation

@@ -197,15 +197,18 @@ class HostTest : public LoaderTest {
 
   // The answer of a query or local method in the present generation, or "error <code> <name>:
   // <text>".
-  std::string ask(const std::string& method) { return ask_in(host_->generation(), method); }
-  std::string ask_in(const GenerationPtr& generation, const std::string& method) {
+  std::string ask(const std::string& method, const std::vector<tb_value>& params = {}) {
+    return ask_in(host_->generation(), method, params);
+  }
+  std::string ask_in(const GenerationPtr& generation, const std::string& method,
+                     const std::vector<tb_value>& params = {}) {
     auto it = generation->methods.find(method);
     if (it == generation->methods.end()) return "no method";
     const MethodEntry& entry = it->second;
     std::string result;
     const auto error = entry.spec->kind == MethodKind::kQuery
-                           ? entry.plugin->query(chain_->view(), entry.index, {}, &result)
-                           : entry.plugin->local(entry.index, {}, &result);
+                           ? entry.plugin->query(chain_->view(), entry.index, params, &result)
+                           : entry.plugin->local(entry.index, params, &result);
     if (!error) return result;
     return "error " + std::to_string(error->code) + " " + error->name + ": " + error->message +
            " " + json::serialize(error->data);

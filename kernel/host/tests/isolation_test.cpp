@@ -289,23 +289,6 @@ TEST_F(IsolationTest, a_published_block_that_crashes_stops_there_and_says_so) {
   EXPECT_EQ(crashes("crash"), 3u);
 }
 
-// The library writes into the shared memory itself: the node ends the child, or hears what any
-// plugin may say, and goes on.
-TEST_F(IsolationTest, forged_messages_cost_the_process_that_sends_them) {
-  must_run();
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    CommandResult result = boom(("forge:" + std::to_string(seed)).c_str());
-    if (result.refusal) {
-      EXPECT_NE(result.refusal->name, "internal_plugin_error") << result.refusal->message;
-    }
-    CommandResult next = mix(7);
-    while (next.refusal && next.refusal->name == "plugin_crashed") next = mix(7);
-    ASSERT_FALSE(next.refusal) << seed << ": " << next.refusal->message;
-  }
-  EXPECT_GE(crashes("protocol"), 5u);  // others are questions that any plugin may ask
-  expect_same_blocks(60);
-}
-
 // A hook cannot be left out: the chain stands still, says why, and goes on with a repaired build.
 TEST_F(IsolationTest, a_hook_that_crashes_stops_the_chain_until_it_is_repaired) {
   must_run();

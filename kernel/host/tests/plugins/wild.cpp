@@ -57,13 +57,19 @@ constexpr char kManifest[] =
 {"name":")" WILD_ID
     R"(.trust","kind":"command","role":"operator","summary":"Crash at an answer that is not so","params":[{"name":"n","type":"u64"}]},
 {"name":")" WILD_ID
-    R"(.files","kind":"local","role":"read","summary":"Keep files where they may be, and try where not"}],
+    R"(.files","kind":"local","role":"read","summary":"Keep files where they may be, and try where not"},
+{"name":")" WILD_ID
+    R"(.forge_view","kind":"query","role":"read","summary":"Send a message","params":[{"name":"how","type":"string"}]},
+{"name":")" WILD_ID
+    R"(.forge_host","kind":"local","role":"read","summary":"Send a message","params":[{"name":"how","type":"string"}]}],
 "config":[{"key":"dir","type":"string","default":"${data}/)" WILD_ID
     R"(_files","unit":"folder","help":"files"},
 {"key":"other","type":"string","default":"${data}/chain","unit":"folder","help":"what is not its own"}],
 "events":[{"topic":")" WILD_ID R"(.mixed","fields":[{"name":"n","type":"u64"}]}],
 "metrics":[{"name":")" WILD_ID
     R"(_mixes_total","type":"counter","labels":["kind"],"help":"Calls"}]})";
+
+constexpr std::uint32_t kForgeView = 10, kForgeHost = 11;  // places in the manifest
 
 template <std::size_t N>
 tb_str text(const char (&literal)[N]) {
@@ -133,32 +139,47 @@ void misbehave(const std::string& how) {
   if (how == "throw") throw std::runtime_error("thrown on demand");
 }
 
-// Writes a message of its own into the memory that it shares with the node, which it finds behind
-// its ctx, wakes the node, and crashes: "forge:<seed>".
-void forge(tb_ctx* ctx, const std::string& how) {
-  std::uint64_t seed = std::strtoull(how.c_str() + 6, nullptr, 10) * 0x9e3779b97f4a7c15u + 1;
-  const auto random = [&seed] {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return static_cast<std::uint32_t>(seed >> 16);
+std::string from_hex(const std::string& text) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  std::string out;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    out.push_back(static_cast<char>(digit(text[i]) * 16 + digit(text[i + 1])));
+  return out;
+}
+
+// Sends a message of its own through the memory that it shares with the node, which it finds behind
+// its ctx, and crashes when the node takes it: "forge:<places of size, more and data in a
+// lane>:<size it claims, or ->:<more>:<hex>". With more = 2 it sends such parts until it is ended.
+void forge(tb_view* view, const std::string& how) {
+  std::vector<std::string> parts{{}};
+  for (char c : how) {
+    if (c == ':') {
+      parts.emplace_back();
+    } else {
+      parts.back().push_back(c);
+    }
+  }
+  const auto number = [&](std::size_t part) {
+    return std::strtoul(parts[part].c_str(), nullptr, 10);
   };
-  char* child_lane = *reinterpret_cast<char**>(reinterpret_cast<char*>(ctx) + sizeof(tb_ctx));
+  const std::string message = from_hex(parts[6]);
+  char* child_lane = *reinterpret_cast<char**>(reinterpret_cast<char*>(view) + sizeof(tb_ctx));
   char* lane = *reinterpret_cast<char**>(child_lane + 8);
+  auto* to_child = reinterpret_cast<std::uint32_t*>(lane);
   auto* to_node = reinterpret_cast<std::uint32_t*>(lane + 64);
-  auto* sizes = reinterpret_cast<std::uint32_t*>(lane + 128);
-  char* data = lane + 148;
-  const std::uint32_t size = random() % 200;
-  for (std::uint32_t i = 0; i < size; ++i)
-    data[i] = static_cast<char>(random() % 4 ? random() % 8 : random());
-  constexpr unsigned char kOps[] = {1,  2,  4,  6,  7,  10, 11,  13,  65, 66,
-                                    67, 70, 72, 74, 77, 80, 120, 128, 129};
-  data[0] = static_cast<char>(kOps[random() % sizeof kOps]);
-  sizes[0] = random() % 8 ? size : random();
-  sizes[1] = random() % 8 ? 0 : 1;
-  __atomic_fetch_add(to_node, 1, __ATOMIC_SEQ_CST);
-  ::syscall(SYS_futex, to_node, 1, INT32_MAX, nullptr, nullptr, 0);
-  for (int i = 0; i < 50'000'000; ++i) asm volatile("" ::: "memory");
+  for (bool again = true; again; again = number(5) == 2) {
+    std::memcpy(lane + number(3), message.data(), message.size());
+    *reinterpret_cast<std::uint32_t*>(lane + number(1)) =
+        static_cast<std::uint32_t>(parts[4] == "-" ? message.size() : number(4));
+    *reinterpret_cast<std::uint32_t*>(lane + number(2)) = number(5) != 0;
+    const std::uint32_t before = __atomic_load_n(to_child, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(to_node, 1, __ATOMIC_SEQ_CST);
+    ::syscall(SYS_futex, to_node, 1, INT32_MAX, nullptr, nullptr, 0);
+    while (__atomic_load_n(to_child, __ATOMIC_SEQ_CST) == before) {
+      __atomic_store_n(to_child + 1, 1, __ATOMIC_SEQ_CST);  // so that the node wakes this side
+      ::syscall(SYS_futex, to_child, 0, before, nullptr, nullptr, 0);
+    }
+  }
   misbehave("crash");
 }
 
@@ -273,7 +294,7 @@ tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::
     case 0:
       return mix(ctx, params[0].num, result);
     case 1:
-      if (copy(params[0].str).starts_with("forge:")) forge(ctx, copy(params[0].str));
+      if (copy(params[0].str).starts_with("forge:")) forge(&ctx->view, copy(params[0].str));
       misbehave(copy(params[0].str));
       return TB_OK;
     case 2:
@@ -347,9 +368,18 @@ std::string try_paths(tb_host* host, const tb_host_files& files, const std::stri
   return seen;
 }
 
-tb_status local(void* instance, std::uint32_t, const tb_value*, std::uint32_t, tb_out* result,
-                tb_out*) {
+tb_status forge_of_host(tb_host* host, std::string how) {
+  const auto inside = [](void* user, tb_view* view) -> tb_status {
+    forge(view, *static_cast<std::string*>(user));
+    return TB_OK;
+  };
+  return host->api->with_view(host, inside, &how);
+}
+
+tb_status local(void* instance, std::uint32_t method, const tb_value* params, std::uint32_t,
+                tb_out* result, tb_out*) {
   tb_host* host = static_cast<Face*>(instance)->host;
+  if (method == kForgeHost) return forge_of_host(host, copy(params[0].str));
   const auto* files =
       static_cast<const tb_host_files*>(host->api->extension(host, text(TB_HOST_FILES_1)));
   const std::string dir = config_text(host, 0), a = dir + "/sub/a.json", b = dir + "/sub/b";
@@ -377,9 +407,10 @@ tb_status local(void* instance, std::uint32_t, const tb_value*, std::uint32_t, t
   return TB_OK;
 }
 
-tb_status query(void*, tb_view* view, std::uint32_t method, const tb_value*, std::uint32_t,
+tb_status query(void*, tb_view* view, std::uint32_t method, const tb_value* params, std::uint32_t,
                 tb_out* result, tb_out*) {
   if (method == 7) misbehave("crash");
+  if (method == kForgeView) forge(view, copy(params[0].str));
   result->api->put_str(result, text("sum"), text(read(view, "sum")));
   return TB_OK;
 }
