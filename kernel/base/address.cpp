@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <functional>
 
 #include "kernel/base/blake3.hpp"
@@ -80,6 +81,47 @@ bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// REQUIRES: kAddressSize characters.
+bool has_right_checksum(std::string_view text) {
+  const bool upper = text[0] == 'T';
+  if (text.substr(0, 3) != (upper ? std::string_view("TB1") : kPrefix)) return false;
+  std::uint32_t state = prefix_state();
+  int seen = 0;  // all symbols together: below zero if one was none
+  int padding = 0;
+  for (std::size_t i = kPrefix.size(); i < text.size(); ++i) {
+    char c = text[i];
+    if (upper && is_lower(c)) return false;
+    if (upper && is_upper(c)) c = static_cast<char>(c + ('a' - 'A'));
+    const int symbol = kSymbolValues[static_cast<unsigned char>(c)];
+    seen |= symbol;
+    if (i == kPrefix.size() + kDataSymbols - 1) padding = symbol & 15;
+    state = polymod_step(state, static_cast<std::uint8_t>(symbol & 31));
+  }
+  // 52 symbols hold 260 bits; the four of padding must be zero.
+  return seen >= 0 && state == kBech32m && padding == 0;
+}
+
+// Addresses that were found good a moment ago, in this thread: who sends one command sends more.
+class GoodAddresses {
+ public:
+  bool holds(std::string_view text) const {
+    const char* known = texts_[place_of(text)].data();
+    return known[0] != '\0' && std::string_view(known, kAddressSize) == text;
+  }
+  void put(std::string_view text) {
+    std::memcpy(texts_[place_of(text)].data(), text.data(), kAddressSize);
+  }
+
+ private:
+  static std::size_t place_of(std::string_view text) {
+    return (static_cast<unsigned char>(text[kAddressSize - 1]) +
+            static_cast<unsigned char>(text[kAddressSize - 2]) * 31u) %
+           kPlaces;
+  }
+  static constexpr std::size_t kPlaces = 64;
+  std::array<std::array<char, kAddressSize>, kPlaces> texts_{};
+};
+
 }  // namespace
 
 std::string address_of(const PublicKey& key) {
@@ -99,23 +141,12 @@ std::string address_of_group(std::uint8_t threshold, std::span<const PublicKey> 
 }
 
 bool is_address(std::string_view text) {
+  static thread_local GoodAddresses known;
   if (text.size() != kAddressSize) return false;
-  const bool upper = text[0] == 'T';
-  if (text.substr(0, 3) != (upper ? std::string_view("TB1") : kPrefix)) return false;
-  std::uint32_t state = prefix_state();
-  int seen = 0;  // all symbols together: below zero if one was none
-  int padding = 0;
-  for (std::size_t i = kPrefix.size(); i < text.size(); ++i) {
-    char c = text[i];
-    if (upper && is_lower(c)) return false;
-    if (upper && is_upper(c)) c = static_cast<char>(c + ('a' - 'A'));
-    const int symbol = kSymbolValues[static_cast<unsigned char>(c)];
-    seen |= symbol;
-    if (i == kPrefix.size() + kDataSymbols - 1) padding = symbol & 15;
-    state = polymod_step(state, static_cast<std::uint8_t>(symbol & 31));
-  }
-  // 52 symbols hold 260 bits; the four of padding must be zero.
-  return seen >= 0 && state == kBech32m && padding == 0;
+  if (known.holds(text)) return true;
+  if (!has_right_checksum(text)) return false;
+  known.put(text);
+  return true;
 }
 
 bool is_system_account(std::string_view text) {

@@ -236,7 +236,7 @@ void blake3_many(BytesView prefix, std::span<const BytesView> inputs, Hash* out)
   TB_ASSERT(prefix.size() < kBlockBytes);
   while (!inputs.empty()) {
     std::size_t n = 0;
-    while (n < internal::kMaxWideChunks && n < inputs.size() &&
+    while (n < internal::kMaxShortInputs && n < inputs.size() &&
            prefix.size() + inputs[n].size() <= kChunkBytes)
       ++n;
     if (n < kFew || !internal::hash_short_inputs(prefix, inputs.first(n), out)) {

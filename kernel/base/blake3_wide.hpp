@@ -13,6 +13,7 @@ namespace blockd::internal {
 
 inline constexpr std::size_t kChunkBytes = 1024;
 inline constexpr std::size_t kMaxWideChunks = 8;
+inline constexpr std::size_t kMaxShortInputs = 16;
 
 // Domain flags of the paper, table 3.
 inline constexpr std::uint32_t kChunkStart = 1;
@@ -46,9 +47,10 @@ inline constexpr Blake3Schedule kBlake3Schedule = make_blake3_schedule();
 std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
                              std::uint32_t (&cvs)[kMaxWideChunks][8]);
 
-// Hashes up to eight inputs, each behind `prefix` and with it of at most kChunkBytes, all at once,
-// and says true; false, and nothing is done, where the processor cannot. Costs as much as two
-// inputs of the longest one's length. REQUIRES: `prefix` has less than 64 bytes.
+// Hashes up to sixteen inputs, each behind `prefix` and with it of at most kChunkBytes, eight or
+// all of them at once, and says true; false, and nothing is done, where the processor cannot. Costs
+// as much as two inputs of the longest one's length for each eight. REQUIRES: `prefix` has less
+// than 64 bytes.
 bool hash_short_inputs(BytesView prefix, std::span<const BytesView> inputs, Hash* out);
 
 }  // namespace blockd::internal

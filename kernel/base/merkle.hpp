@@ -37,7 +37,7 @@ class MerkleBuilder {
 };
 
 // The same tree for leaves that are wanted at the end only, as in a block: leaves and nodes are
-// hashed eight at once where the processor can. Memory: 32 bytes a leaf.
+// hashed sixteen at once where the processor can. Memory: 32 bytes a leaf.
 class MerkleBatch {
  public:
   void add(BytesView data) { add({data}); }
@@ -57,7 +57,7 @@ class MerkleBatch {
   void clear();
 
  private:
-  static constexpr std::size_t kWaiting = 8;
+  static constexpr std::size_t kWaiting = 16;
   // A leaf that is not hashed yet: somebody's bytes, or the next ones of copied_.
   struct Waiting {
     BytesView borrowed;

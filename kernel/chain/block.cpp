@@ -412,8 +412,8 @@ void ReceiptTree::add(const Step& step, const Hash* command_id) {
 }
 
 void ReceiptTree::make_leaves() {
-  std::array<BytesView, 8> events;
-  std::array<Hash, 8> hashes;
+  std::array<BytesView, kSteps> events;
+  std::array<Hash, kSteps> hashes;
   for (std::size_t i = 0; i < count_; ++i) events[i] = waiting_[i].events;
   blake3_many(std::span(events).first(count_), hashes.data());
   for (std::size_t i = 0; i < count_; ++i) {

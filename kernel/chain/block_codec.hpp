@@ -35,8 +35,8 @@ struct DeltaView {
 Status visit_deltas(BytesView block_bytes,
                     const std::function<void(std::uint32_t step, const DeltaView&)>& visit);
 
-// receipt_root of moloch spec 6.16, step by step. The events of eight steps are hashed at once, so
-// a step's leaves are made when the eighth is there.
+// receipt_root of moloch spec 6.16, step by step. The events of sixteen steps are hashed at once,
+// so a step's leaves are made when the sixteenth is there.
 class ReceiptTree {
  public:
   ReceiptTree() { clear(); }
@@ -56,7 +56,8 @@ class ReceiptTree {
     std::vector<std::size_t> record_ends;
   };
   void make_leaves();
-  std::array<Waiting, 8> waiting_;
+  static constexpr std::size_t kSteps = 16;
+  std::array<Waiting, kSteps> waiting_;
   std::size_t count_ = 0;
   MerkleBatch leaves_;  // leaf 0 is the commitment, set last
 };

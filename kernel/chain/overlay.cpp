@@ -62,7 +62,7 @@ void Arena::rewind(Mark mark) {
 void Overlay::reset(const KvReader* base, RowCache* cache) {
   base_ = base;
   cache_ = cache;
-  if (count_ != 0) std::fill(table_.begin(), table_.end(), nullptr);
+  if (count_ != 0) std::fill(table_.begin(), table_.end(), Slot());
   if (table_.size() > (1u << 16)) table_.clear();
   count_ = 0;
   undo_.clear();
@@ -76,29 +76,29 @@ void Overlay::reset(const KvReader* base, RowCache* cache) {
 Overlay::Entry* Overlay::lookup(BytesView key, std::uint64_t hash) const {
   if (count_ == 0) return nullptr;
   std::size_t mask = table_.size() - 1;
-  for (std::size_t i = hash & mask; table_[i] != nullptr; i = (i + 1) & mask) {
-    if (table_[i]->hash == hash && table_[i]->key == key) return table_[i];
+  for (std::size_t i = hash & mask; table_[i].entry != nullptr; i = (i + 1) & mask) {
+    if (table_[i].hash == hash && table_[i].entry->key == key) return table_[i].entry;
   }
   return nullptr;
+}
+
+void Overlay::place(const Slot& slot) {
+  const std::size_t mask = table_.size() - 1;
+  std::size_t i = slot.hash & mask;
+  while (table_[i].entry != nullptr) i = (i + 1) & mask;
+  table_[i] = slot;
 }
 
 void Overlay::insert(Entry* entry) {
   if (table_.empty()) table_.resize(64);
   if ((count_ + 1) * 2 > table_.size()) {
-    std::vector<Entry*> old(table_.size() * 2);
+    std::vector<Slot> old(table_.size() * 2);
     old.swap(table_);
-    std::size_t mask = table_.size() - 1;
-    for (Entry* e : old) {
-      if (e == nullptr) continue;
-      std::size_t i = e->hash & mask;
-      while (table_[i] != nullptr) i = (i + 1) & mask;
-      table_[i] = e;
+    for (const Slot& slot : old) {
+      if (slot.entry != nullptr) place(slot);
     }
   }
-  std::size_t mask = table_.size() - 1;
-  std::size_t i = entry->hash & mask;
-  while (table_[i] != nullptr) i = (i + 1) & mask;
-  table_[i] = entry;
+  place({entry->hash, entry});
   ++count_;
   ++shape_;
   for (auto& [prefix, index] : indexes_) {
@@ -112,13 +112,13 @@ void Overlay::remove(const Entry* entry) {
   }
   std::size_t mask = table_.size() - 1;
   std::size_t hole = entry->hash & mask;
-  while (table_[hole] != entry) hole = (hole + 1) & mask;
-  table_[hole] = nullptr;
-  for (std::size_t i = (hole + 1) & mask; table_[i] != nullptr; i = (i + 1) & mask) {
-    std::size_t home = table_[i]->hash & mask;
+  while (table_[hole].entry != entry) hole = (hole + 1) & mask;
+  table_[hole] = {};
+  for (std::size_t i = (hole + 1) & mask; table_[i].entry != nullptr; i = (i + 1) & mask) {
+    std::size_t home = table_[i].hash & mask;
     if (((i - home) & mask) >= ((i - hole) & mask)) {
       table_[hole] = table_[i];
-      table_[i] = nullptr;
+      table_[i] = {};
       hole = i;
     }
   }
@@ -295,7 +295,7 @@ void sort_by_space(std::vector<Overlay::Change>* changes) {
 
 void Overlay::net_changes(std::vector<Change>* out) const {
   out->clear();
-  for (const Entry* entry : table_) {
+  for (const auto& [hash, entry] : table_) {
     if (entry == nullptr) continue;
     Change change{entry->key, entry->base.view(), entry->now.view()};
     if (change.before != change.after) out->push_back(change);
@@ -332,7 +332,7 @@ Overlay::Index& Overlay::index_of(BytesView key) const {
     if (name == prefix) return index;
   }
   Index& index = indexes_.emplace_back(std::string(prefix), Index()).second;
-  for (Entry* entry : table_) {
+  for (const auto& [hash, entry] : table_) {
     if (entry != nullptr && entry->key.starts_with(prefix)) index.insert(entry);
   }
   return index;

@@ -123,12 +123,18 @@ class Overlay : public KvReader {
     bool operator()(BytesView a, const Entry* b) const { return a < b->key; }
   };
   using Index = std::set<Entry*, ByKey>;
+  // The hash stands beside the entry, so that a probe which meets another one does not touch it.
+  struct Slot {
+    std::uint64_t hash = 0;
+    Entry* entry = nullptr;  // null: empty
+  };
   class Cursor;
 
   Status change(BytesView key, std::optional<BytesView> value);
   Status read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value) const;
   Entry* lookup(BytesView key, std::uint64_t hash) const;
   void insert(Entry* entry);
+  void place(const Slot& slot);
   void remove(const Entry* entry);
   Value keep(std::optional<BytesView> value);
   // The sorted index of the namespace of `key`; built at its first scan and kept up from then on.
@@ -136,7 +142,7 @@ class Overlay : public KvReader {
 
   const KvReader* base_ = nullptr;
   RowCache* cache_ = nullptr;
-  std::vector<Entry*> table_;  // open addressing, power of two
+  std::vector<Slot> table_;  // open addressing, power of two
   std::size_t count_ = 0;
   std::vector<Undo> undo_;
   std::vector<Entry*> touched_;

@@ -50,6 +50,25 @@ TEST(Address, every_single_changed_character_is_refused) {
   EXPECT_FALSE(is_address(""));
 }
 
+TEST(Address, one_that_was_good_stays_good_and_no_other_is_taken_for_it) {
+  EXPECT_FALSE(is_address(std::string(61, '\0')));
+  std::vector<std::string> good;
+  for (std::uint8_t i = 0; i < 200; ++i) {
+    PublicKey key{};
+    key[5] = i;
+    good.push_back(address_of(key));
+  }
+  for (int again = 0; again < 3; ++again) {
+    for (const std::string& address : good) {
+      EXPECT_TRUE(is_address(address));
+      std::string other = address;  // with the same end
+      other[10] = other[10] == 'q' ? 'p' : 'q';
+      EXPECT_FALSE(is_address(other));
+    }
+  }
+  EXPECT_FALSE(is_address(std::string(61, '\0')));
+}
+
 TEST(Address, upper_case_is_read_and_mixed_case_refused) {
   std::string upper = kFirst;
   for (char& c : upper) {

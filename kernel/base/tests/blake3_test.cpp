@@ -123,15 +123,29 @@ TEST(Blake3, many_inputs_behind_one_prefix_hash_as_joined) {
   for (std::size_t prefix = 0; prefix < 64; ++prefix) {
     const BytesView front = BytesView(bytes).substr(3, prefix);
     for (std::size_t size = 0; size < 1100; size += 1 + prefix % 5) {
-      std::array<BytesView, 8> inputs;
+      std::array<BytesView, 19> inputs;  // more than are hashed at once
       for (std::size_t i = 0; i < inputs.size(); ++i)
         inputs[i] = BytesView(bytes).substr(100 * i, (size + 61 * i) % 1100);
-      std::array<Hash, 8> out;
-      blake3_many(front, inputs, out.data());
-      for (std::size_t i = 0; i < inputs.size(); ++i)
+      std::array<Hash, 19> out;
+      const std::size_t count = 1 + (size + prefix) % inputs.size();
+      blake3_many(front, std::span(inputs).first(count), out.data());
+      for (std::size_t i = 0; i < count; ++i)
         ASSERT_EQ(out[i], Blake3().update(front).update(inputs[i]).finish())
             << prefix << " " << size;
     }
+  }
+}
+
+TEST(Blake3, every_lane_hashes_its_own_input) {
+  const Bytes bytes = pattern(2048);
+  for (std::size_t count = 1; count <= internal::kMaxShortInputs; ++count) {
+    std::vector<BytesView> inputs;
+    for (std::size_t i = 0; i < count; ++i)
+      inputs.push_back(BytesView(bytes).substr(i, 1 + (i * 977) % 1000));
+    std::vector<Hash> out(count);
+    if (!internal::hash_short_inputs("p", inputs, out.data())) continue;  // without AVX2
+    for (std::size_t i = 0; i < count; ++i)
+      EXPECT_EQ(out[i], Blake3().update("p").update(inputs[i]).finish()) << count << " " << i;
   }
 }
 
@@ -141,8 +155,8 @@ TEST(Blake3, short_inputs_of_one_group_do_not_touch_each_other) {
   std::vector<Hash> out(3);
   const bool wide = internal::hash_short_inputs({}, inputs, out.data());  // false without AVX2
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(out[i], wide ? blake3(inputs[i]) : Hash());
-  const std::vector<BytesView> nine(9);
-  EXPECT_FALSE(internal::hash_short_inputs({}, nine, out.data()));
+  const std::vector<BytesView> more(internal::kMaxShortInputs + 1);
+  EXPECT_FALSE(internal::hash_short_inputs({}, more, out.data()));
 }
 
 }  // namespace
