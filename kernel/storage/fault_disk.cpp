@@ -86,18 +86,58 @@ void FaultDisk::crash() {
   now_ = durable_ = left;
 }
 
-void FaultDisk::crash_file(Inode& inode) {
-  Bytes out = inode.durable;
-  const std::size_t size = coin() ? inode.now.size() : inode.durable.size();
-  out.resize(size, '\0');
-  for (std::uint64_t sector : inode.dirty) {
-    const std::uint64_t from = sector * kSectorBytes;
-    if (from >= size || from >= inode.now.size() || !coin()) continue;
-    const std::size_t n = std::min({kSectorBytes, size - from, inode.now.size() - from});
-    out.replace(from, n, inode.now, from, n);
+// Keeps what the platter holds of sectors `first` to `last`. Before they change.
+void FaultDisk::will_change(Inode& inode, std::uint64_t first, std::uint64_t last) {
+  if (first > last) return;
+  auto run = inode.unsynced.upper_bound(first);
+  const auto end = [](const auto& at) { return at->first + at->second.sectors; };
+  if (run == inode.unsynced.begin() || end(std::prev(run)) < first) {
+    run = inode.unsynced.emplace_hint(run, first, Run{});
+  } else {
+    --run;
   }
-  inode.now = inode.durable = std::move(out);
-  inode.dirty.clear();
+  Run& kept = run->second;
+  while (end(run) <= last) {
+    const auto next = std::next(run);
+    const bool alone = next == inode.unsynced.end();
+    if (!alone && next->first == end(run)) {
+      kept.before += next->second.before;
+      kept.sectors += next->second.sectors;
+      inode.unsynced.erase(next);
+      continue;
+    }
+    const std::uint64_t stop = alone ? last + 1 : std::min(last + 1, next->first);
+    const std::uint64_t from = end(run) * kSectorBytes;
+    const std::uint64_t to = std::min(stop * kSectorBytes, inode.durable_size);
+    if (from < to) kept.before.append(inode.now, from, to - from);
+    kept.sectors = stop - run->first;
+  }
+}
+
+Bytes FaultDisk::durable_content(const Inode& inode) {
+  Bytes out = inode.now;
+  out.resize(inode.durable_size, '\0');
+  for (const auto& [first, run] : inode.unsynced) {
+    if (!run.before.empty()) out.replace(first * kSectorBytes, run.before.size(), run.before);
+  }
+  return out;
+}
+
+void FaultDisk::crash_file(Inode& inode) {
+  Bytes out = durable_content(inode);
+  const std::size_t size = coin() ? inode.now.size() : inode.durable_size;
+  out.resize(size, '\0');
+  for (const auto& [first, run] : inode.unsynced) {
+    for (std::uint64_t sector = first; sector < first + run.sectors; ++sector) {
+      const std::uint64_t from = sector * kSectorBytes;
+      if (from >= size || from >= inode.now.size() || !coin()) continue;
+      const std::size_t n = std::min({kSectorBytes, size - from, inode.now.size() - from});
+      out.replace(from, n, inode.now, from, n);
+    }
+  }
+  inode.now = std::move(out);
+  inode.durable_size = size;
+  inode.unsynced.clear();
 }
 
 void FaultDisk::set_capacity(std::optional<std::uint64_t> bytes) {
@@ -113,8 +153,12 @@ void FaultDisk::fail_sync(std::uint64_t nth) {
 void FaultDisk::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {
   std::lock_guard lock(mutex_);
   Inode& inode = *now_.at(path);
-  for (Bytes* bytes : {&inode.now, &inode.durable}) {
-    if (offset < bytes->size()) (*bytes)[offset] = static_cast<char>((*bytes)[offset] ^ (1 << bit));
+  const auto flip = [&](Bytes& bytes, std::uint64_t at) {
+    if (at < bytes.size()) bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+  };
+  flip(inode.now, offset);
+  for (auto& [first, run] : inode.unsynced) {
+    if (offset >= first * kSectorBytes) flip(run.before, offset - first * kSectorBytes);
   }
 }
 
@@ -147,12 +191,9 @@ Status FaultDisk::write(Inode& inode, const std::string& path, std::uint64_t off
     }
   }
   if (data.empty()) return status;
+  will_change(inode, offset / kSectorBytes, (offset + data.size() - 1) / kSectorBytes);
   if (inode.now.size() < offset + data.size()) inode.now.resize(offset + data.size(), '\0');
   inode.now.replace(offset, data.size(), data);
-  for (std::uint64_t s = offset / kSectorBytes; s <= (offset + data.size() - 1) / kSectorBytes;
-       ++s) {
-    inode.dirty.insert(s);
-  }
   return status;
 }
 
@@ -161,10 +202,9 @@ Status FaultDisk::resize(Inode& inode, const std::string& path, std::uint64_t si
   if (size > old_size && capacity_ && used() - old_size + size > *capacity_) {
     return Status(Code::kNoSpace, "cannot reserve space for " + path + ": no space left");
   }
-  inode.now.resize(size, '\0');
   const std::uint64_t last = std::max<std::uint64_t>(std::max(size, old_size), 1) - 1;
-  for (std::uint64_t s = std::min(size, old_size) / kSectorBytes; s <= last / kSectorBytes; ++s)
-    inode.dirty.insert(s);
+  will_change(inode, std::min(size, old_size) / kSectorBytes, last / kSectorBytes);
+  inode.now.resize(size, '\0');
   return {};
 }
 
@@ -173,8 +213,8 @@ Status FaultDisk::sync(Inode& inode, const std::string& path) {
   if (sync_to_fail_ != 0 && --sync_to_fail_ == 0) {
     return Status(Code::kIo, "cannot fdatasync " + path + ": input/output error");
   }
-  inode.durable = inode.now;
-  inode.dirty.clear();
+  inode.durable_size = inode.now.size();
+  inode.unsynced.clear();
   return {};
 }
 

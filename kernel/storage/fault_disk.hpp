@@ -49,10 +49,16 @@ class FaultDisk final : public Disk {
   Status sync_dir(const std::string& dir) override;
 
  private:
+  // Sectors that were changed since the last sync, and what the platter holds of them, as far as
+  // the file reaches there. So a sync costs nothing, however long the file is.
+  struct Run {
+    std::uint64_t sectors = 0;
+    Bytes before;
+  };
   struct Inode {
     Bytes now;
-    Bytes durable;
-    std::set<std::uint64_t> dirty;  // sectors of `now` that may differ from `durable`
+    std::uint64_t durable_size = 0;
+    std::map<std::uint64_t, Run> unsynced;  // by first sector; runs do not overlap
   };
   using InodePtr = std::shared_ptr<Inode>;
   using Names = std::map<std::string, InodePtr>;
@@ -61,6 +67,8 @@ class FaultDisk final : public Disk {
   Status write(Inode& inode, const std::string& path, std::uint64_t offset, BytesView data);
   Status resize(Inode& inode, const std::string& path, std::uint64_t size);
   Status sync(Inode& inode, const std::string& path);
+  static void will_change(Inode& inode, std::uint64_t first, std::uint64_t last);
+  static Bytes durable_content(const Inode& inode);
   void crash_file(Inode& inode);
   std::uint64_t used() const;
   bool coin() { return (random_() & 1) != 0; }
