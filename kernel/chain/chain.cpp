@@ -71,6 +71,8 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
     return status;
   }
   BlockOutput output;
+  output.step_bytes = std::move(step_room_);
+  output.delta_bytes = std::move(delta_room_);
   if (Status status = executor_.execute(*state_, &rows_, input, &output); !status.ok()) {
     set_stalled(status);
     return status;
@@ -112,6 +114,7 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
                       hash,
                       output.delta_bytes.size(),
                       output.macro_point};
+  keep_room(output);
   set_stalled(finish_commit());
   produced.pending_work = produced.pending_work || macro_.point() != nullptr;
   produced.commit_us = options_.clock->monotonic_us() - executed_us;
@@ -134,6 +137,14 @@ std::shared_ptr<BlockRecord> ChainImpl::make_record(const BlockInput& input, Blo
   record->commands = std::move(output.commands);
   record->steps = std::move(output.steps);
   return record;
+}
+
+// The next block writes where this one did: memory that is new to the process costs more than what
+// is put there. What a very large block took goes back.
+void ChainImpl::keep_room(BlockOutput& output) {
+  constexpr std::size_t kKeptRoom = 4u << 20;
+  if (output.step_bytes.capacity() <= kKeptRoom) step_room_ = std::move(output.step_bytes);
+  if (output.delta_bytes.capacity() <= kKeptRoom) delta_room_ = std::move(output.delta_bytes);
 }
 
 // The commit: two records and one sync.

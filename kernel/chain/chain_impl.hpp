@@ -108,6 +108,7 @@ class ChainImpl final : public Chain {
   Header make_header(const BlockInput& input, const BlockOutput& output) const;
   std::shared_ptr<BlockRecord> make_record(const BlockInput& input, BlockOutput& output,
                                            const Hash& hash, const Header& header) const;
+  void keep_room(BlockOutput& output);
   Status write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms);
   std::shared_ptr<const std::vector<KvWrite>> state_writes(std::uint64_t height,
                                                            const Hash& hash) const;
@@ -147,6 +148,7 @@ class ChainImpl final : public Chain {
   std::shared_ptr<const ParamValues> params_;     // of machines_; null: read from the state
   std::shared_ptr<const ActiveScripts> scripts_;  // the same; null: governance is asked
   std::optional<Committed> behind_;
+  Bytes step_room_, delta_room_;   // memory of the block before, for the next
   std::uint64_t delta_bytes_ = 0;  // since the checkpoint, or the flush under way
   std::shared_ptr<Flush> flush_;
   bool state_full_ = false;      // the store has refused a write for lack of space

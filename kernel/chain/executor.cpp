@@ -113,7 +113,12 @@ Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockIn
                              BlockOutput* output) {
   in_ = &input;
   out_ = output;
+  Bytes step_bytes = std::move(out_->step_bytes), delta_bytes = std::move(out_->delta_bytes);
+  step_bytes.clear();
+  delta_bytes.clear();
   *out_ = BlockOutput();
+  out_->step_bytes = std::move(step_bytes);
+  out_->delta_bytes = std::move(delta_bytes);
   if (input.collect) {
     out_->step_bytes.reserve(step_room_);
     out_->delta_bytes.reserve(delta_room_);

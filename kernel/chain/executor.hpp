@@ -73,6 +73,7 @@ class Executor {
   // Executes on top of `base`. Errors: kUnavailable (a machine of the next roster is missing),
   // kAborted (a hook was poisoned: the block must be dropped), kInvalid (not producing, and a
   // command may not be in this block), kIo and kCorrupt of the store.
+  // Bytes that `*output` has already lend their memory.
   Status execute(const KvReader& base, RowCache* rows, const BlockInput& input,
                  BlockOutput* output);
   // Block 0 on an empty state.

@@ -332,9 +332,12 @@ Overlay::Index& Overlay::index_of(BytesView key) const {
     if (name == prefix) return index;
   }
   Index& index = indexes_.emplace_back(std::string(prefix), Index()).second;
+  std::vector<Entry*> found;
   for (const auto& [hash, entry] : table_) {
-    if (entry != nullptr && entry->key.starts_with(prefix)) index.insert(entry);
+    if (entry != nullptr && entry->key.starts_with(prefix)) found.push_back(entry);
   }
+  std::sort(found.begin(), found.end(), ByKey());
+  for (Entry* entry : found) index.insert(index.end(), entry);
   return index;
 }
 
