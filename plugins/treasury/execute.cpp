@@ -36,6 +36,17 @@ std::uint64_t nonce_of(const ExecuteParams& in, const Lease& lease) {
   return in.nonce.value_or(lease.last_nonce + 1);
 }
 
+// Who may execute instead, and what to do about it.
+std::string explain_lease(tb::Ctx& ctx, const Lease& lease) {
+  if (!lease.held_at(ctx.time_s()))
+    return "nobody holds the executor's lease; take it with `contract-cli gov treasury lease "
+           "acquire --holder NAME`";
+  return tb::cat("the executor's lease is held by '", lease.holder, "' with the account ",
+                 lease.account, " for ", lease.expires_at - ctx.time_s(),
+                 " s more; execute with that holder and account, or see `contract-cli gov "
+                 "treasury lease release`");
+}
+
 tb::Status check_lease(tb::Ctx& ctx, const ExecuteParams& in, const Lease& lease) {
   if (lease.held_at(ctx.time_s()) && lease.holder == in.holder.value_or(lease.holder) &&
       lease.account == ctx.account()) {
@@ -44,11 +55,7 @@ tb::Status check_lease(tb::Ctx& ctx, const ExecuteParams& in, const Lease& lease
         ctx, "stale_nonce",
         tb::cat("the lease has seen nonce ", lease.last_nonce, "; use a larger one"));
   }
-  return refuse_execution(
-      ctx, "lease_not_held",
-      tb::cat("the lease of the executor is ",
-              lease.held_at(ctx.time_s()) ? tb::cat("held by ", lease.holder) : "free",
-              "; acquire it with gov.treasury.lease_acquire"));
+  return refuse_execution(ctx, "lease_not_held", explain_lease(ctx, lease));
 }
 
 std::string explain(const Held& held, std::string_view name, std::uint64_t epoch,

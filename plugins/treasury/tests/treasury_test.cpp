@@ -190,10 +190,15 @@ TEST(Treasury, a_cycle_through_a_hint_is_refused_where_it_would_close) {
 TEST(Treasury, the_lease_keeps_its_nonce_from_holder_to_holder) {
   World world;
   const std::uint64_t first = world.timelocked(), second = world.timelocked();
-  EXPECT_EQ(world.execute(first, 1).error_name, "lease_not_held");
+  const tb::Ran unheld = world.execute(first, 1);
+  EXPECT_EQ(unheld.error_name, "lease_not_held");
+  EXPECT_NE(unheld.error_text.find("gov treasury lease acquire"), std::string::npos);
   ASSERT_TRUE(world.acquire().ok());
   EXPECT_EQ(world.acquire("node_b", "executor_b").error_name, "lease_held");
-  EXPECT_EQ(world.execute(first, 1, "node_a", "executor_b").error_name, "lease_not_held");
+  const tb::Ran foreign = world.execute(first, 1, "node_a", "executor_b");
+  EXPECT_EQ(foreign.error_name, "lease_not_held");
+  EXPECT_NE(foreign.error_text.find("'node_a'"), std::string::npos);
+  EXPECT_NE(foreign.error_text.find(world.chain().account("operator")), std::string::npos);
   EXPECT_EQ(world.execute(first, 0).error_name, "stale_nonce");
   ASSERT_TRUE(world.execute(first, 7).ok());
   EXPECT_EQ(world.execute(second, 7).error_name, "stale_nonce");
