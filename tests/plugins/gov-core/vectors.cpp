@@ -1,4 +1,4 @@
-#include "plugins/gov-core/tests/vectors.hpp"
+#include "tests/plugins/gov-core/vectors.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>

@@ -1,4 +1,4 @@
-#include "plugins/energy/tests/vectors.hpp"
+#include "tests/plugins/energy/vectors.hpp"
 
 #include <boost/json.hpp>
 #include <stdexcept>
@@ -9,7 +9,7 @@
 #include "plugins/energy/rules/fees.hpp"
 #include "plugins/energy/rules/reputation.hpp"
 #include "plugins/energy/state_codec.hpp"
-#include "plugins/energy/tests/market_bench.hpp"
+#include "tests/plugins/energy/market_bench.hpp"
 
 namespace energy {
 namespace {

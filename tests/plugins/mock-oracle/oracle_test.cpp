@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 
-#include "fake_node.hpp"
+#include "tests/plugins/mock-oracle/fake_node.hpp"
 #include "sdk/tests/fakes.hpp"
 
 namespace mock_oracle {

@@ -2,7 +2,7 @@
 #include <boost/json/array.hpp>
 
 #include "plugins/gov-core/audit.hpp"
-#include "plugins/gov-core/tests/vectors.hpp"
+#include "tests/plugins/gov-core/vectors.hpp"
 
 namespace gov {
 

@@ -8,7 +8,7 @@
 #include "kernel/base/crypto.hpp"
 #include "plugins/energy/receipt_check.hpp"
 #include "plugins/energy/rules/ids.hpp"
-#include "plugins/energy/tests/market_bench.hpp"
+#include "tests/plugins/energy/market_bench.hpp"
 
 namespace energy {
 namespace {

@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 
-#include "plugins/energy/tests/vectors.hpp"
+#include "tests/plugins/energy/vectors.hpp"
 
 namespace energy {
 namespace {

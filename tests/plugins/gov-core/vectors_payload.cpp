@@ -6,7 +6,7 @@
 #include "kernel/base/blake3.hpp"
 #include "plugins/gov-core/dependencies.hpp"
 #include "plugins/gov-core/provenance.hpp"
-#include "plugins/gov-core/tests/vectors.hpp"
+#include "tests/plugins/gov-core/vectors.hpp"
 
 namespace gov {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "plugins/gov-core/dependencies.hpp"
 #include "plugins/gov-core/disbursement.hpp"
-#include "plugins/gov-core/tests/vectors.hpp"
+#include "tests/plugins/gov-core/vectors.hpp"
 
 namespace gov {
 namespace {

@@ -1,4 +1,4 @@
-#include "plugins/energy/tests/market_bench.hpp"
+#include "tests/plugins/energy/market_bench.hpp"
 
 #include <boost/json.hpp>
 #include <set>

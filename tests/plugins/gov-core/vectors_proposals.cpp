@@ -8,7 +8,7 @@
 #include "plugins/gov-core/proposal.hpp"
 #include "plugins/gov-core/release.hpp"
 #include "plugins/gov-core/tally.hpp"
-#include "plugins/gov-core/tests/vectors.hpp"
+#include "tests/plugins/gov-core/vectors.hpp"
 
 namespace gov {
 namespace {
