@@ -68,7 +68,7 @@ function widths(rows, specs) {
   });
 }
 
-// options: columns, nothing (text when empty), onrow(row), filter (true: a field that keeps rows with a text), height (CSS)
+// options: columns, nothing (text when empty), onrow(row), filter (true: a field that keeps rows with a text), height (CSS), name (a class of its own)
 export function table(rows, options = {}) {
   if (!rows.length) return empty(options.nothing || 'Nothing here yet.');
   const specs = specsOf(rows, options), long = rows.length > kDrawnWhole;
@@ -88,7 +88,7 @@ export function table(rows, options = {}) {
     }));
   };
   const above = h('tr', {'aria-hidden': 'true', class: 'gap'}), below = h('tr', {'aria-hidden': 'true', class: 'gap'});
-  const box = h('div', {class: long ? 'table rows' : 'table', tabindex: '0'});
+  const box = h('div', {class: `table${long ? ' rows' : ''}${options.name ? ` ${options.name}` : ''}`, tabindex: '0'});
   if (options.height && !long) box.style.maxHeight = options.height;
   function draw(force = true) {
     if (!long) return body.replaceChildren(...sorted.map(line));

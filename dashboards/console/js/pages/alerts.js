@@ -24,7 +24,7 @@ export function alerts(main) {
     if (now === text || (typed && typed.value)) return;
     text = now;
     const top = hole.querySelector('.table')?.scrollTop || 0;
-    hole.replaceChildren(table([...rules].sort((a, b) => kOrder.indexOf(a.state) - kOrder.indexOf(b.state) || a.name.localeCompare(b.name)), {filter: true, height: '70vh', onrow: open, nothing: 'No plugin declares an alert.', columns: [
+    hole.replaceChildren(table([...rules].sort((a, b) => kOrder.indexOf(a.state) - kOrder.indexOf(b.state) || a.name.localeCompare(b.name)), {filter: true, height: '70vh', name: 'alert-list', onrow: open, nothing: 'No plugin declares an alert.', columns: [
       {key: 'state', title: 'now', show: (state) => chip(kWords[state], kKinds[state])}, {key: 'name', title: 'alert'}, {key: 'severity'}, {key: 'by', title: 'plugin'}, {key: 'summary', title: 'means', text: true, wrap: true, show: (summary, rule) => summary || rule.expr},
       {key: 'why', title: 'note', text: true, wrap: true, show: (why, rule) => why || (rule.value ? `value ${short(rule.value.value)}` : '–')}]}));
     hole.querySelector('.table').scrollTop = top;
