@@ -183,8 +183,8 @@ Status ChainImpl::finish_commit() {
     return written;
   }
   for (const KvWrite& write : *done.writes) {
-    rows_.put(write.key, key_hash(write.key),
-              write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
+    rows_.written(write.key, key_hash(write.key),
+                  write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
   }
   rows_.trim();
   Committed finished = std::move(done);

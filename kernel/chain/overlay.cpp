@@ -132,12 +132,12 @@ Overlay::Value Overlay::keep(std::optional<BytesView> value) {
   return {copy.data(), static_cast<std::uint32_t>(copy.size()), true};
 }
 
-Status Overlay::read_base(BytesView key, std::string* scratch,
-                          std::optional<BytesView>* value) const {
+Status Overlay::read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value,
+                          bool asked) const {
   std::uint64_t hash = cache_ == nullptr ? 0 : key_hash(key);
   if (cache_ != nullptr && cache_->find(key, hash, value)) return {};
   TB_TRY(base_->lend(key, scratch, value));
-  if (cache_ != nullptr) cache_->put(key, hash, *value);
+  if (cache_ != nullptr && (asked || *value)) cache_->put(key, hash, *value);
   return {};
 }
 
@@ -158,7 +158,7 @@ Status Overlay::change(BytesView key, std::optional<BytesView> value) {
   if (created) {
     std::string scratch;
     std::optional<BytesView> base;
-    TB_TRY(read_base(key, &scratch, &base));
+    TB_TRY(read_base(key, &scratch, &base, false));  // a new row will not be absent for long
     entry = new (arena_.allocate(sizeof(Entry))) Entry;
     entry->hash = hash;
     entry->key = arena_.copy(key);

@@ -131,7 +131,9 @@ class Overlay : public KvReader {
   class Cursor;
 
   Status change(BytesView key, std::optional<BytesView> value);
-  Status read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value) const;
+  // `asked`: by a reader, for whom it is remembered if the row is absent.
+  Status read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value,
+                   bool asked = true) const;
   Entry* lookup(BytesView key, std::uint64_t hash) const;
   void insert(Entry* entry);
   void place(const Slot& slot);

@@ -78,6 +78,15 @@ RowCache::RowPtr RowCache::make_row(BytesView key, std::optional<BytesView> valu
   return row;
 }
 
+void RowCache::written(BytesView key, std::uint64_t hash, std::optional<BytesView> value) {
+  if (table_.empty()) return;
+  const std::size_t slot = slot_of(key, hash);
+  const Row* row = table_[slot].row.get();
+  if (row == nullptr) return;
+  if (value && !row->present) return erase_slot(slot);
+  put(key, hash, value);
+}
+
 void RowCache::put(BytesView key, std::uint64_t hash, std::optional<BytesView> value) {
   if (max_rows_ == 0) return;
   if (table_.empty()) table_.resize(1024);

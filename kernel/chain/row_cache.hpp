@@ -1,8 +1,9 @@
-// RowCache: rows of the head state that the executor has read or written lately, also that a key is
-// absent.
+// RowCache: rows of the head state that the executor has read lately, also that a key is absent.
+// Rows that are only written do not come in: most are not read again soon, and a small cache is a
+// quick one.
 //
 // Belongs to the executor thread. It mirrors the store exactly: whoever writes the store calls
-// put() for each row it writes, or clear(). Bounded by rows and bytes; eviction (second chance)
+// written() for each row it writes, or clear(). Bounded by rows and bytes; eviction (second chance)
 // happens in trim() only, so that views stay valid in between.
 #pragma once
 
@@ -24,8 +25,11 @@ class RowCache {
   explicit RowCache(std::size_t max_rows) : max_rows_(max_rows) {}
 
   // True and the row (nullopt: known to be absent) when it is cached; valid until trim() or a put
-  // of that key.
+  // or written() of that key.
   bool find(BytesView key, std::uint64_t hash, std::optional<BytesView>* value);
+  // A row of the store was written: what is known of it is brought up to date. A row that is new
+  // leaves with its absence, until it is read.
+  void written(BytesView key, std::uint64_t hash, std::optional<BytesView> value);
   // Remembers a row. Large values and rows beyond twice the bound are not kept.
   void put(BytesView key, std::uint64_t hash, std::optional<BytesView> value);
   void trim();

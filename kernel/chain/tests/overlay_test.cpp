@@ -117,6 +117,69 @@ TEST(Overlay, agrees_with_a_map_under_random_operations_savepoints_and_scans) {
   }
 }
 
+// Blocks on a store, with a cache that is told of their rows: it never says another thing than the
+// store, and rows that nobody reads do not fill it.
+TEST(Overlay, cache_agrees_with_the_store_from_block_to_block) {
+  std::mt19937_64 random(11);
+  std::unique_ptr<KvStore> store = open_memory();
+  RowCache cache(8);
+  Model model;
+  for (int block = 0; block < 500; ++block) {
+    Overlay overlay;
+    overlay.reset(store.get(), &cache);
+    for (int i = 0; i < 20; ++i) {
+      const std::string k = "s/a/" + std::to_string(random() % 60);
+      if (random() % 2 != 0) {
+        std::optional<Bytes> v;
+        ASSERT_TRUE(overlay.get(k, &v).ok());
+        ASSERT_EQ(v.value_or("none"), model.contains(k) ? model[k] : "none");
+      } else if (random() % 4 == 0) {
+        ASSERT_TRUE(overlay.erase(k).ok());
+        model.erase(k);
+      } else {
+        model[k] = std::string(random() % 100, 'v');
+        ASSERT_TRUE(overlay.put(k, model[k]).ok());
+      }
+    }
+    std::vector<Overlay::Change> changes;
+    overlay.net_changes(&changes);
+    std::vector<KvWrite> writes;
+    for (const Overlay::Change& c : changes)
+      writes.push_back({Bytes(c.key), c.after ? std::optional<Bytes>(*c.after) : std::nullopt});
+    ASSERT_TRUE(store->write(writes, false).ok());
+    for (const KvWrite& w : writes)
+      cache.written(w.key, key_hash(w.key),
+                    w.value ? std::optional<BytesView>(*w.value) : std::nullopt);
+    cache.trim();
+  }
+  const std::size_t rows = cache.rows();
+  Overlay overlay;
+  overlay.reset(store.get(), &cache);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(overlay.put("s/new/" + std::to_string(i), "v").ok());
+  EXPECT_EQ(cache.rows(), rows);
+}
+
+TEST(Overlay, changes_are_sorted_whatever_their_keys_have_in_common) {
+  std::mt19937_64 random(5);
+  for (int round = 0; round < 50; ++round) {
+    std::unique_ptr<KvStore> store = open_memory();
+    Overlay overlay;
+    overlay.reset(store.get(), nullptr);
+    for (int i = 0; i < 300; ++i) {
+      std::string k = "s/space" + std::to_string(random() % 3) + "/";
+      const std::string parts[] = {"credit/of/a/long/name/", "cr", std::string(9, '\0'), "\xff"};
+      for (std::size_t n = random() % 4; n > 0; --n) k += parts[random() % 4];
+      k.append(random() % 12, static_cast<char>(random() % 3));
+      ASSERT_TRUE(overlay.put(k, "v").ok());
+    }
+    std::vector<Overlay::Change> changes;
+    overlay.net_changes(&changes);
+    for (std::size_t i = 1; i < changes.size(); ++i)
+      ASSERT_LT(split_key(changes[i - 1].key), split_key(changes[i].key)) << round;
+    EXPECT_GT(changes.size(), 100u);
+  }
+}
+
 TEST(Overlay, step_changes_tell_first_and_last_value_of_the_step_only) {
   std::unique_ptr<KvStore> store = open_memory();
   Overlay overlay;
