@@ -17,19 +17,6 @@ struct Walk {
   std::uint64_t whole_end = 0;  // behind the last whole block, in the last segment read
 };
 
-Result<std::vector<std::string>> segment_names(const Disk& disk, const std::string& dir) {
-  Result<std::vector<std::string>> names = disk.list(dir);
-  if (!names.ok()) return names.status();
-  std::erase_if(*names, [](const std::string& name) {
-    return !name.starts_with("log-") || !name.ends_with(".seg");
-  });
-  if (names->empty())
-    return Status(Code::kNotFound, dir + ": there is no block log",
-                  "give the data directory of a node");
-  std::sort(names->begin(), names->end());
-  return names;
-}
-
 // Why the block does not follow the one before it; empty: it does.
 std::string check_block(Walk& walk, const LogRecord& record) {
   Result<BlockRecord> block = decode_block_front(record.payload);
@@ -120,14 +107,15 @@ Result<Walk> walk_log(Disk& disk, const std::string& dir, const KvStore* state) 
   Walk walk;
   Hash state_hash{};
   TB_TRY(read_state_head(state, walk, &state_hash));
-  Result<std::vector<std::string>> names = segment_names(disk, dir);
-  if (!names.ok()) return names.status();
-  for (std::size_t i = 0; i < names->size() && !walk.report.damage; ++i) {
-    const std::string path = dir + "/" + (*names)[i];
-    Result<std::unique_ptr<DiskFile>> file = disk.open(path, false);
+  Result<internal::LogFiles> files = internal::log_files(disk, dir);
+  if (!files.ok()) return files.status();
+  const std::size_t count = files->names.size();
+  for (std::size_t i = 0; i < count && !walk.report.damage; ++i) {
+    const std::string path = dir + "/" + files->names[i];
+    Result<std::unique_ptr<DiskFile>> file = files->open(disk, dir, i);
     if (!file.ok()) return file.status();
     const internal::Segment segment{static_cast<std::uint32_t>(i), 0, path, *std::move(file)};
-    TB_TRY(check_segment(segment, i + 1 == names->size(), walk));
+    TB_TRY(check_segment(segment, i + 1 == count, walk));
   }
   if (!walk.state_height || (walk.hash_at_state && *walk.hash_at_state == state_hash)) return walk;
   const bool ahead = walk.report.head && *walk.state_height > *walk.report.head;

@@ -309,6 +309,7 @@ json::object StoreJobs::stats() const {
   out["index_bytes"] = index;
   out["total_bytes"] = chain_bytes + mmr + index;
   out["wal_bytes"] = log_store ? log_store->bytes() : 0;
+  out["wal_ahead_bytes"] = log_store ? log_store->ahead_bytes() : 0;
   out["blocks"] = view->height + 1;
   out["pruned_below"] = chain.first_height();
   return out;

@@ -1,191 +1,27 @@
 #include "kernel/storage/block_log.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
-#include "kernel/base/crc32c.hpp"
 #include "kernel/storage/block_log_impl.hpp"
 
 namespace blockd {
 namespace internal {
 namespace {
 
-constexpr std::string_view kPrefix = "log-";
-constexpr std::string_view kSuffix = ".seg";
-constexpr std::size_t kNameDigits = 16;
 constexpr std::size_t kMaxUnsynced = 4096;  // records; a block and its company are a handful
 constexpr std::size_t kJoinedBytes = 4096;  // smaller pieces are copied for the sake of one write
 constexpr std::uint64_t kMaxSegmentBytes = 0xFFFFFFFF;  // offsets are u32
-
-std::string segment_name(std::uint64_t first_height) {
-  char digits[24];
-  std::snprintf(digits, sizeof digits, "%016llu", static_cast<unsigned long long>(first_height));
-  return std::string(kPrefix) + digits + std::string(kSuffix);
-}
-
-std::optional<std::uint64_t> height_of_name(std::string_view name) {
-  if (name.size() != kPrefix.size() + kNameDigits + kSuffix.size()) return std::nullopt;
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
-  std::uint64_t height = 0;
-  for (char c : name.substr(kPrefix.size(), kNameDigits)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    height = height * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return height;
-}
+constexpr std::uint64_t kLeastStep = 64u << 10;         // where little is free
+constexpr std::uint64_t kBlockDecay = 64;  // a large block counts for about as many more
 
 }  // namespace
-
-// --- opening ---
-
-Result<std::vector<SegmentPtr>> Log::open_segments() {
-  TB_TRY(disk_.make_dir(dir_));
-  Result<std::vector<std::string>> names = disk_.list(dir_);
-  if (!names.ok()) return names.status();
-  std::vector<SegmentPtr> out;
-  for (const std::string& name : *names) {
-    const std::string path = dir_ + "/" + name;
-    // A segment that was being written anew when the process died; the old one is whole.
-    if (name.ends_with(std::string(kSuffix) + std::string(kRewriteSuffix)))
-      TB_TRY(disk_.remove(path));
-    const std::optional<std::uint64_t> height = height_of_name(name);
-    if (!height) continue;
-    Result<std::unique_ptr<DiskFile>> file = disk_.open(path, false);
-    if (!file.ok()) return file.status();
-    const auto id = static_cast<std::uint32_t>(out.size());
-    out.push_back(std::make_shared<Segment>(Segment{id, *height, path, std::move(*file)}));
-  }
-  return out;
-}
-
-// A new segment is synced before a record goes into it, so one without magic is either empty and
-// new, or damaged.
-Status Log::check_magic(const Segment& segment, bool last) {
-  Result<Bytes> magic = segment.file->read_at(0, kSegmentMagic.size());
-  if (!magic.ok()) return magic.status();
-  if (*magic == kSegmentMagic) return {};
-  Result<std::uint64_t> size = segment.file->size();
-  if (!size.ok()) return size.status();
-  Result<TailCheck> content = check_tail(segment, 0, *size);
-  if (!content.ok()) return content.status();
-  if (!last || !content->only_zeros)
-    return damage(segment, 0, "this is not a segment of a block log");
-  TB_TRY(segment.file->write_at(0, kSegmentMagic));
-  return segment.file->sync();
-}
-
-// Verifies the payloads of the last segment from `verify_from` on, decides whether what is behind
-// the good records is a torn write or damage, and cuts it off.
-Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
-                        std::string* recovered) {
-  std::string why = "a record that was not written completely";
-  auto good = walk->records.begin();
-  for (; good != walk->records.end(); ++good) {
-    if (good->offset < verify_from) continue;
-    std::uint64_t end = 0;
-    Result<LogRecord> record = read_record(segment, good->offset, &end);
-    if (record.ok()) continue;
-    if (record.status().code() != Code::kCorrupt) return record.status();
-    why = record.status().message();
-    walk->end = good->offset;
-    break;
-  }
-  walk->records.erase(good, walk->records.end());
-  Result<TailCheck> tail = check_tail(segment, walk->end, walk->file_size);
-  if (!tail.ok()) return tail.status();
-  if (tail->witness) {
-    return damage(segment, walk->end,
-                  "the record here does not verify, but the one at offset " +
-                      std::to_string(*tail->witness) + " was written after it had been synced");
-  }
-  // A batch without its block is of no use; certificates and checkpoints right behind the last
-  // block are.
-  auto keep = walk->records.end();
-  for (auto it = walk->records.begin(); it != walk->records.end(); ++it) {
-    if (it->type() == LogRecordType::kBlock) keep = walk->records.end();
-    if (it->type() == LogRecordType::kBatch && keep == walk->records.end()) keep = it;
-  }
-  const bool orphan = keep != walk->records.end();
-  if (orphan) walk->end = keep->offset;
-  walk->records.erase(keep, walk->records.end());
-  if (tail->only_zeros && !orphan) return {};
-  *recovered = segment.path + ": cut off at offset " + std::to_string(walk->end) + " of " +
-               std::to_string(walk->file_size) + ": " +
-               (tail->only_zeros ? "a batch without its block" : why);
-  TB_TRY(segment.file->truncate(walk->end));
-  walk->file_size = walk->end;
-  return segment.file->sync();
-}
-
-Status Log::index(const Segment& segment, const SegmentWalk& walk) {
-  for (const FoundRecord& record : walk.records) {
-    const std::uint64_t height = record.header.height;
-    const std::optional<std::uint64_t> last = last_block();
-    if (ends_block(record.type()) && last && height != *last + 1) {
-      return damage(segment, record.offset,
-                    "block " + std::to_string(height) + " follows block " + std::to_string(*last));
-    }
-    publish({record.type(), height, {segment.id, record.offset}});
-  }
-  committed_[segment.id] = walk.end;
-  return {};
-}
-
-Status Log::open(std::string* recovered) {
-  recovered->clear();
-  Result<std::vector<SegmentPtr>> segments = open_segments();
-  if (!segments.ok()) return segments.status();
-  std::vector<SegmentWalk> walks;
-  for (const SegmentPtr& segment : *segments) {
-    const bool last = segment == segments->back();
-    TB_TRY(check_magic(*segment, last));
-    Result<SegmentWalk> walk = walk_segment(*segment);
-    if (!walk.ok()) return walk.status();
-    if (!last && walk->end != walk->file_size)
-      return damage(*segment, walk->end, "the record here does not verify");
-    walks.push_back(std::move(*walk));
-  }
-  // Payloads are verified from the point that was durable when the newest checkpoint was written.
-  Place from{0, static_cast<std::uint32_t>(kSegmentMagic.size())};
-  for (std::uint32_t i = 0; i < walks.size(); ++i) {
-    for (const FoundRecord& record : walks[i].records) {
-      if (record.type() == LogRecordType::kCheckpoint) from = {i, record.header.synced};
-    }
-  }
-  for (std::uint32_t i = 0; i < walks.size(); ++i) {
-    const Segment& segment = *(*segments)[i];
-    const std::uint64_t verify_from = i < from.segment    ? kMaxSegmentBytes
-                                      : i == from.segment ? from.offset
-                                                          : 0;
-    if (i + 1 == walks.size()) {
-      TB_TRY(settle_tail(segment, &walks[i], verify_from, recovered));
-    } else {
-      for (const FoundRecord& record : walks[i].records) {
-        std::uint64_t end = 0;
-        if (record.offset < verify_from) continue;
-        Result<LogRecord> read = read_record(segment, record.offset, &end);
-        if (!read.ok()) return read.status();
-      }
-    }
-    segments_[i] = (*segments)[i];
-    TB_TRY(index(segment, walks[i]));
-  }
-  if (segments->empty()) return {};
-  open_ = segments->back();
-  offset_ = synced_ = walks.back().end;
-  reserved_ = walks.back().file_size;
-  // What was read may have been written by a process that was killed before its sync, and a
-  // segment's name before the sync of the directory. From here on it counts as committed, so it
-  // must survive a power cut.
-  TB_TRY(open_->file->sync());
-  return disk_.sync_dir(dir_);
-}
 
 // --- appending ---
 
 Status Log::refused() const {
-  if (failed_.ok()) return {};
-  return Status(Code::kIo, "block log " + dir_ + " takes no more records: " + failed_.message(),
+  if (failed_.ok() && !(ahead_ && ahead_->failed())) return {};
+  const Status failed = failed_.ok() ? ahead_->failure() : failed_;
+  return Status(Code::kIo, "block log " + dir_ + " takes no more records: " + failed.message(),
                 "what the disk holds is unknown now; check the disk and start the node again");
 }
 
@@ -229,8 +65,7 @@ Status Log::append_parts(LogRecordType type, std::uint64_t height,
       encode_record_header(type, height, static_cast<std::uint32_t>(synced_), payload);
   if (Status written = write_parts(header, payload); !written.ok()) {
     // A part of it may be there: take it back, or stop.
-    Status undone = open_->file->truncate(offset_);
-    reserved_ = offset_;
+    Status undone = take_back(offset_, offset_ + size);
     if (written.code() != Code::kNoSpace || !undone.ok()) return fail(written);
     return written;
   }
@@ -262,10 +97,13 @@ Status Log::write_parts(BytesView header, std::span<const BytesView> payload) {
 Status Log::make_room(std::uint64_t height, std::uint64_t size) {
   if (!open_) {
     TB_TRY(start_segment(height));
-  } else if (offset_ + size > options_.segment_bytes && pending_.empty() && !batch_) {
+  } else if (pending_.empty() && !batch_) {
     const std::optional<std::uint64_t> last = last_block();
     const std::uint64_t first_height = last ? *last + 1 : height;
-    if (first_height > open_->first_height) TB_TRY(start_segment(first_height));
+    const bool has_block = first_height > open_->first_height;
+    const bool full = offset_ + std::max(size, block_bytes_) > zeroed_;
+    if (has_block && !(full && take_ahead(first_height)) && offset_ + size > options_.segment_bytes)
+      TB_TRY(start_segment(first_height));
   }
   if (offset_ + size > kMaxSegmentBytes) {
     return Status(Code::kLimit, "block log " + dir_ + ": one segment would grow above 4 GiB");
@@ -273,16 +111,48 @@ Status Log::make_room(std::uint64_t height, std::uint64_t size) {
   return reserve(offset_ + size);
 }
 
+// Beside the appending: see LogAhead.
+bool Log::take_ahead(std::uint64_t first_height) {
+  if (!ahead_) return false;
+  const std::string path = dir_ + "/" + segment_name(first_height);
+  std::optional<LogAhead::Made> made = ahead_->take({open_, offset_, path});
+  if (!made) return false;
+  use_segment(
+      std::make_shared<Segment>(Segment{open_->id + 1, first_height, path, std::move(made->file)}),
+      made->bytes);
+  zeroed_ = reserved_;
+  return true;
+}
+
+void Log::use_segment(SegmentPtr segment, std::uint64_t file_size) {
+  open_ = std::move(segment);
+  offset_ = synced_ = kSegmentMagic.size();
+  reserved_ = file_size;
+  zeroed_ = offset_;
+  std::unique_lock lock(mutex_);
+  segments_[open_->id] = open_;
+  committed_[open_->id] = offset_;
+}
+
 Status Log::start_segment(std::uint64_t first_height) {
+  if (ahead_) {
+    if (Status settled = ahead_->settle(); !settled.ok())
+      return settled.code() == Code::kNoSpace ? settled : fail(settled);
+  }
   if (open_) {
     TB_TRY(open_->file->truncate(offset_));
-    reserved_ = offset_;
+    reserved_ = zeroed_ = offset_;
     if (Status synced = open_->file->sync(); !synced.ok()) return fail(synced);
   }
   const std::string path = dir_ + "/" + segment_name(first_height);
   Result<std::unique_ptr<DiskFile>> file = disk_.open(path, true);
   if (!file.ok()) return file.status();
-  if (Status written = (*file)->write_at(0, kSegmentMagic); !written.ok()) {
+  // It begins with zeros like those that come from LogAhead.
+  const std::uint64_t zeros = std::min(options_.segment_bytes, LogAhead::kLeastBytes);
+  const bool filled = ahead_ && disk_.free_bytes(dir_) / LogAhead::kShareOfFree >= zeros;
+  Bytes front(filled ? zeros : kSegmentMagic.size(), '\0');
+  front.replace(0, kSegmentMagic.size(), kSegmentMagic);
+  if (Status written = (*file)->write_at(0, front); !written.ok()) {
     // The present segment goes on, so it must stay the last one.
     Status removed = disk_.remove(path);
     if (removed.ok()) removed = disk_.sync_dir(dir_);
@@ -291,41 +161,61 @@ Status Log::start_segment(std::uint64_t first_height) {
   if (Status synced = (*file)->sync(); !synced.ok()) return fail(synced);
   if (Status synced = disk_.sync_dir(dir_); !synced.ok()) return fail(synced);
   const std::uint32_t id = open_ ? open_->id + 1 : 0;
-  open_ = std::make_shared<Segment>(Segment{id, first_height, path, std::move(*file)});
-  offset_ = synced_ = reserved_ = kSegmentMagic.size();
-  std::unique_lock lock(mutex_);
-  segments_[id] = open_;
-  committed_[id] = offset_;
+  use_segment(std::make_shared<Segment>(Segment{id, first_height, path, std::move(*file)}),
+              front.size());
+  zeroed_ = reserved_;
   return {};
 }
 
-// Space and file size are settled ahead, so that a commit writes data only.
+// Space and file size are settled ahead, so that a commit waits for as little as can be.
 Status Log::reserve(std::uint64_t end) {
   if (end <= reserved_) return {};
-  const std::uint64_t step = std::max<std::uint64_t>(options_.preallocate_bytes, 1);
+  const std::uint64_t share = disk_.free_bytes(dir_) / LogAhead::kShareOfFree;
+  const std::uint64_t most = std::max<std::uint64_t>(options_.preallocate_bytes, 1);
+  const std::uint64_t step = std::clamp(share, std::min(kLeastStep, most), most);
   const std::uint64_t size = (end + step - 1) / step * step;
   TB_TRY(open_->file->preallocate(size));
   reserved_ = size;
   return {};
 }
 
+// Makes what was written to [from, end) of the open segment not written. Zeros that were there
+// before are there again; behind them the file is cut.
+Status Log::take_back(std::uint64_t from, std::uint64_t end) {
+  if (end <= zeroed_) return wipe(*open_, from, end);
+  TB_TRY(open_->file->truncate(from));
+  reserved_ = from;
+  zeroed_ = std::min(zeroed_, from);
+  return {};
+}
+
+void Log::work_ahead() {
+  if (!ahead_) return;
+  ahead_->want(std::min(options_.segment_bytes, std::max(LogAhead::kLeastBytes, 2 * reserved_)));
+  ahead_->step();
+}
+
 Status Log::sync() {
   TB_TRY(refused());
   if (pending_.empty()) return {};
   if (Status synced = open_->file->sync(); !synced.ok()) return fail(synced);
+  block_bytes_ = std::max(offset_ - synced_, block_bytes_ - block_bytes_ / kBlockDecay);
   synced_ = offset_;
-  std::unique_lock lock(mutex_);
-  for (const Pending& record : pending_) publish(record);
-  committed_[open_->id] = offset_;
-  pending_.clear();
+  {
+    std::unique_lock lock(mutex_);
+    for (const Pending& record : pending_) publish(record);
+    committed_[open_->id] = offset_;
+    pending_.clear();
+  }
+  work_ahead();
   return {};
 }
 
 Status Log::drop_unsynced() {
   TB_TRY(refused());
   if (pending_.empty()) return {};
-  if (Status cut = open_->file->truncate(synced_); !cut.ok()) return fail(cut);
-  offset_ = reserved_ = synced_;
+  if (Status cut = take_back(synced_, offset_); !cut.ok()) return fail(cut);
+  offset_ = synced_;
   pending_.clear();
   return {};
 }

@@ -3,7 +3,9 @@
 //
 // A record is `u32 LE payload length | u8 type | u64 LE height | u32 LE synced | u32 LE CRC32C of
 // the payload | u32 LE CRC32C of the header so far | payload`, in segments `<dir>/log-<first
-// height, 16 digits>.seg`, which begin with eight bytes of magic and are preallocated in steps.
+// height, 16 digits>.seg`, which begin with eight bytes of magic. A segment is a file of zeros that
+// was made ahead (log_ahead.hpp, where its other names stand), so that a commit writes data only;
+// where none is ready the open one grows in steps.
 // `synced` is how much of the segment was durable when the record was written. A block is committed
 // by `append(kBatch…)` (unsynced, while the executor works), then `append(kBlock…)` and ONE
 // `sync()`.
@@ -52,10 +54,14 @@ struct LogRewrite {
   std::uint64_t blocks = 0, bytes_before = 0, bytes_after = 0;
 };
 
+// Who makes the next segment: nobody, a thread of the log, or each sync one step of it.
+enum class LogAheadMode : std::uint8_t { kOff, kThread, kStepped };
+
 struct BlockLogOptions {
-  std::uint64_t segment_bytes = 256ull << 20;
+  std::uint64_t segment_bytes = 64ull << 20;  // the next is twice the present one, up to this
   std::uint64_t preallocate_bytes = 8ull << 20;
   std::uint32_t max_record_bytes = 128u << 20;
+  LogAheadMode ahead = LogAheadMode::kOff;
 };
 
 class BlockLog {
@@ -114,7 +120,10 @@ class BlockLog {
   // else rewrites, and what is below `height` is in a checkpoint. [any thread, beside the appending
   // one] Errors: those of `change`, kNoSpace, kCorrupt, kIo; the old segment is in force then.
   virtual Result<LogRewrite> rewrite_below(std::uint64_t height, const LogRecordChange& change) = 0;
+  // Of the records, without what is reserved behind them.
   virtual std::uint64_t bytes() const = 0;
+  // Of the segment that is ready for the time when the open one is full; 0: none is.
+  virtual std::uint64_t ahead_bytes() const { return 0; }
 };
 
 }  // namespace blockd

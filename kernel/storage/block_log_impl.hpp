@@ -1,5 +1,6 @@
 // What stands behind BlockLog: the index of records in memory, and the open segment. Not for other
-// folders. Opening, appending and reading are in block_log.cpp, pruning in log_prune.cpp.
+// folders. Appending and reading are in block_log.cpp, opening in log_open.cpp, pruning in
+// log_prune.cpp.
 #pragma once
 
 #include <deque>
@@ -9,11 +10,14 @@
 #include <vector>
 
 #include "kernel/storage/block_log.hpp"
+#include "kernel/storage/log_ahead.hpp"
 #include "kernel/storage/log_record.hpp"
 
 namespace blockd::internal {
 
 using SegmentPtr = std::shared_ptr<Segment>;
+
+std::string segment_name(std::uint64_t first_height);
 
 inline bool ends_block(LogRecordType type) {
   return type == LogRecordType::kBlock || type == LogRecordType::kPruned;
@@ -63,6 +67,7 @@ class Log final : public BlockLog {
     for (const auto& [id, end] : committed_) sum += end;
     return sum;
   }
+  std::uint64_t ahead_bytes() const override { return ahead_ ? ahead_->made_bytes() : 0; }
 
  private:
   struct Entry {
@@ -76,8 +81,16 @@ class Log final : public BlockLog {
   };
 
   // Opening.
-  Result<std::vector<SegmentPtr>> open_segments();
+  struct Found {
+    std::vector<SegmentPtr> segments;
+    std::vector<SegmentWalk> walks;
+    bool ends_ahead = false;  // the last has no name of its own yet
+    LogAhead::Made ready;     // made ahead and not used
+  };
+  Status open_segments(Found* found, std::string* recovered);
+  Status walk_segments(Found* found);
   Status check_magic(const Segment& segment, bool last);
+  Status name_last(const Found& found);
   Status settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
                      std::string* recovered);
   Status index(const Segment& segment, const SegmentWalk& walk);
@@ -87,8 +100,12 @@ class Log final : public BlockLog {
   Status check_height(LogRecordType type, std::uint64_t height) const;
   Status make_room(std::uint64_t height, std::uint64_t size);
   Status start_segment(std::uint64_t first_height);
+  bool take_ahead(std::uint64_t first_height);
+  void use_segment(SegmentPtr segment, std::uint64_t file_size);
   Status reserve(std::uint64_t end);
   Status write_parts(BytesView header, std::span<const BytesView> payload);
+  Status take_back(std::uint64_t from, std::uint64_t end);
+  void work_ahead();
   Status fail(Status status) {
     failed_ = status;
     return status;
@@ -110,11 +127,14 @@ class Log final : public BlockLog {
 
   // Of the appending thread.
   Status failed_;
-  SegmentPtr open_;               // the last segment
-  std::uint64_t offset_ = 0;      // where the next record goes
-  std::uint64_t synced_ = 0;      // up to here the segment is durable
-  std::uint64_t reserved_ = 0;    // size of the file
-  std::vector<Pending> pending_;  // appended, not synced
+  SegmentPtr open_;                  // the last segment
+  std::uint64_t offset_ = 0;         // where the next record goes
+  std::uint64_t synced_ = 0;         // up to here the segment is durable
+  std::uint64_t reserved_ = 0;       // size of the file
+  std::uint64_t zeroed_ = 0;         // up to here it was zeros on the disk before records came
+  std::uint64_t block_bytes_ = 0;    // of a large block of late, so that none ends behind zeroed_
+  std::vector<Pending> pending_;     // appended, not synced
+  std::unique_ptr<LogAhead> ahead_;  // null: nobody makes segments ahead
 
   mutable std::shared_mutex mutex_;  // guards the rest: what is committed
   std::map<std::uint32_t, SegmentPtr> segments_;

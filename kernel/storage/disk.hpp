@@ -39,6 +39,11 @@ class Disk {
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
   virtual Status sync_dir(const std::string& dir) = 0;
+  // Bytes that files in `dir` can still take, UINT64_MAX when that is not known.
+  virtual std::uint64_t free_bytes(const std::string& dir) const {
+    static_cast<void>(dir);
+    return UINT64_MAX;
+  }
 };
 
 // The operating system's file system. Lives for ever.

@@ -65,25 +65,42 @@ class FaultDisk::File final : public DiskFile {
 void FaultDisk::crash() {
   std::lock_guard lock(mutex_);
   ++crashes_;
+  const std::map<InodePtr, bool> renamed = toss_renames();
   Names all = durable_;
   all.insert(now_.begin(), now_.end());
   Names left;
   for (const auto& [path, unused] : all) {
     const auto before = durable_.find(path);
     const auto after = now_.find(path);
-    const bool same =
-        before != durable_.end() && after != now_.end() && before->second == after->second;
-    if (same || coin()) {
-      if (after != now_.end()) left[path] = after->second;
-    } else if (before != durable_.end()) {
-      left[path] = before->second;
-    }
+    const InodePtr old = before == durable_.end() ? nullptr : before->second;
+    const InodePtr fresh = after == now_.end() ? nullptr : after->second;
+    auto decided = fresh == old ? renamed.end() : renamed.find(fresh);
+    if (decided == renamed.end() && fresh != old) decided = renamed.find(old);
+    const bool keep_new = fresh == old || (decided != renamed.end() ? decided->second : coin());
+    if (const InodePtr kept = keep_new ? fresh : old) left[path] = kept;
   }
   std::set<InodePtr> done;
   for (const auto& [path, inode] : left) {
     if (done.insert(inode).second) crash_file(*inode);
   }
   now_ = durable_ = left;
+}
+
+// For each file whose name was changed and not synced: whether it has the new one.
+std::map<FaultDisk::InodePtr, bool> FaultDisk::toss_renames() {
+  auto differs = [](const Names& other, const std::string& path, const InodePtr& inode) {
+    const auto at = other.find(path);
+    return at == other.end() || at->second != inode;
+  };
+  std::set<InodePtr> left_a_name;
+  for (const auto& [path, inode] : durable_) {
+    if (differs(now_, path, inode)) left_a_name.insert(inode);
+  }
+  std::map<InodePtr, bool> out;
+  for (const auto& [path, inode] : now_) {
+    if (differs(durable_, path, inode) && left_a_name.contains(inode)) out.emplace(inode, coin());
+  }
+  return out;
 }
 
 // Keeps what the platter holds of sectors `first` to `last`. Before they change.
@@ -236,6 +253,12 @@ Result<std::vector<std::string>> FaultDisk::list(const std::string& dir) const {
     if (directory_of(path) == dir) out.push_back(path.substr(dir.size() + 1));
   }
   return out;
+}
+
+std::uint64_t FaultDisk::free_bytes(const std::string&) const {
+  std::lock_guard lock(mutex_);
+  if (!capacity_) return UINT64_MAX;
+  return *capacity_ - std::min(*capacity_, used());
 }
 
 Status FaultDisk::make_dir(const std::string& dir) {

@@ -4,7 +4,8 @@
 // What a disk may do, this one does: written sectors (512 bytes) reach the platter one by one, in
 // any order, unless the file is synced; names appear and disappear durably only with sync_dir.
 // crash() is a power cut: each unsynced sector, size and name keeps its old or its new state by a
-// coin. Handles from before a crash answer kAborted.
+// coin; a file that was renamed has either its old name or its new one. Handles from before a crash answer
+// kAborted.
 //
 // Thread: any, calls are serialised.
 #pragma once
@@ -47,6 +48,7 @@ class FaultDisk final : public Disk {
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status sync_dir(const std::string& dir) override;
+  std::uint64_t free_bytes(const std::string& dir) const override;
 
  private:
   // Sectors that were changed since the last sync, and what the platter holds of them, as far as
@@ -69,6 +71,7 @@ class FaultDisk final : public Disk {
   Status sync(Inode& inode, const std::string& path);
   static void will_change(Inode& inode, std::uint64_t first, std::uint64_t last);
   static Bytes durable_content(const Inode& inode);
+  std::map<InodePtr, bool> toss_renames();
   void crash_file(Inode& inode);
   std::uint64_t used() const;
   bool coin() { return (random_() & 1) != 0; }

@@ -7,6 +7,7 @@ namespace blockd::internal {
 
 Status Log::prune_below(std::uint64_t height) {
   TB_TRY(refused());
+  if (ahead_) TB_TRY(ahead_->settle());  // no segment goes while the next one has no name
   while (true) {
     std::string path;
     {

@@ -1,12 +1,21 @@
 #include "kernel/storage/log_record.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "kernel/base/crc32c.hpp"
+#include "kernel/storage/log_ahead.hpp"
 
 namespace blockd::internal {
 namespace {
 
 constexpr std::uint64_t kTailStep = 1 << 20;
 constexpr std::size_t kTypeOffset = 4;
+
+bool all_zeros(BytesView bytes) {
+  return bytes.empty() ||
+         (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
 
 bool is_type(std::uint8_t type) { return type >= 1 && type <= 5; }
 
@@ -104,15 +113,17 @@ Status read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* 
 
 Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::uint64_t file_size) {
   TailCheck out;
+  out.used_end = from;
+  Bytes bytes;
   for (std::uint64_t at = from; at < file_size; at += kTailStep) {
     // Steps overlap by a header, so that one across their border is seen.
-    Result<Bytes> bytes = segment.file->read_at(at, kTailStep + kRecordHeaderBytes - 1);
-    if (!bytes.ok()) return bytes.status();
-    if (bytes->find_first_not_of('\0') == Bytes::npos) continue;
+    TB_TRY(segment.file->read_into(at, kTailStep + kRecordHeaderBytes - 1, &bytes));
+    if (all_zeros(bytes)) continue;
     out.only_zeros = false;
-    for (std::size_t i = 0; i + kRecordHeaderBytes <= bytes->size() && i < kTailStep; ++i) {
-      if (!is_type(static_cast<std::uint8_t>((*bytes)[i + kTypeOffset]))) continue;
-      const std::optional<RecordHeader> header = decode_header(BytesView(*bytes).substr(i));
+    out.used_end = at + bytes.find_last_not_of('\0') + 1;
+    for (std::size_t i = 0; i + kRecordHeaderBytes <= bytes.size() && i < kTailStep; ++i) {
+      if (!is_type(static_cast<std::uint8_t>(bytes[i + kTypeOffset]))) continue;
+      const std::optional<RecordHeader> header = decode_header(BytesView(bytes).substr(i));
       if (header && header->synced > from && header->synced <= at + i) {
         out.witness = at + i;
         return out;
@@ -120,6 +131,50 @@ Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::ui
     }
   }
   return out;
+}
+
+Status wipe(const Segment& segment, std::uint64_t from, std::uint64_t end) {
+  const Bytes zeros(std::min(kTailStep, end - std::min(from, end)), '\0');
+  for (; from < end; from += kTailStep) {
+    TB_TRY(segment.file->write_at(
+        from, BytesView(zeros).substr(0, std::min<std::uint64_t>(kTailStep, end - from))));
+  }
+  return {};
+}
+
+Result<LogFiles> log_files(Disk& disk, const std::string& dir) {
+  constexpr int kTries = 3;  // between list and open the made one may get its name
+  for (int n = 0;; ++n) {
+    LogFiles out;
+    Result<std::vector<std::string>> names = disk.list(dir);
+    if (!names.ok()) return names.status();
+    const bool ahead = std::find(names->begin(), names->end(), kAheadName) != names->end();
+    std::erase_if(*names, [](const std::string& name) {
+      return !name.starts_with("log-") || !name.ends_with(".seg");
+    });
+    if (names->empty())
+      return Status(Code::kNotFound, dir + ": there is no block log",
+                    "give the data directory of a node");
+    std::sort(names->begin(), names->end());
+    out.names = *std::move(names);
+    if (!ahead) return out;
+    Result<std::unique_ptr<DiskFile>> file = disk.open(dir + "/" + std::string(kAheadName), false);
+    if (!file.ok() && file.status().code() == Code::kNotFound && n < kTries) continue;
+    if (!file.ok()) return file.status();
+    Result<Bytes> front = (*file)->read_at(kSegmentMagic.size(), kRecordHeaderBytes);
+    if (!front.ok()) return front.status();
+    if (!decode_header(*front)) return out;
+    out.names.emplace_back(kAheadName);
+    out.ahead = *std::move(file);
+    out.ends_ahead = true;
+    return out;
+  }
+}
+
+Result<std::unique_ptr<DiskFile>> LogFiles::open(Disk& disk, const std::string& dir,
+                                                 std::size_t i) {
+  if (ends_ahead && i + 1 == names.size()) return std::move(ahead);
+  return disk.open(dir + "/" + names[i], false);
 }
 
 }  // namespace blockd::internal

@@ -68,11 +68,30 @@ Result<RewrittenSegment> rewrite_segment(Disk& disk, const std::string& dir, con
 
 struct TailCheck {
   bool only_zeros = true;
+  std::uint64_t used_end = 0;  // behind the last byte that is not zero
   std::optional<std::uint64_t>
       witness;  // offset of a later record which says that `from` had been synced
 };
 // Looks at everything in the file from `from` on.
 Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::uint64_t file_size);
+
+// Writes zeros over [from, end), which no reader was told of.
+Status wipe(const Segment& segment, std::uint64_t from, std::uint64_t end);
+
+// The segments of the log in `dir`, in order, for who reads it without opening it. The last may
+// still have the name that it was made under; then the one before it may end in zeros.
+struct LogFiles {
+  std::vector<std::string> names;
+  bool ends_ahead = false;
+  std::unique_ptr<DiskFile> ahead;  // opened at once, because its name may change
+  bool may_end_in_zeros(std::size_t i) const {
+    return i + 1 == names.size() || (ends_ahead && i + 2 == names.size());
+  }
+  // REQUIRES: once for each.
+  Result<std::unique_ptr<DiskFile>> open(Disk& disk, const std::string& dir, std::size_t i);
+};
+// Errors: kNotFound: no log is there.
+Result<LogFiles> log_files(Disk& disk, const std::string& dir);
 
 Status damage(const Segment& segment, std::uint64_t offset, std::string_view why);
 

@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -124,6 +125,11 @@ class SystemDisk final : public Disk {
     if (::fsync(fd) != 0) status = errno_status("cannot fsync directory " + dir);
     ::close(fd);
     return status;
+  }
+  std::uint64_t free_bytes(const std::string& dir) const override {
+    struct statvfs info {};
+    if (::statvfs(dir.c_str(), &info) != 0) return UINT64_MAX;
+    return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
   }
 };
 

@@ -86,6 +86,7 @@ Status Simulation::open() {
   options.cache_rows = 64;  // so that rows leave it
   options.log.segment_bytes = 96u << 10;
   options.log.preallocate_bytes = 8u << 10;
+  options.log.ahead = LogAheadMode::kStepped;
   std::vector<std::string> notes;
   auto chain = Chain::open(std::move(options), &notes);
   for (std::string& line : notes) note("open: " + std::move(line));

@@ -81,11 +81,11 @@ class Checker {
   explicit Checker(const StoreCheckInput& input) : input_(input) {}
 
   Result<StoreCheckReport> run() {
-    Result<std::vector<std::string>> names = segments();
-    if (!names.ok()) return names.status();
+    Result<internal::LogFiles> files = internal::log_files(*input_.disk, input_.log_dir);
+    if (!files.ok()) return files.status();
     TB_TRY(read_state_head());
-    for (std::size_t i = 0; i < names->size() && !done_; ++i) {
-      TB_TRY(check_segment((*names)[i], i + 1 == names->size()));
+    for (std::size_t i = 0; i < files->names.size() && !done_; ++i) {
+      TB_TRY(check_segment(*files, i));
     }
     if (!report_.stopped) TB_TRY(check_state());
     return std::move(report_);
@@ -103,22 +103,10 @@ class Checker {
     found(FindingClass::kMajor, height, std::move(what));
   }
 
-  Result<std::vector<std::string>> segments() const {
-    Result<std::vector<std::string>> names = input_.disk->list(input_.log_dir);
-    if (!names.ok()) return names.status();
-    std::erase_if(*names, [](const std::string& name) {
-      return !name.starts_with("log-") || !name.ends_with(".seg");
-    });
-    if (names->empty())
-      return Status(Code::kNotFound, input_.log_dir + ": there is no block log",
-                    "give the data directory of a node");
-    std::sort(names->begin(), names->end());
-    return names;
-  }
-
-  Status check_segment(const std::string& name, bool last) {
-    const std::string path = input_.log_dir + "/" + name;
-    Result<std::unique_ptr<DiskFile>> file = input_.disk->open(path, false);
+  Status check_segment(internal::LogFiles& files, std::size_t i) {
+    const bool last = i + 1 == files.names.size();
+    const std::string path = input_.log_dir + "/" + files.names[i];
+    Result<std::unique_ptr<DiskFile>> file = files.open(*input_.disk, input_.log_dir, i);
     if (!file.ok()) return file.status();
     const internal::Segment segment{0, 0, path, *std::move(file)};
     Result<Bytes> magic = segment.file->read_at(0, internal::kSegmentMagic.size());
@@ -133,7 +121,7 @@ class Checker {
     }
     Result<internal::TailCheck> tail = internal::check_tail(segment, walk->end, walk->file_size);
     if (!tail.ok()) return tail.status();
-    if (tail->only_zeros && (last || walk->end == walk->file_size)) return {};
+    if (tail->only_zeros && (files.may_end_in_zeros(i) || walk->end == walk->file_size)) return {};
     // A node that runs may be writing there; what it has committed has been read.
     if (last && input_.to_height && report_.head && *report_.head >= *input_.to_height) return {};
     major(report_.head ? std::optional(*report_.head + 1) : std::nullopt,

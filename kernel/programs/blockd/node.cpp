@@ -270,6 +270,7 @@ Status NodeImpl::open_chain() {
     ChainOptions options;
     options.log_dir = log_dir;
     options.disk = &system_disk();
+    options.log.ahead = offline_ ? LogAheadMode::kOff : LogAheadMode::kThread;
     options.clock = &system_clock();
     options.genesis = *genesis;
     options.machines = host_.get();

@@ -44,6 +44,7 @@ RepairPlan plan_repair(const StoppedNode& node, const StoreCheckReport& report) 
   for (const auto& entry : fs::directory_iterator(node.data_dir() + "/chain")) {
     const std::string path = entry.path();
     if (path.ends_with(".seg")) newest = std::max(newest, path);
+    if (path.ends_with("/log-ahead")) plan.copies.push_back(path);  // may hold the newest blocks
   }
   if (!newest.empty()) plan.copies.push_back(newest);
   return plan;
