@@ -126,6 +126,7 @@ void BenchWorld::open() {
   ChainOptions options;
   options.log_dir = dir_ + "/chain";
   options.disk = &system_disk();
+  options.log.ahead = LogAheadMode::kThread;
   options.clock = &system_clock();
   options.state = make_write_behind(must(open_leveldb(dir_ + "/state", leveldb)));
   options.genesis = genesis_;

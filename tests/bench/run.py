@@ -40,6 +40,7 @@ GOALS = {
     "metrics_10k_cpu_ms": (25, "lower"),
     "reload_growth_mb": (8, "lower"),
     "treasury_epoch_ratio": (1.5, "lower"),
+    "pause_longest_ms": (150, "lower"),
     "snapshot_loss": (0.1, "lower"),
     "snapshot_verify_ratio": (0.5, "higher"),
     "snapshot_restore_ratio": (0.5, "higher"),
@@ -218,12 +219,20 @@ def console(bench):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def pause(bench):
+    command = [f"{bench.bin}/bench_pause", "--seconds", str(bench.pause_seconds)]
+    return run_lines(command + (["--commands", str(bench.commands)] if bench.commands else []))
+
+
 BENCHES = {"commands": chain_bench("commands"), "flat": chain_bench("flat"), "log": chain_bench("log"), "sdk": sdk, "rpc": rpc,
            "lua": lambda bench: run_lines([f"{bench.bin}/bench_lua"]),
            "isolation": lambda bench: run_lines([f"{bench.bin}/bench_isolation"]),
            "snapshot": lambda bench: run_lines([f"{bench.bin}/bench_snapshot", "--mb", str(bench.state_mb)]),
+           "pause": pause,
            "treasury": lambda bench: run_lines([f"{bench.bin}/bench_treasury"]),
            "memory": memory, "console": console}
+
+LONG = {"pause"}  # a quarter of an hour: only when it is asked for
 
 
 def show(result):
@@ -239,8 +248,9 @@ def main():
     parser.add_argument("--build", default="build/release", help="build directory")
     parser.add_argument("--json", metavar="FILE", help="write the results as a list")
     parser.add_argument("--only", metavar="NAME", action="append", choices=sorted(BENCHES), help="this benchmark; may be given again")
-    parser.add_argument("--commands", type=int, help="commands of the chain benchmarks, instead of their own numbers")
+    parser.add_argument("--commands", type=int, help="commands of the chain benchmarks and of the state of `pause`, instead of their own numbers")
     parser.add_argument("--state-mb", type=int, default=1024, help="size of the state of the snapshot benchmark")
+    parser.add_argument("--pause-seconds", type=int, default=600, help="length of the load of the pause benchmark")
     parser.add_argument("--reloads", type=int, default=1000, help="reloads of the memory benchmark")
     bench = parser.parse_args()
     bench.build = os.path.abspath(bench.build)
@@ -248,7 +258,7 @@ def main():
 
     results, failed = [], []
     print(f"{'name':<26} {'value':>12} {'unit':<11} goal        met?")
-    for name in bench.only or BENCHES:
+    for name in bench.only or (n for n in BENCHES if n not in LONG):
         try:
             found = BENCHES[name](bench)
         except (RuntimeError, OSError, subprocess.CalledProcessError, KeyError, ValueError) as error:
