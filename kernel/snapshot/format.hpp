@@ -12,6 +12,7 @@
 // entry alone is longer, and belongs to one namespace. Only this folder includes this.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/chain/state_root.hpp"
+#include "kernel/snapshot/page_pipe.hpp"
 #include "kernel/snapshot/snapshot.hpp"
 
 namespace blockd::internal {
@@ -50,12 +52,15 @@ struct Footer {
   Bytes header, certificate;
 };
 
-// Walks over the file's entries, holding one page. Every page is checked before its entries are
-// shown, the footer when the last page is done. One thread.
+// Walks over the file's entries, holding one page, or with read_ahead() a few that a thread of its
+// own reads and checks. Every page is checked before its entries are shown, the footer when the
+// last page is done. One thread.
 class SnapshotReader {
  public:
   // Reads the head. Errors: kNotFound, kCorrupt, kIo.
   static Result<std::unique_ptr<SnapshotReader>> open(const std::string& path);
+  // REQUIRES: before next().
+  void read_ahead();
   ~SnapshotReader();
   SnapshotReader(const SnapshotReader&) = delete;
   SnapshotReader& operator=(const SnapshotReader&) = delete;
@@ -67,12 +72,13 @@ class SnapshotReader {
   // REQUIRES: next() has said nullopt.
   const Header& macro_header() const { return macro_header_; }
   BytesView certificate() const { return certificate_; }
-  std::uint64_t position() const { return position_; }
+  std::uint64_t position() const { return position_.load(std::memory_order_relaxed); }
 
  private:
   explicit SnapshotReader(std::string path) : path_(std::move(path)) {}
   Status read_head();
-  Status read_page();
+  Status next_page();
+  Status load_page(std::uint64_t number, Bytes* out);
   Status read_footer();
   Status read(std::size_t n, Bytes* out, bool hashed = true);
   Status corrupt(const std::string& what) const;
@@ -80,7 +86,8 @@ class SnapshotReader {
 
   std::string path_;
   int fd_ = -1;
-  std::uint64_t size_ = 0, position_ = 0, page_ = 0, entries_ = 0;
+  std::uint64_t size_ = 0, page_ = 0, entries_ = 0;
+  std::atomic<std::uint64_t> position_{0};
   Blake3 whole_;
   std::vector<Hash> page_hashes_;
   Bytes buffer_, last_key_;
@@ -90,6 +97,7 @@ class SnapshotReader {
   SnapshotInfo info_;
   Header macro_header_;
   Bytes certificate_;
+  std::unique_ptr<PagePipe> pipe_;  // the last member: its thread uses those above
 };
 
 // Writes a file beside its place, hashed while it is written; finish() puts it there. One thread.

@@ -30,6 +30,7 @@ Result<std::unique_ptr<MergedSnapshot>> MergedSnapshot::open(
     }
     out->files_.push_back({*std::move(reader), std::nullopt});
   }
+  out->files_.front().reader->read_ahead();  // by far the largest
   return out;
 }
 

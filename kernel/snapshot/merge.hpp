@@ -1,5 +1,6 @@
 // MergedSnapshot: the state that a whole snapshot and its increments make together, row by row in
-// order, held against the roots that the newest of them names. Memory: a page a file. One thread.
+// order, held against the roots that the newest of them names. Memory: a page a file, a few of the
+// whole one. One thread, and one that reads the whole one.
 #pragma once
 
 #include <memory>

@@ -35,7 +35,7 @@ Status SnapshotReader::corrupt(const std::string& what) const {
 }
 
 Status SnapshotReader::read(std::size_t n, Bytes* out, bool hashed) {
-  if (n > size_ - position_)
+  if (n > size_ - position())
     return corrupt("it ends at byte " + std::to_string(size_) + ", within a part that goes on");
   out->resize(n);
   std::size_t done = 0;
@@ -46,7 +46,7 @@ Status SnapshotReader::read(std::size_t n, Bytes* out, bool hashed) {
     if (got == 0) return corrupt("it became shorter while it was read");
     done += static_cast<std::size_t>(got);
   }
-  position_ += n;
+  position_.store(position() + n, std::memory_order_relaxed);
   if (hashed) whole_.update(*out);
   return {};
 }
@@ -71,19 +71,36 @@ Status SnapshotReader::read_head() {
   return {};
 }
 
-Status SnapshotReader::read_page() {
-  Bytes front;
-  const std::string where =
-      "page " + std::to_string(page_ + 1) + " of " + std::to_string(info_.pages);
-  TB_TRY(read(8, &front).in(where));
-  Reader in(front);
-  const std::uint32_t length = in.u32(), crc = in.u32();
-  if (length == 0 || length > kMaxPageBytes) return corrupt(where + ": impossible length");
-  TB_TRY(read(length, &buffer_).in(where));
-  if (crc32c(buffer_) != crc) return corrupt(where + ": its checksum does not hold");
-  page_hashes_.push_back(Blake3().update(front).update(buffer_).finish());
+void SnapshotReader::read_ahead() {
+  if (info_.pages < 2) return;  // nothing to be gained
+  pipe_ = std::make_unique<PagePipe>(
+      info_.pages, [this](std::uint64_t number, Bytes* out) { return load_page(number, out); });
+}
+
+Status SnapshotReader::next_page() {
+  TB_TRY(pipe_ ? pipe_->next(&buffer_) : load_page(page_, &buffer_));
   ++page_;
   rest_ = Reader(buffer_);
+  return {};
+}
+
+// [the pipe's thread, if there is one]
+Status SnapshotReader::load_page(std::uint64_t number, Bytes* out) {
+  constexpr off_t kFetched = 8 << 20;  // so that the disk is busy while this is hashed
+  const auto where = [&] {
+    return "page " + std::to_string(number + 1) + " of " + std::to_string(info_.pages);
+  };
+  const int hint =
+      ::posix_fadvise(fd_, static_cast<off_t>(position()), kFetched, POSIX_FADV_WILLNEED);
+  static_cast<void>(hint);
+  Bytes front;
+  TB_TRY(read(8, &front).in(where()));
+  Reader in(front);
+  const std::uint32_t length = in.u32(), crc = in.u32();
+  if (length == 0 || length > kMaxPageBytes) return corrupt(where() + ": impossible length");
+  TB_TRY(read(length, out).in(where()));
+  if (crc32c(*out) != crc) return corrupt(where() + ": its checksum does not hold");
+  page_hashes_.push_back(Blake3().update(front).update(*out).finish());
   return {};
 }
 
@@ -105,7 +122,7 @@ Result<std::optional<Entry>> SnapshotReader::next() {
       ended_ = true;
       return std::optional<Entry>();
     }
-    TB_TRY(read_page());
+    TB_TRY(next_page());
   }
   Entry entry;
   if (!take_entry(rest_, &entry))
@@ -133,9 +150,9 @@ Status SnapshotReader::read_footer() {
   Result<Header> decoded = Header::decode(header);
   if (!decoded.ok()) return corrupt("footer: " + decoded.status().message());
   macro_header_ = *decoded;
-  if (size_ - position_ < 32 || size_ - position_ - 32 > kMaxCertificateBytes)
+  if (size_ - position() < 32 || size_ - position() - 32 > kMaxCertificateBytes)
     return corrupt("footer: the certificate's length is impossible");
-  TB_TRY(read(size_ - position_ - 32, &certificate_).in("footer"));
+  TB_TRY(read(size_ - position() - 32, &certificate_).in("footer"));
   const Hash all = whole_.finish();
   Bytes last;
   TB_TRY(read(32, &last).in("footer"));

@@ -5,8 +5,9 @@
 // `state_height` of a macro block, so that the file can be held against a header that the
 // validators have signed (format.hpp has the bytes). A file with a base holds only what has changed
 // since an older one; files are then given together, base first. Everything here streams: memory is
-// bounded by kSnapshotPageBytes (or one entry, if that is larger) a file, whatever the state's
-// size. Nothing here talks to a node; all functions may run on any thread.
+// bounded by kSnapshotPageBytes (or one entry, if that is larger) a file, and five times that for
+// the first, whatever the state's size. Nothing here talks to a node; all functions may run on any
+// thread, and reading uses a second one.
 //
 // For the repair of a damaged state: newest_valid_snapshot() finds the files, restore_snapshot()
 // makes the store, and Chain::open() then applies the deltas of the log behind it. A log that does
