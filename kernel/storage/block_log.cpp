@@ -182,7 +182,10 @@ Status Log::reserve(std::uint64_t end) {
 // Makes what was written to [from, end) of the open segment not written. Zeros that were there
 // before are there again; behind them the file is cut.
 Status Log::take_back(std::uint64_t from, std::uint64_t end) {
-  if (end <= zeroed_) return wipe(*open_, from, end);
+  if (end <= zeroed_) {
+    const Status wiped = wipe(*open_, from, end);
+    if (wiped.code() != Code::kNoSpace) return wiped;  // where even that takes room: shorter
+  }
   TB_TRY(open_->file->truncate(from));
   reserved_ = from;
   zeroed_ = std::min(zeroed_, from);

@@ -117,10 +117,12 @@ Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t
   *recovered = segment.path + ": cut off at offset " + std::to_string(walk->end) + " of " +
                std::to_string(walk->file_size) + ": " +
                (tail->only_zeros ? "a batch without its block" : why);
-  // Zeros that were made ahead stay of use; a file that ends in a torn record is cut.
-  if (tail->used_end < walk->file_size) {
-    TB_TRY(wipe(segment, walk->end, tail->used_end));
-  } else {
+  // Zeros that were made ahead stay of use; a file that ends in a torn record is cut, and one on a
+  // disk that takes not even zeros.
+  const bool ahead = tail->used_end < walk->file_size;
+  const Status wiped = ahead ? wipe(segment, walk->end, tail->used_end) : Status();
+  if (!wiped.ok() && wiped.code() != Code::kNoSpace) return wiped;
+  if (!ahead || !wiped.ok()) {
     TB_TRY(segment.file->truncate(walk->end));
     walk->file_size = walk->end;
   }
