@@ -4,7 +4,12 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace blockd {
 
@@ -16,6 +21,18 @@ void work_in_background(int nice) {
   refused |= static_cast<int>(
       ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, self, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)));
   static_cast<void>(refused);
+}
+
+void BackgroundPace::rest() {
+  timespec cpu{};
+  if (::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) != 0) return;
+  const std::uint64_t now = static_cast<std::uint64_t>(cpu.tv_sec) * 1'000'000 +
+                            static_cast<std::uint64_t>(cpu.tv_nsec) / 1000 + 1;
+  if (rested_at_us_ == 0) rested_at_us_ = now;
+  const std::uint64_t worked = now - rested_at_us_;
+  if (worked < kLeastUs) return;
+  rested_at_us_ = now;
+  std::this_thread::sleep_for(std::chrono::microseconds(std::min(worked, kMostUs)));
 }
 
 }  // namespace blockd

@@ -66,9 +66,11 @@ bool MacroPoint::wait_ms(std::uint64_t ms) const {
   return changed_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return done_; });
 }
 
-void MacroPoint::compute() {
-  Result<std::vector<NamespaceSummary>> spaces =
-      summarize_state(*state, [this] { return !stopped_.load(); });
+void MacroPoint::compute(BackgroundPace* pace) {
+  Result<std::vector<NamespaceSummary>> spaces = summarize_state(*state, [&] {
+    if (pace != nullptr) pace->rest();
+    return !stopped_.load();
+  });
   std::lock_guard lock(mutex_);
   if (spaces.ok()) {
     namespaces_ = *std::move(spaces);
@@ -87,13 +89,14 @@ void MacroWork::start(std::shared_ptr<MacroPoint> point) {
     point_ = point;
   }
   if (!in_background_) {
-    point->compute();
+    point->compute(nullptr);
     if (on_ready_) on_ready_();
     return;
   }
   thread_ = std::thread([this, point = std::move(point)] {
     work_in_background(kMacroNice);
-    point->compute();
+    BackgroundPace pace;
+    point->compute(&pace);
     if (on_ready_) on_ready_();
   });
 }

@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernel/base/background.hpp"
 #include "kernel/chain/roots.hpp"
 #include "kernel/chain/state_root.hpp"
 
@@ -75,7 +76,7 @@ class MacroPoint {
   const Hash& root() const { return root_; }
 
   // Computes the root. Once.
-  void compute();
+  void compute(BackgroundPace* pace);  // null: without rests
   void stop() { stopped_.store(true); }
 
  private:

@@ -58,10 +58,10 @@ void StateSummaryBuilder::begin(std::string_view id) {
 
 void StateSummaryBuilder::add(BytesView key, BytesView value) {
   NamespaceSummary& space = spaces_.back();
-  scratch_.clear();
-  put_u32(scratch_, static_cast<std::uint32_t>(key.size()));
-  scratch_.append(key).append(value);
-  rows_.add(scratch_);
+  char length[4];
+  for (unsigned i = 0; i < sizeof length; ++i)
+    length[i] = static_cast<char>(key.size() >> (8 * i) & 255);
+  rows_.add({BytesView(length, sizeof length), key, value});
   const std::size_t size = kStateEntryBytes + key.size() + value.size();
   space.pages += cutter_.add(size) ? 1 : 0;
   space.bytes += size;

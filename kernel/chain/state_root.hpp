@@ -64,7 +64,6 @@ class StateSummaryBuilder {
   std::vector<NamespaceSummary> spaces_;
   MerkleStream rows_;
   PageCutter cutter_;
-  Bytes scratch_;
 };
 
 // state_root from the roots of the namespaces; those without entries do not count.

@@ -90,7 +90,8 @@ class SnapshotReader {
   std::atomic<std::uint64_t> position_{0};
   Blake3 whole_;
   std::vector<Hash> page_hashes_;
-  Bytes buffer_, last_key_;
+  Bytes buffer_, last_of_page_;
+  BytesView last_key_;  // in one of these two
   std::optional<std::uint16_t> last_space_;
   Reader rest_{BytesView()};
   bool ended_ = false;

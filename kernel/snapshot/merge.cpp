@@ -44,6 +44,7 @@ Status MergedSnapshot::advance(File& file) {
 // The newest file with the smallest key.
 MergedSnapshot::File* MergedSnapshot::smallest() {
   File* best = nullptr;
+  if (files_.size() == 1) return files_.front().entry ? &files_.front() : nullptr;
   for (File& file : files_) {
     if (!file.entry) continue;
     if (best == nullptr) {

@@ -78,6 +78,8 @@ void SnapshotReader::read_ahead() {
 }
 
 Status SnapshotReader::next_page() {
+  last_of_page_.assign(last_key_);
+  last_key_ = last_of_page_;
   TB_TRY(pipe_ ? pipe_->next(&buffer_) : load_page(page_, &buffer_));
   ++page_;
   rest_ = Reader(buffer_);
@@ -129,7 +131,7 @@ Result<std::optional<Entry>> SnapshotReader::next() {
     return corrupt("page " + std::to_string(page_) + ": an entry is damaged");
   TB_TRY(check_entry(entry));
   last_space_ = entry.space;
-  last_key_.assign(entry.key);
+  last_key_ = entry.key;
   ++entries_;
   return std::optional<Entry>(entry);
 }

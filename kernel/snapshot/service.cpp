@@ -212,13 +212,14 @@ Result<SnapshotInfo> SnapshotService::work(const SnapshotRequest& request) {
   }
   TB_TRY((*point)->status());
   show("writing");
-  Result<std::unique_ptr<SnapshotDraft>> draft =
-      SnapshotDraft::write(**point, options_.chain->genesis().chain_id, request,
-                           [this](const SnapshotProgress& progress) {
-                             std::lock_guard lock(mutex_);
-                             job_.progress = progress;
-                             return !stopped();
-                           });
+  BackgroundPace pace;
+  Result<std::unique_ptr<SnapshotDraft>> draft = SnapshotDraft::write(
+      **point, options_.chain->genesis().chain_id, request, [&](const SnapshotProgress& progress) {
+        pace.rest();
+        std::lock_guard lock(mutex_);
+        job_.progress = progress;
+        return !stopped();
+      });
   if (!draft.ok()) return draft.status();
   show("waiting_for_block");
   std::unique_lock lock(mutex_);
