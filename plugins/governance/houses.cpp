@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "plugins/gov-core/address.hpp"
 #include "plugins/governance/verbs.hpp"
 
 namespace governance {
@@ -80,6 +81,17 @@ std::uint64_t admins(tb::View& view) {
   return count;
 }
 
+// Nobody signs for any other account: its weight would only stand in the way of a quorum, and a
+// role of an admin that nobody can use would let the last real one go. What is there can be taken
+// away.
+Refused check_signer(std::string_view account) {
+  if (gov::is_address(account)) return std::nullopt;
+  return Refusal(kInvalidPayload,
+                 tb::cat("'", account,
+                         "' is no address, or one with a wrong letter; accounts that "
+                         "vote or have a role are tb1… of 61 letters and digits"));
+}
+
 Refused change_role(tb::Ctx& ctx, const RoleParams& in) {
   if (auto refused = require_role(ctx, "admin")) return refused;
   if (auto refused = check_timestamp(ctx, in.timestamp)) return refused;
@@ -90,6 +102,9 @@ Refused change_role(tb::Ctx& ctx, const RoleParams& in) {
   const bool was_admin = before && before->role == "admin";
   if (was_admin && in.role != "admin" && admins(ctx) <= 1)
     return Refusal(kInvalidPayload, tb::cat(in.account, " is the last admin; make another first"));
+  if (in.role != "none") {
+    if (auto refused = check_signer(in.account)) return refused;
+  }
   if (!before && in.role != "none") {
     const std::uint32_t rows =
         ctx.scan("role/", {}, kMaxMembersShown, [](std::string_view, std::string_view) {});
@@ -188,6 +203,9 @@ Refused check_member(tb::View& view, const HousePayload& change) {
     return Refusal(kInvalidPayload, "a house is one of operators, builders");
   if (change.account.empty() || change.account.size() > 128)
     return Refusal(kInvalidPayload, "an account has 1 to 128 bytes");
+  if (change.weight != 0) {
+    if (auto refused = check_signer(change.account)) return refused;
+  }
   constexpr std::uint64_t kNewest = ~std::uint64_t{0} - 1;
   const std::uint64_t before = weight_at(view, change.house, change.account, kNewest);
   const std::uint64_t others = total_at(view, change.house, kNewest) - before;

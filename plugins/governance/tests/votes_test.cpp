@@ -117,6 +117,24 @@ TEST_F(Votes, admins_give_roles_and_the_last_admin_stays) {
   EXPECT_EQ(ask("gov.roles").at("roles").as_array().size(), 5u);
 }
 
+TEST_F(Votes, only_addresses_get_a_role_or_a_weight) {
+  std::string mistyped = chain.account("dave");
+  mistyped.back() = mistyped.back() == 'q' ? 'p' : 'q';
+  for (const std::string& account : {std::string("x"), std::string("treasury"), mistyped}) {
+    const tb::Ran role = run_admin("gov.role.set", {{"account", account}, {"role", "admin"}});
+    EXPECT_EQ(role.error_name, "invalid_payload") << account;
+    EXPECT_NE(role.error_text.find("'" + account + "' is no address"), std::string::npos);
+    EXPECT_EQ(
+        run("gov.house.propose_member", {{"house", "operators"}, {"account", account}}).error_name,
+        "invalid_payload")
+        << account;
+    // What an older rule let in can be taken away.
+    EXPECT_TRUE(run_admin("gov.role.set", {{"account", account}, {"role", "none"}}).ok());
+    EXPECT_TRUE(
+        run("gov.house.propose_removal", {{"house", "operators"}, {"account", account}}).ok());
+  }
+}
+
 TEST_F(Votes, key_sets_change_by_vote_and_never_become_empty) {
   const std::string key(64, 'a');
   const std::uint64_t id =
