@@ -111,7 +111,7 @@ std::vector<const ModelMetric*> metrics_of(const DashboardRow& row, const Monito
 
 constexpr const char* kPageStyle = R"(<title>The-Block Telemetry Snapshot</title>
 <style>body{font:14px sans-serif;margin:2em;color:#222;background:#fff}table{border-collapse:collapse;width:100%}
-td,th{border:1px solid #ccc;padding:3px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+td,th{border:1px solid #ccc;padding:3px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere}a{color:inherit}
 .missing,.error,.firing{color:#b00020}.pending{color:#8a5a00}.firing,.pending{font-weight:bold}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#111}td,th{border-color:#444}.missing,.error,.firing{color:#ff8080}.pending{color:#ffc060}}
 @media(max-width:600px){body{margin:.5em}td,th{padding:2px 4px}}</style>
@@ -137,13 +137,15 @@ std::string page_head(const Preview& preview) {
 
 // The words of an alert: its state, and since when.
 struct AlertWords {
-  std::string state = "not evaluated", since, labels;
+  std::string state = "not evaluated", since, labels, summary{};
 };
 AlertWords words_of(const ActiveAlert& alert, std::int64_t now_ms) {
   LabelSet labels = alert.labels;  // those that the rule gives each of its alerts say nothing new
   for (const char* name : {"alertname", "plugin", "service", "severity"}) labels.erase(name);
+  const auto summary = alert.annotations.find("summary");
   return {alert.firing ? "firing" : "pending",
-          std::to_string((now_ms - alert.since_ms) / 1000) + " s", label_text(labels)};
+          std::to_string((now_ms - alert.since_ms) / 1000) + " s", label_text(labels),
+          summary == alert.annotations.end() ? std::string() : summary->second};
 }
 std::vector<AlertWords> words_of(const std::string& name, const Preview& preview) {
   if (!preview.alerts) return {{}};
@@ -157,10 +159,32 @@ std::vector<AlertWords> words_of(const std::string& name, const Preview& preview
   return out;
 }
 
-std::string alert_rows(const std::string& name, const std::string& summary,
+// A summary that has no value yet.
+std::string without_value(std::string text) {
+  const std::string_view value = "{{ $value }}";
+  for (std::size_t at = text.find(value); at != std::string::npos; at = text.find(value))
+    text.replace(at, value.size(), "…");
+  return text;
+}
+
+// What somebody who was called looks for first.
+std::string alert_counts(const Preview& preview) {
+  if (!preview.alerts) return {};
+  std::size_t firing = 0, pending = 0;
+  for (const AlertStatus& status : *preview.alerts) {
+    for (const ActiveAlert& alert : status.active) ++(alert.firing ? firing : pending);
+  }
+  return "<p><a href=\"#alerts\">Alerts</a>: <span class=\"" +
+         std::string(firing > 0 ? "firing" : "") + "\">" + std::to_string(firing) +
+         " firing</span>, <span class=\"" + (pending > 0 ? "pending" : "") + "\">" +
+         std::to_string(pending) + " pending</span></p>\n";
+}
+
+std::string alert_rows(const std::string& name, const std::string& declared,
                        const Preview& preview) {
   std::string out;
   for (const AlertWords& words : words_of(name, preview)) {
+    const std::string summary = words.summary.empty() ? without_value(declared) : words.summary;
     out += "<tr><td>" + escaped(name) + "</td><td class=\"" + escaped(words.state) + "\">" +
            escaped(words.state) + "</td><td>" + escaped(words.since) + "</td><td>" +
            escaped(summary) + (words.labels.empty() ? "" : "<br>" + escaped(words.labels)) +
@@ -204,7 +228,7 @@ std::optional<double> bucket_quantile(double p, std::vector<std::pair<double, do
 
 std::string preview_page(const MonitoringModel& model, const Preview& preview) {
   const Samples samples = read_exposition(preview.text.value_or(""));
-  std::string out = page_head(preview);
+  std::string out = page_head(preview) + alert_counts(preview);
   for (const DashboardRow& row : main_rows(model)) {
     out += "<h2>" + escaped(row.title) +
            "</h2>\n<table><tr><th>Metric</th><th>Description</th><th>Value</th></tr>\n";
@@ -215,7 +239,7 @@ std::string preview_page(const MonitoringModel& model, const Preview& preview) {
     out += "</table>\n";
   }
   out +=
-      "<h2>Alerts</h2>\n<table><tr><th>Alert</th><th>State</th><th>Since</th>"
+      "<h2 id=\"alerts\">Alerts</h2>\n<table><tr><th>Alert</th><th>State</th><th>Since</th>"
       "<th>Summary</th></tr>\n";
   for (const auto& [name, alert] : model.alerts)
     out += alert_rows(name, alert.spec.summary, preview);

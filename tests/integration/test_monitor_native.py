@@ -48,10 +48,12 @@ class NativePageTest(unittest.TestCase):
         self.addCleanup(page.process.kill)
         wait_for("the node's series", lambda: "block_height_total" in page.snapshot()["metrics"])
         text = page.get()
-        self.assertLess(text.index("<h2>Energy</h2>"), text.index("<h2>Alerts</h2>"))
+        self.assertLess(text.index("<h2>Energy</h2>"), text.index('<h2 id="alerts">Alerts</h2>'))
         self.assertIn("<td>EnergyPendingCredits</td><td class=\"inactive\">", text)
         self.assertIn("class=missing>missing", text)  # what no plugin of this node counts
         self.assertRegex(text, r"reason=&quot;CreditExpired&quot;: 0")
+        self.assertRegex(text, r"Mempool backlog: … events")
+        self.assertRegex(text, r">Alerts</a>: <span class=\"\">0 firing</span>, ")
         self.assertNotIn("<script", text)
         self.assertIn("default-src 'none'", page.headers["Content-Security-Policy"])
 

@@ -11,6 +11,9 @@ const kKinds = {firing: 'bad', pending: 'warn', collecting: 'plain', unknown: 'p
 const open = (rule) => sheet(rule.name, () => [facts([['now', chip(kWords[rule.state], kKinds[rule.state])], ['why', rule.why], ['value', rule.value ? short(rule.value.value) : null], ['severity', rule.severity],
   ['means', rule.summary], ['must hold for', rule.for], ['declared by', rule.by], ['runbook', rule.runbook]]), h('h3', {}, 'Expression'), h('pre', {}, rule.expr)]);
 
+// A long name breaks between its words.
+const parts = (name) => h('span', {}, name.split(/(?=[A-Z])/).map((word) => [h('wbr'), word]));
+
 export function alerts(main) {
   const hole = h('div', {}, loading()), counts = h('p', {class: 'actions'});
   main.append(h('h1', {}, 'Alerts'), h('p', {class: 'lead'}, 'What the plugins of this node declare, judged by this page every ten seconds on its own readings of the last hour at most, kept over a reload. '
@@ -25,7 +28,7 @@ export function alerts(main) {
     text = now;
     const top = hole.querySelector('.table')?.scrollTop || 0;
     hole.replaceChildren(table([...rules].sort((a, b) => kOrder.indexOf(a.state) - kOrder.indexOf(b.state) || a.name.localeCompare(b.name)), {filter: true, height: '70vh', name: 'alert-list', onrow: open, nothing: 'No plugin declares an alert.', columns: [
-      {key: 'state', title: 'now', show: (state) => chip(kWords[state], kKinds[state])}, {key: 'name', title: 'alert'}, {key: 'severity'}, {key: 'by', title: 'plugin'}, {key: 'summary', title: 'means', text: true, wrap: true, show: (summary, rule) => summary || rule.expr},
+      {key: 'state', title: 'now', show: (state) => chip(kWords[state], kKinds[state])}, {key: 'name', title: 'alert', show: parts}, {key: 'severity'}, {key: 'by', title: 'plugin'}, {key: 'summary', title: 'means', text: true, wrap: true, show: (summary, rule) => summary || rule.expr},
       {key: 'why', title: 'note', text: true, wrap: true, show: (why, rule) => why || (rule.value ? `value ${short(rule.value.value)}` : '–')}]}));
     hole.querySelector('.table').scrollTop = top;
   };
