@@ -28,6 +28,19 @@ TEST_F(Dispatch, a_query_that_takes_too_long_is_cut_off_and_its_late_answer_drop
   EXPECT_EQ(call("shop.show", R"({"count":9})").result().at("n").to_number<int>(), 9);
 }
 
+// Two of them keep the workers, the third one waits for a worker.
+TEST_F(Dispatch, queries_that_take_too_long_together_are_all_cut_off) {
+  reconfigure("rpc.request_timeout_ms", 100);
+  const std::string slow = R"({"jsonrpc":"2.0","id":1,"method":"shop.show","params":{"count":9}})";
+  const Reply late = send(request("[" + slow + "," + slow + "," + slow + "]"));
+  ASSERT_EQ(late.body.as_array().size(), 3u);
+  for (const json::value& one : late.body.as_array())
+    EXPECT_EQ(one.at("error").at("code").to_number<int>(), -34001);
+  FakePlugin::go_on.release(3);
+  reconfigure("rpc.request_timeout_ms", 600'000);
+  EXPECT_EQ(call("shop.show", R"({"count":3})").result().at("n").to_number<int>(), 3);
+}
+
 TEST_F(Dispatch, keeps_the_id_as_it_was_sent) {
   EXPECT_EQ(send(request(R"({"jsonrpc":"2.0","id":"a\u00e9","method":"whoami"})"))
                 .body.at("id")
