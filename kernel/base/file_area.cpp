@@ -66,13 +66,32 @@ Status each_file(const std::string& folder, const FileArea::Visitor& visit) {
   return error ? Status(Code::kIo, folder + ": " + error.message()) : Status();
 }
 
+// Whether `other` is a version of the file `name` that is being made, or was left.
+bool is_version_of(std::string_view other, std::string_view name) {
+  if (!other.starts_with(name) || !other.ends_with(kNewVersion)) return false;
+  other.remove_prefix(name.size());
+  other.remove_suffix(std::min(other.size(), kNewVersion.size()));
+  return other.empty() ||
+         (other.front() == '.' && other.find_first_not_of("0123456789", 1) == std::string::npos);
+}
+
+void remove_if_left(const fs::path& version) {
+  std::error_code gone;  // it took its place meanwhile, or cannot be removed: then it counts on
+  const fs::file_time_type written = fs::last_write_time(version, gone);
+  if (!gone && fs::file_time_type::clock::now() - written > kAreaLeftoverAge)
+    fs::remove(version, gone);
+}
+
 // Before a new version of the file `name` begins.
 Status make_room(const std::string& folder, const std::string& name) {
   TB_TRY(make_directories(folder));
   std::uint64_t bytes = 0;
   std::size_t others = 0;
   TB_TRY(each_file(folder, [&](const std::string& other, std::uint64_t size) {
-    if (other == name + std::string(kNewVersion)) return true;  // begins anew
+    if (is_version_of(other, name)) {
+      remove_if_left(fs::path(folder) / other);
+      return true;
+    }
     bytes += size;
     others += other == name ? 0 : 1;
     return others < kMaxAreaFiles && bytes <= kMaxAreaFolderBytes;
@@ -131,7 +150,7 @@ Status FileArea::write(BytesView path, bool begin, bool end, BytesView text) con
     return Status(Code::kLimit, "more than " + std::to_string(kMaxAreaText) + " bytes in one call");
   Result<std::string> target = allowed(path);
   if (!target.ok()) return target.status();
-  const std::string fresh = *target + std::string(kNewVersion);
+  const std::string fresh = *target + "." + std::to_string(writer_) + std::string(kNewVersion);
   const fs::path whole(*target);
   const std::string folder = whole.parent_path().string();
   if (begin) TB_TRY(make_room(folder, whole.filename().string()));

@@ -3,9 +3,13 @@
 // A place is a folder or a file. A path is allowed when it is a place, or lies below one and all
 // its names below it are plain (no "..", nothing hidden, no temporary files). A new version of a
 // file is made beside it and takes its place when it is whole and synced, so a crash leaves the old
-// one or the new one. Any thread; writers of the same path must not overlap.
+// one or the new one. Areas of different writers may write the same path at the same time: each
+// makes a version of its own, and the last one to end stays. What a killed process left of a
+// version goes when the file is written again kAreaLeftoverAge later. Any thread; one writer must
+// not overlap with itself on a path.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,14 +21,16 @@ namespace blockd {
 
 inline constexpr std::uint64_t kMaxAreaFileBytes = 1ull << 30;
 inline constexpr std::uint64_t kMaxAreaFolderBytes = 16ull << 30;
-inline constexpr std::size_t kMaxAreaFiles = 1'000'000;  // of a folder
-inline constexpr std::size_t kMaxAreaListed = 100'000;   // files that a list tells
-inline constexpr std::size_t kMaxAreaText = 16u << 20;   // of one call
+inline constexpr std::size_t kMaxAreaFiles = 1'000'000;   // of a folder
+inline constexpr std::size_t kMaxAreaListed = 100'000;    // files that a list tells
+inline constexpr std::size_t kMaxAreaText = 16u << 20;    // of one call
+inline constexpr std::chrono::hours kAreaLeftoverAge{1};  // of a version that nobody adds to
 
 class FileArea {
  public:
-  // `places` are absolute.
-  explicit FileArea(std::vector<std::string> places) : places_(std::move(places)) {}
+  // `places` are absolute; `writer` tells apart who writes.
+  explicit FileArea(std::vector<std::string> places, std::uint64_t writer = 0)
+      : places_(std::move(places)), writer_(writer) {}
 
   // Errors of all: kInvalid (the path is not allowed), kNotFound, kLimit, kNoSpace, kDenied, kIo.
   // Adds `text` to the new version of a file, which begins or ends with it.
@@ -39,6 +45,7 @@ class FileArea {
  private:
   Result<std::string> allowed(BytesView path) const;
   std::vector<std::string> places_;
+  std::uint64_t writer_;
 };
 
 }  // namespace blockd

@@ -4,6 +4,7 @@
 
 #include "kernel/base/file_area.hpp"
 #include "kernel/config/config.hpp"
+#include "kernel/config/data_place.hpp"
 #include "kernel/host/plugin_impl.hpp"
 #include "tb/draft/host_files.h"
 
@@ -13,9 +14,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // What the node itself keeps in its data directory: no plugin writes there, whoever asks for it.
-constexpr std::string_view kOwnNames[] = {
-    "chain", "state", "stores", "plugins", "mmr", "index", "mempool",  "keys",   "snapshots",
-    "views", "peers", "logs",   "logs.db", "wal", "tls",   "releases", "config", "provenance"};
+constexpr std::string_view kOwnNames[] = {"chain", "state",    "stores", "plugins",   "mmr",
+                                          "index", "mempool",  "keys",   "snapshots", "imports",
+                                          "views", "peers",    "logs",   "logs.db",   "wal",
+                                          "tls",   "releases", "config", "provenance"};
 
 std::string data_dir_of(const HostServices& services) {
   const std::string data = fs::path(services.stores_dir).parent_path().string();
@@ -43,7 +45,7 @@ bool may_keep(const fs::path& place, const fs::path& data, const std::string& se
   return rest.empty() || rest.front() == '_' || rest.front() == '-' || rest.front() == '.';
 }
 
-FileArea area_of(Plugin& plugin) {
+FileArea area_of(Plugin& plugin, tb_host* host) {
   std::vector<std::string> places;
   const HostServices& services = plugin.services();
   const std::shared_ptr<const Config> config = services.config ? services.config() : nullptr;
@@ -64,7 +66,7 @@ FileArea area_of(Plugin& plugin) {
     if (!error && may_keep(place, data, section_of(plugin.manifest()), chosen))
       places.push_back(place.string());
   }
-  return FileArea(std::move(places));
+  return FileArea(std::move(places), reinterpret_cast<FaceHost*>(host)->serial);
 }
 
 tb_status file_told(const Status& status, const tb_sink* problem) {
@@ -92,8 +94,9 @@ tb_status files_write(tb_host* host, tb_str path, uint32_t flags, tb_str text,
                       const tb_sink* problem) {
   Plugin* plugin = caller_of(host);
   if (plugin == nullptr) return TB_E_WRONG_THREAD;
-  return file_told(area_of(*plugin).write(to_view(path), (flags & TB_FILE_BEGIN) != 0,
-                                          (flags & TB_FILE_END) != 0, to_view(text)),
+  return file_told(area_of(*plugin, host)
+                       .write(to_view(path), (flags & TB_FILE_BEGIN) != 0,
+                              (flags & TB_FILE_END) != 0, to_view(text)),
                    problem);
 }
 
@@ -102,7 +105,7 @@ tb_status files_read(tb_host* host, tb_str path, uint64_t offset, uint64_t limit
   Plugin* plugin = caller_of(host);
   if (plugin == nullptr) return TB_E_WRONG_THREAD;
   if (text == nullptr) return TB_E_INVALID;
-  const Result<Bytes> found = area_of(*plugin).read(to_view(path), offset, limit);
+  const Result<Bytes> found = area_of(*plugin, host).read(to_view(path), offset, limit);
   if (found.ok()) text->put(text->user, to_str(*found));
   return file_told(found.status(), problem);
 }
@@ -115,13 +118,13 @@ tb_status files_list(tb_host* host, tb_str folder, const tb_row_sink* files,
   const auto visit = [&](const std::string& name, std::uint64_t bytes) {
     return files->row(files->user, to_str(name), to_str(std::to_string(bytes))) != 0;
   };
-  return file_told(area_of(*plugin).list(to_view(folder), visit), problem);
+  return file_told(area_of(*plugin, host).list(to_view(folder), visit), problem);
 }
 
 tb_status files_remove(tb_host* host, tb_str path, const tb_sink* problem) {
   Plugin* plugin = caller_of(host);
   if (plugin == nullptr) return TB_E_WRONG_THREAD;
-  return file_told(area_of(*plugin).remove(to_view(path)), problem);
+  return file_told(area_of(*plugin, host).remove(to_view(path)), problem);
 }
 
 }  // namespace
@@ -137,10 +140,8 @@ std::string full_config_key(const Manifest& manifest, const ConfigSpec& spec) {
 }
 
 json::value in_data_dir(const json::value& value, const HostServices& services) {
-  constexpr std::string_view kData = "${data}";
-  if (!value.is_string() || !std::string_view(value.get_string()).starts_with(kData)) return value;
-  return json::value(data_dir_of(services) +
-                     std::string(std::string_view(value.get_string()).substr(kData.size())));
+  return value.is_string() ? json::value(in_data_dir(value.get_string(), data_dir_of(services)))
+                           : value;
 }
 
 }  // namespace blockd

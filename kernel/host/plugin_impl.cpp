@@ -1,5 +1,6 @@
 #include "kernel/host/plugin_impl.hpp"
 
+#include <atomic>
 #include <boost/json/serialize.hpp>
 
 #include "kernel/base/crypto.hpp"
@@ -76,7 +77,9 @@ bool FaceScope::may_wait() { return current_may_wait; }
 Plugin::Plugin(HostServices& services, std::shared_ptr<Library> library,
                std::shared_ptr<LocalStore> store)
     : services_(services), library_(std::move(library)), store_(std::move(store)) {
+  static std::atomic<std::uint64_t> faces{0};
   host_.abi.api = face_host_api();
+  host_.serial = ++faces;
   host_.plugin = this;
 }
 

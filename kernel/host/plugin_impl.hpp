@@ -38,6 +38,7 @@ class Plugin;
 struct FaceHost {
   tb_host abi;  // must stay the first member
   Plugin* plugin = nullptr;
+  std::uint64_t serial = 0;  // of this process, so that files of two faces are told apart
 };
 
 class Plugin : public PluginInstance, public std::enable_shared_from_this<Plugin> {

@@ -115,7 +115,7 @@ void Face::show_snapshot(tb::View& view, std::uint64_t epoch) {
 void Face::write_file(tb::View& view, std::uint64_t epoch) {
   const auto snap = load_snapshot(view, epoch);
   if (!snap) return;
-  if (files_.write(epoch, snap->json)) {
+  if (files_.write(host_, epoch, snap->json)) {
     written_epoch_ = epoch;
   } else {
     host_.log(TB_LOG_WARN, tb::cat("economics: the file of snapshot ", epoch,
@@ -160,6 +160,7 @@ void describe_face(tb::Plugin& p) {
       .env("TB_ECONOMICS_VERIFY")
       .help("compute the newest snapshot again and count a mismatch");
   p.config(kSnapshotFolder, "snapshot_dir", "${data}/economics/snapshots")
+      .unit("folder")
       .help("where the snapshots are written as files; empty: nowhere");
 }
 

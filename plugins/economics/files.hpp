@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tb/host.hpp>
 
 namespace economics {
 
@@ -12,10 +13,10 @@ class SnapshotFiles {
   // Where they lie; empty: none are written.
   void use(std::string folder) { folder_ = std::move(folder); }
 
-  // Writes by a temporary file and a rename; the folder is made. False: it could not be.
-  bool write(std::uint64_t epoch, std::string_view json) const;
+  // Whole or not at all; the folder is made. False: it could not be.
+  bool write(const tb::Host& host, std::uint64_t epoch, std::string_view json) const;
   // False if there is a file of this epoch that holds something else.
-  bool agrees(std::uint64_t epoch, std::string_view json) const;
+  bool agrees(const tb::Host& host, std::uint64_t epoch, std::string_view json) const;
 
  private:
   std::string path_of(std::uint64_t epoch) const;

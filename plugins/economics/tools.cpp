@@ -125,8 +125,9 @@ tb::Status Face::replay(tb::LocalCall& call, const ReplayParams& in, tb::Out& ou
       for (; epoch <= range->last && match; ++epoch) {
         Replayed one = replay_epoch(view, epoch);
         if (one.match()) one.differs = contradicted_by_blocks(view, epoch, blocks, rates);
-        if (one.match() && in.verify && !files_.agrees(epoch, one.json)) one.differs = "file";
-        if (one.match() && in.write && !files_.write(epoch, one.json)) one.differs = "file";
+        if (one.match() && in.verify && !files_.agrees(host_, epoch, one.json))
+          one.differs = "file";
+        if (one.match() && in.write && !files_.write(host_, epoch, one.json)) one.differs = "file";
         match = one.match();
         list.record({}, [&](tb::Out& item) {
           item.put("epoch", one.epoch);

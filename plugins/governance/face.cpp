@@ -303,7 +303,7 @@ tb::Status Face::verify(tb::View& view, tb::Out& out) {
 // A file that a commit is about to write is not looked at.
 bool Face::file_holds(std::uint64_t entries) {
   const std::lock_guard lock(file_mutex_);
-  const std::string file = read_whole_file(provenance_path());
+  const std::string file = read_whole_file(host_, provenance_path());
   return file.empty() ? entries == 0 : file == provenance_text();
 }
 
@@ -352,7 +352,7 @@ std::string Face::provenance_text() {
 }
 
 bool Face::write_file(const std::string& path, const std::string& text) {
-  const std::string problem = write_whole_file(path, text);
+  const std::string problem = write_whole_file(host_, path, text);
   if (problem.empty()) return true;
   host_.add(kFileErrors);
   host_.log(TB_LOG_ERROR,

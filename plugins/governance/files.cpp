@@ -1,11 +1,6 @@
 #include "plugins/governance/files.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
+#include <tb/files.hpp>
 
 #include "plugins/gov-core/params_catalogue.hpp"
 #include "plugins/gov-core/provenance.hpp"
@@ -15,7 +10,7 @@ namespace governance {
 namespace {
 
 constexpr std::uint32_t kShownChanges = 512;
-constexpr std::uintmax_t kMaxFile = 256u << 20;
+constexpr std::uint64_t kMaxFile = 256u << 20;
 constexpr std::string_view kPolicies[] = {"runtime_backend_policy", "storage_engine_policy",
                                           "transport_provider_policy"};
 
@@ -49,24 +44,6 @@ std::vector<ParamRow> rows_of(const tb::Host& host, std::string_view key) {
 void add(std::string& list, const std::string& item) {
   if (!list.empty()) list += ",\n";
   list += item;
-}
-
-bool sync_directory(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool good = ::fsync(fd) == 0;
-  ::close(fd);
-  return good;
-}
-
-bool write_all(int fd, const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t count = ::write(fd, text.data() + done, text.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    done += static_cast<std::size_t>(count);
-  }
-  return true;
 }
 
 PolicyRow policy_row(std::string_view key, std::uint64_t epoch, std::uint64_t proposal,
@@ -130,35 +107,14 @@ std::string values_text(tb::View& view) {
   return tb::cat("{\"epoch\":", gov::json_number(view.epoch()), ",\"params\":{\n", list, "\n}}\n");
 }
 
-std::string read_whole_file(const std::string& path) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error || size > kMaxFile) return {};
-  std::ifstream file(path, std::ios::binary);
-  std::string text(static_cast<std::size_t>(size), '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  return text;
+std::string read_whole_file(const tb::Host& host, const std::string& path) {
+  std::string unreadable;
+  return tb::Files(host).read(path, kMaxFile, &unreadable).value_or(std::string());
 }
 
-std::string write_whole_file(const std::string& path, const std::string& text) {
-  const std::filesystem::path target(path);
-  std::error_code error;
-  std::filesystem::create_directories(target.parent_path(), error);
-  if (error) return tb::cat(target.parent_path().string(), ": ", error.message());
-  const std::string temporary = path + ".tmp";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0)
-    return tb::cat(temporary, ": ", std::error_code(errno, std::generic_category()).message());
-  const bool good = write_all(fd, text) && ::fsync(fd) == 0;
-  const int problem = errno;
-  ::close(fd);
-  if (!good || ::rename(temporary.c_str(), path.c_str()) != 0 ||
-      !sync_directory(target.parent_path().string())) {
-    return tb::cat(path, ": ",
-                   std::error_code(good ? errno : problem, std::generic_category()).message());
-  }
-  return {};
+std::string write_whole_file(const tb::Host& host, const std::string& path,
+                             const std::string& text) {
+  return tb::Files(host).write(path, text);
 }
 
 }  // namespace governance

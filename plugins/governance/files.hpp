@@ -24,8 +24,9 @@ std::string policy_text(const tb::Host& host);
 std::string values_text(tb::View& view);
 
 // Empty if there is no such file, or it is above 256 MiB.
-std::string read_whole_file(const std::string& path);
-// Temporary file, fsync, rename, fsync of the directory. What went wrong, or empty.
-std::string write_whole_file(const std::string& path, const std::string& text);
+std::string read_whole_file(const tb::Host& host, const std::string& path);
+// What went wrong, or empty: then it is there, whole and synced.
+std::string write_whole_file(const tb::Host& host, const std::string& path,
+                             const std::string& text);
 
 }  // namespace governance

@@ -100,6 +100,7 @@ void describe_config(tb::Plugin& p) {
           "the treasury's account in the ledger, the same on every node: the genesis fixes it, and "
           "both spellings mean it");
   p.config(kExecutorFile, "executor_file", "${data}/treasury/executor.json")
+      .unit("file")
       .needs_restart()
       .help("staged intents of the executor");
 }
@@ -142,7 +143,7 @@ void Face::on_timer() {
     if (settings_.enabled && file_.empty()) {
       file_ = host_.config(kExecutorFile);
       std::string problem;
-      executor_.restore(load_intents(file_, &problem));
+      executor_.restore(load_intents(host_, file_, &problem));
       if (!problem.empty()) host_.log(TB_LOG_ERROR, tb::cat("treasury_executor ", problem));
     }
   }
@@ -324,7 +325,7 @@ void Face::on_commit_state(std::uint64_t cookie, const NodeAnswer& answer) {
 bool Face::save(const std::vector<Intent>& intents) {
   std::string problem;
   const std::string_view circuit = breaker_name(executor_.breaker().at(now()));
-  if (save_intents(file_, intents, executor_.snapshot(), circuit, &problem)) return true;
+  if (save_intents(host_, file_, intents, executor_.snapshot(), circuit, &problem)) return true;
   host_.log(TB_LOG_ERROR, tb::cat("treasury_executor ", problem));
   return false;
 }

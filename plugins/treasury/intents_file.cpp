@@ -1,16 +1,9 @@
 #include "plugins/treasury/intents_file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <tb/files.hpp>
 
 #include "tb/text.hpp"
 
@@ -18,37 +11,7 @@ namespace treasury {
 namespace {
 
 namespace json = boost::json;
-constexpr std::uintmax_t kMaxFileBytes = 64u << 20;
-
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int opened) : fd(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-bool write_synced(const std::string& path, std::string_view text) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  return file.fd >= 0 && write_all(file.fd, text) && ::fsync(file.fd) == 0;
-}
-
-void sync_directory(const std::filesystem::path& folder) {
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.fd >= 0) ::fsync(directory.fd);
-}
+constexpr std::uint64_t kMaxFileBytes = 64u << 20;
 
 json::value null_or(std::uint64_t value) {
   return value == 0 ? json::value(nullptr) : json::value(value);
@@ -67,7 +30,7 @@ Intent intent_of(const json::value& value) {
 
 }  // namespace
 
-bool save_intents(const std::string& path, const std::vector<Intent>& intents,
+bool save_intents(const tb::Host& host, const std::string& path, const std::vector<Intent>& intents,
                   const ExecutorSnapshot& snapshot, std::string_view circuit,
                   std::string* problem) {
   json::array staged;
@@ -84,40 +47,31 @@ bool save_intents(const std::string& path, const std::vector<Intent>& intents,
                               {"last_success_at", null_or(snapshot.last_success_at)},
                               {"last_submitted_nonce", snapshot.last_submitted_nonce},
                               {"circuit", circuit}};
-  const std::filesystem::path target(path);
-  std::error_code ignored;
-  std::filesystem::create_directories(target.parent_path(), ignored);
-  const std::string temporary = path + ".tmp";
-  errno = 0;
-  if (!write_synced(temporary, json::serialize(document) + "\n") ||
-      ::rename(temporary.c_str(), path.c_str()) != 0) {
-    *problem = tb::cat("cannot write ", path, ": ", std::strerror(errno));
-    return false;
-  }
-  sync_directory(target.parent_path());
-  return true;
+  *problem = tb::Files(host).write(path, json::serialize(document) + "\n");
+  return problem->empty();
 }
 
-std::vector<Intent> load_intents(const std::string& path, std::string* problem) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error == std::errc::no_such_file_or_directory) return {};
+std::vector<Intent> load_intents(const tb::Host& host, const std::string& path,
+                                 std::string* problem) {
+  const tb::Files files(host);
+  std::string unreadable;
+  const std::optional<std::string> text = files.read(path, kMaxFileBytes, &unreadable);
+  if (!text && unreadable.empty()) return {};
   try {
-    if (error || size > kMaxFileBytes)
-      throw std::runtime_error("it cannot be read or is too large");
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    const json::value document = json::parse(text.str());
+    if (!text) throw std::runtime_error(unreadable);
+    const json::value document = json::parse(*text);
     std::vector<Intent> intents;
     for (const json::value& value : document.at("staged_intents").as_array()) {
       if (intents.size() < kMaxIntents) intents.push_back(intent_of(value));
     }
     return intents;
   } catch (const std::exception& found) {
-    *problem = tb::cat(path, " does not hold staged intents (", found.what(), "); kept as ", path,
-                       ".damaged; nothing is paid twice, since nonces lie in the chain");
-    std::filesystem::rename(path, path + ".damaged", error);
+    const std::string kept = text ? files.write(path + ".damaged", *text) : unreadable;
+    *problem =
+        tb::cat(path, " does not hold staged intents (", found.what(), "); ",
+                kept.empty() ? tb::cat("kept as ", path, ".damaged") : tb::cat("it stays: ", kept),
+                "; nothing is paid twice, since nonces lie in the chain");
+    if (kept.empty()) files.remove(path);
     return {};
   }
 }

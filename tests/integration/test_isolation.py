@@ -141,6 +141,36 @@ class ProcessTest(unittest.TestCase):
                           json.dumps(refused.exception.error))
             self.assertEqual(limits("ledger"), (96, 5000, 0))
 
+    def test_what_plugins_write_is_the_same_in_both_modes(self):
+        """Governance's files and the snapshots of economics: by processes that open no file, then by the node, which finds nothing to correct."""
+        plugins = ["ledger", "governance", "receipts", "treasury", "economics"]
+        node = Node(plugins=isolated(plugins))
+
+        def configure():
+            path = node.write_config()
+            path.write_text(path.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n  empty_block_interval_ms: 20\n"))
+
+        configure()
+        with node:
+            node.rpc("ledger.transfer", {"to": "treasury", "amount": 100})
+            snapshots, governance = node.data / "economics" / "snapshots", node.data / "governance"
+            wait_for("two snapshots", lambda: len(list(snapshots.glob("*.json"))) >= 2)
+            self.assertTrue(node.rpc("gov.provenance_export", {"out": "kept.json"})["ok"])
+            self.assertTrue((governance / "kept.json").exists())
+            self.assertTrue(node.rpc("economics.replay", {"verify": True}, timeout=60)["ok"])
+            kept = {p.name: p.read_bytes() for p in snapshots.glob("*.json")}
+            self.assertEqual([p for p in node.data.rglob("*.tmp") if "governance" in str(p) or "economics" in str(p)], [])
+            for words in ("could not be written", "is not a file that the plugin may keep", "opened a file"):
+                self.assertNotIn(words, node.output())
+            node.stop()
+            node.plugins = plugins
+            configure()
+            node.start()
+            self.assertTrue(node.rpc("economics.replay", {"verify": True, "write": True}, timeout=60)["ok"])
+            for name, text in kept.items():
+                self.assertEqual((snapshots / name).read_bytes(), text)
+            self.assertTrue(node.rpc("gov.provenance_verify", {})["ok"])
+
     def test_an_unsigned_library_starts_under_enforce_only_so(self):
         node = Node(plugins=isolated(["ledger"]), profile=PRODUCTION)
         self.addCleanup(node.close)

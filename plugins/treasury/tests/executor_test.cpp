@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <tb/library.hpp>
+#include <tb/testkit.hpp>
 
 #include "plugins/treasury/executor.hpp"
 #include "plugins/treasury/intents_file.hpp"
@@ -321,20 +323,57 @@ TEST_F(ExecutorTest, stopping_gives_the_lease_back_and_keeps_intents) {
   EXPECT_EQ(node_.file.size(), 1u);
 }
 
+constexpr tb::Config<std::string> kKept{0};
+const std::vector<Intent> kIntents = {{7, 3, "abcd", "ef01", 1700000000}};
+
+// A face that does nothing but keep intents.
+class KeeperFace {
+ public:
+  explicit KeeperFace(tb::Host host) : host_(host) {}
+  tb::Status save(tb::LocalCall&, const tb::NoArgs&, tb::Out& out) {
+    std::string problem;
+    save_intents(host_, host_.config(kKept), kIntents, {}, "closed", &problem);
+    out.put("problem", problem);
+    return tb::ok();
+  }
+  tb::Status load(tb::LocalCall&, const tb::NoArgs&, tb::Out& out) {
+    std::string problem;
+    const std::vector<Intent> found = load_intents(host_, host_.config(kKept), &problem);
+    out.put("found", found == kIntents ? "all" : found.empty() ? "none" : "others");
+    out.put("problem", problem);
+    return tb::ok();
+  }
+
+ private:
+  tb::Host host_;
+};
+
+void describe_keeper(tb::Plugin& p) {
+  p.id("keeper").version("1.0.0").summary("Keeps intents.");
+  p.face<KeeperFace>();
+  p.config(kKept, "file", "${data}/keeper/executor.json").unit("file").help("staged intents");
+  p.local("keeper.save", &KeeperFace::save).role("operator").summary("Save");
+  p.local("keeper.load", &KeeperFace::load).role("operator").summary("Load");
+}
+
 TEST(IntentsFile, survives_and_damage_is_told_apart) {
+  tb::TestChain chain;
+  chain.add(&tb::detail::Library<&describe_keeper>::entry);
+  chain.start();
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("intents_" + std::to_string(::getpid()));
   const std::string path = folder / "treasury" / "executor.json";
-  std::string problem;
-  EXPECT_TRUE(load_intents(path, &problem).empty());
-  EXPECT_EQ(problem, "");
-  const std::vector<Intent> intents = {{7, 3, "abcd", "ef01", 1700000000}};
-  ASSERT_TRUE(save_intents(path, intents, {}, "closed", &problem)) << problem;
-  EXPECT_EQ(load_intents(path, &problem), intents);
+  chain.set_config("keeper", "file", tb::cat('"', path, '"'));
+  const auto load = [&] { return chain.query("keeper.load", "{}").json; };
+  EXPECT_EQ(load(), R"({"found":"none","problem":""})");
+  EXPECT_EQ(chain.query("keeper.save", "{}").json, R"({"problem":""})");
+  EXPECT_EQ(load(), R"({"found":"all","problem":""})");
   std::filesystem::resize_file(path, 20);
-  EXPECT_TRUE(load_intents(path, &problem).empty());
-  EXPECT_NE(problem.find("damaged"), std::string::npos);
+  const std::string damaged = load();
+  EXPECT_NE(damaged.find("\"none\""), std::string::npos) << damaged;
+  EXPECT_NE(damaged.find("damaged"), std::string::npos) << damaged;
   EXPECT_TRUE(std::filesystem::exists(path + ".damaged"));
+  EXPECT_EQ(load(), R"({"found":"none","problem":""})");
   std::filesystem::remove_all(folder);
 }
 
