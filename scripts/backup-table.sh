@@ -16,7 +16,7 @@ storage_market|${TB_STORAGE_MARKET_DIR:-$1/storage_market}
 compute|$home/compute
 bridge_db|${TB_BRIDGE_DB_PATH:-$1/bridge_db}
 energy_market|${TB_ENERGY_MARKET_DIR:-$1/energy_market}
-governance_db|$1/governance_db
+governance_db|${TB_GOV_DB_PATH:-${TB_GOVERNANCE_DB_PATH:-$1/governance_db}}
 governor|${TB_GOVERNOR_DB:-$1/governor_db}
 proof_tracker|${TB_PROOF_TRACKER_PATH:-$1/proof_tracker}
 le_portal|$1/le_portal

@@ -50,6 +50,7 @@ tb_status apply(tb_ctx* ctx, std::uint32_t method, const tb_value* params, std::
   return method == 0   ? builtin::set_plugin(ctx, params)
          : method == 2 ? builtin::set_params(ctx, params)
          : method == 3 ? builtin::macro_point(ctx)
+         : method == 4 ? builtin::import_namespace(ctx, params)
                        : TB_OK;
 }
 

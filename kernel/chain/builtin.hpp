@@ -27,10 +27,11 @@ tb_status only_provider(tb_ctx* ctx, tb_str caller, std::string_view service);
 // The run behind a view.
 inline StepRun& run_of(tb_view* view) { return blockd::run_of(reinterpret_cast<tb_ctx*>(view)); }
 
-// Commands (builtin_roster.cpp, builtin_params.cpp).
+// Commands (builtin_roster.cpp, builtin_params.cpp, builtin_import.cpp).
 tb_status set_plugin(tb_ctx* ctx, const tb_value* params);
 tb_status set_params(tb_ctx* ctx, const tb_value* params);
 tb_status macro_point(tb_ctx* ctx);
+tb_status import_namespace(tb_ctx* ctx, const tb_value* params);
 
 // Functions of chain/1 that write, and that read.
 tb_status set_param(tb_ctx* ctx, tb_str caller, const tb_value* args, tb_out* result);

@@ -64,8 +64,30 @@ constexpr std::string_view kManifest = R"json({
      "errors": [
        {"code": -34003, "name": "forbidden", "help": "the account is no operator"},
        {"code": -34005, "name": "busy",
-        "help": "the root of an earlier point is not committed yet"}]}
+        "help": "the root of an earlier point is not committed yet"}]},
+    {"name": "chain.import_namespace", "kind": "command", "role": "operator",
+     "summary": "Have the empty namespace of a plugin begin with the rows of a mirror: with the next block, or the one in which the plugin comes into force",
+     "help":
+      "What a node sends by itself in front of a plugin that has a mirror, or when it starts with a mirror and an empty namespace. The file lies in <data>/imports under its hash for as long as the log begins at or before the block.",
+     "params": [
+       {"name": "namespace", "type": "string", "min": 1, "max": 64, "help": "id of the plugin"},
+       {"name": "height", "type": "u64", "help": "of the state that the mirror was made of"},
+       {"name": "blake3", "type": "hash", "help": "of the mirror's file"}],
+     "errors": [
+       {"code": -34003, "name": "forbidden", "help": "the account is no operator"},
+       {"code": -34008, "name": "import_needs_one_validator",
+        "help": "in a network an import needs the same data on every node"},
+       {"code": -34008, "name": "plugin_unknown", "help": "the kernel's own namespace has no mirror"},
+       {"code": -34008, "name": "namespace_not_empty",
+        "help": "rows that are there are never replaced"},
+       {"code": -34008, "name": "mirror_differs",
+        "help": "the file is of another namespace, height or schema"}]}
   ],
+  "events": [
+    {"topic": "chain.namespace_imported",
+     "help": "The rows of a mirror were written into a namespace",
+     "fields": [{"name": "height", "type": "u64", "help": "of the mirror"},
+                {"name": "namespace", "type": "string"}, {"name": "rows", "type": "u64"}]}],
   "provides": [{"name": "chain/1", "functions": [
     {"name": "set_param",
      "help": "For the plugin that provides params/1: a value for the next block; called inside params/1.activate, for this block. A key that no active plugin declares becomes a row of its own",

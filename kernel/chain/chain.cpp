@@ -290,8 +290,9 @@ DryRun ChainImpl::dry_run_once(const StateViewPtr& view, const Command& command,
   };
   static thread_local Tools tools;
   tools.overlay.reset(view->state.get(), nullptr);
-  tools.run.begin_block(next_block_scope(*view, std::max(view->time_ms, options_.clock->unix_ms())),
-                        &verify_cache_, nullptr, true);
+  BlockScope scope = next_block_scope(*view, std::max(view->time_ms, options_.clock->unix_ms()));
+  scope.imports = options_.imports;
+  tools.run.begin_block(scope, &verify_cache_, nullptr, true);
   tools.run.set_params(view->params);
   Step step;
   Status status = tools.command.prepare(*view->machines, command, 0, view->scripts.get());

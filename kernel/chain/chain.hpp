@@ -20,6 +20,7 @@
 #include "kernel/base/status.hpp"
 #include "kernel/chain/block.hpp"
 #include "kernel/chain/command.hpp"
+#include "kernel/chain/import.hpp"
 #include "kernel/chain/machine_set.hpp"
 #include "kernel/chain/migration.hpp"
 #include "kernel/chain/preview.hpp"
@@ -49,6 +50,7 @@ struct Genesis {
       roles;  // account -> operator | admin | ..., ascending
   std::vector<std::pair<std::string, std::uint64_t>> params;  // key -> value, ascending
   std::vector<RosterEntry> plugins;                           // roster of block 0, ascending by id
+  std::vector<NamespaceImport> imports;                       // ascending by namespace
 
   static Result<Genesis> parse(std::string_view json_text);
   std::string to_json() const;  // canonical
@@ -100,6 +102,7 @@ struct ChainOptions {
   Genesis genesis;
   MachineProvider* machines = nullptr;
   EffectSink* effects = nullptr;              // may be null
+  ImportSource* imports = nullptr;            // null: a block that imports cannot be executed
   const SigningKey* validator_key = nullptr;  // null: follower
   std::uint64_t history_blocks = 1024;
   std::uint64_t checkpoint_bytes = 32ull << 20;  // of deltas between two checkpoints

@@ -26,7 +26,7 @@ ChainImpl::ChainImpl(ChainOptions options)
       rows_(options_.cache_rows),
       executor_(
           options_.genesis, [this](const RosterEntry& entry) { return provide(entry); },
-          &verify_cache_),
+          &verify_cache_, options_.imports),
       macro_(options_.background_roots, options_.on_macro_ready) {}
 
 ChainImpl::~ChainImpl() {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "kernel/chain/block.hpp"
+#include "kernel/chain/import.hpp"
 #include "kernel/chain/machine_set.hpp"
 #include "kernel/chain/overlay.hpp"
 #include "kernel/chain/script_tally.hpp"
@@ -77,6 +78,7 @@ struct BlockScope {
   Hash seed{};
   PublicKey proposer{};  // zero where no block is being made: dry runs and committed views
   const BoundMachine* receipts = nullptr;  // provider of receipts/1, or null
+  ImportSource* imports = nullptr;         // null: nothing can be imported here
 };
 
 class StepRun {
@@ -143,6 +145,12 @@ class StepRun {
                        std::uint32_t count, tb_out* result);
   // What a call that the host ended has to return; poisons the run if nobody has said why.
   tb_status ended_by_host(const Status& why);
+  // The file of an import, and its rows written into their namespace as part of the running step.
+  // Errors of find_import() are the host's trouble: see ended_by_host().
+  Result<std::shared_ptr<const NamespaceRows>> find_import(const Hash& blake3) const;
+  Status write_import(const NamespaceRows& rows);
+  // Whether a namespace holds a row. Errors of the store.
+  Result<bool> is_empty_space(std::string_view space) const;
   // Runs of scripts in this block.
   ScriptTally& tally() { return tally_; }
   // The running hook may read and write that many rows, whatever others have used.

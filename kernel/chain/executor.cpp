@@ -40,8 +40,13 @@ Hash block_seed(const Hash& previous, std::uint64_t height) {
   return blake3({BytesView("tb/block-seed/v1"), view(previous), number});
 }
 
-Executor::Executor(const Genesis& genesis, Provide provide, VerifyCache* cache)
-    : genesis_(genesis), provide_(std::move(provide)), cache_(cache), run_(overlay_) {
+Executor::Executor(const Genesis& genesis, Provide provide, VerifyCache* cache,
+                   ImportSource* imports)
+    : genesis_(genesis),
+      provide_(std::move(provide)),
+      cache_(cache),
+      imports_(imports),
+      run_(overlay_) {
   run_.set_remembers_checks(false);
 }
 
@@ -86,6 +91,7 @@ Status Executor::execute_once(const KvReader& base, RowCache* rows, const BlockI
   TB_TRY(roster_steps());
   TB_TRY(use_scripts());
   TB_TRY(param_steps());
+  TB_TRY(import_steps());
   TB_TRY(migrate_steps());
   for (const BoundMachine& machine : out_->machines->machines())
     TB_TRY(hook(StepKind::kBegin, machine));
@@ -149,6 +155,7 @@ void Executor::scope_block(std::shared_ptr<const MachineSet> machines) {
   scope.seed = seed_;
   scope.proposer = in_->proposer;
   scope.receipts = machines->provider_of("receipts/1");
+  scope.imports = imports_;
   out_->machines = std::move(machines);
   run_.set_scope(scope);
 }

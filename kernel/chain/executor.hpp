@@ -68,7 +68,9 @@ struct BlockOutput {
 class Executor {
  public:
   using Provide = std::function<Result<Machine>(const RosterEntry&)>;
-  Executor(const Genesis& genesis, Provide provide, VerifyCache* cache);
+  // `imports` may be null: then a block that imports a namespace is an error.
+  Executor(const Genesis& genesis, Provide provide, VerifyCache* cache,
+           ImportSource* imports = nullptr);
 
   // Executes on top of `base`. Errors: kUnavailable (a machine of the next roster is missing),
   // kAborted (a hook was poisoned: the block must be dropped), kInvalid (not producing, and a
@@ -113,6 +115,12 @@ class Executor {
   Status apply_switch(const Switch& change, std::vector<RosterEntry> roster, Status* refused);
   Status write_param_defaults(const Manifest& manifest);
   Status write_genesis_params();
+  // executor_import.cpp
+  Status import_steps();
+  Status import_namespace(const NamespaceImport& import);
+  Status import_rows(const NamespaceImport& import, const BoundMachine& machine, Step* step);
+  Status tell_of_import(const NamespaceImport& import, const BoundMachine& machine, Step* refused);
+  Status genesis_step(const BoundMachine& machine, const std::vector<tb_value>& alloc);
   Status param_steps();
   Status activate_params();
   Status collect_param_changes(WaitingParams* by_machine);
@@ -170,6 +178,7 @@ class Executor {
   const Genesis& genesis_;
   Provide provide_;
   VerifyCache* cache_;
+  ImportSource* imports_;
   Overlay overlay_;
   StepRun run_;
   CommandStep command_step_{run_, overlay_};

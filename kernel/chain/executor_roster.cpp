@@ -254,20 +254,7 @@ Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const Mac
     value.type = TB_TYPE_U64;
     value.num = amount;
   }
-  for (const BoundMachine& m : out_->machines->machines()) {
-    overlay_.begin_step();
-    run_.start(StepKind::kRoster, &m, nullptr, nullptr);
-    tb_status status = run_.run_genesis(alloc.data(), static_cast<std::uint32_t>(alloc.size()));
-    Step step;
-    if (!run_.poisoned()) run_.finish(status, &step);
-    if (run_.poisoned() || step.outcome != Outcome::kApplied) {
-      return Status(
-          Code::kInvalid,
-          "genesis of plugin " + m.roster.id + ": " + (run_.poisoned() ? run_.poison() : step.text),
-          "change the genesis, or leave the plugin out");
-    }
-    keep_step(std::move(step), nullptr);
-  }
+  for (const BoundMachine& m : out_->machines->machines()) TB_TRY(genesis_step(m, alloc));
   overlay_.net_changes(&changes_);
   WriteSetRoot writes;
   for (const Overlay::Change& change : changes_) {
@@ -275,6 +262,35 @@ Status Executor::execute_genesis(const KvReader& base, std::shared_ptr<const Mac
     writes.add(space, key, change.after);
   }
   out_->write_set_root = writes.finish();
+  return {};
+}
+
+// A namespace that is imported is as its mirror has it: its plugin writes no beginning of its own.
+Status Executor::genesis_step(const BoundMachine& machine, const std::vector<tb_value>& alloc) {
+  const std::string& id = machine.roster.id;
+  overlay_.begin_step();
+  for (const NamespaceImport& import : genesis_.imports) {
+    if (import.space != id) continue;
+    Step step;
+    step.kind = StepKind::kMigrate;
+    step.plugin = id;
+    TB_TRY(import_rows(import, machine, &step).in("genesis: imports." + id));
+    if (step.outcome != Outcome::kApplied)
+      return Status(Code::kInvalid, "genesis: imports." + id + ": " + step.name + ": " + step.text,
+                    "take the import out of the genesis, or put back a mirror that fits");
+    keep_step(std::move(step), nullptr);
+    return {};
+  }
+  run_.start(StepKind::kRoster, &machine, nullptr, nullptr);
+  tb_status status = run_.run_genesis(alloc.data(), static_cast<std::uint32_t>(alloc.size()));
+  Step step;
+  if (!run_.poisoned()) run_.finish(status, &step);
+  if (run_.poisoned() || step.outcome != Outcome::kApplied) {
+    return Status(Code::kInvalid,
+                  "genesis of plugin " + id + ": " + (run_.poisoned() ? run_.poison() : step.text),
+                  "change the genesis, or leave the plugin out");
+  }
+  keep_step(std::move(step), nullptr);
   return {};
 }
 

@@ -154,6 +154,33 @@ Status read_plugins(const json::array& list, Genesis& g) {
   return {};
 }
 
+Status read_imports(const json::array& list, Genesis& g) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string where = "imports[" + std::to_string(i) + "]";
+    const json::object* object = list[i].if_object();
+    if (object == nullptr) return bad(where, "expected an object");
+    static constexpr std::string_view kKnown[] = {"blake3", "height", "namespace"};
+    TB_TRY(unknown_members(*object, where, kKnown));
+    NamespaceImport import;
+    std::string hash;
+    TB_TRY(read_text(*object, "namespace", where, &import.space));
+    TB_TRY(read_text(*object, "blake3", where, &hash));
+    const Result<Hash> parsed = array_from_hex<32>(hash);
+    if (!parsed.ok()) return bad(where + ".blake3", parsed.status().message());
+    import.blake3 = *parsed;
+    const json::value* height = object->if_contains("height");
+    if (height == nullptr) return bad(where, "`height` is missing");
+    TB_TRY(read_number(*height, where + ".height", 0, kMaxSafeInteger, &import.height));
+    const bool listed = std::any_of(g.plugins.begin(), g.plugins.end(),
+                                    [&](const RosterEntry& e) { return e.id == import.space; });
+    if (!listed) return bad(where, "no plugin of the genesis has namespace `" + import.space + "`");
+    if (i > 0 && import.space <= g.imports.back().space)
+      return bad(where, "namespaces ascend and are there once");
+    g.imports.push_back(std::move(import));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Genesis> Genesis::parse(std::string_view json_text) {
@@ -162,8 +189,9 @@ Result<Genesis> Genesis::parse(std::string_view json_text) {
   if (!root.ok()) return root.status().in("genesis");
   const json::object* object = root->if_object();
   if (object == nullptr) return bad("file", "expected an object");
-  static constexpr std::string_view kKnown[] = {
-      "alloc", "chain_id", "consensus", "params", "plugins", "roles", "timestamp_ms", "validators"};
+  static constexpr std::string_view kKnown[] = {"alloc",   "chain_id",     "consensus",
+                                                "imports", "params",       "plugins",
+                                                "roles",   "timestamp_ms", "validators"};
   Status status = unknown_members(*object, "file", kKnown);
   Genesis g;
   auto need = [&](std::string_view member, json::kind kind, bool required) -> const json::value* {
@@ -196,6 +224,8 @@ Result<Genesis> Genesis::parse(std::string_view json_text) {
     step(read_validators(v->get_array(), g));
   if (const auto* v = need("plugins", json::kind::array, false))
     step(read_plugins(v->get_array(), g));
+  if (const auto* v = need("imports", json::kind::array, false))
+    step(read_imports(v->get_array(), g));
   for (auto [member, target] : {std::pair{"alloc", &g.alloc}, std::pair{"params", &g.params}}) {
     const auto* v = need(member, json::kind::object, false);
     if (v == nullptr) continue;
@@ -241,6 +271,14 @@ std::string Genesis::to_json() const {
     consensus["max_commands_per_block"] = max_commands_per_block;
   }
   root["consensus"] = std::move(consensus);
+  if (!imports.empty()) {
+    json::array list;
+    for (const NamespaceImport& import : imports)
+      list.push_back(json::object{{"blake3", to_hex(import.blake3)},
+                                  {"height", number(import.height)},
+                                  {"namespace", import.space}});
+    root["imports"] = std::move(list);
+  }
   if (!params.empty()) {
     json::object values;
     for (const auto& [key, value] : params) values[key] = number(value);

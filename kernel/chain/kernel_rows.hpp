@@ -10,6 +10,10 @@
 //                             {"consensus_hash","first_height","id","schema","sm","status"}
 //   s/chain/migrate/<id>      a migration under way (migration.hpp):
 //                             {"cursor" in hex,"error","from" schema,"rows","steps"}
+//   s/chain/importing/<space> an import that the next block with this plugin begins with:
+//                             {"blake3","height"}
+//   s/chain/import/<space>    where a namespace was imported (import.hpp): {"at" block,"blake3",
+//                             "height" of the mirror}
 //   s/chain/authority, s/chain/kernel_sm, s/chain/validators
 //   meta/head                 u64 LE height, hash
 //   meta/h/<height be64>      header hash: a view of the log
@@ -31,6 +35,8 @@ inline constexpr std::string_view kWaitingRows = "s/chain/waiting/";
 inline constexpr std::string_view kPluginRows = "s/chain/plugin/";
 inline constexpr std::string_view kSwitchRows = "s/chain/switch/";
 inline constexpr std::string_view kMigrateRows = "s/chain/migrate/";
+inline constexpr std::string_view kImportingRows = "s/chain/importing/";
+inline constexpr std::string_view kImportRows = "s/chain/import/";
 inline constexpr std::string_view kHeadRow = "meta/head";
 inline constexpr std::string_view kHashRows = "meta/h/";
 // Where a state that was made from a snapshot begins: see base_row.hpp.

@@ -96,7 +96,7 @@ Result<SwitchTrial> ChainImpl::try_switch(const Machine& candidate,
                          wanted.consensus_hash == entry.consensus_hash;
         return its ? Result<Machine>(candidate) : provide(wanted);
       },
-      &cache);
+      &cache, options_.imports);
   Overlay ahead;
   ahead.reset(head->state.get(), nullptr);
   ahead.begin_step();

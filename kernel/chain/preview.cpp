@@ -82,6 +82,7 @@ class Preview {
     StateViewPtr head;
     std::uint64_t first_height;
     Executor::Provide provide;
+    ImportSource* imports;
     std::function<Result<std::vector<RosterEntry>>(const KvReader&)> read_roster;
     std::function<Result<MmrPeaks>(std::uint64_t)> peaks;
   };
@@ -89,7 +90,7 @@ class Preview {
       : parts_(std::move(parts)),
         request_(request),
         watch_(watch),
-        executor_(*parts_.genesis, parts_.provide, &cache_),
+        executor_(*parts_.genesis, parts_.provide, &cache_, parts_.imports),
         past_(*parts_.head->state),
         comparison_(request) {}
 
@@ -305,6 +306,7 @@ Result<PreviewReport> ChainImpl::preview(const PreviewRequest& request,
   parts.head = view();
   parts.first_height = first_height();
   parts.provide = [this](const RosterEntry& entry) { return provide(entry); };
+  parts.imports = options_.imports;
   parts.read_roster = [this](const KvReader& state) { return read_roster(state); };
   parts.peaks = [this](std::uint64_t height) { return peaks_below(height); };
   return Preview(std::move(parts), request, watch).run();

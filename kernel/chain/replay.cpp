@@ -206,7 +206,8 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
   Bytes block_bytes, batch_bytes;
   VerifyCache cache;
   Executor executor(
-      options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache);
+      options_.genesis, [this](const RosterEntry& entry) { return provide(entry); }, &cache,
+      options_.imports);
   MmrPeaks mmr;
   Hash previous{}, point_root{};
   std::shared_ptr<const MachineSet> machines;
@@ -316,7 +317,7 @@ Status ChainImpl::rehearse(const Machine& candidate, std::uint64_t blocks, std::
       [&](const RosterEntry& entry) -> Result<Machine> {
         return entry.id == id ? Result<Machine>(candidate) : provide(entry);
       },
-      &verify_cache_);
+      &verify_cache_, options_.imports);
   Result<std::shared_ptr<const MachineSet>> machines = executor.resolve(*roster, head->height);
   if (!machines.ok()) return machines.status();
 

@@ -21,12 +21,13 @@ struct PluginLoad {
   bool required = false;
   bool isolated = false;  // isolation: process
   bool enabled = true;
+  bool ignore_mirror = false;  // begin with an empty namespace, whatever the plugin's mirror holds
   // Of its process; unset: as plugins.child_* say.
   std::optional<std::uint64_t> memory_mb = {}, step_ms = {}, cpu_percent = {};
 };
-// Entries are ids or mappings {id, file, required, isolation, enabled, memory_mb, step_ms,
-// cpu_percent}. The loader has checked them
-// by a rule, so this cannot fail on a loaded Config.
+// Entries are ids or mappings {id, file, required, isolation, enabled, ignore_mirror, memory_mb,
+// step_ms, cpu_percent}. The loader has checked them by a rule, so this cannot fail on a loaded
+// Config.
 std::vector<PluginLoad> plugins_to_load(const Config& config);
 // Errors: kInvalid "plugins.load[2]: …".
 Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list);

@@ -44,10 +44,10 @@ Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list) {
           continue;
         }
         const bool text = name == "id" || name == "file" || name == "isolation";
-        if (!text && name != "required" && name != "enabled") {
+        if (!text && name != "required" && name != "enabled" && name != "ignore_mirror") {
           return refuse("unknown member '" + std::string(name) +
-                        "'; expected id, file, required, isolation, enabled, memory_mb, step_ms, "
-                        "cpu_percent");
+                        "'; expected id, file, required, isolation, enabled, ignore_mirror, "
+                        "memory_mb, step_ms, cpu_percent");
         }
         if (text ? !value.is_string() : !value.is_bool()) {
           return refuse(std::string(name) + ": expected " + (text ? "a text" : "true or false"));
@@ -56,6 +56,7 @@ Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list) {
         if (name == "file") load.file = value.get_string();
         if (name == "required") load.required = value.get_bool();
         if (name == "enabled") load.enabled = value.get_bool();
+        if (name == "ignore_mirror") load.ignore_mirror = value.get_bool();
         if (name == "isolation") {
           if (value.get_string() != "none" && value.get_string() != "process") {
             return refuse("isolation: expected one of none, process");

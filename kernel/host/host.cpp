@@ -48,6 +48,20 @@ std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) {
   return store;
 }
 
+Status HostImpl::visit_local(const std::string& id, const std::vector<std::string>& prefixes,
+                             std::size_t limit, const RowVisitor& visit) {
+  const std::shared_ptr<LocalStore> store = store_of(id);
+  for (const std::string& prefix : prefixes) TB_TRY(store->scan(prefix, {}, limit, false, visit));
+  return {};
+}
+
+Status HostImpl::put_local(const std::string& id,
+                           const std::vector<std::pair<Bytes, Bytes>>& rows) {
+  const std::shared_ptr<LocalStore> store = store_of(id);
+  for (const auto& [key, value] : rows) TB_TRY(store->put(key, value));
+  return {};
+}
+
 Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path) {
   const LogTarget log = options_.log->target("host");
   Result<std::shared_ptr<Library>> library =

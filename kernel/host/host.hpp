@@ -224,6 +224,18 @@ class Host : public MachineProvider, public EffectSink {
     return {};
   }
   virtual void on_config_changed(const std::vector<std::string>& keys) = 0;
+
+  // Rows of the local store of plugin `id` below these prefixes, at most `limit` of each. [any]
+  virtual Status visit_local(const std::string& id, const std::vector<std::string>& prefixes,
+                             std::size_t limit, const RowVisitor& visit) {
+    (void)id, (void)prefixes, (void)limit, (void)visit;
+    return {};
+  }
+  virtual Status put_local(const std::string& id,
+                           const std::vector<std::pair<Bytes, Bytes>>& rows) {
+    (void)id, (void)rows;
+    return Status(Code::kUnavailable, "this node keeps no local stores");
+  }
 };
 
 }  // namespace blockd

@@ -45,6 +45,10 @@ class HostImpl final : public Host {
   Result<std::shared_ptr<Pending>> prepare_requests(std::vector<PluginRequest> requests) override;
   std::vector<RosterWish> apply_requests(const std::shared_ptr<Pending>& pending) override;
   void on_config_changed(const std::vector<std::string>& keys) override;
+  Status visit_local(const std::string& id, const std::vector<std::string>& prefixes,
+                     std::size_t limit, const RowVisitor& visit) override;
+  Status put_local(const std::string& id,
+                   const std::vector<std::pair<Bytes, Bytes>>& rows) override;
 
   // MachineProvider [executor]
   Result<Machine> find(const RosterEntry& entry) override;

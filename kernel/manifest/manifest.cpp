@@ -4,6 +4,7 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/manifest/manifest_parse.hpp"
+#include "kernel/manifest/mirror_key.hpp"
 
 namespace blockd {
 namespace {
@@ -43,6 +44,8 @@ Result<std::shared_ptr<const Manifest>> Manifest::parse(std::string_view text) {
   manifest->hash = blake3(canonical_manifest(*whole));
   manifest->consensus_hash = blake3(canonical_manifest(consensus_part(*manifest)));
   manifest->source = std::move(whole->get_object());
+  if (const std::string wrong = mirror_problem(*manifest); !wrong.empty())
+    return Status(Code::kInvalid, "manifest of " + manifest->id + ": " + wrong);
   return std::shared_ptr<const Manifest>(std::move(manifest));
 }
 

@@ -370,10 +370,14 @@ void check_config(const Manifest& manifest, const Place& root) {
     here.require(names::is_key(config.key), "a key is made of letters, digits, '_', '-' and '.'");
     keys.add(here, config.key, config.key);
     check_field(here, config.field);
-    if (config.env.empty()) continue;
-    here.require(names::is_env(config.env),
-                 "env '" + config.env + "' is not made of capitals, digits and '_'");
-    envs.add(here, config.env, config.key);
+    for (std::string_view rest = config.env; !rest.empty();) {
+      const std::size_t comma = rest.find(',');
+      const std::string variable(rest.substr(0, comma));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+      here.require(names::is_env(variable),
+                   "env '" + variable + "' is not made of capitals, digits and '_'");
+      envs.add(here, variable, config.key);
+    }
   }
 }
 

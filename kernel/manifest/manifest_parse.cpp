@@ -87,6 +87,12 @@ void read_config(ObjectReader& in, ConfigSpec* out) {
   in.text("key", &out->key, true);
   in.text("env", &out->env);
   in.boolean("reload", &out->reload);
+  bool mirror = false, copy_only = false;  // read again by mirror_key()
+  std::vector<std::string> mirror_local, mirror_also;
+  in.boolean("mirror", &mirror);
+  in.boolean("mirror_copy_only", &copy_only);
+  in.texts("mirror_local", &mirror_local);
+  in.texts("mirror_also", &mirror_also);
   read_field_members(in, &out->field, 0);
   out->field.name = out->key;
 }

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kHead = R"json({
 "id": "node", "version": "1.0.0", "summary": "The node itself: status, commands, blocks, events, configuration, plugins and tokens",
 "method_prefixes": ["consensus", "whoami", "account", "submit_tx", "command", "tx", "mempool", "block", "events", "state", "metrics",
-  "config", "start_mining", "stop_mining", "telemetry", "logs", "plugin", "rpc", "monitor", "token", "maintenance", "storage.stats", "chain.proof_inclusion", "chain.proof_consistency", "chain.preview", "chain.preview_start", "chain.preview_cancel", "snapshots", "set_snapshot_interval"],
+  "config", "start_mining", "stop_mining", "telemetry", "logs", "plugin", "rpc", "monitor", "token", "maintenance", "storage.stats", "chain.proof_inclusion", "chain.proof_consistency", "chain.checkpoint", "chain.checkpoints", "chain.preview", "chain.preview_start", "chain.preview_cancel", "snapshots", "set_snapshot_interval"],
 "methods": [)json";
 
 constexpr std::string_view kNode = R"json(
@@ -66,6 +66,14 @@ constexpr std::string_view kNode = R"json(
  "params": [{"name": "height", "type": "u64", "help": "of the block"},
             {"name": "at", "type": "u64", "optional": true, "help": "height of the header whose root is taken; the newest when absent"}],
  "cli": {"path": "block proof", "positionals": ["height"]}},
+{"name": "chain.checkpoints", "kind": "query", "summary": "The last blocks of epochs, the newest first: what a checkpoint may be of",
+ "params": [{"name": "limit", "type": "u32", "min": 1, "max": 1000, "default": 20, "help": "how many"}],
+ "cli": {"path": "checkpoint list", "aliases": ["moloch checkpoint list"], "columns": ["height", "epoch", "hash"]}},
+{"name": "chain.checkpoint", "kind": "query", "summary": "The checkpoint of the last block of an epoch, signed by this node's validator",
+ "help": "Hash and MMR root of the block, its certificate, the validators and the number of events up to there. The signature covers \"moloch/checkpoint/v1\" and the canonical JSON of all other members.",
+ "params": [{"name": "height", "type": "u64", "optional": true, "help": "of the block; the newest when absent"}],
+ "cli": {"path": "checkpoint show", "aliases": ["moloch checkpoint show"], "positionals": ["height"]},
+ "examples": [["contract-cli checkpoint show", "of the newest epoch that has ended"]]},
 {"name": "chain.proof_consistency", "kind": "query", "summary": "Proof that the chain at one height is the beginning of the chain at another",
  "params": [{"name": "from_height", "type": "u64", "aliases": ["from"], "help": "the lower height"},
             {"name": "to_height", "type": "u64", "aliases": ["to"], "help": "the higher one"}],
@@ -184,6 +192,13 @@ constexpr std::string_view kSnapshots = R"json(
 {"name": "snapshots.cancel", "kind": "local", "role": "operator", "summary": "End the snapshot that is being made; nothing of it stays",
  "params": [{"name": "job", "type": "u64", "optional": true, "help": "its number; the newest when absent"}],
  "cli": {"path": "snapshots cancel", "positionals": ["job"]}},
+{"name": "snapshots.mirror", "kind": "local", "role": "operator", "summary": "Write the mirror of a plugin's namespace: its rows in files of the folder that the plugin names",
+ "help": "Mirrors are also written at each snapshot and when the node stops. A node that starts with an empty namespace takes the rows of a mirror that lies there.",
+ "params": [{"name": "namespace", "type": "string", "min": 1, "max": 64, "help": "id of the plugin"}],
+ "errors": [{"code": -34006, "name": "not_found", "help": "no active plugin of that name has a mirror"},
+            {"code": -34002, "name": "disk_full", "help": "the file does not fit; nothing of it stays"}],
+ "cli": {"path": "snapshots mirror", "positionals": ["namespace"]},
+ "examples": [["contract-cli snapshots mirror energy", "prints path, height and hash of the file"]]},
 {"name": "snapshots.list", "kind": "query", "summary": "Snapshots in the node's directory, the newest first",
  "cli": {"path": "snapshots list", "columns": ["height", "path", "bytes", "blake3", "created_at"]}},
 {"name": "set_snapshot_interval", "kind": "local", "role": "admin", "summary": "Blocks between automatic snapshots, until the next reload",

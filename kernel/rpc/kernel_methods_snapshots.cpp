@@ -3,6 +3,7 @@
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/rpc/kernel_methods.hpp"
+#include "kernel/snapshot/mirror.hpp"
 #include "kernel/snapshot/service.hpp"
 
 namespace blockd {
@@ -137,10 +138,23 @@ Answer set_interval(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
+Answer write_mirror_now(RpcImpl& rpc, const Call& call, std::string* result) {
+  if (rpc.parts().write_mirror == nullptr) return no_snapshots();
+  const Result<MirrorInfo> made = rpc.parts().write_mirror(call.text("namespace"));
+  if (!made.ok()) return from_status(made.status());
+  *result = to_text(json::object{{"path", made->path},
+                                 {"height", made->height},
+                                 {"rows", made->rows},
+                                 {"bytes", made->bytes},
+                                 {"blake3", to_hex(made->blake3)}});
+  return std::nullopt;
+}
+
 constexpr KernelEntry kSnapshotsEntries[] = {
     {"snapshots.create", create, KernelRun::kWorker},
     {"snapshots.status", status, KernelRun::kWorker},
     {"snapshots.cancel", cancel_snapshot},
+    {"snapshots.mirror", write_mirror_now, KernelRun::kWorker},
     {"snapshots.list", list_all, KernelRun::kWorker},
     {"set_snapshot_interval", set_interval},
 };

@@ -37,6 +37,8 @@ struct NodeKeys {
   const SigningKey* for_role(std::string_view name) const;
 };
 
+struct MirrorInfo;  // kernel/snapshot/mirror.hpp
+
 struct RpcParts {  // all outlive the Rpc
   Host* host = nullptr;
   Chain* chain = nullptr;
@@ -56,6 +58,8 @@ struct RpcParts {  // all outlive the Rpc
   LogViews* views = nullptr;  // may be null: commands are then found among the newest only
   ConfigService* config_service = nullptr;  // reload, history, diff and rollback
   SnapshotService* snapshots = nullptr;     // null where nothing is produced
+  // Writes the mirror of a plugin's namespace; null: there are none.
+  std::function<Result<MirrorInfo>(const std::string& plugin)> write_mirror;
 };
 
 // Folder of the searchable log (log.index, else <data>/logs.db); empty: there is none.

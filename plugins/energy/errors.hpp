@@ -36,6 +36,7 @@ inline constexpr tb::Error kUnauthorized{-33009, "Unauthorized"};
 inline constexpr tb::Error kInsufficientFunds{-33011, "InsufficientFunds"};
 inline constexpr tb::Error kStakeLocked{-33012, "StakeLocked"};
 inline constexpr tb::Error kSnapshotFailed{-33013, "SnapshotFailed"};
+inline constexpr tb::Error kStakesNotFunded{-33014, "StakesNotFunded"};
 inline constexpr tb::Error kRehearsal{-33020, "Rehearsal"};
 inline constexpr tb::Error kSlashHistoryFailed{-32074, "SlashHistoryFailed"};
 

@@ -18,6 +18,8 @@ constexpr tb::Config<std::uint64_t> kSnapshotInterval{10};
 constexpr std::uint64_t kNewestShown =
     250;  // receipts, disputes and slashes of market_state without `full`
 constexpr std::uint32_t kMaxStandings = 1000;  // series of the per-provider gauges
+constexpr std::uint32_t kMirrorMs = 120'000;   // a large market takes long
+constexpr std::string_view kImportedTopic = "chain.namespace_imported";
 constexpr std::string_view kSettlementTopic = "gov.energy_settlement";
 constexpr std::uint64_t kKeysCookie = 1, kSnapshotCookie = 2;
 constexpr std::uint64_t kInfoEverySecs = 60;
@@ -270,6 +272,10 @@ tb::Status Face::on_event(const tb::ChainEvent& event) {
     const std::uint64_t now = host_.unix_ms();
     host_.observe(kInclusionLag, shown(now > event.time_ms ? now - event.time_ms : 0));
   }
+  if (event.topic == kImportedTopic) {
+    if (event.data["namespace"].text() == "energy") index_.count_again();
+    return tb::ok();
+  }
   if (event.topic == kSettlementTopic) {
     // Governance tells of a change twice: when it came into force, and when it was taken back.
     if (!event.data["rolled_back_at"].absent()) host_.add(kSettlementRollbacks);
@@ -304,8 +310,6 @@ void Face::on_commit(tb::View& view) {
               });
   }
   if (!keys_checked_.exchange(true)) reconcile_keys(view);
-  if (!saw_commits_) compare_mirror(view.height());
-  saw_commits_ = true;
   snapshot_when_due(view.height());
 }
 
@@ -317,17 +321,6 @@ void Face::on_config() {
         return tb::ok();
       })
       .ignore();
-}
-
-// The mirror is for copies and drills: the state of the chain wins, whatever the files hold.
-// `height` is that of the first block since the start; a node that stopped well has mirrored the
-// one before.
-void Face::compare_mirror(std::uint64_t height) {
-  const std::optional<std::uint64_t> mirror = Snapshots::height_in(host_.config(kMarketDir));
-  if (!mirror || *mirror + 1 == height || *mirror == height) return;
-  host_.log(TB_LOG_WARN,
-            tb::cat("mirror height differs: ", host_.config(kMarketDir), " is of block ", *mirror,
-                    ", the node goes on at block ", height, "; the state of the node counts"));
 }
 
 std::string Face::reconcile_keys(tb::View& view) {
@@ -386,27 +379,29 @@ void Face::snapshot_when_due(std::uint64_t height) {
   snapshot_height_ = height;
 }
 
+// The node writes the mirror, as it does at its snapshots and when it stops.
 tb::Status Face::create_snapshot(tb::LocalCall& call, tb::Out& out) {
-  const WrittenSnapshot made = snapshots_.write(host_.config(kMarketDir), true);
-  if (!made.problem.empty()) return call.fail(kSnapshotFailed, made.problem);
-  out.put("path", made.path);
-  out.put("height", made.height);
-  out.put("bytes", made.bytes);
-  out.put("blake3", made.blake3);
-  return tb::ok();
-}
-
-// A node that stops leaves its newest state behind.
-Face::~Face() {
-  if (!saw_commits_) return;
-  std::uint64_t height = 0;
-  host_
-      .with_view([&](tb::View& view) {
-        height = view.height();
-        return tb::ok();
-      })
-      .ignore();
-  if (height > snapshots_.last_height()) snapshots_.write(host_.config(kMarketDir), false);
+  const std::uint64_t begin = host_.unix_ms();
+  bool made = false;
+  std::string problem = "the node does not answer";
+  const tb::Status asked = host_.call(
+      "snapshots.mirror", [](tb::Out& params) { params.put("namespace", "energy"); }, kMirrorMs,
+      [&](const tb::Reply& reply) {
+        made = reply.ok;
+        if (!made) {
+          problem = reply.value["message"].text("unknown");
+          return;
+        }
+        out.put("path", reply.value["path"].text());
+        out.put("height", reply.value["height"].u64());
+        out.put("bytes", reply.value["bytes"].u64());
+        out.put("blake3", reply.value["blake3"].text());
+      });
+  host_.observe(kSnapshotSeconds, static_cast<std::int64_t>(host_.unix_ms() - begin));
+  if (asked && made) return tb::ok();
+  host_.add(kSnapshotFailures);
+  host_.log(TB_LOG_ERROR, tb::cat("energy snapshot failed reason=write: ", problem));
+  return call.fail(kSnapshotFailed, problem);
 }
 
 void Face::check_health() {
@@ -440,6 +435,7 @@ void describe_face(tb::Plugin& p) {
       .on_config(&Face::on_config)
       .on_reply(&Face::on_reply);
   p.follow(kSettlementTopic);
+  p.follow(kImportedTopic);
   p.timer("health", 15'000, &Face::check_health);
   p.config(kProviderKeys, "provider_keys")
       .max(kMaxTrustRoots)
@@ -469,7 +465,8 @@ void describe_face(tb::Plugin& p) {
       .env("TB_ENERGY_MARKET_DIR")
       .min(1)
       .max(4096)
-      .help("folder of the market's snapshots");
+      .mirror({"s/", "t/"})
+      .help("folder of the market's snapshots; an empty market begins with what lies there");
   p.config(kSnapshotInterval, "snapshot_interval_blocks", 120)
       .unit("blocks")
       .help(

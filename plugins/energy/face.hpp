@@ -7,7 +7,6 @@
 
 #include "plugins/energy/local_index.hpp"
 #include "plugins/energy/queries.hpp"
-#include "plugins/energy/snapshot.hpp"
 
 namespace energy {
 
@@ -40,8 +39,7 @@ struct Health {
 
 class Face {
  public:
-  explicit Face(tb::Host host) : host_(host), index_(host), snapshots_(host) {}
-  ~Face();
+  explicit Face(tb::Host host) : host_(host), index_(host) {}
 
   tb::Status market_state(tb::View& view, const MarketParams& in, tb::Out& out);
   tb::Status slashes(tb::View& view, const SlashesParams& in, tb::Out& out);
@@ -63,7 +61,6 @@ class Face {
 
  private:
   Health look(tb::View& view);
-  void compare_mirror(std::uint64_t height);
   // Asks for a snapshot on a worker when one is due at `height`.
   void snapshot_when_due(std::uint64_t height);
   // "same", "submitted", "absent" or "invalid: ...".
@@ -74,10 +71,8 @@ class Face {
 
   tb::Host host_;
   LocalIndex index_;
-  Snapshots snapshots_;
   bool snapshot_asked_ = false, params_changed_ = false;  // on_event, on_commit, on_reply only
   std::uint64_t snapshot_height_ = 0;                     // of the interval that was last served
-  bool saw_commits_ = false;                              // false: nothing new since the start
   std::atomic<bool> keys_checked_{false};
   std::atomic<bool> standing_shown_{false};
   std::uint64_t last_info_s_ = 0;

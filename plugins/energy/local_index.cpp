@@ -53,6 +53,13 @@ Counts LocalIndex::counts() {
   return *counts_;
 }
 
+void LocalIndex::count_again() {
+  const std::lock_guard lock(mutex_);
+  host_.store_erase(kCountsKey).ignore();
+  counts_.reset();
+  load();
+}
+
 // A node without a row begins with a count over the state as it is: what happened up to there is in
 // it.
 void LocalIndex::load() {

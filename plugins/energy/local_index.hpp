@@ -72,6 +72,8 @@ class LocalIndex {
   tb::Status apply(const tb::ChainEvent& event);
 
   Counts counts();
+  // Forgets the counts: the state has become another without events. The lists stay.
+  void count_again();
   // fn(row) -> bool, newest first.
   template <class Row, class Fn>
   tb::Status newest(std::string_view prefix, Fn&& fn) {

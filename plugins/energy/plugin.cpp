@@ -4,6 +4,7 @@
 #include "plugins/energy/describe.hpp"
 #include "plugins/energy/face.hpp"
 #include "plugins/energy/hooks.hpp"
+#include "plugins/energy/import.hpp"
 #include "plugins/energy/queries.hpp"
 #include "plugins/energy/receipt_check.hpp"
 #include "plugins/energy/services.hpp"
@@ -32,6 +33,7 @@ void describe(tb::Plugin& p) {
   describe_params(p);
   describe_monitoring(p);
   p.begin(&begin_block).end(&end_block).epoch(&end_epoch);
+  p.migrate(&take_import);
   p.check_params(&check_params).params_changed(&params_changed);
 }
 

@@ -82,10 +82,16 @@ void describe_face(tb::Plugin& p) {
       .role("open")
       .summary("Changes of the energy market's settlement mode, newest first");
   p.config(kDirectory, "directory", "${data}/governance")
+      .unit("folder")
       .help("where provenance.json and the history files are written");
   p.config(kProvenancePath, "provenance_path", "")
       .env("TB_GOV_PROVENANCE_PATH")
+      .unit("file")
       .help("provenance.json, if not in the directory");
+  p.config(kMirrorFolder, "db_path", "${data}/governance_db")
+      .env("TB_GOV_DB_PATH,TB_GOVERNANCE_DB_PATH")
+      .mirror_copy({"treasury"})
+      .help("copy of governance's rows, and of the treasury's in treasury/");
   describe_histories(p);
   describe_provenance(p);
 }

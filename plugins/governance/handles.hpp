@@ -254,5 +254,6 @@ inline constexpr tb::Gauge kScriptsDamaged{25};
 
 inline constexpr tb::Config<std::string> kDirectory{0};
 inline constexpr tb::Config<std::string> kProvenancePath{1};
+inline constexpr tb::Config<std::string> kMirrorFolder{2};  // the node writes there
 
 }  // namespace governance

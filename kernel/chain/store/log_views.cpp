@@ -330,6 +330,14 @@ Status LogViews::write_index(const std::vector<ViewedBlock>& blocks) {
   return {};
 }
 
+Result<LogViews::Extent> LogViews::extent() const {
+  const std::shared_ptr<const KvReader> now = index_->snapshot();
+  Result<std::uint64_t> below = read_count(*now, kNextRow), events = read_count(*now, kEventsRow);
+  if (!below.ok()) return below.status();
+  if (!events.ok()) return events.status();
+  return Extent{*below, *events};
+}
+
 void LogViews::committed(const std::shared_ptr<const BlockRecord>& block) {
   ViewedBlock viewed;
   viewed.height = block->header.height;

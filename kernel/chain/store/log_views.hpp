@@ -76,6 +76,11 @@ class LogViews {
   std::uint64_t indexed_below() const { return indexed_.load(); }
   // In all indexed blocks.
   std::uint64_t events() const { return events_.load(); }
+  // Both of the same moment. Errors: those of the store.
+  struct Extent {
+    std::uint64_t below = 0, events = 0;
+  };
+  Result<Extent> extent() const;
   // Why the views are not written any more; ok while they are.
   Status health() const;
   KvStore& mmr() { return *mmr_; }

@@ -302,6 +302,7 @@ struct World {
     };
     o.genesis = genesis;
     o.machines = machines;
+    o.imports = imports;
     o.validator_key = &validator;
     o.background_roots = background_roots;
     o.log.segment_bytes = 1u << 20;
@@ -350,6 +351,7 @@ struct World {
   FixedClock clock;
   Provider provider;
   MachineProvider* machines = &provider;
+  ImportSource* imports = nullptr;
   SigningKey validator, user;
   std::uint64_t nonce = 0;
   Genesis genesis;

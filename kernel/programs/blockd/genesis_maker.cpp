@@ -131,7 +131,8 @@ Result<NodeKeys> load_node_keys(const Config& config, const std::string& data_di
 
 Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
                                      const std::vector<RosterEntry>& roster, std::uint64_t now_ms,
-                                     bool* made, std::vector<std::string>* notes) {
+                                     const GenesisImports& imports, bool* made,
+                                     std::vector<std::string>* notes) {
   const std::string path = config.text("chain.genesis_file");
   *made = false;
   if (file_exists(path)) {
@@ -175,6 +176,9 @@ Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
   std::sort(g.roles.begin(), g.roles.end());
   std::sort(g.params.begin(), g.params.end());
   g.plugins = roster;
+  Result<std::vector<NamespaceImport>> brought = imports();
+  if (!brought.ok()) return brought.status();
+  g.imports = *std::move(brought);
   TB_TRY(write_file_atomic(path, g.to_json() + "\n"));
   *made = true;
   return g;

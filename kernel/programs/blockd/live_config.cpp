@@ -2,6 +2,8 @@
 // refuse it (libraries, certificates, ports, tokens, signers) is prepared before it is accepted, so
 // that it comes into force as one generation or not at all.
 
+#include <algorithm>
+
 #include "kernel/programs/blockd/node_impl.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
 
@@ -56,11 +58,28 @@ Status NodeImpl::reload(const std::string& source) {
   return Status(Code::kInvalid, lines);
 }
 
+std::shared_ptr<const Manifest> NodeImpl::manifest_in(const Manifests& list,
+                                                      const std::string& id) {
+  const auto at = std::find_if(list.begin(), list.end(),
+                               [&](const auto& manifest) { return manifest->id == id; });
+  return at == list.end() ? nullptr : *at;
+}
+
+// Those that run, and those whose switch is still on its way through the log: their keys stand in
+// the files already.
+NodeImpl::Manifests NodeImpl::manifests_here() {
+  Manifests out = host_->generation()->manifests;
+  std::erase_if(coming_,
+                [&](const auto& manifest) { return manifest_in(out, manifest->id) != nullptr; });
+  out.insert(out.end(), coming_.begin(), coming_.end());
+  return out;
+}
+
 // The files may name plugins that are not here yet: they are loaded first, because their keys stand
 // in the same files.
 Result<std::shared_ptr<const ConfigSchema>> NodeImpl::begin_change() {
   change_ = {};
-  Manifests manifests = host_->generation()->manifests;
+  Manifests manifests = manifests_here();
   Result<std::shared_ptr<const ConfigSchema>> own = make_schema({});
   if (!own.ok()) return own.status();
   // What is wrong with these keys is told, with all else, by the reload itself.
@@ -89,8 +108,7 @@ std::vector<ConfigProblem> NodeImpl::check_change(const Config& next) {
   } else {
     refuse("plugins.signers_file", rules.status());
   }
-  const Manifests manifests =
-      change_.plugins ? change_.plugins->manifests() : host_->generation()->manifests;
+  const Manifests manifests = change_.plugins ? change_.plugins->manifests() : manifests_here();
   Result<std::shared_ptr<HttpServer::Change>> sockets =
       server_->prepare(listeners(next, manifests));
   if (sockets.ok()) {
@@ -107,10 +125,15 @@ void NodeImpl::take_change() {
   const LogTarget log = log_->target("config");
   if (change_.rules) host_->set_rules(*std::move(change_.rules));
   if (change_.plugins) {
+    const Manifests manifests = change_.plugins->manifests();
     for (const Host::RosterWish& wish : host_->apply_requests(change_.plugins)) {
-      send_roster_wish(
-          wish.entry, wish.active ? "active" : "suspended",
-          wish.active ? "plugin installed through the log" : "plugin suspended through the log");
+      const std::shared_ptr<const Manifest> manifest = manifest_in(manifests, wish.entry.id);
+      if (!wish.active) {
+        send_roster_wish(wish.entry, "suspended", "plugin suspended through the log");
+        continue;
+      }
+      if (manifest && !manifest_in(coming_, wish.entry.id)) coming_.push_back(manifest);
+      install_plugin(wish.entry, manifest.get());
     }
     requests_ = change_.requests;
   }

@@ -55,6 +55,7 @@ Status NodeImpl::start(int* exit_code) {
   TB_TRY(start_services());
   TB_TRY(check_releases(*config(), *rpc_, *host_, exit_code));
   producer_->go();  // what runs here is what was approved: now it may make blocks
+  TB_TRY(start_mirrors());
   TB_TRY(open_listeners());
   install_new_plugins();
   return {};
@@ -250,10 +251,13 @@ Status NodeImpl::check_new_genesis() const {
 Status NodeImpl::open_chain() {
   const std::shared_ptr<const Config> c = config();
   TB_TRY(check_new_genesis());
+  TB_TRY(make_mirrors());
   bool made = false;
-  Result<Genesis> genesis = load_or_make_genesis(*c, keys_, host_->genesis_roster(),
-                                                 system_clock().unix_ms(), &made, &notes_);
+  Result<Genesis> genesis = load_or_make_genesis(
+      *c, keys_, host_->genesis_roster(), system_clock().unix_ms(),
+      [this] { return mirrors_->for_genesis(); }, &made, &notes_);
   if (!genesis.ok()) return genesis.status();
+  TB_TRY(mirrors_->put_genesis_locals());
   const std::string log_dir = data_dir_ + "/chain";
   StoreDirs dirs{log_dir,
                  c->text("storage.state_dir"),
@@ -275,6 +279,7 @@ Status NodeImpl::open_chain() {
     options.genesis = *genesis;
     options.machines = host_.get();
     options.effects = &effects_;
+    options.imports = import_files_.get();
     options.validator_key = keys_.validator.get();
     options.history_blocks = c->u64("chain.history_blocks");
     options.background_roots = true;
@@ -364,6 +369,7 @@ Status NodeImpl::start_services() {
   parts.config_service = service_.get();
   parts.views = stores_->views();
   parts.snapshots = snapshots_.get();
+  parts.write_mirror = [this](const std::string& plugin) { return mirrors_->write(plugin); };
   Result<std::shared_ptr<Rpc>> rpc = Rpc::create(std::move(parts));
   if (!rpc.ok()) return rpc.status();
   rpc_ = *std::move(rpc);
@@ -446,11 +452,15 @@ void NodeImpl::stop() {
   if (host_) host_->stop();
   if (snapshots_) snapshots_->stop();
   if (workers_) workers_->stop();
+  if (mirrors_) mirrors_->detach();
   {
     std::lock_guard lock(cut_mutex_);
     cut_ = nullptr;
   }
+  effects_.attach(static_cast<NodeMirrors*>(nullptr));
+  const bool whole = producer_ != nullptr && !offline_ && exit_code_ == 0;
   producer_.reset();
+  if (whole) mirrors_->write_behind();  // the newest state that there will be
   effects_.attach(static_cast<SnapshotService*>(nullptr));
   effects_.attach(static_cast<Rpc*>(nullptr));
   server_.reset();
@@ -459,6 +469,7 @@ void NodeImpl::stop() {
   snapshots_.reset();
   effects_.attach(static_cast<LogViews*>(nullptr));
   if (stores_) stores_->close_views();
+  mirrors_.reset();
   chain_.reset();
   host_.reset();
   if (!data_dir_.empty() && lock_) ::unlink((data_dir_ + "/node.pid").c_str());

@@ -195,10 +195,33 @@ void NodeImpl::apply_config(const std::shared_ptr<const Config>& now,
 void NodeImpl::install_new_plugins() {
   if (chain_->genesis().authority != "operator") return;
   const StateViewPtr view = chain_->view();
+  const GenerationPtr generation = host_->generation();
   for (const RosterEntry& entry : host_->genesis_roster()) {
-    if (!view->machines->find(entry.id))
-      send_roster_wish(entry, "active", "plugin installed through the log");
+    if (view->machines->find(entry.id)) continue;
+    install_plugin(entry, manifest_in(generation->manifests, entry.id).get());
   }
+}
+
+// A plugin that begins with the rows of its mirror comes behind them, or not at all.
+void NodeImpl::install_plugin(const RosterEntry& entry, const Manifest* manifest) {
+  const std::string done = "plugin installed through the log";
+  std::optional<NodeMirrors::Place> place;
+  if (manifest != nullptr) place = mirrors_->place_ahead(entry, *manifest);
+  if (!place) {
+    send_roster_wish(entry, "active", done);
+    return;
+  }
+  const LogTarget log = log_->target("mirror");
+  const bool taken = workers_->submit([this, entry, place = *place, done, log] {
+    if (const Status imported = mirrors_->import_ahead(place); imported.ok()) {
+      send_roster_wish(entry, "active", done);
+    } else {
+      log.error("plugin not installed",
+                {{"plugin", entry.id}, {"reason", imported.message()}, {"hint", imported.hint()}});
+    }
+  });
+  if (!taken)
+    log.error("plugin not installed", {{"plugin", entry.id}, {"reason", "all workers are taken"}});
 }
 
 void NodeImpl::send_roster_wish(const RosterEntry& entry, std::string_view status,

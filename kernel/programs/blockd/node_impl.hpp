@@ -16,6 +16,7 @@
 #include "kernel/net/worker_pool.hpp"
 #include "kernel/programs/blockd/local_scripts.hpp"
 #include "kernel/programs/blockd/node.hpp"
+#include "kernel/programs/blockd/node_mirrors.hpp"
 #include "kernel/programs/blockd/node_stores.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/snapshot/service.hpp"
@@ -31,6 +32,7 @@ class NodeEffects final : public EffectSink {
   void attach(LocalScripts* scripts) { scripts_ = scripts; }
   void attach(LogViews* views) { views_.store(views); }
   void attach(SnapshotService* snapshots) { snapshots_.store(snapshots); }
+  void attach(NodeMirrors* mirrors) { mirrors_.store(mirrors); }
   Rpc* rpc() const { return rpc_.load(); }
   void metric(const Manifest& plugin, std::uint32_t metric, const std::vector<std::string>& labels,
               std::int64_t value) override {
@@ -47,6 +49,7 @@ class NodeEffects final : public EffectSink {
     host_->committed(block, view);
     if (Rpc* rpc = rpc_.load()) rpc->committed(block);
     if (scripts_ != nullptr) scripts_->committed(*block);
+    if (NodeMirrors* mirrors = mirrors_.load()) mirrors->committed(view);
   }
 
  private:
@@ -55,6 +58,7 @@ class NodeEffects final : public EffectSink {
   std::atomic<LogViews*> views_{nullptr};
   LocalScripts* scripts_ = nullptr;
   std::atomic<SnapshotService*> snapshots_{nullptr};
+  std::atomic<NodeMirrors*> mirrors_{nullptr};
 };
 
 class NodeImpl final : public Node {
@@ -88,7 +92,9 @@ class NodeImpl final : public Node {
   SnapshotSettings snapshot_settings(const Config& config) const;
   void ask_macro_point(PointAnswer answer);
   void macro_root_ready();  // [any]
-  void write_mirrors();
+  Status make_mirrors();
+  Status start_mirrors();
+  Status clean_imports();
   Status open_listeners();
   void apply_config(const std::shared_ptr<const Config>& config,
                     const std::vector<std::string>& changed);
@@ -101,6 +107,7 @@ class NodeImpl final : public Node {
   void take_change();
   Status show_wakeups();
   void install_new_plugins();
+  void install_plugin(const RosterEntry& entry, const Manifest* manifest);
   void send_roster_wish(const RosterEntry& entry, std::string_view status, const std::string& done);
   void stop();
 
@@ -110,6 +117,8 @@ class NodeImpl final : public Node {
   ProducerOptions producer_options(const Config& config) const;
   HttpLimits http_limits(const Config& config) const;
   using Manifests = std::vector<std::shared_ptr<const Manifest>>;
+  static std::shared_ptr<const Manifest> manifest_in(const Manifests& list, const std::string& id);
+  Manifests manifests_here();
   std::vector<ListenerConfig> listeners(const Config& config, const Manifests& manifests) const;
   std::shared_ptr<const Config> config() const {
     return service_ ? service_->current() : first_config_;
@@ -141,8 +150,10 @@ class NodeImpl final : public Node {
   std::unique_ptr<LocalScripts> local_scripts_;  // null in a node that only reads
   NodeEffects effects_;
   std::unique_ptr<Host> host_;
-  std::unique_ptr<NodeStores> stores_;  // outlives the chain, which asks it for room
+  std::unique_ptr<NodeStores> stores_;         // outlives the chain, which asks it for room
+  std::unique_ptr<ImportFiles> import_files_;  // as well
   std::unique_ptr<Chain> chain_;
+  std::unique_ptr<NodeMirrors> mirrors_;
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<SnapshotService> snapshots_;  // null in a node that only reads
   std::mutex cut_mutex_;
@@ -157,6 +168,7 @@ class NodeImpl final : public Node {
     std::optional<LoadRules> rules;
   };
   Change change_;
+  Manifests coming_;                     // of plugins that are on their way into the roster
   std::vector<PluginRequest> requests_;  // plugins.load in force
   MetricFamily* reloads_ = nullptr;
   Gauge* reloaded_at_ = nullptr;

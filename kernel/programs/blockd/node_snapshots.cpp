@@ -1,11 +1,14 @@
-// The node's snapshots: who asks for macro points, and what the configuration says.
+// The node's snapshots and mirrors: who asks for macro points, what is imported, and what the
+// configuration says.
 #include <filesystem>
 
+#include "kernel/chain/kernel_rows.hpp"
 #include "kernel/programs/blockd/node_impl.hpp"
 
 namespace blockd {
 namespace {
 
+constexpr std::size_t kMaxImports = 4096;  // one a namespace
 constexpr std::int32_t kRefusedForbidden = -34003, kRefusedBusy = -34005;
 
 Status point_status(std::int32_t code, const std::string& text) {
@@ -49,7 +52,13 @@ Status NodeImpl::start_snapshots() {
   options.note = [target = log_->target("snapshot")](bool error, const std::string& line) {
     target.log(error ? LogLevel::kError : LogLevel::kInfo, line);
   };
-  options.on_created = [this](const SnapshotInfo&) { write_mirrors(); };
+  options.on_created = [this](const SnapshotInfo& made) {
+    std::vector<std::string> only;
+    for (const SnapshotNamespace& space : made.namespaces) {
+      if (space.included && !made.whole()) only.push_back(space.id);
+    }
+    mirrors_->write_all(only);
+  };
   Result<std::unique_ptr<SnapshotService>> made =
       SnapshotService::create(std::move(options), snapshot_settings(*config()));
   if (!made.ok()) return made.status();
@@ -58,28 +67,67 @@ Status NodeImpl::start_snapshots() {
   return {};
 }
 
-// A plugin whose state is also kept in files of its own offers the local method
-// <id>.create_snapshot: it is called beside each snapshot of the node.
-void NodeImpl::write_mirrors() {
-  Rpc* rpc = effects_.rpc();
-  if (rpc == nullptr) return;
-  const GenerationPtr generation = host_->generation();
-  for (const std::shared_ptr<const Manifest>& manifest : generation->manifests) {
-    const std::string method = manifest->id + ".create_snapshot";
-    const auto at = generation->methods.find(method);
-    if (at == generation->methods.end() || at->second.spec->kind != MethodKind::kLocal) continue;
-    rpc->call_as_plugin(
-        "snapshots", method, json::object{},
-        [target = log_->target("snapshot"), id = manifest->id](bool ok, json::value answer) {
-          if (ok) return;
-          const json::object* error = answer.if_object();
-          const json::value* text = error ? error->if_contains("message") : nullptr;
-          target.error("mirror not written", {{"plugin", id},
-                                              {"reason", text != nullptr && text->is_string()
-                                                             ? std::string_view(text->get_string())
-                                                             : std::string_view("unknown")}});
+Status NodeImpl::make_mirrors() {
+  import_files_ = std::make_unique<ImportFiles>(data_dir_ + "/imports");
+  NodeMirrors::Parts parts;
+  parts.host = host_.get();
+  parts.files = import_files_.get();
+  parts.config = [this] { return config(); };
+  parts.log = log_.get();
+  parts.metrics = &metrics_;
+  parts.data_dir = data_dir_;
+  Result<std::unique_ptr<NodeMirrors>> mirrors = NodeMirrors::create(std::move(parts));
+  if (!mirrors.ok()) return mirrors.status();
+  mirrors_ = *std::move(mirrors);
+  return {};
+}
+
+Status NodeImpl::start_mirrors() {
+  TB_TRY(clean_imports());
+  mirrors_->attach(chain_.get(), workers_.get(), [this](json::object params, auto answer) {
+    auto refusal = producer_->submit_own(
+        *keys_.op, "chain.import_namespace", params, "mirror",
+        [this, answer](const CommandResult& result) {
+          if (result.refusal) {
+            answer(Status(Code::kDenied, result.refusal->message), 0);
+          } else if (result.outcome != Outcome::kApplied) {
+            answer(Status(Code::kDenied, result.name + ": " + result.text), 0);
+          } else {
+            std::lock_guard lock(cut_mutex_);
+            if (cut_ != nullptr) cut_->cut_now();  // its rows come with the next block
+            answer(Status(), result.height);
+          }
         });
-  }
+    if (refusal) answer(Status(Code::kDenied, refusal->message), 0);
+  });
+  effects_.attach(mirrors_.get());
+  return mirrors_->start();
+}
+
+// A file is needed for as long as the log holds the block that took its rows, or the next block is
+// going to take them.
+Status NodeImpl::clean_imports() {
+  const KvReader& state = *chain_->view()->state;
+  std::vector<Hash> wanted;
+  Status damaged;
+  const auto name_of = [](BytesView key, std::string_view rows) {
+    return std::string(key.substr(rows.size()));
+  };
+  TB_TRY(state.scan(kImportRows, {}, kMaxImports, [&](BytesView key, BytesView value) {
+    Result<ImportNote> note = parse_import_row(name_of(key, kImportRows), value);
+    damaged = note.status();
+    if (note.ok() && note->at >= chain_->first_height()) wanted.push_back(note->import.blake3);
+    return damaged.ok();
+  }));
+  TB_TRY(damaged);
+  TB_TRY(state.scan(kImportingRows, {}, kMaxImports, [&](BytesView key, BytesView value) {
+    Result<NamespaceImport> next = parse_importing_row(name_of(key, kImportingRows), value);
+    damaged = next.status();
+    if (next.ok()) wanted.push_back(next->blake3);
+    return damaged.ok();
+  }));
+  TB_TRY(damaged);
+  return import_files_->keep_only(wanted);
 }
 
 void NodeImpl::ask_macro_point(PointAnswer answer) {

@@ -40,16 +40,24 @@ std::optional<json::value> bound(const std::optional<U128>& limit) {
 
 namespace {
 
+// "A,B": the first that is set wins.
+std::vector<std::string> variables_of(std::string_view list) {
+  std::vector<std::string> out;
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    out.emplace_back(list.substr(0, comma));
+    list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+  }
+  return out;
+}
+
 // The variables that hold tokens of a role are secret keys of the plugin's section:
 // TB_ENERGY_ORACLE_TOKEN is energy.oracle_token.
 Status add_token_keys(const Manifest& manifest, ConfigSchema* schema) {
   const std::string section = plugin_config_key(manifest, "");
   const std::string prefix = derived_variable(section.substr(0, section.size() - 1)) + "_";
   for (const RoleSpec& role : manifest.roles) {
-    for (std::string_view rest = role.token_env; !rest.empty();) {
-      const std::size_t comma = rest.find(',');
-      const std::string variable(rest.substr(0, comma));
-      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    for (const std::string& variable : variables_of(role.token_env)) {
       if (schema->find_variable(variable)) continue;
       std::string name = variable.starts_with(prefix) ? variable.substr(prefix.size()) : variable;
       for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -92,7 +100,7 @@ Result<std::shared_ptr<const ConfigSchema>> make_schema(
       key.help = spec.field.help;
       key.unit = spec.field.unit;
       key.reload = spec.reload ? ReloadKind::kYes : ReloadKind::kNo;
-      if (!spec.env.empty()) key.env = {spec.env};
+      key.env = variables_of(spec.env);
       key.aliases = {};
       key.secret = spec.field.secret;
       key.owner = manifest->id;

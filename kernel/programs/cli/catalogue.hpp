@@ -95,6 +95,7 @@ std::vector<LocalVerb> governance_verbs();
 std::vector<LocalVerb> release_verbs();
 std::vector<LocalVerb> snapshot_verbs();
 std::vector<LocalVerb> backup_verbs();
+std::vector<LocalVerb> checkpoint_verbs();
 std::vector<LocalVerb> top_verbs();
 std::vector<LocalVerb> doctor_verbs();
 

@@ -66,6 +66,7 @@ Result<NewChain> plan_new_chain(const LocalArgs& args, const Genesis* old,
                   "the log belongs to chain '" + old->chain_id + "'");
   NewChain out;
   out.genesis = *old;
+  out.genesis.imports.clear();  // they are in the state
   out.genesis.chain_id = args.get("--chain-id", old->chain_id + "-staging");
   if (out.genesis.chain_id == old->chain_id)
     return Status(

@@ -14,6 +14,8 @@
 #include "kernel/programs/cli/new_chain.hpp"
 #include "kernel/programs/cli/node_client.hpp"
 #include "kernel/programs/cli/output.hpp"
+#include "kernel/programs/cli/stopped_node.hpp"
+#include "kernel/snapshot/mirror_restore.hpp"
 #include "kernel/snapshot/snapshot.hpp"
 
 namespace blockd::cli {
@@ -235,6 +237,68 @@ Status make_room(const LocalArgs& args, const std::vector<std::string>& places,
   return {};
 }
 
+// ---- one namespace from its mirror
+
+Result<Mirror> mirror_of(const LocalArgs& args) {
+  const std::string space = args.get("--namespace"), from = args.get("--from");
+  if (!args.has("--from"))
+    return Status(Code::kInvalid, "--from is missing: where does the mirror of " + space + " lie?",
+                  "usage: contract-cli snapshots restore --namespace NAME --from DIR --data-dir D");
+  Result<std::optional<Mirror>> mirror = load_mirror(from);
+  if (!mirror.ok()) return mirror.status();
+  if (!*mirror)
+    return Status(Code::kNotFound, from + " holds no mirror",
+                  "`contract-cli snapshots mirror " + space + "` of a node that runs writes one");
+  if ((*mirror)->state.space != space)
+    return Status(Code::kInvalid,
+                  "the mirror in " + from + " is of namespace '" + (*mirror)->state.space + "'",
+                  "give that as --namespace, or the folder of " + space + " as --from");
+  return **std::move(mirror);
+}
+
+Status may_take_mirror(const LocalArgs& args, const std::optional<NewChain>& chain) {
+  if (!chain)
+    return Status(Code::kDenied,
+                  "the rows of a mirror are not those that the chain of the snapshot agreed on",
+                  "give --staging (or --chain-id NEW): then they are the beginning of another "
+                  "chain");
+  if (chain->genesis.validators.size() != 1)
+    return Status(Code::kDenied,
+                  "import needs the same data on every node, and " +
+                      args.get("--chain-id", "the chain") + " has " +
+                      std::to_string(chain->genesis.validators.size()) + " validators",
+                  "give --staging: then the keys of this directory are its only validator");
+  return {};
+}
+
+// On the state that is there nothing but what it holds already may be put.
+Result<json::object> hold_against_state(Session& session, const LocalArgs& args) {
+  Result<StoppedNode> node = StoppedNode::lock(session.world, args);
+  if (!node.ok()) return node.status();
+  Result<Mirror> mirror = mirror_of(args);
+  if (!mirror.ok()) return mirror.status();
+  if (wants_new_chain(args))
+    return Status(Code::kInvalid, "another chain begins with a snapshot, and none is named",
+                  "contract-cli snapshots restore SNAPSHOT --namespace NAME --from DIR --data-dir "
+                  "NEW --staging");
+  Result<std::unique_ptr<KvStore>> state = open_leveldb(node->state_dir(), {});
+  if (!state.ok()) return state.status();
+  Result<MirrorRoots> roots = roots_with_mirror(**state, *mirror);
+  if (!roots.ok()) return roots.status();
+  if (roots->stored != roots->resulting)
+    return Status(Code::kDenied,
+                  "with the mirror of height " + std::to_string(mirror->state.height) +
+                      " the state would have root " + to_hex(roots->resulting) + ", not " +
+                      to_hex(roots->stored) + "; nothing was changed",
+                  "take it into a chain of its own: snapshots restore SNAPSHOT --namespace " +
+                      mirror->state.space + " --from DIR --data-dir NEW --staging");
+  return json::object{{"namespace", mirror->state.space},
+                      {"height", mirror->state.height},
+                      {"state_root", to_hex(roots->stored)},
+                      {"rows", mirror->state.rows.size()},
+                      {"ok", true}};
+}
+
 // A room is made only when the files are known to be good.
 Result<json::object> restore_files(Session& session, const LocalArgs& args) {
   const std::string data = args.get("--data-dir"), state_dir = args.get("--state", data + "/state");
@@ -254,6 +318,13 @@ Result<json::object> restore_files(Session& session, const LocalArgs& args) {
     if (!planned.ok()) return planned.status();
     chain = *std::move(planned);
   }
+  std::optional<Mirror> mirror;
+  if (args.has("--namespace")) {
+    Result<Mirror> read = mirror_of(args);
+    if (!read.ok()) return read.status();
+    TB_TRY(may_take_mirror(args, chain));
+    mirror = *std::move(read);
+  }
   std::vector<std::string> places = old_places(args, state_dir);
   if (!args.has("--force")) {
     json::array none;
@@ -265,12 +336,14 @@ Result<json::object> restore_files(Session& session, const LocalArgs& args) {
   fs::remove_all(made, ignored);
   Result<SnapshotInfo> info = restore_snapshot(*files, vouched.trust, made);
   if (!info.ok()) return info.status();
+  if (mirror) TB_TRY(begin_with_mirror(made, *mirror));
   if (chain) {
     TB_TRY(begin_new_chain(made, *chain));
     if (args.has("--force")) places.push_back(data + "/genesis.json");
   }
   json::array moved;
   TB_TRY(make_room(args, places, session.world.clock.unix_ms() / 1000, &moved));
+  if (mirror) TB_TRY(ImportFiles(data + "/imports").keep(*mirror));
   std::error_code error;
   fs::remove(state_dir, ignored);  // an empty one
   fs::rename(made, state_dir, error);
@@ -282,6 +355,7 @@ Result<json::object> restore_files(Session& session, const LocalArgs& args) {
     TB_TRY(write_file_atomic(genesis, vouched.genesis_text));
   }
   json::object out = info_json(*info);
+  if (mirror) out["namespace"] = mirror->state.space;
   if (chain) out["new_chain"] = chain->genesis.chain_id;
   out["ok"] = true;
   out["state_dir"] = state_dir;
@@ -295,7 +369,11 @@ int restore_verb(Session& session, const LocalArgs& args) {
     return session.fail(Status(Code::kInvalid, "--data-dir is missing",
                                "usage: contract-cli snapshots restore FILE… --data-dir DIR"));
   }
-  Result<json::object> out = restore_files(session, args);
+  if (args.words.empty() && !args.has("--namespace"))
+    return session.fail(Status(Code::kInvalid, "no snapshot is named",
+                               "usage: contract-cli snapshots restore FILE… --data-dir DIR"));
+  Result<json::object> out =
+      args.words.empty() ? hold_against_state(session, args) : restore_files(session, args);
   if (!out.ok()) return session.fail(out.status());
   return print_result(session, *out, {"", {}, "path", false});
 }
@@ -370,15 +448,19 @@ std::vector<LocalVerb> snapshot_verbs() {
        {{"contract-cli snapshots verify node-data/snapshots/snapshot-0000001024.tbs",
          "Trusts the genesis.json of node-data"}}},
       {"snapshots restore",
-       "<file>…",
+       "[<file>…]",
        "Make the state of a node that does not run from a snapshot; its increments follow it",
        with_trust({{"--force", "", "Move what is there to <name>.before-<unix> first"},
                    {"--chain-id", "NEW", "Begin another chain from the state, at its height"},
                    {"--staging", "",
                     "The same, with the keys of this directory as its validator and operator"},
                    {"--keep-log", "", "Keep the block log: the node follows it from there"},
+                   {"--namespace", "NAME",
+                    "Rows of this plugin from its mirror: of another chain that begins with them; "
+                    "without FILE, whether they are those of the state"},
+                   {"--from", "DIR", "Folder of that mirror"},
                    {"--state", "DIR", "Its state, where storage.state_dir says another place"}}),
-       1,
+       0,
        kMaxSnapshotFiles,
        restore_verb,
        {{"contract-cli snapshots restore snapshot-0000001024.tbs --data-dir node-data --trust "
@@ -386,7 +468,10 @@ std::vector<LocalVerb> snapshot_verbs() {
          "The node goes on from that height"},
         {"contract-cli snapshots restore snapshot-0000001024.tbs --data-dir staging --trust "
          "genesis.json --staging",
-         "A chain of its own for a rehearsal, without any key of production"}}},
+         "A chain of its own for a rehearsal, without any key of production"},
+        {"contract-cli snapshots restore snapshot-0000001024.tbs --namespace energy --from "
+         "/backup/energy_market --data-dir staging --trust genesis.json --staging",
+         "The same, with the market of another copy"}}},
       {"snapshots list",
        "",
        "Snapshots of a directory, the newest first",

@@ -1,4 +1,4 @@
-// Looks at the folder of the market's snapshots (plugins/energy/snapshot.hpp) without a node.
+// Looks at the folder of the market's snapshots (the mirror that the node writes) without a node.
 #pragma once
 
 #include <iosfwd>

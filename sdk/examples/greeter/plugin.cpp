@@ -8,6 +8,7 @@ namespace {
 inline constexpr tb::Error kTooMany{-40001, "TooManyGreetings"};
 inline constexpr tb::Param kMaxGreetings{0};
 inline constexpr tb::Counter kGreetings{0};
+inline constexpr tb::Config<std::string> kMirror{0};
 
 struct Greeted {
   std::string_view name;
@@ -122,6 +123,9 @@ void describe(tb::Plugin& p) {
       .for_duration("5m")
       .severity("info")
       .summary("more than 100 greetings a second");
+  p.config(kMirror, "mirror_dir", "${data}/greeter")
+      .mirror()
+      .help("copy of all rows, from which an empty greeter begins");
   p.param(kMaxGreetings, "greeter_max_greetings", 1000, 1, 1'000'000)
       .unit("greetings")
       .help("greetings that may be stored in all");

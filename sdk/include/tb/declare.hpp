@@ -316,6 +316,16 @@ class ConfigEntry : public FieldsEntry<ConfigEntry> {
   }
   ConfigEntry& env(std::string_view name) { return set("env", name); }
   ConfigEntry& needs_restart() { return set("reload", false); }
+  // The node mirrors the plugin's namespace in this folder, with the rows of its local store below
+  // the prefixes, and begins an empty namespace from what lies there.
+  ConfigEntry& mirror(Texts local_prefixes = {}) {
+    return set("mirror", true).set_texts("mirror_local", local_prefixes);
+  }
+  // The mirror is for copies, and for snapshots restore --namespace: no chain begins with it by
+  // itself. Those of the plugins `also` lie in folders of their names in it.
+  ConfigEntry& mirror_copy(Texts also = {}) {
+    return set("mirror", true).set("mirror_copy_only", true).set_texts("mirror_also", also);
+  }
 };
 
 class RoleEntry : public Entry<RoleEntry> {
