@@ -54,7 +54,7 @@ Removal keeps data and keys in /var/lib/the-block; purge deletes them.")
 
 set(CPACK_DEBIAN_SDK_PACKAGE_NAME the-block-sdk)
 set(CPACK_DEBIAN_SDK_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_SDK_PACKAGE_DEPENDS "cmake (>= 3.25), g++ (>= 12), libboost1.81-dev")
+set(CPACK_DEBIAN_SDK_PACKAGE_DEPENDS "cmake (>= 3.25), g++ (>= 12), make, libboost1.81-dev")
 # What the test kit is linked with; without them a plugin is built, and its tests are left out with a warning.
 set(CPACK_DEBIAN_SDK_PACKAGE_RECOMMENDS "libgtest-dev, libboost-json1.81-dev, libsodium-dev, libleveldb-dev")
 set(CPACK_DEBIAN_SDK_DESCRIPTION "To build plugins for it: the C ABI, the C++20 library over it, the test kit, the
