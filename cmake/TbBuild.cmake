@@ -128,6 +128,13 @@ function(tb_hot)
   endforeach()
 endfunction()
 
+# For code that runs when somebody asks and not with every command: optimised less, which takes a third off its compile time.
+function(tb_cold)
+  foreach(target IN LISTS ARGN)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endforeach()
+endfunction()
+
 # How a test program is compiled: what a test asks of the code under test does not depend on how the test itself is
 # optimised, and its build is quicker so.
 function(tb_test_options name separate)
