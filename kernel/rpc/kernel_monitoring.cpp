@@ -44,6 +44,7 @@ constexpr std::string_view kMetrics = R"json({
 {"name": "lua_local_value", "type": "gauge", "labels": ["script", "name"], "help": "What a script of this node gave to metrics.set"},
 {"name": "mempool_size", "type": "gauge", "labels": ["lane"], "help": "Commands that wait for a block"},
 {"name": "metrics_label_overflow_total", "type": "counter", "help": "Look-ups of label values that became \"other\" because the family was full"},
+{"name": "mirror_fail_total", "type": "counter", "labels": ["plugin"], "help": "Mirrors that could not be written"},
 {"name": "moloch_block_time_ms", "type": "gauge", "help": "Time between the newest two blocks"},
 {"name": "moloch_mempool_size", "type": "gauge", "help": "Commands that wait for a block, all lanes"},
 {"name": "moloch_storage_bytes", "type": "gauge", "help": "Bytes in the data directory"},

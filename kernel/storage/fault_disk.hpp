@@ -4,8 +4,8 @@
 // What a disk may do, this one does: written sectors (512 bytes) reach the platter one by one, in
 // any order, unless the file is synced; names appear and disappear durably only with sync_dir.
 // crash() is a power cut: each unsynced sector, size and name keeps its old or its new state by a
-// coin; a file that was renamed has either its old name or its new one. Handles from before a crash answer
-// kAborted.
+// coin; a file that was renamed has either its old name or its new one. Handles from before a crash
+// answer kAborted.
 //
 // Thread: any, calls are serialised.
 #pragma once

@@ -82,6 +82,7 @@ class Node:
         env = self.environment()
         env.pop("TB_RPC_SOCKET", None)
         self.out = open(self.dir / "stdout.txt", "ab")
+        self.greeted_from = self.out.tell()  # a restart appends to what the earlier one has printed
         self.process = subprocess.Popen([BIN / "blockd", "run", "--config", self.dir / "node.yaml", "--data-dir", self.data],
                                         stdout=self.out, stderr=subprocess.STDOUT, env=env, cwd=ROOT)
         if wait:
@@ -118,10 +119,14 @@ class Node:
             raise RpcError(answer["error"])
         return answer["result"]
 
+    def greeting(self):
+        text = (self.dir / "stdout.txt").read_bytes()[self.greeted_from:].decode()
+        return text if "\n  operator  " in text else None
+
     def ports(self):
-        """Listener name -> port, from what the process has bound (the greeting names them)."""
+        """Listener name -> port, from what the process has bound (the greeting names them). It answers before it greets."""
         found = {}
-        for line in (self.dir / "stdout.txt").read_text().splitlines():
+        for line in wait_for("the greeting", self.greeting).splitlines():
             words = line.split()
             if len(words) >= 2 and words[1].startswith(("http://", "https://")):
                 name = {"JSON-RPC": "rpc", "metrics": "metrics", "status": "status"}.get(words[0])

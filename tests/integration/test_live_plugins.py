@@ -185,7 +185,7 @@ class LivePluginTest(unittest.TestCase):
         self.assertEqual(row["migration"]["from"], 1)
         self.assertEqual(row["migration"]["to"], 2)
         rows = row["migration"]["rows"]
-        self.assertIn(rows, (2000, 4000))  # the upgrade may have asked for one block more than it needed
+        self.assertIn(rows, (2000, 4000))  # the upgrade may have asked for one block more than it needed, now or soon
         self.assertEqual(row["migration"]["steps"], rows // 2000)
         self.assertTrue(bytes.fromhex(row["migration"]["cursor"]).startswith(b"n/fill-"))
         self.assertEqual(node.metric('plugin_migration_rows{plugin="live"}'), rows)
@@ -194,11 +194,12 @@ class LivePluginTest(unittest.TestCase):
         self.assertEqual(node.rpc("live.get", {"name": "fill-00000000"})["layout"], 2)
         self.assertEqual(node.rpc("live.get", {"name": "fill-00009999"})["layout"], 1)  # served by new code all the same
         node.rpc("chain.noop", {})
-        self.assertEqual(self.row(node)["migration"]["rows"], rows + 2000)
+        moved = self.row(node)["migration"]["rows"]
+        self.assertIn(moved - rows, (2000, 4000))
         # Killed in the middle, it goes on where it was.
         node.kill()
         node.start()
-        self.assertEqual(self.row(node)["migration"]["rows"], rows + 2000)
+        self.assertEqual(self.row(node)["migration"]["rows"], moved)
         while self.row(node)["state"] == "migrating":
             node.rpc("chain.noop", {})
         self.assertEqual(node.rpc("live.get", {"name": "fill-00009999"})["layout"], 2)

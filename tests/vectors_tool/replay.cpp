@@ -7,9 +7,9 @@
 #include "kernel/base/mmr_vectors.hpp"
 #include "kernel/lua/vectors.hpp"
 #include "plugins/economics/tests/vectors.hpp"
+#include "plugins/receipts/vectors.hpp"
 #include "tests/plugins/energy/vectors.hpp"
 #include "tests/plugins/gov-core/vectors.hpp"
-#include "plugins/receipts/vectors.hpp"
 #include "tests/vectors_tool/compare.hpp"
 
 namespace blockd {

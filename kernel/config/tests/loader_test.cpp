@@ -187,7 +187,7 @@ TEST_F(Loader, plugins_load_takes_ids_and_mappings) {
             (Texts{"node.yaml:1: plugins.load: entry 2: id: expected 1 to 64 of a-z, 0-9 and -"}));
   EXPECT_EQ(errors(load_text("plugins: {load: [{id: a, fil: b}]}\n")).at(0),
             "node.yaml:1: plugins.load: entry 1: unknown member 'fil'; expected id, file, "
-            "required, isolation, enabled, memory_mb, step_ms, cpu_percent");
+            "required, isolation, enabled, ignore_mirror, memory_mb, step_ms, cpu_percent");
   EXPECT_FALSE(load_text("plugins: {load: [a, a]}\n").ok());
 }
 

@@ -4,8 +4,8 @@
 #include <boost/json.hpp>
 #include <fstream>
 
-#include "tests/plugins/mock-oracle/fake_node.hpp"
 #include "sdk/tests/fakes.hpp"
+#include "tests/plugins/mock-oracle/fake_node.hpp"
 
 namespace mock_oracle {
 namespace {
