@@ -77,6 +77,7 @@ std::vector<NodeMirrors::Place> NodeMirrors::places(const MachineSet& machines) 
         out.push_back({id, dir + "/" + id, beside->roster.schema, {}, true});
     }
   }
+  for (const Place& place : out) failures_->counter({place.plugin});  // from 0
   return out;
 }
 
