@@ -201,7 +201,6 @@ class Soak:
         while self.load.line["commands"] < commands:
             self.alive()
             time.sleep(0.2)
-        self.rss_start = self.rss_mb()
         self.calm_pause = self.pauses("task")
 
     def alive(self):
@@ -239,6 +238,7 @@ class Soak:
     def part_reloads_and_generations(self, reloads, generations):
         say(f"{reloads} reloads and {generations} generations of the configuration, as many as fit into {self.args.minutes:g} minutes")
         until = time.monotonic() + self.args.minutes * 60
+        self.rss_start = self.rss_mb()  # what the load itself has filled by now (indexes, tables in memory) is not of the reloads
         held = HeldConnections(self.node.ports()["rpc"], 8)
 
         def configure():
