@@ -10,21 +10,12 @@
 #include "plugins/energy/rules/reputation.hpp"
 #include "plugins/energy/state_codec.hpp"
 #include "tests/plugins/energy/market_bench.hpp"
+#include "tests/plugins/energy/node_crypto.hpp"
 
 namespace energy {
 namespace {
 
 namespace json = boost::json;
-
-class NodeCrypto final : public Crypto {
- public:
-  NodeCrypto() { blockd::crypto_init(); }
-  Hash blake3(std::string_view data) const override { return blockd::blake3(data); }
-  bool verify(const PublicKey& key, std::string_view message,
-              const Signature& signature) const override {
-    return blockd::ed25519_verify(key, message, signature);
-  }
-};
 
 std::uint64_t number(const json::object& o, std::string_view name) {
   return o.at(name).to_number<std::uint64_t>();

@@ -14,21 +14,12 @@
 #include "plugins/energy/rules/ids.hpp"
 #include "plugins/energy/rules/reading.hpp"
 #include "plugins/energy/rules/reputation.hpp"
+#include "tests/plugins/energy/node_crypto.hpp"
 
 namespace energy {
 namespace {
 
 namespace json = boost::json;
-
-class NodeCrypto final : public Crypto {
- public:
-  NodeCrypto() { blockd::crypto_init(); }
-  Hash blake3(std::string_view data) const override { return blockd::blake3(data); }
-  bool verify(const PublicKey& key, std::string_view message,
-              const Signature& signature) const override {
-    return blockd::ed25519_verify(key, message, signature);
-  }
-};
 
 std::vector<json::object> vectors(const std::string& file) {
   std::ifstream in(std::string(TB_SOURCE_DIR) + "/tests/vectors/energy/" + file);
