@@ -124,6 +124,28 @@ void hash_chunk(const char* data, std::size_t size, std::uint64_t counter, std::
   compress(cv, block, counter, size, start | kChunkEnd | flags, cv);
 }
 
+// A complete subtree of `n` chunks, a power of two, from number `counter` on; its root goes to
+// `cv`. 64 KiB at once fill the widest registers on most levels of the tree.
+constexpr std::size_t kSubtreeChunks = 64;
+void hash_subtree(const char* data, std::size_t n, std::uint64_t counter, Words& cv) {
+  Words cvs[kSubtreeChunks];
+  for (std::size_t done = 0; done < n;) {
+    const BytesView rest(data + done * kChunkBytes, (n - done) * kChunkBytes);
+    std::size_t some = internal::hash_wide_chunks(rest, counter + done, cvs + done);
+    if (some == 0) hash_chunk(rest.data(), kChunkBytes, counter + done, 0, cvs[done]), some = 1;
+    done += some;
+  }
+  for (; n > 1; n /= 2) {
+    for (std::size_t done = 0; done < n / 2;) {
+      const Words* pairs = cvs + 2 * done;
+      std::size_t some = internal::hash_wide_parents(pairs, n / 2 - done, cvs + done);
+      if (some == 0) compress_parent(pairs[0], pairs[1], 0, cvs[done]), some = 1;
+      done += some;
+    }
+  }
+  std::memcpy(cv, cvs[0], sizeof(Words));
+}
+
 Hash to_hash(const Words& words) {
   Hash out;
   std::memcpy(out.data(), words, sizeof(Words));
@@ -139,12 +161,13 @@ Blake3::Blake3() {
   chunk_.blocks_compressed = 0;
 }
 
-// `total_chunks` counts this one; each zero bit below its lowest one bit is a pair of subtrees of
-// equal size that is complete now.
-void Blake3::add_chunk_cv(const std::uint32_t cv[8], std::uint64_t total_chunks) {
+// `cv` is that of a chunk, or of a complete subtree of chunks; `total` counts it and those of its
+// size before it. Each zero bit below the lowest one bit of `total` is a pair of subtrees of equal
+// size that is complete now.
+void Blake3::add_chunk_cv(const std::uint32_t cv[8], std::uint64_t total) {
   Words merged;
   std::memcpy(merged, cv, sizeof merged);
-  for (; (total_chunks & 1) == 0; total_chunks >>= 1) {
+  for (; (total & 1) == 0; total >>= 1) {
     compress_parent(stack_[--stack_len_], merged, 0, merged);
   }
   TB_ASSERT(stack_len_ < 54);
@@ -169,13 +192,22 @@ Blake3& Blake3::update(BytesView data) {
       open_next_chunk(chunk_.counter + 1);
     }
     if (chunk_size() == 0 && data.size() > kChunkBytes) {
-      // Whole chunks that are not the last, straight from the input: many at once where that is
-      // possible.
-      Words cvs[internal::kMaxWideChunks];
-      std::size_t n =
-          internal::hash_wide_chunks(data.substr(0, data.size() - 1), chunk_.counter, cvs);
-      if (n == 0) hash_chunk(data.data(), kChunkBytes, chunk_.counter, 0, cvs[n++]);
-      for (std::size_t i = 0; i < n; ++i) add_chunk_cv(cvs[i], chunk_.counter + i + 1);
+      // Whole chunks that are not the last, straight from the input: the largest subtree that
+      // begins here, or as many chunks as lead to the beginning of a larger one.
+      const std::uint64_t left = (data.size() - 1) / kChunkBytes, counter = chunk_.counter;
+      std::uint64_t n = kSubtreeChunks;
+      while (n > left || counter % n != 0) n /= 2;
+      Words cv;
+      if (n >= internal::kMaxWideChunks) {
+        hash_subtree(data.data(), n, counter, cv);
+        add_chunk_cv(cv, counter / n + 1);
+      } else {
+        n = std::min(left, internal::kMaxWideChunks - counter % internal::kMaxWideChunks);
+        Words cvs[internal::kMaxWideChunks];
+        n = internal::hash_wide_chunks(data.substr(0, n * kChunkBytes), counter, cvs);
+        if (n == 0) hash_chunk(data.data(), kChunkBytes, counter, 0, cvs[n++]);
+        for (std::uint64_t i = 0; i < n; ++i) add_chunk_cv(cvs[i], counter + i + 1);
+      }
       data.remove_prefix(n * kChunkBytes);
       open_next_chunk(chunk_.counter + n);
       continue;

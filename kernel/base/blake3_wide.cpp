@@ -1,11 +1,14 @@
 #include "kernel/base/blake3_wide.hpp"
 
+#include <algorithm>
+
 namespace blockd::internal {
 
 #if defined(__x86_64__)
 namespace {
 
-constexpr std::size_t kBlockBytes = 64;
+constexpr std::size_t kBlockBytes = 64, kCvBytes = 32;
+static_assert(sizeof(Hash) == kCvBytes && sizeof(Blake3Cv) == kCvBytes);
 
 // Copies the bytes from `from` on of prefix and input together to `to`, at most a block of them.
 inline void copy_joined(BytesView prefix, BytesView input, std::size_t from, char* to) {
@@ -20,11 +23,12 @@ inline void copy_joined(BytesView prefix, BytesView input, std::size_t from, cha
   if (!rest.empty()) std::memcpy(to, rest.data(), rest.size());
 }
 
+constexpr std::size_t kFewLanes = 3;  // fewer inputs are as fast one by one
+
 namespace eight {
 
 using Lanes = std::uint32_t __attribute__((vector_size(32)));
-constexpr int kLanes = 8;
-static_assert(kLanes == kMaxWideChunks);
+constexpr std::size_t kLanes = 8;
 
 #define TB_LANES_INLINE [[gnu::target("avx2"), gnu::always_inline]] static inline
 
@@ -50,40 +54,14 @@ TB_LANES_INLINE void transpose(Lanes (&rows)[8]) {
 
 #include "kernel/base/blake3_lanes.inc"
 
-TB_LANES_INLINE void hash_chunks(const char* data, std::uint64_t counter,
-                                 std::uint32_t (&cvs)[kMaxWideChunks][8]) {
-  Lanes cv[8];
-  for (int i = 0; i < 8; ++i) cv[i] = Lanes{} + kBlake3Iv[i];
-  Lanes counter_low{}, counter_high{};
-  const char* blocks[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) {
-    std::uint64_t number = counter + static_cast<std::uint64_t>(lane);
-    counter_low[lane] = static_cast<std::uint32_t>(number);
-    counter_high[lane] = static_cast<std::uint32_t>(number >> 32);
-    blocks[lane] = data + static_cast<std::size_t>(lane) * kChunkBytes;
-  }
-  for (std::size_t offset = 0; offset < kChunkBytes; offset += kBlockBytes) {
-    std::uint32_t flags = 0;
-    if (offset == 0) flags |= kChunkStart;
-    if (offset == kChunkBytes - kBlockBytes) flags |= kChunkEnd;
-    Lanes m[16];
-    load_blocks(blocks, m);
-    compress_lanes(cv, m, counter_low, counter_high, Lanes{} + std::uint32_t{kBlockBytes},
-                   Lanes{} + flags);
-    for (const char*& block : blocks) block += kBlockBytes;
-  }
-  transpose(cv);
-  std::memcpy(cvs, cv, sizeof cv);
-}
-
 #undef TB_LANES_INLINE
 }  // namespace eight
 
 namespace sixteen {
 
 using Lanes = std::uint32_t __attribute__((vector_size(64)));
-constexpr int kLanes = 16;
-static_assert(kLanes == kMaxShortInputs);
+constexpr std::size_t kLanes = 16;
+static_assert(kLanes == kMaxShortInputs && kLanes == kMaxWideChunks);
 
 #define TB_LANES_INLINE [[gnu::target("avx2,avx512f,avx512vl"), gnu::always_inline]] static inline
 
@@ -137,14 +115,29 @@ TB_LANES_INLINE void transpose(Lanes (&rows)[16]) {
 }  // namespace sixteen
 
 // The same code for processors with AVX2, for those that rotate in one instruction, and for those
-// of them that have more than eight inputs to hash, in registers of twice the width.
-[[gnu::target("avx2")]] void chunks_avx2(const char* data, std::uint64_t counter,
-                                         std::uint32_t (&cvs)[kMaxWideChunks][8]) {
-  eight::hash_chunks(data, counter, cvs);
+// of them that have more than eight lanes to fill, in registers of twice the width.
+[[gnu::target("avx2")]] void chunks_avx2(const char* data, std::size_t n, std::uint64_t counter,
+                                         void* out) {
+  eight::hash_chunks(data, n, counter, out);
 }
-[[gnu::target("avx2,avx512f,avx512vl")]] void chunks_avx512(
-    const char* data, std::uint64_t counter, std::uint32_t (&cvs)[kMaxWideChunks][8]) {
-  eight::hash_chunks(data, counter, cvs);
+[[gnu::target("avx2,avx512f,avx512vl")]] void chunks_avx512(const char* data, std::size_t n,
+                                                            std::uint64_t counter, void* out) {
+  eight::hash_chunks(data, n, counter, out);
+}
+[[gnu::target("avx2,avx512f,avx512vl")]] void many_chunks_avx512(const char* data, std::size_t n,
+                                                                 std::uint64_t counter, void* out) {
+  sixteen::hash_chunks(data, n, counter, out);
+}
+[[gnu::target("avx2")]] void parents_avx2(const char* pairs, std::size_t n, void* out) {
+  eight::hash_parents(pairs, n, out);
+}
+[[gnu::target("avx2,avx512f,avx512vl")]] void parents_avx512(const char* pairs, std::size_t n,
+                                                             void* out) {
+  eight::hash_parents(pairs, n, out);
+}
+[[gnu::target("avx2,avx512f,avx512vl")]] void many_parents_avx512(const char* pairs, std::size_t n,
+                                                                  void* out) {
+  sixteen::hash_parents(pairs, n, out);
 }
 [[gnu::target("avx2")]] void inputs_avx2(BytesView prefix, std::span<const BytesView> inputs,
                                          Hash* out) {
@@ -188,16 +181,34 @@ bool hash_short_inputs(BytesView prefix, std::span<const BytesView> inputs, Hash
   return true;
 }
 
-std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
-                             std::uint32_t (&cvs)[kMaxWideChunks][8]) {
-  if (!has_avx2() || data.size() < kMaxWideChunks * kChunkBytes) return 0;
-  has_avx512() ? chunks_avx512(data.data(), counter, cvs) : chunks_avx2(data.data(), counter, cvs);
-  return kMaxWideChunks;
+std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter, Blake3Cv* cvs) {
+  const std::size_t most = has_avx512() ? sixteen::kLanes : eight::kLanes;
+  const std::size_t n = std::min(data.size() / kChunkBytes, most);
+  if (!has_avx2() || n < kFewLanes) return 0;
+  if (n > eight::kLanes) {
+    many_chunks_avx512(data.data(), n, counter, cvs);
+  } else {
+    has_avx512() ? chunks_avx512(data.data(), n, counter, cvs)
+                 : chunks_avx2(data.data(), n, counter, cvs);
+  }
+  return n;
+}
+
+std::size_t hash_wide_parents(const Blake3Cv* pairs, std::size_t n, Blake3Cv* cvs) {
+  const std::size_t most = has_avx512() ? sixteen::kLanes : eight::kLanes;
+  n = std::min(n, most);
+  if (!has_avx2() || n < kFewLanes) return 0;
+  const char* from = reinterpret_cast<const char*>(pairs);
+  if (n > eight::kLanes) {
+    many_parents_avx512(from, n, cvs);
+  } else {
+    has_avx512() ? parents_avx512(from, n, cvs) : parents_avx2(from, n, cvs);
+  }
+  return n;
 }
 #else
-std::size_t hash_wide_chunks(BytesView, std::uint64_t, std::uint32_t (&)[kMaxWideChunks][8]) {
-  return 0;
-}
+std::size_t hash_wide_chunks(BytesView, std::uint64_t, Blake3Cv*) { return 0; }
+std::size_t hash_wide_parents(const Blake3Cv*, std::size_t, Blake3Cv*) { return 0; }
 bool hash_short_inputs(BytesView, std::span<const BytesView>, Hash*) { return false; }
 #endif
 

@@ -12,7 +12,7 @@
 namespace blockd::internal {
 
 inline constexpr std::size_t kChunkBytes = 1024;
-inline constexpr std::size_t kMaxWideChunks = 8;
+inline constexpr std::size_t kMaxWideChunks = 16;
 inline constexpr std::size_t kMaxShortInputs = 16;
 
 // Domain flags of the paper, table 3.
@@ -42,10 +42,16 @@ constexpr Blake3Schedule make_blake3_schedule() {
 }
 inline constexpr Blake3Schedule kBlake3Schedule = make_blake3_schedule();
 
+using Blake3Cv = std::uint32_t[8];  // a chaining value
+
 // Hashes the first `n` whole chunks of `data` into `cvs`, the first with number `counter`, none as
-// the root, and returns n: 8 when the processor can and that many are there, else 0.
-std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter,
-                             std::uint32_t (&cvs)[kMaxWideChunks][8]);
+// the root, and returns n: as many as there are, at most kMaxWideChunks; 0 when the processor
+// cannot, or they are too few to be worth it.
+std::size_t hash_wide_chunks(BytesView data, std::uint64_t counter, Blake3Cv* cvs);
+
+// The same for parents: cvs[i] becomes that of pairs[2 i] and pairs[2 i + 1], none as the root.
+// Returns how many of `n` it did. `cvs` may be `pairs`.
+std::size_t hash_wide_parents(const Blake3Cv* pairs, std::size_t n, Blake3Cv* cvs);
 
 // Hashes up to sixteen inputs, each behind `prefix` and with it of at most kChunkBytes, eight or
 // all of them at once, and says true; false, and nothing is done, where the processor cannot. Costs

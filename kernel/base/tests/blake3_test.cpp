@@ -89,7 +89,8 @@ TEST(Blake3, parts_hash_as_their_concatenation) {
   }
 }
 
-// One chunk at a time never takes the wide path, eight do: both must give the same tree.
+// Less than a chunk at a time never takes the wide path, many chunks do: both must give the same
+// tree.
 TEST(Blake3, wide_and_narrow_chunks_agree) {
   Bytes input(70000, '\0');
   std::uint32_t state = 1;
@@ -100,6 +101,22 @@ TEST(Blake3, wide_and_narrow_chunks_agree) {
     for (std::size_t i = 0; i < size; i += 700) narrow.update(data.substr(i, 700));
     EXPECT_EQ(narrow.finish(), blake3(data)) << size;
   }
+}
+
+// Pieces that begin in the middle of a chunk, of a group of chunks and of a subtree.
+TEST(Blake3, subtrees_agree_wherever_pieces_begin) {
+  const Bytes input = pattern(400'000);
+  Blake3 narrow;
+  for (std::size_t i = 0; i < input.size(); i += 1000)
+    narrow.update(BytesView(input).substr(i, 1000));
+  for (const std::size_t first : {1, 8, 1024, 5000, 16 * 1024, 65'536, 65'537, 100'000, 399'999}) {
+    const BytesView all(input);
+    const std::size_t middle = first + (all.size() - first) / 3;
+    Blake3 pieces;
+    pieces.update(all.substr(0, first)).update(all.substr(first, middle - first));
+    EXPECT_EQ(pieces.update(all.substr(middle)).finish(), narrow.finish()) << first;
+  }
+  EXPECT_EQ(blake3(input), narrow.finish());
 }
 
 TEST(Blake3, many_inputs_hash_as_one_by_one) {
