@@ -23,6 +23,7 @@
 #include "kernel/chain/state_root.hpp"
 #include "kernel/snapshot/page_pipe.hpp"
 #include "kernel/snapshot/snapshot.hpp"
+#include "kernel/storage/paced_file.hpp"
 
 namespace blockd::internal {
 
@@ -119,24 +120,21 @@ class SnapshotWriter {
   Status end_pages();
   // Footer, fsync, rename, fsync of the directory. `*info` receives bytes, hash and macro height.
   Status finish(const Header& macro, BytesView certificate, SnapshotInfo* info);
-  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t bytes() const { return file_.bytes(); }
 
  private:
-  SnapshotWriter(std::string path, const SnapshotInfo& info)
-      : path_(std::move(path)), temporary_(path_ + ".tmp"), info_(info) {}
+  SnapshotWriter(std::string path, const SnapshotInfo& info);
   Status write(BytesView bytes);
-  Status flush();
   Status write_page();
 
   const std::string path_, temporary_;
   const SnapshotInfo info_;
-  int fd_ = -1;
+  PacedFile file_;
   bool in_place_ = false;
-  std::uint64_t bytes_ = 0, reserved_ = 0;
   Blake3 whole_;
   std::vector<Hash> page_hashes_;
   PageCutter cutter_;
-  Bytes page_, pending_;
+  Bytes page_;
   std::uint16_t space_ = 0;
 };
 

@@ -63,18 +63,14 @@ Status remove_leftovers(const std::string& dir) {
 // A file that is hashed while it is written, and that comes to its place when it is whole.
 class MirrorFile {
  public:
-  explicit MirrorFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".tmp") {}
+  explicit MirrorFile(std::string path)
+      : path_(std::move(path)), file_(path_ + ".tmp", {.forget = true}) {}
   ~MirrorFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!in_place_) ::unlink(temporary_.c_str());
+    if (!in_place_) ::unlink(file_.path().c_str());
   }
   MirrorFile(const MirrorFile&) = delete;
   MirrorFile& operator=(const MirrorFile&) = delete;
 
-  Status open() {
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    return fd_ >= 0 ? Status() : errno_status("cannot make " + temporary_);
-  }
   Status add(std::string_view text) {
     buffer_.append(text);
     return buffer_.size() < kMirrorBuffer ? Status() : write();
@@ -88,35 +84,28 @@ class MirrorFile {
   }
   Status finish() {
     TB_TRY(write());
-    if (::fsync(fd_) != 0) return errno_status("cannot sync " + temporary_);
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-      return errno_status("cannot rename " + temporary_);
+    TB_TRY(file_.sync());
+    if (::rename(file_.path().c_str(), path_.c_str()) != 0)
+      return errno_status("cannot rename " + file_.path());
     in_place_ = true;
     return internal::sync_directory_of(path_);
   }
-  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t bytes() const { return file_.bytes(); }
   Hash hash() const { return hash_.finish(); }
 
  private:
   Status write() {
     hash_.update(buffer_);
-    bytes_ += buffer_.size();
-    for (BytesView rest = buffer_; !rest.empty();) {
-      const ssize_t n = ::write(fd_, rest.data(), rest.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return errno_status("cannot write " + temporary_);
-      rest.remove_prefix(static_cast<std::size_t>(n));
-    }
+    const Status status = file_.append(buffer_);
     buffer_.clear();
-    return {};
+    return status;
   }
 
-  const std::string path_, temporary_;
-  int fd_ = -1;
+  const std::string path_;
+  PacedFile file_;
   bool in_place_ = false;
   std::string buffer_;
   Blake3 hash_;
-  std::uint64_t bytes_ = 0;
 };
 
 Status write_rows(MirrorFile& file, const std::string& space, const StateView& view,
@@ -233,7 +222,6 @@ Result<MirrorInfo> write_mirror(const std::string& dir, const std::string& space
   out.height = view.height;
   out.path = state_path(dir, view.height);
   MirrorFile file(out.path);
-  TB_TRY(file.open());
   TB_TRY(file.add("{\"height\":" + std::to_string(view.height) + ",\"local\":{"));
   for (std::size_t i = 0; i < local.size(); ++i)
     TB_TRY(file.add_row(local[i].first, local[i].second, i == 0));

@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
 
 #include "kernel/base/crc32c.hpp"
@@ -12,18 +11,7 @@
 namespace blockd::internal {
 namespace {
 
-constexpr std::size_t kWriteBytes = 1u << 20;
 constexpr std::uint64_t kReserveBytes = 32u << 20;
-
-Status write_all(int fd, BytesView bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno_status("cannot write " + path);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -36,6 +24,12 @@ Status sync_directory_of(const std::string& path) {
   return status;
 }
 
+SnapshotWriter::SnapshotWriter(std::string path, const SnapshotInfo& info)
+    : path_(std::move(path)),
+      temporary_(path_ + ".tmp"),
+      info_(info),
+      file_(temporary_, {.forget = true, .reserve_bytes = kReserveBytes}) {}
+
 Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::create(const std::string& path,
                                                                const SnapshotInfo& info) {
   Result<std::string> head = head_text(info);
@@ -43,8 +37,7 @@ Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::create(const std::string
   if (head->size() > kMaxHeadBytes)
     return Status(Code::kLimit, path + ": the head would be longer than 16 MiB");
   std::unique_ptr<SnapshotWriter> out(new SnapshotWriter(path, info));
-  out->fd_ = ::open(out->temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (out->fd_ < 0) return errno_status("cannot make " + out->temporary_);
+  TB_TRY(out->file_.failed());
   Bytes begin(kSnapshotMagic);
   put_u32(begin, static_cast<std::uint32_t>(head->size()));
   begin.append(*head);
@@ -53,7 +46,6 @@ Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::create(const std::string
 }
 
 SnapshotWriter::~SnapshotWriter() {
-  if (fd_ >= 0) ::close(fd_);
   if (!in_place_) ::unlink(temporary_.c_str());
 }
 
@@ -83,7 +75,7 @@ Status SnapshotWriter::write_page() {
 
 Status SnapshotWriter::end_pages() {
   TB_TRY(write_page());
-  if (page_hashes_.size() == info_.pages) return flush();
+  if (page_hashes_.size() == info_.pages) return file_.push();
   return Status(Code::kInternal, path_ + ": " + std::to_string(page_hashes_.size()) +
                                      " pages were written, the head says " +
                                      std::to_string(info_.pages));
@@ -91,30 +83,7 @@ Status SnapshotWriter::end_pages() {
 
 Status SnapshotWriter::write(BytesView bytes) {
   whole_.update(bytes);
-  bytes_ += bytes.size();
-  pending_.append(bytes);
-  return pending_.size() >= kWriteBytes ? flush() : Status();
-}
-
-// One piece at a time is on its way to the disk, into blocks that the file has already: so the sync
-// of a block never has to wait for more of this file than that. What is written leaves the page
-// cache to the state.
-Status SnapshotWriter::flush() {
-  if (pending_.empty()) return {};
-  if (bytes_ > reserved_) {
-    reserved_ = bytes_ + kReserveBytes;
-    const int reserved = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(reserved_));
-    if (reserved != 0 && errno == ENOSPC) return errno_status("cannot write " + temporary_);
-  }
-  const auto begin = static_cast<off_t>(bytes_ - pending_.size());
-  int hints = ::sync_file_range(fd_, 0, begin, SYNC_FILE_RANGE_WAIT_BEFORE);
-  hints |= ::posix_fadvise(fd_, 0, begin, POSIX_FADV_DONTNEED);
-  TB_TRY(write_all(fd_, pending_, temporary_));
-  hints |=
-      ::sync_file_range(fd_, begin, static_cast<off_t>(pending_.size()), SYNC_FILE_RANGE_WRITE);
-  static_cast<void>(hints);  // fsync at the end is what counts
-  pending_.clear();
-  return {};
+  return file_.append(bytes);
 }
 
 Status SnapshotWriter::finish(const Header& macro, BytesView certificate, SnapshotInfo* info) {
@@ -126,11 +95,7 @@ Status SnapshotWriter::finish(const Header& macro, BytesView certificate, Snapsh
   TB_TRY(write(footer));
   const Hash all = whole_.finish();
   TB_TRY(write(view(all)));
-  TB_TRY(flush());
-  // What was reserved behind the end goes back.
-  if (::ftruncate(fd_, static_cast<off_t>(bytes_)) != 0)
-    return errno_status("cannot cut " + temporary_);
-  if (::fsync(fd_) != 0) return errno_status("cannot sync " + temporary_);
+  TB_TRY(file_.sync());
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     return errno_status("cannot rename " + temporary_);
   in_place_ = true;
@@ -138,7 +103,7 @@ Status SnapshotWriter::finish(const Header& macro, BytesView certificate, Snapsh
   *info = info_;
   info->path = path_;
   info->macro_height = macro.height;
-  info->bytes = bytes_;
+  info->bytes = bytes();
   info->blake3 = whole_.finish();
   return {};
 }

@@ -121,7 +121,7 @@ class TableLoad final : public BulkLoad {
     TB_TRY(file_->failed());
     if (!finished.ok())
       return Status(Code::kIo, "bulk load of " + dir_ + ": " + finished.ToString());
-    if (!file_->push().ok()) return file_->failed();
+    TB_TRY(file_->push());
     unsynced_.push_back(std::move(file_));
     return unsynced_.size() > kUnsyncedTables ? sync_oldest() : Status();
   }

@@ -1,43 +1,35 @@
-// The file of a LevelDB table, as this project writes it: in pieces that the disk begins with at
-// once. A table that stays in the page cache until its fsync lets every sync of the block log wait
-// for all of it. Only this folder includes this.
+// The file of a LevelDB table, as this project writes it: a PacedFile behind LevelDB's interface,
+// and the environment in which LevelDB writes such tables. Only this folder includes this.
 #pragma once
 
 #include <leveldb/env.h>
 
 #include <string>
 
-#include "kernel/base/bytes.hpp"
-#include "kernel/base/status.hpp"
+#include "kernel/storage/paced_file.hpp"
 
 namespace blockd::internal {
 
 class TableFile final : public leveldb::WritableFile {
  public:
-  // Paced: at most one piece is on its way to the disk. What went wrong is told by failed().
-  TableFile(std::string path, bool paced);
-  TableFile(const TableFile&) = delete;
-  TableFile& operator=(const TableFile&) = delete;
-  ~TableFile() override;
+  TableFile(std::string path, bool paced) : file_(std::move(path), PacedFileOptions{paced}) {}
 
-  leveldb::Status Append(const leveldb::Slice& data) override;
+  leveldb::Status Append(const leveldb::Slice& data) override {
+    return told(file_.append({data.data(), data.size()}));
+  }
   // LevelDB asks for it after each block of 4 KiB; nobody reads a table before it is closed.
-  leveldb::Status Flush() override { return told(); }
-  leveldb::Status Sync() override;
-  leveldb::Status Close() override;
-  // Hands what waits to the system.
-  leveldb::Status push();
+  leveldb::Status Flush() override { return told(failed()); }
+  leveldb::Status Sync() override { return told(file_.sync()); }
+  leveldb::Status Close() override { return told(file_.close()); }
+  Status push() { return file_.push(); }
   // LevelDB's statuses know no code; this one is what went wrong.
-  const Status& failed() const { return failed_; }
+  const Status& failed() const { return file_.failed(); }
 
  private:
-  leveldb::Status told() const;
-  const std::string path_;
-  const bool paced_;
-  int fd_;
-  std::uint64_t written_ = 0;
-  Status failed_;
-  Bytes waiting_;
+  static leveldb::Status told(const Status& status) {
+    return status.ok() ? leveldb::Status::OK() : leveldb::Status::IOError(status.message());
+  }
+  PacedFile file_;
 };
 
 // LevelDB's own environment, but for its tables, which are paced, and its logs, which are written
