@@ -140,7 +140,7 @@ CliNode import_of(const CliNode& node) {
       "object. What was done is kept in FILE.import, so the same line goes on where an interrupted "
       "one ended, and takes lines that were added since. Rows that are refused are listed in the "
       "report with their line and the reason; then the exit code is 1.";
-  out.format = "json";
+  out.format = "table";
   out.row_fields = node.flags;
   for (const CliArg& arg : node.positionals) {
     if (arg.flag.empty()) out.row_fields.push_back(arg);

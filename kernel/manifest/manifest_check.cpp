@@ -243,8 +243,8 @@ void check_cli(const Place& place, const MethodSpec& method, Unique& paths) {
   place.require(cli.now_field.empty() || find_field(method, cli.now_field) != nullptr,
                 "now_field: '" + cli.now_field + "' is no param of the method");
   place.require(braces_match(cli.say), "say: '" + cli.say + "' has a brace without its partner");
-  const bool known = cli.format == "json" || cli.format == "table" || cli.format == "text";
-  place.require(known, "format '" + cli.format + "' is none of json, table, text");
+  const bool known = cli.format == "json" || cli.format == "table";
+  place.require(known, "format '" + cli.format + "' is none of json, table");
 }
 
 void check_methods(const Manifest& manifest, const Place& root) {

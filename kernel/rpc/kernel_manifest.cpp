@@ -26,7 +26,7 @@ constexpr std::string_view kNode = R"json(
  "params": [{"name": "status", "type": "bool", "default": true, "help": "there for the verb's flag"}],
  "cli": {"path": "node consensus"}},
 {"name": "whoami", "kind": "query", "summary": "Roles of the caller on this node", "cli": {"path": "node whoami"}},
-{"name": "metrics", "kind": "local", "summary": "All series as exposition text", "cli": {"path": "metrics", "format": "text"}},
+{"name": "metrics", "kind": "local", "summary": "All series as exposition text", "cli": {"path": "metrics"}},
 {"name": "rpc.discover", "kind": "query", "summary": "All methods as an OpenRPC document"},
 {"name": "monitor.catalogue", "kind": "query", "summary": "Metrics, panels, recording rules and alerts that the plugins in force declare; the event monitor.catalogue_changed tells of another answer",
  "cli": {"path": "monitor catalogue", "format": "json"}},
@@ -127,7 +127,7 @@ constexpr std::string_view kChain = R"json(
             {"name": "after_id", "type": "u64", "optional": true, "help": "rows behind this one, ascending"},
             {"name": "limit", "type": "u32", "min": 1, "max": 1000, "default": 100, "help": "rows"}],
  "errors": [{"code": -34006, "name": "not_found", "help": "the log database is unavailable"}],
- "cli": {"path": "logs search", "columns": ["id", "ts", "level", "target", "msg"], "id_field": "id", "format": "table"}},
+ "cli": {"path": "logs search", "columns": ["id", "ts", "level", "target", "msg"], "id_field": "id"}},
 {"name": "telemetry.report_signer", "kind": "local", "role": "operator", "summary": "Count what a wallet did with remote signers",
  "params": [{"name": "discoveries", "type": "u64", "max": 10000, "default": 0, "help": "searches"},
             {"name": "discovered", "type": "u64", "max": 10000, "default": 0, "help": "searches that found a signer"},
@@ -208,7 +208,7 @@ constexpr std::string_view kSnapshots = R"json(
 
 constexpr std::string_view kPlugins = R"json(
 {"name": "plugin.list", "kind": "query", "summary": "Plugins of this node",
- "cli": {"path": "plugin list", "aliases": ["plugins list"], "columns": ["id", "version", "state", "sm", "signature", "error"], "format": "table"}},
+ "cli": {"path": "plugin list", "aliases": ["plugins list"], "columns": ["id", "version", "state", "sm", "signature", "error"]}},
 {"name": "plugin.info", "kind": "query", "summary": "One plugin and what it offers",
  "params": [{"name": "id", "type": "string", "aliases": ["name"], "help": "its id"}],
  "cli": {"path": "plugin info", "aliases": ["plugins info"], "positionals": ["id"]}},

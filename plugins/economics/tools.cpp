@@ -200,7 +200,6 @@ void describe_tools(tb::Plugin& p) {
       .columns({"epoch", "stored_hash", "replayed_hash", "result"})
       .id_field("epoch")
       .ok_member("ok")
-      .table()
       .example("contract-cli economics replay --from 1 --verify",
                "ends with exit code 1 at the first mismatch and names the member");
   p.local("economics.simulate", &Face::simulate)
@@ -221,7 +220,6 @@ void describe_tools(tb::Plugin& p) {
       .help("key=value; repeat for more")
       .cli("economics simulate")
       .list("epochs")
-      .table()
       .example("contract-cli economics simulate --epochs 50 --set subsidy_allocator_drift_rate=20",
                "both series of the last 50 epochs");
 }

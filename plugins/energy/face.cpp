@@ -500,8 +500,7 @@ void describe_face(tb::Plugin& p) {
       .flag("page_size", "--limit")
       .list("slashes")
       .id_field("seq")
-      .columns({"seq", "provider_id", "slash_amount", "reason", "block_height"})
-      .table();
+      .columns({"seq", "provider_id", "slash_amount", "reason", "block_height"});
   p.query("energy.timeline", &Face::timeline)
       .role(kReadRole)
       .rate_class("read")
@@ -516,8 +515,7 @@ void describe_face(tb::Plugin& p) {
       .flag("page_size", "--limit")
       .list("entries")
       .id_field("event_id")
-      .columns({"event_id", "event_type", "provider_id", "block_height"})
-      .table();
+      .columns({"event_id", "event_type", "provider_id", "block_height"});
   p.query("energy.health", &Face::health)
       .role(kReadRole)
       .rate_class("read")

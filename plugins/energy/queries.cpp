@@ -287,8 +287,7 @@ void describe_state_queries(tb::Plugin& p) {
       .list("providers")
       .id_field("provider_id")
       .columns({"provider_id", "status", "available_kwh", "price_per_kwh", "staked_balance",
-                "reputation_score"})
-      .table();
+                "reputation_score"});
   p.query("energy.provider", &provider)
       .role(kRead)
       .rate_class("read")
@@ -322,8 +321,7 @@ void describe_state_queries(tb::Plugin& p) {
       .list("receipts")
       .id_field("seq")
       .columns({"seq", "seller", "buyer", "kwh_delivered", "price_paid", "treasury_fee",
-                "block_settled"})
-      .table();
+                "block_settled"});
   paged(p.query("energy.disputes", &disputes)
             .role(kRead)
             .rate_class("read")
@@ -354,8 +352,7 @@ void describe_state_queries(tb::Plugin& p) {
       .flag("page_size", "--limit")
       .list("queue")
       .id_field("queue_id")
-      .columns({"queue_id", "due_block", "provider_id", "buyer", "kwh_consumed"})
-      .table();
+      .columns({"queue_id", "due_block", "provider_id", "buyer", "kwh_consumed"});
   p.query("energy.oracle_keys", &oracle_keys)
       .alias("energy.keys")
       .role(kRead)

@@ -20,8 +20,7 @@ void describe_histories(tb::Plugin& p) {
   verb(history, "gov param history", {"gov params history"})
       .list("changes")
       .columns({"epoch", "key", "old_value", "new_value", "event", "proposal_id"})
-      .id_field("seq")
-      .table();
+      .id_field("seq");
   auto& diff = p.query("gov.param_diff", &Face::param_diff)
                    .role("open")
                    .summary("Parameters that differ from their defaults, or from an epoch's start")

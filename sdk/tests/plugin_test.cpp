@@ -199,7 +199,7 @@ void describe(tb::Plugin& p) {
       .ok_member("fine")
       .say("{a} of {b}")
       .now_field("account")
-      .table();
+      .document();
   p.query("pay.echo", &Face::echo);
   p.local("pay.refuse", &Face::refuse);
   p.event(kPaidEvent, "pay.paid").help("Paid").field("amount").unit("ct");
@@ -246,7 +246,7 @@ TEST(Declaration, writes_the_manifest) {
       R"("result":[{"name":"balance","type":"u64"}]},)"
       R"({"name":"pay.forgetful","kind":"command","params":[],"role":"operator"},)"
       R"({"name":"pay.list","kind":"query","params":[{"name":"account","type":"string"}],)"
-      R"("cli":{"path":"pay list","list":"rows","columns":["a","b"],"id_field":"a","ok_member":"fine","say":"{a} of {b}","now_field":"account","format":"table"}},)"
+      R"("cli":{"path":"pay list","list":"rows","columns":["a","b"],"id_field":"a","ok_member":"fine","say":"{a} of {b}","now_field":"account","format":"json"}},)"
       R"({"name":"pay.echo","kind":"query","params":[{"name":"account","type":"string"}]},)"
       R"({"name":"pay.refuse","kind":"local","params":[{"name":"account","type":"string"}]}],)"
       R"("events":[{"topic":"pay.paid","fields":[{"name":"to","type":"string"},{"name":"amount","type":"u64","unit":"ct"}],"help":"Paid"}],)"

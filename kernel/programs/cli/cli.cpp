@@ -263,7 +263,7 @@ class Run {
   int send(const CliNode& node, json::object params) {
     Result<json::value> result = call_verb(session_, node, std::move(params));
     if (!result.ok()) return session_.fail(result.status());
-    const Shape shape{node.list, node.columns, node.id_field, node.format == "table", node.say};
+    const Shape shape{node.list, node.columns, node.id_field, node.format == "json", node.say};
     Result<std::string> text = format_result(session_, *result, shape);
     if (!text.ok()) return session_.fail(text.status());
     session_.world.out << *text;

@@ -1,3 +1,4 @@
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -51,6 +52,11 @@ std::map<std::string, std::string> environment() {
   return out;
 }
 
+std::size_t terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 std::string program_dir() {
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -71,7 +77,8 @@ int main(int argc, char** argv) {
                    ::isatty(STDIN_FILENO) == 1,
                    program_dir(),
                    ask_password,
-                   system_clock()};
+                   system_clock(),
+                   terminal_columns()};
   std::vector<std::string> args(argv + 1, argv + argc);
   // The name under which runbooks call the audit.
   if (argc > 0 && std::filesystem::path(argv[0]).filename() == "settlement_audit")

@@ -16,7 +16,7 @@ constexpr std::uint64_t kMaxTokenSecs = 30ull * 24 * 3600;
 
 int version(Session& session, const LocalArgs&) {
   if (session.options.format == Format::kJson)
-    return print_result(session, json::object{{"version", TB_VERSION}}, table_shape());
+    return print_result(session, json::object{{"version", TB_VERSION}});
   session.world.out << "contract-cli " << TB_VERSION << '\n';
   return kExitOk;
 }
@@ -25,7 +25,7 @@ int metrics(Session& session, const LocalArgs&) {
   NodeClient client(session);
   Result<json::value> answer = client.call("metrics", json::object{});
   if (!answer.ok()) return session.fail(answer.status());
-  if (session.options.format == Format::kJson) return print_result(session, *answer, table_shape());
+  if (session.options.format == Format::kJson) return print_result(session, *answer);
   const json::object* object = answer->if_object();
   const json::value* text = object ? object->if_contains("text") : nullptr;
   if (!text || !text->is_string())
@@ -50,8 +50,7 @@ int keygen(Session& session, const LocalArgs& args) {
   if (status.ok()) status = write_file_atomic(secret, to_hex(key.seed()) + "\n", 0600);
   if (status.ok()) status = write_file_atomic(open, public_key + "\n", 0644);
   if (!status.ok()) return session.fail(status);
-  return print_result(session, json::object{{"public_key", public_key}, {"file", secret}},
-                      table_shape());
+  return print_result(session, json::object{{"public_key", public_key}, {"file", secret}});
 }
 
 Result<std::string> audience(Session& session, const LocalArgs& args) {
@@ -104,7 +103,7 @@ int token_sign(Session& session, const LocalArgs& args) {
   const std::string token = "tbt1." + to_base64url(*body) + "." + to_base64url(view(signature));
   if (session.options.format == Format::kJson) {
     (*claims)["token"] = token;
-    return print_result(session, *claims, table_shape());
+    return print_result(session, *claims);
   }
   session.world.out << token << '\n';
   return kExitOk;

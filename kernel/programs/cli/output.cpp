@@ -147,52 +147,6 @@ void put_yaml(std::string& out, const json::value& value, std::size_t depth, boo
   out += '\n';
 }
 
-// The width that a terminal gives to UTF-8 text: one place a code point.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
-}
-
-const json::value* member_at(const json::value& value, const std::string& path) {
-  const json::value* at = &value;
-  std::size_t begin = 0;
-  while (at && begin <= path.size()) {
-    const std::size_t end = std::min(path.find('.', begin), path.size());
-    const json::object* object = at->if_object();
-    at = object ? object->if_contains(path.substr(begin, end - begin)) : nullptr;
-    begin = end + 1;
-  }
-  return at;
-}
-
-const json::array* rows_of(const json::value& result, const Shape& shape) {
-  if (result.is_array()) return &result.get_array();
-  if (shape.list.empty()) return nullptr;
-  const json::value* list = member_at(result, shape.list);
-  return list ? list->if_array() : nullptr;
-}
-
-std::string heading(const std::string& column) {
-  std::string out;
-  for (const char c : column)
-    out.push_back(c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
-  return out;
-}
-
-bool is_number(const std::string& text) {
-  return !text.empty() && text.find_first_not_of("0123456789.-") == std::string::npos;
-}
-
-std::vector<std::string> columns_of(const json::array& rows, const Shape& shape) {
-  if (!shape.columns.empty()) return shape.columns;
-  std::vector<std::string> out;
-  if (!rows.empty() && rows[0].is_object()) {
-    for (const auto& member : rows[0].get_object()) out.emplace_back(member.key());
-  }
-  return out;
-}
-
 Result<std::string> ids_text(const json::value& result, const Shape& shape) {
   std::string out;
   const json::array* rows = rows_of(result, shape);
@@ -235,95 +189,6 @@ std::string yaml_text(const json::value& value) {
     out.erase(0, 1);
   }
   return out;
-}
-
-std::string escape_controls(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    // U+0080..009F, in UTF-8 c2 80..9f, steer terminals too.
-    const bool high =
-        byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (byte >= 0x20 && byte != 0x7f && !high) {
-      out.push_back(text[i]);
-      continue;
-    }
-    out.append("\\x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
-    if (high) {
-      const auto next = static_cast<unsigned char>(text[++i]);
-      out.append("\\x").append(1, kDigits[next >> 4]).append(1, kDigits[next & 15]);
-    }
-  }
-  return out;
-}
-
-std::string cell_text(const json::value& value) {
-  if (value.is_null()) return "-";
-  if (!value.is_string()) return json_text(value, false);
-  return escape_controls(value.get_string());
-}
-
-std::string align(const std::vector<std::string>& headings,
-                  const std::vector<std::vector<std::string>>& rows) {
-  const std::size_t count = headings.size();
-  std::vector<std::size_t> widths(count);
-  std::vector<bool> numbers(count, !rows.empty());
-  for (std::size_t i = 0; i < count; ++i) {
-    widths[i] = width(headings[i]);
-    for (const auto& row : rows) {
-      widths[i] = std::max(widths[i], width(row[i]));
-      if (!is_number(row[i])) numbers[i] = false;
-    }
-  }
-  std::string out;
-  const auto put = [&](const std::vector<std::string>& row) {
-    std::string line;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::string blanks(widths[i] - width(row[i]), ' ');
-      if (i) line += "  ";
-      line += numbers[i] ? blanks + row[i] : row[i] + blanks;
-    }
-    const std::size_t last = line.find_last_not_of(' ');
-    out += (last == std::string::npos ? std::string() : line.substr(0, last + 1)) + "\n";
-  };
-  if (std::any_of(headings.begin(), headings.end(),
-                  [](const std::string& h) { return !h.empty(); }))
-    put(headings);
-  for (const auto& row : rows) put(row);
-  return out;
-}
-
-std::string table_text(const json::value& result, const Shape& shape) {
-  std::vector<std::vector<std::string>> cells;
-  const json::array* rows = rows_of(result, shape);
-  if (!rows) {
-    const json::object* object = result.if_object();
-    if (!object) return cell_text(result) + "\n";
-    for (const auto& member : *object)
-      cells.push_back({std::string(member.key()), cell_text(member.value())});
-    // Two columns without headings: names and values.
-    std::string out;
-    std::size_t widest = 0;
-    for (const auto& row : cells) widest = std::max(widest, width(row[0]));
-    for (const auto& row : cells)
-      out += row[0] + std::string(widest - width(row[0]) + 2, ' ') + row[1] + "\n";
-    return out;
-  }
-  const std::vector<std::string> columns = columns_of(*rows, shape);
-  std::vector<std::string> headings;
-  for (const std::string& column : columns) headings.push_back(heading(column));
-  for (const json::value& row : *rows) {
-    std::vector<std::string> line;
-    for (const std::string& column : columns) {
-      const json::value* cell = member_at(row, column);
-      line.push_back(cell ? cell_text(*cell) : "-");
-    }
-    if (columns.empty()) line.push_back(cell_text(row));
-    cells.push_back(std::move(line));
-  }
-  if (columns.empty()) headings.push_back(cells.empty() ? "(none)" : "");
-  return align(headings, cells);
 }
 
 namespace {
@@ -370,7 +235,7 @@ Result<std::string> format_result(const Session& session, const json::value& res
     if (std::optional<std::string> text = spoken(result, shape.say)) return *std::move(text);
   }
   if (format == Format::kAuto) {
-    format = shape.table && session.world.out_is_terminal ? Format::kTable : Format::kJson;
+    format = !shape.document && session.world.out_is_terminal ? Format::kTable : Format::kJson;
   }
   switch (format) {
     case Format::kIds:
@@ -379,7 +244,7 @@ Result<std::string> format_result(const Session& session, const json::value& res
       return yaml_text(result);
     case Format::kTable:
     case Format::kText:
-      return table_text(result, shape);
+      return table_text(result, shape, session.world.out_is_terminal ? session.world.columns : 0);
     default:
       return json_text(result, session.options.pretty || session.world.out_is_terminal) + "\n";
   }

@@ -81,7 +81,7 @@ json::object describe(const CheckedPlugin& found) {
 int check(Session& session, const LocalArgs& args) {
   Result<CheckedPlugin> found =
       check_plugin_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
-  return found.ok() ? print_result(session, describe(*found), table_shape("id"))
+  return found.ok() ? print_result(session, describe(*found), shape_with_ids("id"))
                     : session.fail(found.status());
 }
 
@@ -100,7 +100,7 @@ int verify(Session& session, const LocalArgs& args) {
   if (!found.ok()) return session.fail(found.status());
   json::object out = describe(*found);
   out["signer"] = found->file.signer;
-  return print_result(session, out, table_shape("id"));
+  return print_result(session, out, shape_with_ids("id"));
 }
 
 int sign(Session& session, const LocalArgs& args) {
@@ -131,7 +131,7 @@ int sign(Session& session, const LocalArgs& args) {
   json::object out = describe(*again);
   out["signer"] = to_hex(key->public_key());
   out["signature_file"] = path + ".sig";
-  return print_result(session, out, table_shape("id"));
+  return print_result(session, out, shape_with_ids("id"));
 }
 
 // What will go is printed before anything does.
@@ -159,7 +159,7 @@ int prune(Session& session, const LocalArgs& args) {
   };
   const Result<json::value> plan = ask(true);
   if (!plan.ok()) return fail(plan.status());
-  if (args.has("--dry-run")) return print_result(session, *plan, table_shape("id"));
+  if (args.has("--dry-run")) return print_result(session, *plan, shape_with_ids("id"));
   const json::object* object = plan->if_object();
   const json::value* files = object ? object->if_contains("would_remove") : nullptr;
   if (!session.options.quiet && files != nullptr && files->is_array()) {
@@ -170,7 +170,7 @@ int prune(Session& session, const LocalArgs& args) {
     }
   }
   const Result<json::value> done = ask(false);
-  return done.ok() ? print_result(session, *done, table_shape("id")) : fail(done.status());
+  return done.ok() ? print_result(session, *done, shape_with_ids("id")) : fail(done.status());
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ int check_script(Session& session, const LocalArgs& args) {
   const auto header = script ? lua::read_header(*script, &answer) : std::nullopt;
   if (!header) return refuse(session, *source, answer);
   const std::vector<std::string> absent = lua::absent_names(source->text);
-  if (absent.empty()) return print_result(session, shown(*script, *header), table_shape());
+  if (absent.empty()) return print_result(session, shown(*script, *header));
   std::string others;
   for (std::size_t i = 1; i < absent.size(); ++i) others += source->placed(absent[i]) + '\n';
   return session.fail(
@@ -140,7 +140,7 @@ int run(Session& session, const LocalArgs& args) {
     return session.fail(
         RpcError{kScriptCode, name, source->placed(std::string(text->get_string())), {}});
   }
-  if (const int code = print_result(session, *outcome, table_shape()); code != kExitOk) return code;
+  if (const int code = print_result(session, *outcome); code != kExitOk) return code;
   return outcome->at("result") == "ok" ? kExitOk : kExitRefused;
 }
 

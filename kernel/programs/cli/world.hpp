@@ -35,6 +35,7 @@ struct World {
   // Reads a line without echo after printing `prompt`. Errors: kUnavailable (no terminal).
   std::function<Result<std::string>(const std::string& prompt)> ask_password;
   Clock& clock;
+  std::size_t columns = 0;  // of the terminal that `out` is; 0: not known
 
   // The value of a variable; empty when it is unset.
   std::string variable(const std::string& name) const;

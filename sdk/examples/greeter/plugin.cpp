@@ -106,8 +106,7 @@ void describe(tb::Plugin& p) {
       .flag("page_size", "--limit")
       .list("greetings")
       .columns({"name", "count", "last_height"})
-      .id_field("name")
-      .table();
+      .id_field("name");
 
   p.event(kGreeted, "greeter.greeted")
       .help("Someone was greeted.")

@@ -249,9 +249,9 @@ class Method : public FieldsEntry<Method> {
     for (std::string_view name : known) entry.array_at("known").push(name);
     return *this;
   }
-  // Tables are the default format of this command.
-  Method& table() {
-    cli_object().set("format", "table");
+  // The result is a document: printed as JSON on a terminal too, and not in parts for people.
+  Method& document() {
+    cli_object().set("format", "json");
     return *this;
   }
 

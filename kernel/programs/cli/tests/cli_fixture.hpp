@@ -33,7 +33,7 @@ inline constexpr const char* kMarketManifest = R"({
      "params": [{"name": "page_size", "type": "u32", "default": 100, "min": 1, "max": 1000},
                 {"name": "status", "type": "string", "optional": true}],
      "cli": {"path": "market list", "flags": {"page_size": "--limit"}, "list": "offers",
-             "columns": ["item", "price"], "id_field": "item", "format": "table"}},
+             "columns": ["item", "price"], "id_field": "item"}},
     {"name": "market.show", "kind": "query", "summary": "One offer",
      "params": [{"name": "item", "type": "string"}, {"name": "token", "type": "string", "optional": true}],
      "cli": {"path": "market offer show", "positionals": ["item"]}},

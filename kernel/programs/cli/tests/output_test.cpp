@@ -24,7 +24,7 @@ TEST(Output, yaml_quotes_what_would_read_as_something_else) {
 }
 
 TEST(Output, tables_align_numbers_right_and_leave_holes_visible) {
-  const Shape shape{"rows", {"name", "stake_total", "inner.x"}, "name", true};
+  const Shape shape{"rows", {"name", "stake_total", "inner.x"}, "name"};
   EXPECT_EQ(
       table_text(
           value(
@@ -33,6 +33,34 @@ TEST(Output, tables_align_numbers_right_and_leave_holes_visible) {
       "NAME  STAKE TOTAL  INNER.X\na               5  q\nbcd          1000  -\n");
   EXPECT_EQ(table_text(value(R"({"height":5,"hash":"ab"})"), Shape{}), "height  5\nhash    ab\n");
   EXPECT_EQ(table_text(value(R"(["x","y"])"), Shape{}), "x\ny\n");
+}
+
+TEST(Output, records_show_what_they_hold_in_parts) {
+  const json::value record = value(
+      R"({"height":5,"pool":{"consumer":0,"service":2},"empty":[],"tags":["a","b"],"deep":{"list":[{"id":"x","n":1},{"id":"y","m":{"k":true}}],"on":true}})");
+  EXPECT_EQ(table_text(record, Shape{}),
+            "height  5\npool    consumer 0, service 2\nempty   (none)\ntags    a, b\ndeep:\n"
+            "  list (2):\n    ID  N  M\n    x   1  -\n    y   -  k true\n  on  true\n");
+}
+
+TEST(Output, a_table_in_a_record_says_what_it_leaves_out) {
+  json::array rows;
+  for (int i = 0; i < 30; ++i)
+    rows.push_back({{"id", i}, {"text", std::string(30, 'x')}, {"more", std::string(30, 'y')}});
+  const std::string narrow = table_text(json::object{{"rows", rows}}, Shape{}, 40);
+  EXPECT_NE(narrow.find("  not shown, for lack of room: more\n"), std::string::npos) << narrow;
+  EXPECT_NE(narrow.find("  … and 10 more: --format json\n"), std::string::npos) << narrow;
+  EXPECT_NE(narrow.find("xxxxxxxxxxxx…xxxxxx\n"), std::string::npos) << narrow;
+  EXPECT_EQ(narrow.find('y'), std::string::npos) << narrow;
+  const std::string wide = table_text(json::object{{"rows", rows}}, Shape{});
+  EXPECT_NE(wide.find('y'), std::string::npos) << wide;
+}
+
+TEST(Output, what_is_nested_too_deep_is_json) {
+  json::value deep = json::object{{"end", json::array{json::array{1}}}};
+  for (std::size_t i = 0; i <= kMaxDepth; ++i) deep = json::object{{"in", std::move(deep)}};
+  const std::string text = table_text(deep, Shape{});
+  EXPECT_NE(text.find(R"({"end":[[1]]})"), std::string::npos) << text;
 }
 
 TEST(Output, a_single_text_is_printed_line_by_line) {
