@@ -48,14 +48,11 @@ Result<std::string> head_text(const SnapshotInfo& info);
 // Errors: kCorrupt.
 Result<SnapshotInfo> parse_head(std::string_view text);
 
-struct Footer {
-  std::vector<Hash> pages;
-  Bytes header, certificate;
-};
-
 // Walks over the file's entries, holding one page, or with read_ahead() a few that a thread of its
-// own reads and checks. Every page is checked before its entries are shown, the footer when the
-// last page is done. One thread.
+// own reads and checks. The checksum of a page holds before its entries are shown; the footer is
+// checked when the last page is done, and with it the hash of the file, which covers every page and
+// the hashes of the pages: those serve who takes single pages, and say which one is damaged. One
+// thread.
 class SnapshotReader {
  public:
   // Reads the head. Errors: kNotFound, kCorrupt, kIo.
@@ -81,6 +78,7 @@ class SnapshotReader {
   Status next_page();
   Status load_page(std::uint64_t number, Bytes* out);
   Status read_footer();
+  Status damaged_page(BytesView hashes);
   Status read(std::size_t n, Bytes* out, bool hashed = true);
   Status corrupt(const std::string& what) const;
   Status check_entry(const Entry& entry);
@@ -90,7 +88,8 @@ class SnapshotReader {
   std::uint64_t size_ = 0, page_ = 0, entries_ = 0;
   std::atomic<std::uint64_t> position_{0};
   Blake3 whole_;
-  std::vector<Hash> page_hashes_;
+  std::uint64_t pages_begin_ = 0;
+  std::vector<std::uint64_t> page_ends_;  // of the pages that were read
   Bytes buffer_, last_of_page_;
   BytesView last_key_;  // in one of these two
   std::optional<std::uint16_t> last_space_;

@@ -68,6 +68,7 @@ Status SnapshotReader::read_head() {
   if (info_.pages > size_ / 40) return corrupt("the head names more pages than there are bytes");
   info_.path = path_;
   info_.bytes = size_;
+  pages_begin_ = position();
   return {};
 }
 
@@ -102,7 +103,7 @@ Status SnapshotReader::load_page(std::uint64_t number, Bytes* out) {
   if (length == 0 || length > kMaxPageBytes) return corrupt(where() + ": impossible length");
   TB_TRY(read(length, out).in(where()));
   if (crc32c(*out) != crc) return corrupt(where() + ": its checksum does not hold");
-  page_hashes_.push_back(Blake3().update(front).update(*out).finish());
+  page_ends_.push_back(position());
   return {};
 }
 
@@ -136,17 +137,32 @@ Result<std::optional<Entry>> SnapshotReader::next() {
   return std::optional<Entry>(entry);
 }
 
+// The file's hash covers its pages and the hashes of them, so those are wanted only here: to say
+// which page it is that differs.
+Status SnapshotReader::damaged_page(BytesView hashes) {
+  for (std::uint64_t page = 0; page < info_.pages; ++page) {
+    const std::uint64_t begin = page == 0 ? pages_begin_ : page_ends_[page - 1];
+    Bytes bytes(page_ends_[page] - begin, '\0');
+    for (std::size_t done = 0; done < bytes.size();) {
+      const ssize_t got =
+          ::pread(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(begin + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return errno_status("cannot read snapshot " + path_);
+      if (got == 0) return corrupt("it became shorter while it was read");
+      done += static_cast<std::size_t>(got);
+    }
+    if (view(blake3(bytes)) != hashes.substr(page * sizeof(Hash), sizeof(Hash)))
+      return corrupt("page " + std::to_string(page + 1) + ": its hash is not that of the footer");
+  }
+  return corrupt("the hash at its end is not that of the file");
+}
+
 Status SnapshotReader::read_footer() {
   if (entries_ != info_.entries)
     return corrupt("it holds " + std::to_string(entries_) + " entries, the head says " +
                    std::to_string(info_.entries));
-  for (std::uint64_t page = 0; page < info_.pages; ++page) {
-    Bytes hash;
-    TB_TRY(read(32, &hash).in("footer"));
-    if (hash != view(page_hashes_[page]))
-      return corrupt("page " + std::to_string(page + 1) + ": its hash is not that of the footer");
-  }
-  Bytes length, header;
+  Bytes page_hashes, length, header;
+  TB_TRY(read(info_.pages * sizeof(Hash), &page_hashes).in("footer"));
   TB_TRY(read(4, &length).in("footer"));
   TB_TRY(read(Reader(length).u32(), &header).in("footer"));
   Result<Header> decoded = Header::decode(header);
@@ -158,7 +174,7 @@ Status SnapshotReader::read_footer() {
   const Hash all = whole_.finish();
   Bytes last;
   TB_TRY(read(32, &last).in("footer"));
-  if (last != view(all)) return corrupt("the hash at its end is not that of the file");
+  if (last != view(all)) return damaged_page(page_hashes);
   if (!macro_header_.macro || macro_header_.macro->state_height != info_.height ||
       macro_header_.macro->state_root != info_.state_root)
     return corrupt("footer: the macro block commits another state than the head names");
