@@ -128,4 +128,9 @@ void MortalState::lose_all() {
   unflushed_.clear();
 }
 
+void MortalState::replace(std::map<Bytes, Bytes> rows) {
+  durable_ = std::move(rows);
+  unflushed_.clear();
+}
+
 }  // namespace blockd::sim

@@ -67,6 +67,9 @@ class MortalState {
   // death.
   void crash(std::mt19937_64& random);
   void lose_all();
+  bool empty() const { return durable_.empty() && unflushed_.empty(); }
+  // What was there is lost, and these rows are durable.
+  void replace(std::map<Bytes, Bytes> rows);
 
  private:
   friend class MortalStore;

@@ -31,7 +31,7 @@ std::vector<std::string> market_plugins() {
   return out;
 }
 
-// Where the loader keeps its copies; gone at the end.
+// For the loader's copies, or a run's snapshots; gone at the end.
 class Folder {
  public:
   Folder() {
@@ -61,6 +61,9 @@ void add(Counts& sum, const Counts& c) {
   sum.restarts += c.restarts;
   sum.replays += c.replays;
   sum.reloads += c.reloads;
+  sum.snapshots += c.snapshots;
+  sum.prunes += c.prunes;
+  sum.restored += c.restored;
 }
 
 std::string told(const Counts& c) {
@@ -68,14 +71,17 @@ std::string told(const Counts& c) {
   out << c.crashes << " crashes (" << c.recovered_blocks << " blocks learned after them, "
       << c.failed_syncs << " by failed syncs, " << c.lost_states << " with the state lost), "
       << c.full_disks << " full disks, " << c.restarts << " restarts, " << c.reloads << " reloads, "
-      << c.replays << " replays, " << c.blocks << " blocks, " << c.commands << " commands";
+      << c.snapshots << " snapshots, " << c.prunes << " prunes, " << c.restored
+      << " states from a snapshot, " << c.replays << " replays, " << c.blocks << " blocks, "
+      << c.commands << " commands";
   return out.str();
 }
 
 // False when an invariant broke.
 bool run(const Options& options, std::uint64_t seed, blockd::support::PluginImages& plugins,
          const blockd::LoadRules& loader, Counts* sum) {
-  blockd::sim::Simulation simulation(seed, plugins, loader);
+  const Folder snapshots;
+  blockd::sim::Simulation simulation(seed, plugins, loader, snapshots.path());
   const std::string failure = simulation.run(options.steps);
   add(*sum, simulation.counts());
   if (options.verbose || !failure.empty())

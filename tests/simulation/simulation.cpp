@@ -5,7 +5,6 @@
 namespace blockd::sim {
 namespace {
 
-constexpr std::string_view kLogDir = "chain";
 constexpr std::uint64_t kMaxBatch = 10;       // commands
 constexpr std::uint64_t kMaxCrashDelay = 24;  // durable operations; a block takes about four
 constexpr std::size_t kMaxTrace = 24;
@@ -18,14 +17,17 @@ Status broken(const std::string& what) { return Status(Code::kInternal, what); }
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins, LoadRules loader)
+Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins, LoadRules loader,
+                       std::string dir)
     : random_(seed),
       plugins_(plugins),
       images_(plugins, std::move(loader)),
       validator_(support::key_of("validator", 0)),
       disk_(seed, fate_),
       state_(fate_),
-      actors_(seed) {
+      actors_(seed),
+      shelf_(std::move(dir), fate_),
+      keeps_(seed % 2 == 0) {
   make_genesis();
   for (std::string_view id : {"ledger", "energy"}) {
     const auto* image = plugins_.image(id);
@@ -52,6 +54,7 @@ void Simulation::make_genesis() {
   genesis_.timestamp_ms = clock_.now_ms;
   genesis_.epoch_length = 4 + below(12);
   genesis_.max_commands_per_block = static_cast<std::uint32_t>(4 + below(12));  // some do not fit
+  if (keeps_) genesis_.macro_interval_blocks = 4 + below(12);
   genesis_.validators.push_back({"v1", 1, validator_.public_key()});
   actors_.fill(genesis_);
   genesis_.params = {{"energy_capacity_period_blocks", below(2) * 25},
@@ -121,6 +124,7 @@ Status Simulation::step() {
     case 2:  // a clean stop
       ++counts_.restarts;
       note("clean restart");
+      shelf_.stop();
       TB_TRY(open());
       return check_acknowledged();
     case 3:
@@ -129,6 +133,8 @@ Status Simulation::step() {
       return block();
     case 4:
       return one_in(4) ? check_replay() : block();
+    case 5:
+      return keeps_ && shelf_.newest() ? prune() : block();
     default:
       return block();
   }
@@ -158,6 +164,7 @@ Status Simulation::learn(const BlockRecord& block) {
   auto root = chain_->state_root(chain_->view());
   if (!root.ok()) return root.status();
   acknowledged_.back().state_root = *root;
+  TB_TRY(tend_snapshots(block));
   return check_market();
 }
 
@@ -167,7 +174,7 @@ Status Simulation::learn(const BlockRecord& block) {
 Status Simulation::full_disk() {
   ++counts_.full_disks;
   note("the disk is full");
-  disk_.inner().set_capacity(disk_.used(std::string(kLogDir)) + below(6000));
+  disk_.inner().set_capacity(disk_.used(kLogDir) + below(6000));
   const std::uint64_t until = acknowledged_.size() + 20;
   while (acknowledged_.size() < until) {
     const Status status = block();
@@ -224,6 +231,7 @@ Status Simulation::recover(bool power_cut) {
     fate_.kill();
     chain_.reset();  // its destructor finds every operation refused
     note(power_cut ? "power cut" : "killed");
+    shelf_.crash(random_, power_cut);
     if (power_cut) {
       disk_.inner().crash();
       state_.crash(random_);
@@ -236,13 +244,15 @@ Status Simulation::recover(bool power_cut) {
     fate_.revive();
     if (i < kMaxRecoveries && one_in(3))
       fate_.crash_in(1 + below(kMaxCrashDelay));  // and again, while it recovers
-    const Status status = open();
+    Status status = bring_back();
+    if (status.ok()) status = open();
     if (!fate_.dead()) {
       fate_.revive();
       if (!status.ok()) return status.in("recovery");
       break;
     }
   }
+  TB_TRY(check_snapshots());
   return check_acknowledged();
 }
 
@@ -297,6 +307,7 @@ Status Simulation::check_market() {
 }
 
 Status Simulation::check_replay() {
+  if (pruned_) return check_pruned_log();
   ++counts_.replays;
   const ReplayReport report = chain_->replay(one_in(2), nullptr);
   if (!report.ok) return broken("replay differs: " + report.difference);
