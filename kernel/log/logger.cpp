@@ -94,6 +94,13 @@ class Logger::Impl {
         json(options.json),
         levels(options.levels) {}
 
+  // The writer takes it back to ours; spdlog itself filters nothing.
+  static spdlog::level::level_enum level_of(LogLevel level) {
+    static_assert(static_cast<int>(LogLevel::kTrace) == SPDLOG_LEVEL_TRACE &&
+                  static_cast<int>(LogLevel::kError) == SPDLOG_LEVEL_ERROR);
+    return static_cast<spdlog::level::level_enum>(level);
+  }
+
   // Runs on the writer's thread for each line, in order.
   class Sink : public spdlog::sinks::base_sink<std::mutex> {
    public:
@@ -101,7 +108,7 @@ class Logger::Impl {
 
    protected:
     void sink_it_(const spdlog::details::log_msg& msg) override {
-      impl_.write({msg.payload.data(), msg.payload.size()});
+      impl_.write(static_cast<LogLevel>(msg.level), {msg.payload.data(), msg.payload.size()});
     }
     void flush_() override { impl_.flush_done(); }
 
@@ -125,10 +132,10 @@ class Logger::Impl {
     report_overruns(overruns);
   }
 
-  void write(std::string_view line) {
+  void write(LogLevel level, std::string_view line) {
     if (reopen_asked.exchange(false) && !options.file.empty()) note_disk(file.reopen());
     bool written = options.file.empty() || note_disk(file.write_line(line));
-    if (options.to_stderr) {
+    if (level >= options.stderr_from) {
       std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
     }
     if (options.on_line) options.on_line(line);
@@ -215,7 +222,7 @@ class Logger::Impl {
         line.resize(kMaxLogLineBytes);
       }
     }
-    front->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+    front->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
   }
 
   LogTarget::State* state_of(std::string_view name) {

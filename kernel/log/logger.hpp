@@ -72,8 +72,8 @@ enum class LogDrop : unsigned char { kRateLimit, kQueueFull, kDisk };
 std::string_view log_drop_name(LogDrop reason);  // "rate_limit", "queue_full", "disk"
 
 struct LogOptions {
-  std::string file;  // empty: none
-  bool to_stderr = true;
+  std::string file;                         // empty: none
+  LogLevel stderr_from = LogLevel::kTrace;  // lines of this level and above; kOff: none
   bool json = false;
   LogLevels levels = {};
   std::size_t queue_lines = 8192;

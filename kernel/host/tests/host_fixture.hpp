@@ -70,7 +70,7 @@ class HostTest : public LoaderTest {
     LoaderTest::SetUp();
     crypto_init();
     LogOptions log;
-    log.to_stderr = false;
+    log.stderr_from = LogLevel::kOff;
     log.lines_per_second = 0;
     log.on_line = [this](std::string_view line) {
       lines_.tell([&] { log_text_.append(line).append("\n"); });

@@ -32,7 +32,7 @@ struct Caught {
 
   LogOptions options(FixedClock& clock) {
     LogOptions o;
-    o.to_stderr = false;
+    o.stderr_from = LogLevel::kOff;
     o.clock = &clock;
     o.on_line = [this](std::string_view l) {
       std::lock_guard lock(mutex);

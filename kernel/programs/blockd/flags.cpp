@@ -100,7 +100,8 @@ Result<NodeFlags> parse_node_flags(const ConfigSchema& schema,
 std::vector<NodeFlagRow> node_flag_rows(const ConfigSchema& schema) {
   std::vector<NodeFlagRow> out = {
       {"--config FILE", "configuration (default config/node.yaml, else the installed one)"},
-      {"--foreground", "stay in the foreground and log to the terminal"},
+      {"--foreground",
+       "stay in the foreground; a terminal gets warnings, a pipe all lines of the log"},
       {"--plugins A,B", "load only these of plugins.load"},
       {"--no-plugin X", "leave this one out"},
       {"--no-telemetry", "no /metrics"}};

@@ -109,7 +109,10 @@ Status NodeImpl::open_log() {
   LogOptions options;
   const std::string file = first_config_->text("log.file");
   options.file = file == "off" || offline_ ? "" : file;
-  options.to_stderr = flags_.foreground || offline_;
+  // Somebody who sits at a terminal reads the greeting and what is wrong; all else is in the file.
+  const bool quiet = ::isatty(STDERR_FILENO) == 1 && !options.file.empty();
+  if (!flags_.foreground && !offline_) options.stderr_from = LogLevel::kOff;
+  if (flags_.foreground && quiet) options.stderr_from = LogLevel::kWarn;
   options.json = first_config_->text("log.format") == "json";
   options.max_file_bytes = first_config_->u64("log.max_file_bytes");
   options.max_files = static_cast<unsigned>(first_config_->u64("log.max_files"));

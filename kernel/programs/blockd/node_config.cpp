@@ -266,10 +266,12 @@ std::string NodeImpl::greeting() const {
                     "' at height " + std::to_string(chain_->view()->height) + "\n";
   out += "  plugins   " + plugins + "\n";
   out += "  JSON-RPC  " + url("rpc", "/") + "\n";
+  out += "  console   " + url("rpc", "/console/") + "\n";
   out += "  metrics   " + url("metrics", "/metrics") + "\n";
   out += "  status    " + url("status", "/v1/status") + "\n";
   out += "  data      " + data_dir_ + "   (log: " + config()->text("log.file") + ")\n";
   out += "  operator  " + address_of(keys_.op->public_key()) + "\n";
+  out += "  next      contract-cli top, contract-cli doctor, contract-cli help\n";
   return out;
 }
 

@@ -189,7 +189,7 @@ class RpcWorld : public ::testing::Test {
     open_world();
     host_.show({manifest_of(kBankManifest), manifest_of(kGuarded), manifest_of(kPlain)});
     LogOptions log;
-    log.to_stderr = false;
+    log.stderr_from = LogLevel::kOff;
     log_ = *Logger::open(log);
     ProducerOptions producing;
     producing.empty_block_interval_ms = 0;
