@@ -67,8 +67,9 @@ class CleanClone:
                 now = time.monotonic()
                 seconds[stage] = now - since
                 stage, since = begun, now
-        if process.wait() != 0:
-            raise AssertionError("./dev run --detach:\n" + "".join(tail))
+        said = "".join(tail)
+        if process.wait() != 0 or "first settlements of the energy market" not in said or "to try next" not in said:
+            raise AssertionError("./dev run --detach:\n" + said)
         return seconds
 
     def settled(self):
