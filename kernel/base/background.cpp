@@ -12,6 +12,11 @@
 #include <thread>
 
 namespace blockd {
+namespace {
+
+constexpr std::uint64_t kRests = 3;  // how much longer than the work
+
+}  // namespace
 
 void work_in_background(int nice) {
   const auto self = ::gettid();
@@ -32,7 +37,7 @@ void BackgroundPace::rest() {
   const std::uint64_t worked = now - rested_at_us_;
   if (worked < kLeastUs) return;
   rested_at_us_ = now;
-  std::this_thread::sleep_for(std::chrono::microseconds(std::min(worked, kMostUs)));
+  std::this_thread::sleep_for(std::chrono::microseconds(std::min(kRests * worked, kMostUs)));
 }
 
 }  // namespace blockd

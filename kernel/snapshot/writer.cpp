@@ -28,7 +28,7 @@ SnapshotWriter::SnapshotWriter(std::string path, const SnapshotInfo& info)
     : path_(std::move(path)),
       temporary_(path_ + ".tmp"),
       info_(info),
-      file_(temporary_, {.forget = true, .reserve_bytes = kReserveBytes}) {}
+      file_(temporary_, {.rests = true, .forget = true, .reserve_bytes = kReserveBytes}) {}
 
 Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::create(const std::string& path,
                                                                const SnapshotInfo& info) {

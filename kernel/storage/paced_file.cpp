@@ -3,8 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
+#include "kernel/base/clock.hpp"
 #include "kernel/base/file.hpp"
 
 namespace blockd {
@@ -44,7 +48,11 @@ void PacedFile::await_piece() {
   const auto begin = static_cast<off_t>(piece_), size = static_cast<off_t>(written_ - piece_);
   if (size == 0) return;
   int hints = 0;
+  const std::uint64_t from = system_clock().monotonic_us();
   if (options_.paced) hints |= ::sync_file_range(fd_, begin, size, SYNC_FILE_RANGE_WAIT_BEFORE);
+  const std::uint64_t waited = system_clock().monotonic_us() - from;
+  if (options_.rests)
+    std::this_thread::sleep_for(std::chrono::microseconds(std::min(waited, kMostRestUs)));
   if (options_.forget) hints |= ::posix_fadvise(fd_, begin, size, POSIX_FADV_DONTNEED);
   static_cast<void>(hints);
 }

@@ -19,6 +19,9 @@ struct PacedFileOptions {
   // Without: the system begins with each piece at once too, but nobody waits for it. For files that
   // are written while nothing else wants the disk.
   bool paced = true;
+  // Rests for as long as it has waited for the disk, so that half of the disk's time is left to
+  // others, however slow it is. For files that nobody waits for.
+  bool rests = false;
   // What is on the disk leaves the page cache to others. For files that nobody reads soon.
   bool forget = false;
   // Blocks of the file that are taken at once, ahead of the writing; 0: none. What is behind the
@@ -30,6 +33,7 @@ struct PacedFileOptions {
 class PacedFile {
  public:
   static constexpr std::size_t kPieceBytes = 1u << 20;
+  static constexpr std::uint64_t kMostRestUs = 100'000;  // so that who stops the work need not wait
 
   // Makes the file, or empties it. What went wrong is told by failed() and by all that follows.
   explicit PacedFile(std::string path, PacedFileOptions options = {});

@@ -25,7 +25,7 @@ struct PacedFileTest : ::testing::Test {
 
 TEST_F(PacedFileTest, holds_what_was_appended_in_pieces_of_any_size) {
   const PacedFileOptions kinds[] = {
-      {}, {.paced = false}, {.forget = true, .reserve_bytes = 5 << 20}};
+      {}, {.paced = false}, {.rests = true, .forget = true, .reserve_bytes = 5 << 20}};
   for (const PacedFileOptions& options : kinds) {
     const std::string path = dir / "file";
     Bytes all;
