@@ -1,5 +1,9 @@
 #include "kernel/base/canonical_text.hpp"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <bit>
 
 #include "kernel/base/json.hpp"
@@ -16,10 +20,15 @@ std::size_t plain_bytes(const char* text) {
   Chars chars;
   std::memcpy(&chars, text, sizeof chars);
   const auto special = (chars < 0x20) | (chars == '"') | (chars == '\\');
+#if defined(__SSE2__)
+  const int bits = _mm_movemask_epi8(reinterpret_cast<__m128i>(special));  // one of each byte
+  return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(bits) | 0x10000u));
+#else
   std::uint64_t half[2];
   std::memcpy(half, &special, sizeof half);
   if (half[0] != 0) return static_cast<std::size_t>(std::countr_zero(half[0])) / 8;
   return half[1] != 0 ? 8 + static_cast<std::size_t>(std::countr_zero(half[1])) / 8 : 16;
+#endif
 }
 
 bool is_decimal(char c) { return c >= '0' && c <= '9'; }
@@ -32,7 +41,10 @@ bool CanonicalText::text(std::string_view* out) {
   while (end_ - at_ >= 16) {
     const std::size_t plain = plain_bytes(at_);
     at_ += plain;
-    if (plain < 16) break;
+    if (plain == 16) continue;
+    if (*at_ != '"') return false;
+    *out = {begin, static_cast<std::size_t>(at_++ - begin)};
+    return true;
   }
   for (; at_ != end_; ++at_) {
     const auto c = static_cast<unsigned char>(*at_);

@@ -1,9 +1,9 @@
 #include "kernel/base/hex.hpp"
 
+#include "kernel/base/hex_wide.hpp"
+
 namespace blockd {
 namespace {
-
-constexpr char kDigits[] = "0123456789abcdef";
 
 // 0..15, or -1 for another character.
 int nibble(char c) {
@@ -24,12 +24,7 @@ std::string to_hex(BytesView data) {
 void append_hex(std::string& out, BytesView data) {
   const std::size_t begin = out.size();
   out.resize(begin + data.size() * 2);
-  char* p = out.data() + begin;
-  for (char c : data) {
-    auto byte = static_cast<unsigned char>(c);
-    *p++ = kDigits[byte >> 4];
-    *p++ = kDigits[byte & 15];
-  }
+  write_hex_digits(data, out.data() + begin);
 }
 
 Result<Bytes> from_hex(std::string_view text) {

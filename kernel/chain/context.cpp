@@ -23,11 +23,6 @@ std::string clipped(BytesView text, std::size_t max, std::string_view instead) {
 
 }  // namespace
 
-const void* thread_tag() {
-  static thread_local char tag = 0;
-  return &tag;
-}
-
 StepRun::StepRun(Overlay& overlay) : overlay_(overlay) {}
 StepRun::~StepRun() = default;
 
@@ -104,6 +99,9 @@ StepRun::Frame& StepRun::push(const BoundMachine* machine, const Manifest* manif
   frame.key = "s/";
   frame.key.append(manifest->id).append("/");
   frame.prefix_size = frame.key.size();
+  frame.params = {};
+  if (machine != nullptr && params_ != nullptr && machine->index < params_->size())
+    frame.params = (*params_)[machine->index];
   tb_block& block = frame.block;
   block.size = sizeof(tb_block);
   block.flags = scope_.last_of_epoch ? TB_BLOCK_LAST_OF_EPOCH : 0;

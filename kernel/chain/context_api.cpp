@@ -36,12 +36,6 @@ ContextApi::Frame& ContextApi::frame(tb_view* view) {
   return frame(reinterpret_cast<tb_ctx*>(view));
 }
 
-tb_status ContextApi::ready(const Frame& f) {
-  if (!f.active || f.run->thread_ != thread_tag()) return TB_E_WRONG_THREAD;
-  if (f.run->poisoned()) return TB_ABORTED;
-  return f.run->forced_.set ? TB_E_LIMIT : TB_OK;
-}
-
 tb_status ContextApi::trouble(Frame& f, const Status& status) {
   f.run->set_poison("state of plugin " + f.manifest->id + ": " + status.message());
   return TB_ABORTED;
@@ -171,17 +165,16 @@ tb_status ContextApi::peek_scan(Frame& f, BytesView prefix, BytesView bound, std
 tb_status ContextApi::param(tb_view* view, std::uint32_t index, std::uint64_t* value) {
   Frame& f = frame(view);
   if (tb_status s = ready(f); s != TB_OK) return s;
-  if (index >= f.manifest->params.size() || value == nullptr) return TB_E_INVALID;
-  StepRun& run = *f.run;
-  if (f.machine != nullptr && run.params_ != nullptr && f.machine->index < run.params_->size()) {
-    *value = (*run.params_)[f.machine->index][index];
+  if (index < f.params.size() && value != nullptr) {
+    *value = f.params[index];
     return TB_OK;
   }
+  if (index >= f.manifest->params.size() || value == nullptr) return TB_E_INVALID;
   const ParamSpec& spec = f.manifest->params[index];
   std::string key(kParamRows), scratch;
   key.append(spec.key);
   std::optional<BytesView> row;
-  if (Status s = run.overlay_.find(key, &scratch, &row); !s.ok()) return trouble(f, s);
+  if (Status s = f.run->overlay_.find(key, &scratch, &row); !s.ok()) return trouble(f, s);
   *value = row ? read_u64_row(row) : spec.default_value;
   return TB_OK;
 }

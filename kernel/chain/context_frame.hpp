@@ -2,6 +2,7 @@
 // context_api.cpp and foreign.cpp include this.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "kernel/chain/context.hpp"
@@ -9,7 +10,10 @@
 namespace blockd {
 
 // An address that is the same for every call on a thread and differs between threads.
-const void* thread_tag();
+inline const void* thread_tag() {
+  static thread_local char tag = 0;
+  return &tag;
+}
 
 struct StepRun::Frame : tb_ctx {
   StepRun* run = nullptr;
@@ -19,6 +23,7 @@ struct StepRun::Frame : tb_ctx {
   tb_block block{};
   std::string key;  // "s/<namespace>/", and behind it the key of the call
   std::size_t prefix_size = 0;
+  std::span<const std::uint64_t> params;  // in force, by place in the manifest; empty: read rows
 
   BytesView full(tb_str relative) {
     key.resize(prefix_size);
@@ -33,7 +38,13 @@ struct ContextApi {
   using Frame = StepRun::Frame;
   static Frame& frame(tb_view* view);
   static Frame& frame(tb_ctx* ctx);
-  static tb_status ready(const Frame& frame);
+  // Whether the plugin may call at all.
+  static tb_status ready(const Frame& f) {
+    const StepRun& run = *f.run;
+    if (!f.active || run.thread_ != thread_tag()) return TB_E_WRONG_THREAD;
+    if (run.poisoned()) return TB_ABORTED;
+    return run.forced_.set ? TB_E_LIMIT : TB_OK;
+  }
 
   static tb_status get(tb_view* view, tb_str key, const tb_sink* value);
   static tb_status get_many(tb_view* view, const tb_str* keys, std::uint32_t count,

@@ -100,15 +100,13 @@ Result<BlockRecord> as_record(const BlockOutput& output) {
                       true);
 }
 
-// Whether the rows of a walk are those of a state; some are looked up together, so that waiting for
-// one row in memory is waiting for all of them.
+// Whether the rows of a walk are those of a state.
 class RowComparison {
  public:
   explicit RowComparison(const ReplayState& state) : state_(state) {}
   void add(BytesView key, BytesView value) {
-    Row& row = rows_[count_];
-    row.key.assign(key);
-    row.value.assign(value);
+    rows_[count_].first.assign(key);
+    rows_[count_].second.assign(value);
     if (++count_ == rows_.size()) look_up();
   }
   bool finish() {
@@ -117,19 +115,12 @@ class RowComparison {
   }
 
  private:
-  struct Row {
-    Bytes key, value;
-  };
   void look_up() {
-    for (std::size_t i = 0; i < count_; ++i) keys_[i] = rows_[i].key;
-    state_.fetch(std::span(keys_).first(count_));
-    for (std::size_t i = 0; i < count_; ++i)
-      same_ = same_ && state_.find(rows_[i].key) == rows_[i].value;
+    same_ = same_ && state_.holds(std::span(rows_).first(count_));
     count_ = 0;
   }
   const ReplayState& state_;
-  std::array<Row, 16> rows_;
-  std::array<BytesView, 16> keys_;
+  std::array<std::pair<Bytes, Bytes>, ReplayState::kFetched> rows_;
   std::size_t count_ = 0;
   bool same_ = true;
 };

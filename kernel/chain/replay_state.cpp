@@ -77,17 +77,19 @@ void ReplayState::fetch_hashed(std::span<const std::uint64_t> hashes) const {
   }
 }
 
-void ReplayState::fetch(std::span<const BytesView> keys) const {
-  if (table_.empty()) return;
+bool ReplayState::holds(std::span<const std::pair<Bytes, Bytes>> rows) const {
+  if (table_.empty()) return rows.empty();
   std::array<std::uint64_t, kFetched> hashes;
-  for (; !keys.empty(); keys = keys.subspan(std::min(keys.size(), kFetched))) {
-    const std::size_t n = std::min(keys.size(), kFetched);
-    for (std::size_t i = 0; i < n; ++i) {
-      hashes[i] = key_hash(keys[i]);
-      __builtin_prefetch(&table_[hashes[i] & (table_.size() - 1)]);
-    }
-    fetch_hashed(std::span(hashes).first(n));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    hashes[i] = key_hash(rows[i].first);
+    __builtin_prefetch(&table_[hashes[i] & (table_.size() - 1)]);
   }
+  fetch_hashed(std::span(hashes).first(rows.size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Row* row = table_[slot_of(rows[i].first, hashes[i])].row;
+    if (row == nullptr || !row->present || row->value() != rows[i].second) return false;
+  }
+  return true;
 }
 
 // Steps of hooks stand among those of commands, so that a command may meet the rows of a neighbour.
@@ -95,8 +97,11 @@ void RowsAhead::begin(BytesView block_bytes) {
   hashes_.clear();
   ends_.clear();
   Bytes key;
+  BytesView space;  // of the rows before; those of one mostly follow each other
   const Status status = visit_deltas(block_bytes, [&](std::uint32_t step, const DeltaView& row) {
-    key.assign("s/").append(row.space).append("/").append(row.key);
+    if (row.space != space || key.empty()) key = space_prefix(space = row.space);
+    key.resize(space_prefix_size(space));
+    key.append(row.key);
     ends_.resize(step, hashes_.size());  // of the steps in front of this one
     hashes_.push_back(key_hash(key));
   });
@@ -166,7 +171,7 @@ void ReplayState::put(BytesView key, std::uint64_t hash, std::optional<BytesView
   table_[slot].row = larger;
   if (row->present) {
     for (Order& order : orders_) {
-      if (key.starts_with(order.prefix)) order.replace(row, larger);
+      if (order.covers(key)) order.replace(row, larger);
     }
   } else {
     --absent_;
@@ -192,13 +197,13 @@ void ReplayState::add(std::size_t slot, BytesView key, std::uint64_t hash,
 
 void ReplayState::enter_orders(Row* row) {
   for (Order& order : orders_) {
-    if (row->key().starts_with(order.prefix)) order.insert(row);
+    if (order.covers(row->key())) order.insert(row);
   }
 }
 
 void ReplayState::leave_orders(Row* row) {
   for (Order& order : orders_) {
-    if (row->key().starts_with(order.prefix)) order.erase(row);
+    if (order.covers(row->key())) order.erase(row);
   }
 }
 
@@ -261,6 +266,17 @@ void ReplayState::Order::build(std::vector<Row*> sorted) {
     const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kFilled, sorted.size() - i));
     pages.emplace_back(begin, end);
   }
+}
+
+// Keys of one namespace differ where a prefix ends, so its last eight bytes are looked at first.
+bool ReplayState::Order::covers(BytesView key) const {
+  const std::size_t n = prefix.size();
+  if (key.size() < n) return false;
+  std::uint64_t a = 0, b = 0;
+  if (n < sizeof a) return key.starts_with(prefix);
+  std::memcpy(&a, key.data() + n - sizeof a, sizeof a);
+  std::memcpy(&b, prefix.data() + n - sizeof b, sizeof b);
+  return a == b && key.starts_with(prefix);
 }
 
 ReplayState::Order::Place ReplayState::Order::seek(BytesView key, bool behind) const {

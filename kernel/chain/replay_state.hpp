@@ -40,9 +40,10 @@ class ReplayState final : public KvReader {
   void put_if_unknown(BytesView key, std::optional<BytesView> value);
   // Writes what a block has changed; the places of the next rows are fetched meanwhile.
   void apply(std::span<const Overlay::Change> changes);
-  // Has the processor fetch rows that are soon asked for, all at once. A hint: nothing is decided
-  // by it.
-  void fetch(std::span<const BytesView> keys) const;
+  static constexpr std::size_t kFetched = 16;
+  // Whether this state has each of those rows, as they are; at most kFetched of them. The processor
+  // fetches them all at once, so that waiting for one is waiting for all.
+  bool holds(std::span<const std::pair<Bytes, Bytes>> rows) const;
   // The value of `key`, borrowed; nullopt when there is none.
   std::optional<BytesView> find(BytesView key) const;
   // False: the key is not known. True: `*value` is its row, or nullopt for one that was erased.
@@ -87,6 +88,7 @@ class ReplayState final : public KvReader {
     std::string prefix;
     std::vector<Page> pages;  // none of them empty
 
+    bool covers(BytesView key) const;
     void build(std::vector<Row*> sorted);
     void insert(Row* row);
     void replace(Row* old, Row* row);
@@ -101,7 +103,6 @@ class ReplayState final : public KvReader {
   void put(BytesView key, std::uint64_t hash, std::optional<BytesView> value);
   Row* make_row(BytesView key, std::optional<BytesView> value);
   void give_row(Row* row) { memory_.give(reinterpret_cast<char*>(row), row->bytes()); }
-  static constexpr std::size_t kFetched = 16;
   void fetch_hashed(std::span<const std::uint64_t> hashes) const;
   std::size_t slot_of(BytesView key, std::uint64_t hash) const;
   void add(std::size_t slot, BytesView key, std::uint64_t hash, std::optional<BytesView> value);

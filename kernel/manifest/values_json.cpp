@@ -5,6 +5,7 @@
 #include <charconv>
 #include <vector>
 
+#include "kernel/base/hex_wide.hpp"
 #include "kernel/manifest/utf8.hpp"
 #include "kernel/manifest/values.hpp"
 
@@ -50,33 +51,30 @@ class GrowingText {
   }
   // REQUIRES: there is room. False, and nothing is put, when JSON would need escapes.
   bool put_plain(BytesView part) {
+    const char* const from = part.data();
     char* const to = end();
     const std::size_t n = part.size();
-    auto copy_word = [&](std::size_t i) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, part.data() + i, 8);
-      std::memcpy(to + i, &word, 8);
-      return is_plain_word(word);
-    };
-    if (n >= 8) {
-      for (std::size_t i = 0; i + 8 <= n; i += 8) {
-        if (!copy_word(i)) return false;
-      }
-      if (!copy_word(n - 8)) return false;  // the rest, and some of it again
+    Chars special{};  // of texts that are no multiple of a word, some bytes are looked at twice
+    if (n >= sizeof(Chars)) {
+      for (std::size_t i = 0; i + sizeof(Chars) <= n; i += sizeof(Chars))
+        special |= copy_chars(from + i, to + i);
+      special |= copy_chars(from + n - sizeof(Chars), to + n - sizeof(Chars));
+    } else if (n >= 8) {
+      special = copy_words<std::uint64_t>(from, to, n);
+    } else if (n >= 4) {
+      special = copy_words<std::uint32_t>(from, to, n);
     } else {
       if (!is_plain_ascii(part)) return false;
-      for (std::size_t i = 0; i < n; ++i) to[i] = part[i];
+      for (std::size_t i = 0; i < n; ++i) to[i] = from[i];
     }
+    std::uint64_t half[2];
+    std::memcpy(half, &special, sizeof half);
+    if ((half[0] | half[1]) != 0) return false;
     size_ += n;
     return true;
   }
   void put_hex(BytesView bytes) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    char* to = end();
-    for (const char c : bytes) {
-      *to++ = kDigits[static_cast<std::uint8_t>(c) >> 4];
-      *to++ = kDigits[static_cast<std::uint8_t>(c) & 15];
-    }
+    write_hex_digits(bytes, end());
     size_ += 2 * bytes.size();
   }
   void append(BytesView part) {
@@ -96,6 +94,31 @@ class GrowingText {
   }
 
  private:
+  // Sixteen bytes as numbers with a sign: those above 7F are below zero.
+  using Chars = signed char __attribute__((vector_size(16)));
+  // The bytes that JSON text does not hold as they are, as is_plain_word() has them.
+  static Chars special_of(const Chars& chars) {
+    return (chars < 0x20) | (chars == '"') | (chars == '\\') | (chars == 0x7f);
+  }
+  static Chars copy_chars(const char* from, char* to) {
+    Chars chars;
+    std::memcpy(&chars, from, sizeof chars);
+    std::memcpy(to, &chars, sizeof chars);
+    return special_of(chars);
+  }
+  // The first word and the last one. REQUIRES: `n` from one word to two.
+  template <class Word>
+  static Chars copy_words(const char* from, char* to, std::size_t n) {
+    Word words[sizeof(Chars) / sizeof(Word)];
+    std::memcpy(&words[0], from, sizeof(Word));
+    std::memcpy(&words[1], from + n - sizeof(Word), sizeof(Word));
+    for (std::size_t i = 2; i < std::size(words); ++i) words[i] = words[0];
+    std::memcpy(to, &words[0], sizeof(Word));
+    std::memcpy(to + n - sizeof(Word), &words[1], sizeof(Word));
+    Chars chars;
+    std::memcpy(&chars, words, sizeof chars);
+    return special_of(chars);
+  }
   char* end() { return data_.get() + size_; }
   void grow(std::size_t n) {
     const std::size_t capacity = std::max({size_ + n, 2 * capacity_, std::size_t{256}});
@@ -147,22 +170,38 @@ struct JsonOut::Impl : tb_out {
     return false;
   }
 
-  void append_name(tb_str name) {
+  // False: it has escapes, and has taken more room than its size.
+  bool append_name(Frame& frame, BytesView name) {
     const std::size_t begin = text.size();
-    const bool plain = append_text(to_view(name));
-    text.make_room(1);
+    const bool plain = append_text(name);
+    if (!plain) text.make_room(1);
     text.put(':');
-    if (canonical) note_member(to_view(name), begin, plain);
+    if (canonical) note_member(frame, name, begin, plain);
+    return plain;
   }
 
-  void note_member(BytesView name, std::size_t begin, bool plain) {
-    Frame& frame = frames.back();
+  void note_member(Frame& frame, BytesView name, std::size_t begin, bool plain) {
     if (members.size() > frame.first_member && frame.sorted) {
       const Member& last = members.back();
-      frame.sorted = plain && last.plain ? name_of(last) < name : utf16_less(name_of(last), name);
+      frame.sorted =
+          plain && last.plain ? comes_behind(last, name) : utf16_less(name_of(last), name);
     }
     members.push_back({begin, 0, plain ? begin + 1 : names.size(), name.size(), plain});
     if (!plain) names.append(name);
+  }
+
+  // Whether `name` sorts behind the plain name of `last`. Their first bytes decide nearly always.
+  bool comes_behind(const Member& last, BytesView name) const {
+    const BytesView before = text.view(last.name_begin, last.name_size);
+    std::uint64_t a = 0, b = 0;
+    if (before.size() >= sizeof a && name.size() >= sizeof b) {
+      std::memcpy(&a, before.data(), sizeof a);
+      std::memcpy(&b, name.data(), sizeof b);
+      if (a != b) return __builtin_bswap64(a) < __builtin_bswap64(b);
+    } else if (!before.empty() && !name.empty() && before[0] != name[0]) {
+      return before[0] < name[0];  // plain bytes have no sign
+    }
+    return before < name;
   }
 
   // Makes room for a value of about `size` bytes: the separator, and its name in a record. False
@@ -179,12 +218,15 @@ struct JsonOut::Impl : tb_out {
       implicit_root = true;
     }
     Frame& frame = frames.back();
-    if (!frame.list && name.len == 0) return fail("a member without a name"), false;
+    if (frame.list) {
+      if (!std::exchange(frame.empty, false)) text.put(',');
+      return true;
+    }
+    if (name.len == 0) return fail("a member without a name"), false;
     close_member(frame);
-    if (!frame.empty) text.put(',');
-    frame.empty = false;
-    if (!frame.list) append_name(name);
-    text.make_room(size + 3);  // a name with escapes has taken more
+    if (!std::exchange(frame.empty, false)) text.put(',');
+    if (append_name(frame, to_view(name))) return true;
+    text.make_room(size + 3);
     return error.empty();
   }
 

@@ -4,7 +4,7 @@
 
 #include "kernel/base/address.hpp"
 #include "kernel/base/canonical_text.hpp"
-#include "kernel/manifest/hex_digits.hpp"
+#include "kernel/base/hex_wide.hpp"
 #include "kernel/manifest/values.hpp"
 
 namespace blockd {
@@ -49,16 +49,9 @@ bool plain_hex(const Field& field, CanonicalText& in, ValueArena& arena, tb_valu
   const bool fits = field.type == FieldType::kHash ? size == 32 : in_range(field, size);
   if (text.size() % 2 != 0 || !fits) return false;
   auto* raw = static_cast<char*>(arena.allocate(size, 1));
-  unsigned seen = 0;  // all digits together: above 15 if one was none
-  for (std::size_t i = 0; i < size; ++i) {
-    const unsigned high = kHexDigits[static_cast<std::uint8_t>(text[2 * i])];
-    const unsigned low = kHexDigits[static_cast<std::uint8_t>(text[2 * i + 1])];
-    seen |= high | low;
-    raw[i] = static_cast<char>(high << 4 | low);
-  }
   out->type = TB_TYPE_BYTES;
   out->str = tb_str{raw, size};
-  return seen <= 15;
+  return read_hex_digits<true>(text.data(), size, raw);
 }
 
 bool plain_bool(CanonicalText& in, tb_value* out) {

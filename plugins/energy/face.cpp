@@ -221,7 +221,7 @@ Health Face::look(tb::View& view) {
   Health health;
   health.counts = index_.counts();
   const std::uint64_t now = view.time_s();
-  const std::string after = reader.keys().credit_place(reader.totals().expired_below);
+  const ShortKey after = reader.keys().credit_place(reader.totals().expired_below);
   view.scan(reader.keys().credit_places(), after, 1, [&](std::string_view key, std::string_view) {
     if (const auto place = reader.keys().read_credit_place(key))
       health.oldest_pending_blocks = reader.height() - place->block;

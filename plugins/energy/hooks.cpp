@@ -45,7 +45,7 @@ std::vector<CreditCursor> places_after(Market& market, const CreditCursor& at,
 std::vector<CreditCursor> places_up_to(Market& market, const CreditCursor& at,
                                        std::uint32_t limit) {
   std::vector<CreditCursor> places;
-  const std::string before = market.keys().credit_place(at) + '\0';
+  const ShortKey before = market.keys().credit_place(at).text(std::string_view("\0", 1));
   market.ctx().scan_back(market.keys().credit_places(), before, limit,
                          [&](std::string_view key, std::string_view) {
                            if (const auto place = market.keys().read_credit_place(key))
@@ -161,7 +161,7 @@ void take_out(Market& market, const std::string& key, const QueuedSettlement& en
     provider->queued_settlements -= 1;
     market.put(*provider);
   }
-  const std::string credit_key = market.keys().credit(entry.meter_hash);
+  const ShortKey credit_key = market.keys().credit(entry.meter_hash);
   if (auto credit = market.load<Credit>(credit_key)) {
     credit->reserved_kwh -= std::min(credit->reserved_kwh, entry.kwh_consumed);
     market.put(credit_key, *credit);

@@ -50,17 +50,17 @@ std::string Keys::begin(std::string_view kind) const {
   return key;
 }
 
-std::string Keys::provider(ProviderId id) const {
-  return with_text(begin(kProvider), ProviderIdText(id).view());
+ShortKey Keys::provider(ProviderId id) const {
+  return short_key(kProvider).text(ProviderIdText(id).view());
 }
 std::string Keys::meter(std::string_view address) const {
   return with_text(begin(kMeter), address);
 }
-std::string Keys::credit(const Hash& meter_hash) const {
-  return with_text(begin(kCredit), bytes_of(meter_hash));
+ShortKey Keys::credit(const Hash& meter_hash) const {
+  return short_key(kCredit).text(bytes_of(meter_hash));
 }
-std::string Keys::credit_place(const CreditCursor& at) const {
-  return with_text(with_number(begin(kCreditPlace), at.block), bytes_of(at.meter_hash));
+ShortKey Keys::credit_place(const CreditCursor& at) const {
+  return short_key(kCreditPlace).number(at.block).text(bytes_of(at.meter_hash));
 }
 std::string Keys::queued(Height due_block, std::uint64_t queue_id) const {
   return with_number(with_number(begin(kQueued), due_block), queue_id);
@@ -116,8 +116,8 @@ std::optional<std::uint64_t> Keys::read_receipt_place(std::string_view key) cons
   return number_at(*bytes, 32);
 }
 
-std::string trust_root_key(ProviderId id) {
-  return with_text(std::string(kTrustRootPrefix), ProviderIdText(id).view());
+ShortKey trust_root_key(ProviderId id) {
+  return ShortKey().text(kTrustRootPrefix).text(ProviderIdText(id).view());
 }
 
 }  // namespace energy

@@ -28,18 +28,22 @@ Params load_params(tb::View& view);
 
 // Decodes a row that a scan delivered or a read lent.
 template <class Row>
-Row row_of(std::string_view bytes) {
-  Row row;
+void read_row(std::string_view bytes, Row& row) {
   const RowError error = decode_row(bytes, row);
   if (error != RowError::kNone) {
     throw std::runtime_error(describe_row_error(error, Row::kRowName, bytes, Row::kLayout));
   }
+}
+template <class Row>
+Row row_of(std::string_view bytes) {
+  Row row;
+  read_row(bytes, row);
   return row;
 }
 template <class Row>
 std::optional<Row> load_row(tb::View& view, std::string_view key) {
   std::optional<Row> row;
-  view.read(key, [&](std::string_view bytes) { row = row_of<Row>(bytes); });
+  view.read(key, [&](std::string_view bytes) { read_row(bytes, row.emplace()); });
   return row;
 }
 
@@ -68,12 +72,12 @@ class Market {
   Height height_from(std::int64_t base) const;
 
   template <class Row>
-  std::optional<Row> load(const std::string& key) {
+  std::optional<Row> load(std::string_view key) {
     return load_row<Row>(ctx_, key);
   }
   template <class Row>
-  void put(const std::string& key, const Row& row) {
-    ctx_.put(key, encode_row(row));
+  void put(std::string_view key, const Row& row) {
+    ctx_.put(key, RowBytes(row).view());
   }
 
   // By name, in any spelling; absent for a name that is none.

@@ -128,9 +128,9 @@ tb::Status oracle_keys(tb::View& view, tb::Out& out) {
   std::size_t missing = 0;
   out.list("missing", [&](tb::Out& list) {
     reader.walk(reader.keys().providers(), false, [&](std::string_view, std::string_view value) {
-      const std::string key = trust_root_key(row_of<Provider>(value).id);
+      const ShortKey key = trust_root_key(row_of<Provider>(value).id);
       if (!view.has(key)) {
-        list.element(key.substr(kTrustRootPrefix.size()));
+        list.element(key.view().substr(kTrustRootPrefix.size()));
         ++missing;
       }
       return missing < kMaxMissing;

@@ -86,7 +86,7 @@ class Reader {
   Height height() const { return view_.height() + static_cast<std::uint64_t>(totals_.height_base); }
 
   template <class Row>
-  std::optional<Row> load(const std::string& key) {
+  std::optional<Row> load(std::string_view key) {
     return load_row<Row>(view_, key);
   }
   std::optional<Provider> provider(ProviderId id);

@@ -42,7 +42,8 @@ std::optional<Refusal> check_skew(Market& market, std::uint64_t timestamp) {
   return refusal;
 }
 
-std::optional<Refusal> check_signature(Market& market, const Reading& reading, ProviderId id,
+std::optional<Refusal> check_signature(Market& market, const ReadingBytes& reading,
+                                       const Signature& signature, ProviderId id,
                                        const CtxCrypto& crypto) {
   const auto root = market.load<TrustRoot>(trust_root_key(id));
   if (!root) {
@@ -52,7 +53,7 @@ std::optional<Refusal> check_signature(Market& market, const Reading& reading, P
   if (root->scheme != KeyScheme::kEd25519) {
     return signature_failed("scheme_unsupported", "the provider's key is not of scheme ed25519");
   }
-  if (!verify_reading(reading, root->public_key, crypto)) {
+  if (!verify_reading(reading, signature, root->public_key, crypto)) {
     return signature_failed("verification_failed",
                             "the signature does not verify under the provider's key");
   }
@@ -134,7 +135,7 @@ std::optional<Refusal> accept(Market& market, Provider& provider, Minted& minted
   const Reading& reading = minted.credit.reading;
   minted.credit.amount_kwh =
       reading.kwh_reading - (provider.last_reading ? provider.last_reading->meter_value : 0);
-  const std::string credit_key = market.keys().credit(minted.meter_hash);
+  const ShortKey credit_key = market.keys().credit(minted.meter_hash);
   if (minted.credit.amount_kwh > 0) {
     if (const auto live = market.load<Credit>(credit_key); live && live->provider != provider.id) {
       return refuse(kMeterHashConflict, "a credit of another provider has this meter hash");
@@ -177,10 +178,11 @@ Result<Minted> submit_reading(Market& market, const ReadingParams& in) {
                            in.timestamp,
                            in.nonce,
                            *signature};
-  if (auto refusal = check_signature(market, minted.credit.reading, *id, crypto))
+  const ReadingBytes bytes(minted.credit.reading);
+  if (auto refusal = check_signature(market, bytes, *signature, *id, crypto))
     return std::move(*refusal);
   if (auto refusal = check_against_last(in, *provider)) return std::move(*refusal);
-  minted.meter_hash = reading_meter_hash(minted.credit.reading, crypto);
+  minted.meter_hash = crypto.blake3(bytes.whole());
   minted.credit.provider = *id;
   minted.credit.block = market.height_from(provider->height_base);
   if (auto refusal = accept(market, *provider, minted)) return std::move(*refusal);
@@ -227,7 +229,7 @@ Result<KeysReplaced> set_provider_keys(Market& market, const KeysParams& in) {
   });
   const Height height = market.height();
   for (const auto& [id, public_key] : *parsed) {
-    const std::string key = trust_root_key(id);
+    const std::string key(trust_root_key(id).view());
     const auto before = old.find(key);
     if (before == old.end() || before->second.public_key != public_key) {
       market.put(key, TrustRoot{public_key, KeyScheme::kEd25519, height});

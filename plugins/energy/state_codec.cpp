@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <cstring>
 #include <type_traits>
 
 namespace energy {
@@ -15,44 +16,38 @@ constexpr std::uint8_t last_of(KeyScheme) { return 0; }
 template <class T>
 concept Number = std::unsigned_integral<T> || std::same_as<T, U128>;
 
-class Writer {
+}  // namespace
+
+class RowBytes::Writer {
  public:
-  explicit Writer(std::uint8_t layout) {
-    out_.reserve(192);
-    byte(layout);
-  }
-  std::string take() { return std::move(out_); }
+  Writer(RowBytes& out, std::uint8_t layout) : out_(out) { byte(layout); }
 
   template <Number T>
   void operator()(const T& value) {
-    if (value < 0x80) return byte(static_cast<std::uint8_t>(value));
-    char bytes[(8 * sizeof(T) + 6) / 7];
-    std::size_t size = 0;
+    char* at = room((8 * sizeof(T) + 6) / 7);
     T rest = value;
     for (; rest >= 0x80; rest = static_cast<T>(rest >> 7))
-      bytes[size++] = static_cast<char>(static_cast<std::uint8_t>(rest | 0x80));
-    bytes[size++] = static_cast<char>(static_cast<std::uint8_t>(rest));
-    out_.append(bytes, size);
+      *at++ = static_cast<char>(static_cast<std::uint8_t>(rest | 0x80));
+    *at++ = static_cast<char>(static_cast<std::uint8_t>(rest));
+    out_.size_ = static_cast<std::size_t>(at - out_.begin_);
   }
   void operator()(const bool& value) { byte(value ? 1 : 0); }
   void operator()(const std::int64_t& value) {
     const auto bits = static_cast<std::uint64_t>(value);
     (*this)((bits << 1) ^ (value < 0 ? ~std::uint64_t{0} : 0));
   }
-  void operator()(const std::string& text) {
-    (*this)(static_cast<std::uint64_t>(text.size()));
-    out_.append(text);
-  }
+  void operator()(const std::string& text) { put_text(text); }
   template <std::size_t N>
   void operator()(const std::array<std::uint8_t, N>& raw) {
-    out_.append(reinterpret_cast<const char*>(raw.data()), N);
+    std::memcpy(room(N), raw.data(), N);
+    out_.size_ += N;
   }
   template <class E>
   requires std::is_enum_v<E>
   void operator()(const E& kind) { byte(static_cast<std::uint8_t>(kind)); }
   // The id as sent is nearly always the padded form, which the provider's number gives already.
   void id_as_sent(const std::string& sent, ProviderId provider) {
-    (*this)(sent == ProviderIdText(provider).view() ? std::string() : sent);
+    put_text(sent == ProviderIdText(provider).view() ? std::string_view() : sent);
   }
   template <class T, class Fields>
   void optional(const std::optional<T>& value, Fields fields) {
@@ -61,36 +56,56 @@ class Writer {
   }
 
  private:
-  void byte(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
-  std::string out_;
+  void byte(std::uint8_t value) {
+    *room(1) = static_cast<char>(value);
+    ++out_.size_;
+  }
+  void put_text(std::string_view text) {
+    (*this)(static_cast<std::uint64_t>(text.size()));
+    char* const at = room(text.size());
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
+    out_.size_ += text.size();
+  }
+  // The end of what was written, with room behind it for `bytes` more.
+  char* room(std::size_t bytes) {
+    if (out_.capacity_ - out_.size_ < bytes) grow(bytes);
+    return out_.begin_ + out_.size_;
+  }
+  void grow(std::size_t bytes) {
+    const std::size_t capacity = 2 * (out_.size_ + bytes);
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+    std::memcpy(larger.get(), out_.begin_, out_.size_);
+    out_.large_ = std::move(larger);
+    out_.begin_ = out_.large_.get();
+    out_.capacity_ = capacity;
+  }
+  RowBytes& out_;
 };
+
+namespace {
 
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-  bool done() const { return ok_ && rest_.empty(); }
+  explicit Reader(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
+  bool done() const { return ok_ && at_ == end_; }
 
   template <Number T>
   void operator()(T& value) {
-    if (!rest_.empty() && ok_ && static_cast<std::uint8_t>(rest_[0]) < 0x80) {
-      value = static_cast<std::uint8_t>(rest_[0]);
-      rest_.remove_prefix(1);
+    if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
+      value = static_cast<std::uint8_t>(*at_++);
       return;
     }
     value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const std::uint8_t next = byte();
+    for (unsigned shift = 0; shift < 8 * sizeof(T) && at_ != end_; shift += 7) {
+      const auto next = static_cast<std::uint8_t>(*at_++);
       const T part = next & 0x7f;
-      if (!ok_ || shift >= 8 * sizeof(T) ||
-          static_cast<T>(static_cast<T>(part << shift) >> shift) != part) {
-        ok_ = false;
-        return;
-      }
+      if (static_cast<T>(static_cast<T>(part << shift) >> shift) != part) return fail();
       value = static_cast<T>(value | static_cast<T>(part << shift));
       if (next >= 0x80) continue;
-      ok_ = next != 0 || shift == 0;  // a zero at the end would be a second way to write the number
+      if (next == 0) fail();  // a zero at the end would be a second way to write the number
       return;
     }
+    fail();
   }
   void operator()(bool& value) { value = flag(); }
   void operator()(std::int64_t& value) {
@@ -112,7 +127,7 @@ class Reader {
   requires std::is_enum_v<E>
   void operator()(E& kind) {
     const std::uint8_t value = byte();
-    if (value > last_of(E{})) ok_ = false;
+    if (value > last_of(E{})) fail();
     kind = ok_ ? static_cast<E>(value) : E{};
   }
   void id_as_sent(std::string& sent, ProviderId provider) {
@@ -120,7 +135,7 @@ class Reader {
     if (sent.empty()) {
       sent = format_provider_id(provider);
     } else if (sent == ProviderIdText(provider).view()) {
-      ok_ = false;
+      fail();
     }
   }
   template <class T, class Fields>
@@ -130,26 +145,35 @@ class Reader {
   }
 
  private:
+  // Nothing more is read.
+  void fail() {
+    ok_ = false;
+    at_ = end_;
+  }
   std::string_view bytes(std::uint64_t count) {
-    if (!ok_ || count > rest_.size()) {
-      ok_ = false;
+    if (count > static_cast<std::size_t>(end_ - at_)) {
+      fail();
       return {};
     }
-    const std::string_view out = rest_.substr(0, count);
-    rest_.remove_prefix(count);
-    return out;
+    const char* const begin = at_;
+    at_ += count;
+    return {begin, static_cast<std::size_t>(count)};
   }
   std::uint8_t byte() {
-    const std::string_view one = bytes(1);
-    return one.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(one[0]);
+    if (at_ == end_) {
+      fail();
+      return 0;
+    }
+    return static_cast<std::uint8_t>(*at_++);
   }
   bool flag() {
     const std::uint8_t value = byte();
-    if (value > 1) ok_ = false;
+    if (value > 1) fail();
     return ok_ && value == 1;
   }
 
-  std::string_view rest_;
+  const char* at_;
+  const char* end_;
   bool ok_ = true;
 };
 
@@ -248,10 +272,9 @@ void fields(auto& io, Is<Totals> auto& t) {
 }  // namespace
 
 template <class Row>
-std::string encode_row(const Row& row) {
-  Writer writer(Row::kLayout);
+RowBytes::RowBytes(const Row& row) {
+  Writer writer(*this, Row::kLayout);
   fields(writer, row);
-  return writer.take();
 }
 
 template <class Row>
@@ -280,8 +303,8 @@ std::string describe_row_error(RowError error, std::string_view row_name, std::s
          " bytes does not decode; restore the newest verified snapshot and replay";
 }
 
-#define ENERGY_ROW(Row)                        \
-  template std::string encode_row(const Row&); \
+#define ENERGY_ROW(Row)                    \
+  template RowBytes::RowBytes(const Row&); \
   template RowError decode_row(std::string_view, Row&)
 ENERGY_ROW(Provider);
 ENERGY_ROW(MeterBinding);

@@ -7,7 +7,9 @@
 // encoding would not have written, and bytes left over.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,9 +23,28 @@ enum class RowError : std::uint8_t {
   kDamaged,        // not what this layout writes
 };
 
-// Row is any of the structs with a kLayout in state.hpp.
+// The bytes of a row, without memory from the heap for one of ordinary size. Row is any of the
+// structs with a kLayout in state.hpp.
+class RowBytes {
+ public:
+  template <class Row>
+  explicit RowBytes(const Row& row);
+  RowBytes(const RowBytes&) = delete;
+  RowBytes& operator=(const RowBytes&) = delete;
+  std::string_view view() const { return {begin_, size_}; }
+
+ private:
+  class Writer;
+  std::array<char, 512> small_;  // written up to size_ only
+  std::unique_ptr<char[]> large_;
+  char* begin_ = small_.data();
+  std::size_t size_ = 0, capacity_ = small_.size();
+};
+
 template <class Row>
-std::string encode_row(const Row& row);
+std::string encode_row(const Row& row) {
+  return std::string(RowBytes(row).view());
+}
 
 // On an error `row` is unspecified.
 template <class Row>

@@ -1,6 +1,7 @@
 // The fast path of parsing: a walk over the canonical text of an envelope that has nothing unusual.
 #include "kernel/base/address.hpp"
 #include "kernel/base/canonical_text.hpp"
+#include "kernel/base/hex_wide.hpp"
 #include "kernel/chain/flow/command_form.hpp"
 
 namespace blockd::internal {
@@ -9,27 +10,11 @@ namespace {
 constexpr std::size_t kMaxPlainName = 128;  // of chain and method
 constexpr int kParamsDepth = 2;             // levels that are open around the params
 
-constexpr std::array<std::uint8_t, 256> make_digits() {
-  std::array<std::uint8_t, 256> digits{};
-  for (auto& digit : digits) digit = 0xff;
-  for (std::size_t i = 0; i < 10; ++i) digits['0' + i] = static_cast<std::uint8_t>(i);
-  for (std::size_t i = 0; i < 6; ++i) digits['a' + i] = static_cast<std::uint8_t>(10 + i);
-  return digits;
-}
-constexpr auto kLowerDigits = make_digits();
-
 template <std::size_t N>
 bool read_hex(CanonicalText& in, std::array<std::uint8_t, N>& out) {
   std::string_view text;
   if (!in.text(&text) || text.size() != 2 * N) return false;
-  unsigned seen = 0;  // all digits together: above 15 if one was none
-  for (std::size_t i = 0; i < N; ++i) {
-    const unsigned high = kLowerDigits[static_cast<std::uint8_t>(text[2 * i])];
-    const unsigned low = kLowerDigits[static_cast<std::uint8_t>(text[2 * i + 1])];
-    seen |= high | low;
-    out[i] = static_cast<std::uint8_t>(high << 4 | low);
-  }
-  return seen <= 15;
+  return read_hex_digits<false>(text.data(), N, reinterpret_cast<char*>(out.data()));
 }
 
 bool read_text(CanonicalText& in, std::size_t min, std::size_t max, std::string& out) {

@@ -402,6 +402,43 @@ TEST(Values, every_byte_at_every_place_is_plain_or_not_as_json_says) {
   EXPECT_TRUE(is_plain_ascii(""));
 }
 
+// The texts that JsonOut copies without looking at each byte are those that need no escapes.
+TEST(Values, json_text_of_every_byte_at_every_place_is_as_written_slowly) {
+  for (std::size_t size = 1; size <= 35; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 0x80; ++byte) {
+        std::string text(size, 'x');
+        text[at] = static_cast<char>(byte);
+        std::string expected = "{";
+        append_json_string(expected, text);
+        expected += ":";
+        append_json_string(expected, text);
+        JsonOut out(true);
+        out.out()->api->put_str(out.out(), to_str(text), to_str(text));
+        ASSERT_EQ(out.finish(), expected + "}") << size << " " << at << " " << byte;
+      }
+    }
+  }
+}
+
+// Names that differ in their first bytes, in later ones, or in their length.
+TEST(Values, canonical_members_are_in_order_however_they_come) {
+  const std::vector<std::string> names = {"a",         "a b",       "ab",        "abcdefgh",
+                                          "abcdefghi", "abcdefgi",  "abcdefgz1", "abcdefgz2",
+                                          "b",         "bbbbbbbbb", "z"};
+  std::vector<std::size_t> order(names.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  for (int turn = 0; turn < 500; ++turn) {
+    std::next_permutation(order.begin() + (turn % 5), order.end());
+    JsonOut out(true);
+    std::string expected;
+    for (const std::size_t i : order) out.out()->api->put_u64(out.out(), to_str(names[i]), i);
+    for (std::size_t i = 0; i < names.size(); ++i)
+      expected += (i == 0 ? "{\"" : ",\"") + names[i] + "\":" + std::to_string(i);
+    ASSERT_EQ(out.finish(), expected + "}");
+  }
+}
+
 TEST(Values, a_number_with_a_fraction_becomes_its_text) {
   ValueArena arena;
   const json::value value = parsed("2.5");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 
 namespace energy {
 namespace {
@@ -20,6 +22,27 @@ constexpr auto kDigitValues = make_digit_values();
 
 // The value of a hex digit, or -1.
 int digit_value(char c) { return kDigitValues[static_cast<std::uint8_t>(c)]; }
+
+// Sixteen digits at once: their values where they are digits of either case, and the pairs of them
+// joined to eight bytes. What was no digit is zero in `good` afterwards.
+using Digits = std::uint8_t __attribute__((vector_size(16)));
+void read_digits(const char* text, std::uint8_t* out, Digits& good) {
+  static_assert(std::endian::native == std::endian::little);
+  using Pairs = std::uint16_t __attribute__((vector_size(16)));
+  using Bytes = std::uint8_t __attribute__((vector_size(8)));
+  Digits c;
+  std::memcpy(&c, text, sizeof c);
+  const Digits digit = c - std::uint8_t{'0'};
+  const Digits letter = (c | std::uint8_t{0x20}) - std::uint8_t{'a'};
+  const Digits is_digit = reinterpret_cast<Digits>(digit <= std::uint8_t{9});
+  const Digits is_letter = reinterpret_cast<Digits>(letter <= std::uint8_t{5});
+  good &= is_digit | is_letter;
+  const Digits values = (digit & is_digit) | ((letter + std::uint8_t{10}) & is_letter);
+  const Pairs pairs = reinterpret_cast<Pairs>(values);
+  const Pairs joined = (pairs << 4 | pairs >> 8) & std::uint16_t{0xff};
+  const Bytes bytes = __builtin_convertvector(joined, Bytes);
+  std::memcpy(out, &bytes, sizeof bytes);
+}
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -49,8 +72,16 @@ CodePoint first_code_point(std::string_view text) {
 }  // namespace
 
 ProviderIdText::ProviderIdText(ProviderId id) {
-  auto end = std::copy(kProviderPrefix.begin(), kProviderPrefix.end(), text_.begin());
-  for (int shift = 28; shift >= 0; shift -= 4) *end++ = kDigits[id >> shift & 0xf];
+  std::memcpy(text_.data(), kProviderPrefix.data(), kProviderPrefix.size());
+  // A digit to each byte, the first one low.
+  std::uint64_t digits = __builtin_bswap32(id);
+  digits = (digits | digits << 16) & 0x0000ffff0000ffff;
+  digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
+  digits = (digits >> 4 | digits << 8) & 0x0f0f0f0f0f0f0f0f;
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  const std::uint64_t letters = (digits + 6 * kOnes) >> 4 & kOnes;
+  digits += '0' * kOnes + letters * ('a' - '0' - 10);
+  std::memcpy(text_.data() + kProviderPrefix.size(), &digits, sizeof digits);
 }
 
 std::optional<ProviderId> parse_provider_id(std::string_view text) {
@@ -79,14 +110,19 @@ std::string format_hex(const std::uint8_t* data, std::size_t size) {
 bool parse_hex(std::string_view text, std::uint8_t* out, std::size_t size) {
   if (text.starts_with("0x")) text.remove_prefix(2);
   if (text.size() != 2 * size) return false;
-  int seen = 0;  // all digits together: negative if one was none
-  for (std::size_t i = 0; i < size; ++i) {
+  Digits good = ~Digits{};
+  std::size_t i = 0;
+  for (; i + 8 <= size; i += 8) read_digits(text.data() + 2 * i, out + i, good);
+  int seen = 0;  // all other digits together: negative if one was none
+  for (; i < size; ++i) {
     const int high = digit_value(text[2 * i]);
     const int low = digit_value(text[2 * i + 1]);
     seen |= high | low;
     out[i] = static_cast<std::uint8_t>((high & 0xf) << 4 | (low & 0xf));
   }
-  return seen >= 0;
+  std::uint64_t halves[2];
+  std::memcpy(halves, &good, sizeof halves);
+  return seen >= 0 && (halves[0] & halves[1]) == ~std::uint64_t{0};
 }
 
 std::optional<PublicKey> parse_public_key(std::string_view text) {

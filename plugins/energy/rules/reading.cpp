@@ -18,33 +18,38 @@ std::string_view bytes_of(const std::array<std::uint8_t, N>& a) {
 
 }  // namespace
 
+ReadingBytes::ReadingBytes(const Reading& reading) {
+  bytes_.reserve(reading.provider_id.size() + reading.meter_address.size() + 24 + 4 + 64);
+  bytes_.append(reading.provider_id).append(reading.meter_address);
+  append_le(bytes_, reading.kwh_reading);
+  append_le(bytes_, reading.timestamp);
+  append_le(bytes_, reading.nonce);
+  signed_ = bytes_.size();
+  append_le(bytes_, static_cast<std::uint32_t>(reading.signature.size()));
+  bytes_.append(bytes_of(reading.signature));
+}
+
 std::string reading_preimage(const Reading& reading) {
-  std::string out;
-  // Room for the signature as well, so that the meter hash appends without another allocation.
-  out.reserve(reading.provider_id.size() + reading.meter_address.size() + 24 + 4 + 64);
-  out.append(reading.provider_id).append(reading.meter_address);
-  append_le(out, reading.kwh_reading);
-  append_le(out, reading.timestamp);
-  append_le(out, reading.nonce);
-  return out;
+  return std::string(ReadingBytes(reading).preimage());
 }
 
 Hash reading_digest(const Reading& reading, const Crypto& crypto) {
-  return crypto.blake3(reading_preimage(reading));
+  return crypto.blake3(ReadingBytes(reading).preimage());
 }
 
 Hash reading_meter_hash(const Reading& reading, const Crypto& crypto) {
-  std::string message = reading_preimage(reading);
-  append_le(message, static_cast<std::uint32_t>(reading.signature.size()));
-  message.append(bytes_of(reading.signature));
-  return crypto.blake3(message);
+  return crypto.blake3(ReadingBytes(reading).whole());
+}
+
+bool verify_reading(const ReadingBytes& bytes, const Signature& signature, const PublicKey& key,
+                    const Crypto& crypto) {
+  const Hash digest = crypto.blake3(bytes.preimage());
+  return crypto.verify(key, bytes_of(digest), signature) ||
+         crypto.verify(key, bytes.preimage(), signature);
 }
 
 bool verify_reading(const Reading& reading, const PublicKey& key, const Crypto& crypto) {
-  const std::string preimage = reading_preimage(reading);
-  const Hash digest = crypto.blake3(preimage);
-  return crypto.verify(key, bytes_of(digest), reading.signature) ||
-         crypto.verify(key, preimage, reading.signature);
+  return verify_reading(ReadingBytes(reading), reading.signature, key, crypto);
 }
 
 }  // namespace energy

@@ -37,20 +37,35 @@ struct Reading {
   bool operator==(const Reading&) const = default;
 };
 
-// The signed bytes: provider id, meter address, then the three numbers as 8 bytes each,
-// little-endian.
+// The bytes of a reading that are hashed, for those who need more than one of the hashes.
+class ReadingBytes {
+ public:
+  explicit ReadingBytes(const Reading& reading);
+  // What is signed: provider id, meter address, then the three numbers as 8 bytes each,
+  // little-endian.
+  std::string_view preimage() const { return std::string_view(bytes_).substr(0, signed_); }
+  // The preimage, the length of the signature (4 bytes, little-endian) and the signature.
+  std::string_view whole() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  std::size_t signed_ = 0;
+};
+
 std::string reading_preimage(const Reading& reading);
 
 // BLAKE3 of the preimage.
 Hash reading_digest(const Reading& reading, const Crypto& crypto);
 
-// The key of the credit that the reading mints: BLAKE3 of preimage, signature length (4 bytes,
-// little-endian) and signature.
+// The key of the credit that the reading mints: BLAKE3 of ReadingBytes::whole().
 Hash reading_meter_hash(const Reading& reading, const Crypto& crypto);
 
 // True if the signature holds over the digest, or over the preimage itself (which the operations
 // guide's test script signs). Cost: one verification when the first holds, else two.
 bool verify_reading(const Reading& reading, const PublicKey& key, const Crypto& crypto);
+// The same for who has the bytes already.
+bool verify_reading(const ReadingBytes& bytes, const Signature& signature, const PublicKey& key,
+                    const Crypto& crypto);
 
 // |block time - reading time| in seconds; both in Unix seconds.
 constexpr std::uint64_t clock_skew(std::uint64_t block_time, std::uint64_t timestamp) {

@@ -33,9 +33,30 @@ Reputation example_reputation() {
   return r;
 }
 
+TEST(Ids, hex_of_every_byte_is_read_in_both_cases_and_nothing_else_is) {
+  std::array<std::uint8_t, 33> bytes;  // four groups of eight, and a single one
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(29 + 41 * i);
+  const std::string lower = format_hex(bytes);
+  for (std::size_t place = 0; place < lower.size(); ++place) {
+    for (int c = 0; c < 256; ++c) {
+      std::string text = lower;
+      text[place] = static_cast<char>(c);
+      std::array<std::uint8_t, 33> read{};
+      const bool digit = std::isxdigit(c) != 0;
+      ASSERT_EQ(parse_hex(text, read.data(), read.size()), digit) << place << " " << c;
+      if (digit && std::tolower(c) == lower[place]) {
+        ASSERT_EQ(read, bytes);
+      } else if (digit) {
+        ASSERT_NE(read, bytes);
+      }
+    }
+  }
+}
+
 TEST(EnergyIds, short_and_padded_forms_name_the_same_provider) {
   EXPECT_EQ(format_provider_id(0), "energy-0x00000000");
   EXPECT_EQ(format_provider_id(0xdeadbeef), "energy-0xdeadbeef");
+  EXPECT_EQ(format_provider_id(0x0123a9f0), "energy-0x0123a9f0");
   EXPECT_EQ(parse_provider_id("energy-0x00"), ProviderId{0});
   EXPECT_EQ(parse_provider_id("energy-0x1F"), ProviderId{0x1f});
   EXPECT_EQ(parse_provider_id("energy-0xffffffff"), ProviderId{0xffffffff});

@@ -247,26 +247,27 @@ TEST(EnergyKeys, numbers_sort_as_numbers) {
   const Keys keys(Space::kReal);
   const CreditCursor low{.block = 255, .meter_hash = hash_of(0xff)},
       high{.block = 256, .meter_hash = hash_of(0)};
-  EXPECT_LT(keys.credit_place(low), keys.credit_place(high));
+  EXPECT_LT(keys.credit_place(low).view(), keys.credit_place(high).view());
   EXPECT_LT(low, high);
   EXPECT_LT(keys.queued(9, kU64Max), keys.queued(10, 0));
   EXPECT_LT(keys.receipt(0xff), keys.receipt(0x100));
-  EXPECT_LT(keys.provider(9), keys.provider(0x10));
+  EXPECT_LT(keys.provider(9).view(), keys.provider(0x10).view());
   EXPECT_LT(keys.receipt_place(hash_of(1), 255), keys.receipt_place(hash_of(1), 256));
 }
 
 TEST(EnergyKeys, keys_have_the_documented_form) {
   const Keys keys(Space::kReal);
-  EXPECT_EQ(keys.provider(0x1f), "p/energy-0x0000001f");
+  EXPECT_EQ(keys.provider(0x1f).view(), "p/energy-0x0000001f");
   EXPECT_EQ(keys.meter("meter_a"), "m/meter_a");
-  EXPECT_EQ(keys.credit(hash_of('h')), "c/" + std::string(32, 'h'));
+  EXPECT_EQ(keys.credit(hash_of('h')).view(), "c/" + std::string(32, 'h'));
   EXPECT_EQ(keys.receipt(0x0102), std::string("r/\0\0\0\0\0\0\1\2", 10));
   EXPECT_EQ(keys.slash(hash_of('h'), SlashReason::kExpiry),
             "sk/" + std::string(32, 'h') + "expiry");
   EXPECT_EQ(keys.open_dispute(hash_of('h')), "do/" + std::string(32, 'h'));
   EXPECT_EQ(keys.totals(), "tot");
-  EXPECT_EQ(trust_root_key(1), "k/energy-0x00000001");
-  EXPECT_EQ(Keys(Space::kRehearsal).provider(0), "rehearsal/p/energy-0x00000000");
+  EXPECT_EQ(trust_root_key(1).view(), "k/energy-0x00000001");
+  EXPECT_EQ(Keys(Space::kRehearsal).provider(0).view(), "rehearsal/p/energy-0x00000000");
+  EXPECT_THROW(ShortKey().text(std::string(65, 'x')), std::length_error);
 }
 
 TEST(EnergyKeys, scanned_keys_say_their_place_and_other_keys_do_not) {
@@ -277,7 +278,7 @@ TEST(EnergyKeys, scanned_keys_say_their_place_and_other_keys_do_not) {
     EXPECT_EQ(keys.read_queued(keys.queued(108, 5)),
               (Keys::QueuePlace{.due_block = 108, .queue_id = 5}));
     EXPECT_EQ(keys.read_receipt_place(keys.receipt_place(hash_of(1), 42)), 42u);
-    EXPECT_FALSE(keys.read_credit_place(keys.credit_place(at) + "x"));
+    EXPECT_FALSE(keys.read_credit_place(keys.credit_place(at).text("x")));
     EXPECT_FALSE(keys.read_credit_place(keys.queued(1, 1)));
     EXPECT_FALSE(keys.read_queued(keys.credit_place(at)));
     EXPECT_FALSE(keys.read_receipt_place(""));
