@@ -89,7 +89,7 @@ Status read_state_head(const KvStore* state, Walk& walk, Hash* hash) {
   std::optional<Bytes> row;
   TB_TRY(state->get(kHeadRow, &row));
   if (!row) {
-    walk.report.state = "it has no head row: the next start makes it anew from the log";
+    walk.report.state = "it has no head row";
     return {};
   }
   Reader in(*row);

@@ -3,7 +3,8 @@
 //
 // Nothing is ever thrown away: a damaged tail is copied to `<segment>.damaged` before the segment
 // is shortened. A damaged state needs no repair of its own: with the state directory moved away,
-// the next start makes it anew from the log. REQUIRES: no node runs on the directory. [one thread]
+// the next start makes it again from a snapshot or the log. REQUIRES: no node runs on the
+// directory. [one thread]
 #pragma once
 
 #include <optional>

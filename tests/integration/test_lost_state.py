@@ -1,4 +1,5 @@
 """A damaged or lost state comes back from the newest snapshot, end to end: the log alone does not reach far enough."""
+import json
 import pathlib
 import shutil
 import unittest
@@ -56,12 +57,36 @@ class LostState(unittest.TestCase):
         (self.node.data / "state" / "CURRENT").unlink()
         self.check("the state is not usable")
 
+    def repair(self, *flags):
+        ended = self.node.cli("storage", "repair", "--data", self.node.data, *flags, check=False)
+        return ended.returncode, json.loads(ended.stdout)
+
+    def test_the_repair_sets_it_aside_and_names_the_snapshot_that_the_start_takes(self):
+        (self.node.data / "state" / "CURRENT").unlink()
+        name = pathlib.Path(self.made["path"]).name
+        code, dry = self.repair("--dry-run")
+        self.assertEqual((code, dry["ok"], dry["damage"], dry["first"], dry["done"]), (1, False, None, 300, []))
+        self.assertIn("CURRENT", dry["state"])
+        self.assertIn(name, dry["state_source"])
+        self.assertTrue((self.node.data / "state").exists(), "a dry run changes nothing")
+        code, done = self.repair()
+        self.assertEqual((code, done["ok"], len(done["done"])), (0, True, 1))
+        self.assertIn(name, done["done"][0])
+        self.assertFalse((self.node.data / "state").exists())
+        self.check()
+
     def test_without_a_snapshot_that_holds_it_says_what_is_needed(self):
-        shutil.rmtree(self.node.data / "state")
         snapshot = pathlib.Path(self.made["path"])
         raw = bytearray(snapshot.read_bytes())
         raw[len(raw) // 2] ^= 1
         snapshot.write_bytes(raw)
+        (self.node.data / "state" / "CURRENT").unlink()
+        code, left = self.repair()
+        self.assertEqual((code, left["state_source"], left["done"]), (1, "", []))
+        for word in ("whole from height 300", "of height 299 or above", snapshot.name):
+            self.assertIn(word, left["advice"])
+        self.assertTrue((self.node.data / "state").exists(), "what nothing could replace stays")
+        shutil.rmtree(self.node.data / "state")
         self.node.start(wait=False)
         self.assertEqual(self.node.process.wait(timeout=120), 1)
         self.node.out.close()

@@ -7,7 +7,7 @@
 #include "kernel/chain/base_row.hpp"
 #include "kernel/chain/kernel_rows.hpp"
 #include "kernel/chain/store/store_check.hpp"
-#include "kernel/snapshot/snapshot.hpp"
+#include "kernel/snapshot/state_source.hpp"
 #include "kernel/storage/write_behind.hpp"
 
 namespace blockd {
@@ -15,11 +15,6 @@ namespace {
 
 constexpr const char* kEngine = "leveldb";
 constexpr std::string_view kStateWord = "state store";
-
-// What stands in the log of the state's directory, without changing it for longer than the look.
-struct LogExtent {
-  std::uint64_t head = 0, whole_from = 0;
-};
 
 Result<LogExtent> extent_of(const std::string& log_dir) {
   std::string cut;
@@ -191,31 +186,17 @@ Result<std::unique_ptr<KvStore>> NodeStores::bring_back(const std::string& why,
   notes->push_back("the state is not usable (" + why + ")");
   Result<LogExtent> log = extent_of(dirs_.log);
   if (!log.ok()) return log.status();
-  SnapshotTrust trust;
-  trust.genesis = &genesis;
-  const std::vector<std::string> files =
-      newest_valid_snapshot(dirs_.snapshots, trust, log->head, notes);
-  const bool reaches = !files.empty() && [&] {
-    Result<SnapshotInfo> info = read_snapshot_info(files.back());
-    return info.ok() && info->height + 1 >= log->whole_from;
-  }();
-  if (!reaches && log->whole_from != 0) {
-    return Status(Code::kCorrupt,
-                  std::string(kStateWord) + " " + dirs_.state + ": " + why +
-                      ", and it cannot be made again: the log is whole from height " +
-                      std::to_string(log->whole_from) + " on and no snapshot in " +
-                      dirs_.snapshots + " reaches that",
-                  "copy a snapshot of another node there, or restore a backup");
-  }
+  Result<StateSource> source = find_state_source(dirs_.snapshots, genesis, *log, notes);
+  if (!source.ok())
+    return source.status().in(std::string(kStateWord) + " " + dirs_.state + ": " + why);
   TB_TRY(set_state_aside(dirs_.state, clock_.unix_ms() / 1000, notes));
-  if (reaches) {
-    Result<SnapshotInfo> restored = restore_snapshot(files, trust, dirs_.state);
+  if (!source->files.empty()) {
+    Result<SnapshotInfo> restored =
+        restore_snapshot(source->files, {&genesis, std::nullopt}, dirs_.state);
     if (!restored.ok()) return restored.status();
-    notes->push_back("the state is made again from " + files.back() + " and the log behind it");
-  } else {
-    notes->push_back("the state is made again from the log");
   }
-  Result<std::unique_ptr<KvStore>> state = state_opener(!reaches, config)();
+  notes->push_back("the state is made again from " + source->text);
+  Result<std::unique_ptr<KvStore>> state = state_opener(source->files.empty(), config)();
   if (!state.ok()) return state.status();
   return dressed(*std::move(state), config);
 }

@@ -1,5 +1,6 @@
 // storage repair --data: the data directory of a node that does not run. What is damaged is named
-// and set aside, never thrown away; the next start makes the state again from the log.
+// and set aside, never thrown away; the next start makes the state again, from a snapshot or the
+// log. Where neither could, the state stays where it is.
 #include <filesystem>
 #include <ostream>
 
@@ -8,9 +9,14 @@
 #include "kernel/chain/repair.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/output.hpp"
+#include "kernel/snapshot/state_source.hpp"
 
 namespace blockd::cli {
 namespace {
+
+struct RepairPlaces {
+  std::string log, state, snapshots, genesis;
+};
 
 struct StateDir {
   std::unique_ptr<KvStore> store;  // null: not there, or not to be opened
@@ -32,14 +38,16 @@ StateDir open_state(const std::string& dir) {
 }
 
 // `<dir>.before-<n>`, the first number that is free.
-Status set_aside(const std::string& dir, std::vector<std::string>* done) {
+Status set_aside(const std::string& dir, const std::string& source,
+                 std::vector<std::string>* done) {
   std::error_code error;
   for (unsigned n = 1; n < 10'000; ++n) {
     const std::string to = dir + ".before-" + std::to_string(n);
     if (std::filesystem::exists(to)) continue;
     std::filesystem::rename(dir, to, error);
     if (error) return Status(Code::kIo, dir + ": cannot be set aside: " + error.message());
-    done->push_back("set aside " + dir + " as " + to + "; the next start makes it from the log");
+    done->push_back("set aside " + dir + " as " + to + "; the next start makes it again from " +
+                    source);
     return {};
   }
   return Status(Code::kLimit, dir + ": 9,999 earlier ones stand beside it", "remove some of them");
@@ -49,7 +57,28 @@ json::value height_or_null(const std::optional<std::uint64_t>& height) {
   return height ? json::value(*height) : json::value(nullptr);
 }
 
-json::object to_json(const RepairReport& report, bool dry_run) {
+// A damaged state is to be made again; what the next start will make it from.
+struct WayBack {
+  std::string source;  // empty: there is none, and `advice` says what is needed
+  std::string advice;
+};
+
+Result<WayBack> way_back(const RepairPlaces& places, const RepairReport& report) {
+  Result<Bytes> text = read_file(places.genesis);
+  if (!text.ok()) return text.status();
+  Result<Genesis> genesis = Genesis::parse(*text);
+  if (!genesis.ok()) return genesis.status().in(places.genesis);
+  std::vector<std::string> passed_over;
+  Result<StateSource> source =
+      find_state_source(places.snapshots, *genesis,
+                        {report.head.value_or(0), report.first.value_or(0)}, &passed_over);
+  if (source.ok()) return WayBack{source->text, ""};
+  std::string advice = source.status().message() + "; " + source.status().hint();
+  for (const std::string& why : passed_over) advice += "; " + why;
+  return WayBack{"", advice};
+}
+
+json::object to_json(const RepairReport& report, const WayBack& back, bool dry_run) {
   json::array done;
   for (const std::string& line : report.done) done.emplace_back(line);
   json::value damage = nullptr;
@@ -71,28 +100,42 @@ json::object to_json(const RepairReport& report, bool dry_run) {
           {"head_hash", report.head ? to_hex(report.head_hash) : ""},
           {"damage", std::move(damage)},
           {"state", report.state},
+          {"state_source", back.source},
+          {"advice", back.advice},
           {"done", std::move(done)}};
 }
 
-Result<RepairReport> check(const std::string& log_dir, const std::string& state_dir) {
-  StateDir state = open_state(state_dir);
-  Result<RepairReport> report = check_log(system_disk(), log_dir, state.store.get());
-  if (report.ok() && !state.damage.empty()) report->state = state.damage;
-  return report;
+struct Outcome {
+  RepairReport report;
+  WayBack back;
+};
+
+Result<Outcome> check(const RepairPlaces& places) {
+  StateDir state = open_state(places.state);
+  Result<RepairReport> report = check_log(system_disk(), places.log, state.store.get());
+  if (!report.ok()) return report.status();
+  if (!state.damage.empty()) report->state = state.damage;
+  Outcome out{*std::move(report), {}};
+  if (out.report.state.empty()) return out;
+  Result<WayBack> back = way_back(places, out.report);
+  if (!back.ok()) return back.status();
+  out.back = *std::move(back);
+  return out;
 }
 
 // The log first, then what the state says to the log that is left.
-Result<RepairReport> repair(const std::string& log_dir, const std::string& state_dir) {
-  Result<RepairReport> cut = repair_log(system_disk(), log_dir, nullptr);
+Result<Outcome> repair(const RepairPlaces& places) {
+  Result<RepairReport> cut = repair_log(system_disk(), places.log, nullptr);
   if (!cut.ok()) return cut.status();
-  Result<RepairReport> report = check(log_dir, state_dir);
-  if (!report.ok()) return report.status();
-  report->done = cut->done;
-  if (!report->state.empty()) {
-    TB_TRY(set_aside(state_dir, &report->done));
-    report->state.clear();
+  Result<Outcome> out = check(places);
+  if (!out.ok()) return out.status();
+  RepairReport& report = out->report;
+  report.done = cut->done;
+  if (!report.state.empty() && !out->back.source.empty()) {
+    TB_TRY(set_aside(places.state, out->back.source, &report.done));
+    report.state.clear();
   }
-  return report;
+  return out;
 }
 
 int run_repair(Session& session, const LocalArgs& args) {
@@ -100,7 +143,9 @@ int run_repair(Session& session, const LocalArgs& args) {
   if (data.empty())
     return session.fail(Status(Code::kInvalid, "--data: which data directory?",
                                "usage: contract-cli storage repair --data DIR [--dry-run]"));
-  const std::string state_dir = args.get("--state", data + "/state");
+  const RepairPlaces places{data + "/chain", args.get("--state", data + "/state"),
+                            args.get("--snapshots", data + "/snapshots"),
+                            args.get("--genesis", data + "/genesis.json")};
   Result<DirectoryLock> lock = DirectoryLock::acquire(data);
   if (!lock.ok()) {
     const bool busy = lock.status().code() == Code::kBusy;
@@ -109,13 +154,13 @@ int run_repair(Session& session, const LocalArgs& args) {
                busy ? "stop the node first" : "--data names the directory of a node"));
   }
   const bool dry_run = args.has("--dry-run");
-  Result<RepairReport> report =
-      dry_run ? check(data + "/chain", state_dir) : repair(data + "/chain", state_dir);
-  if (!report.ok()) return session.fail(report.status());
-  Result<std::string> text = format_result(session, to_json(*report, dry_run), {"", {}, "", true});
+  Result<Outcome> out = dry_run ? check(places) : repair(places);
+  if (!out.ok()) return session.fail(out.status());
+  Result<std::string> text =
+      format_result(session, to_json(out->report, out->back, dry_run), {"", {}, "", true});
   if (!text.ok()) return session.fail(text.status());
   session.world.out << *text;
-  return report->ok() ? kExitOk : kExitRefused;
+  return out->report.ok() ? kExitOk : kExitRefused;
 }
 
 }  // namespace
@@ -126,6 +171,8 @@ std::vector<LocalVerb> storage_verbs() {
            "Check the log and the state of a node that does not run; set damage aside",
            {{"--data", "DIR", "Data directory of the node"},
             {"--state", "DIR", "Its state, where storage.state_dir says another place"},
+            {"--snapshots", "DIR", "Its snapshots, where snapshot_dir says another place"},
+            {"--genesis", "FILE", "Its genesis, where chain.genesis_file says another place"},
             {"--dry-run", "", "Name the damage and change nothing; exit code 1 if there is some"}},
            0,
            0,
