@@ -13,6 +13,8 @@ constexpr std::size_t kJoinedBytes = 4096;  // smaller pieces are copied for the
 constexpr std::uint64_t kMaxSegmentBytes = 0xFFFFFFFF;  // offsets are u32
 constexpr std::uint64_t kLeastStep = 64u << 10;         // where little is free
 constexpr std::uint64_t kBlockDecay = 64;  // a large block counts for about as many more
+constexpr std::uint64_t kLastShare = 8;    // of a segment: in the last such part of it blocks look
+                                           // for a moment at which it can be changed
 
 }  // namespace
 
@@ -92,23 +94,46 @@ Status Log::write_parts(BytesView header, std::span<const BytesView> payload) {
   return {};
 }
 
-// A segment ends between two blocks only, so that a batch and its block lie together and all that
-// is unsynced lies in the last segment.
 Status Log::make_room(std::uint64_t height, std::uint64_t size) {
   if (!open_) {
     TB_TRY(start_segment(height));
-  } else if (pending_.empty() && !batch_) {
-    const std::optional<std::uint64_t> last = last_block();
-    const std::uint64_t first_height = last ? *last + 1 : height;
-    const bool has_block = first_height > open_->first_height;
-    const bool full = offset_ + std::max(size, block_bytes_) > zeroed_;
-    if (has_block && !(full && take_ahead(first_height)) && offset_ + size > options_.segment_bytes)
-      TB_TRY(start_segment(first_height));
+  } else if (between_blocks()) {
+    TB_TRY(end_segment(height, size));
   }
   if (offset_ + size > kMaxSegmentBytes) {
     return Status(Code::kLimit, "block log " + dir_ + ": one segment would grow above 4 GiB");
   }
   return reserve(offset_ + size);
+}
+
+bool Log::between_blocks() const {
+  for (auto record = pending_.rbegin(); record != pending_.rend(); ++record) {
+    if (record->type == LogRecordType::kBlock) return true;
+    if (record->type == LogRecordType::kBatch) return false;
+  }
+  return !batch_;
+}
+
+bool Log::in_last_share() const {
+  return options_.sync != LogSyncMode::kInline && offset_ > zeroed_ - zeroed_ / kLastShare;
+}
+
+// A segment ends between two blocks only, so that a batch and its block lie together, and while
+// nothing is on its way to the disk, so that all that is unsynced lies in the last segment. Before
+// it is as long as it may be it ends at the first such moment; then the appending waits for one.
+Status Log::end_segment(std::uint64_t height, std::uint64_t size) {
+  const bool full = offset_ + std::max(size, block_bytes_) > zeroed_;
+  const bool over = offset_ + size > options_.segment_bytes;
+  const bool take = (full || in_last_share()) && ahead_ && ahead_->ready();
+  if (!take && !over) return {};
+  if (!pending_.empty() && options_.sync == LogSyncMode::kInline) return {};
+  if (!pending_.empty()) TB_TRY(over ? sync() : settle(LogWait::kNone));
+  if (!pending_.empty()) return {};
+  const std::optional<std::uint64_t> last = last_block();
+  const std::uint64_t first_height = last ? *last + 1 : height;
+  const bool has_block = first_height > open_->first_height;
+  if (!has_block || (take && take_ahead(first_height))) return {};
+  return over ? start_segment(first_height) : Status();
 }
 
 // Beside the appending: see LogAhead.
@@ -126,7 +151,7 @@ bool Log::take_ahead(std::uint64_t first_height) {
 
 void Log::use_segment(SegmentPtr segment, std::uint64_t file_size) {
   open_ = std::move(segment);
-  offset_ = synced_ = kSegmentMagic.size();
+  offset_ = synced_ = wanted_ = kSegmentMagic.size();
   reserved_ = file_size;
   zeroed_ = offset_;
   std::unique_lock lock(mutex_);
@@ -199,27 +224,52 @@ void Log::work_ahead() {
 }
 
 Status Log::sync() {
+  TB_TRY(begin_sync());
+  return settle(LogWait::kAll);
+}
+
+Status Log::begin_sync() {
   TB_TRY(refused());
-  if (pending_.empty()) return {};
-  if (Status synced = open_->file->sync(); !synced.ok()) return fail(synced);
-  block_bytes_ = std::max(offset_ - synced_, block_bytes_ - block_bytes_ / kBlockDecay);
-  synced_ = offset_;
+  if (offset_ == wanted_) return {};
+  block_bytes_ = std::max(offset_ - wanted_, block_bytes_ - block_bytes_ / kBlockDecay);
+  wanted_ = offset_;
+  sync_.want(open_, wanted_);
+  return options_.sync == LogSyncMode::kInline ? settle(LogWait::kAll) : Status();
+}
+
+Status Log::settle(LogWait wait) {
+  if (wanted_ == synced_) return {};
+  TB_TRY(refused());
+  if (wait == LogWait::kNone) {
+    sync_.step();
+  } else {
+    static_cast<void>(sync_.await(wait == LogWait::kNext ? synced_ + 1 : wanted_));
+  }
+  if (Status failed = sync_.failure(); !failed.ok()) return fail(failed);
+  take_in(sync_.done());
+  return {};
+}
+
+// Records up to `done` of the open segment are durable.
+void Log::take_in(std::uint64_t done) {
+  if (done <= synced_) return;
+  synced_ = done;
   {
     std::unique_lock lock(mutex_);
-    for (const Pending& record : pending_) publish(record);
-    committed_[open_->id] = offset_;
-    pending_.clear();
+    auto record = pending_.begin();
+    for (; record != pending_.end() && record->place.offset < done; ++record) publish(*record);
+    pending_.erase(pending_.begin(), record);
+    committed_[open_->id] = done;
   }
   work_ahead();
-  return {};
 }
 
 Status Log::drop_unsynced() {
   TB_TRY(refused());
-  if (pending_.empty()) return {};
-  if (Status cut = take_back(synced_, offset_); !cut.ok()) return fail(cut);
-  offset_ = synced_;
-  pending_.clear();
+  if (offset_ == wanted_) return {};
+  if (Status cut = take_back(wanted_, offset_); !cut.ok()) return fail(cut);
+  offset_ = wanted_;
+  while (!pending_.empty() && pending_.back().place.offset >= wanted_) pending_.pop_back();
   return {};
 }
 

@@ -8,17 +8,22 @@
 // where none is ready the open one grows in steps.
 // `synced` is how much of the segment was durable when the record was written. A block is committed
 // by `append(kBatch…)` (unsynced, while the executor works), then `append(kBlock…)` and ONE
-// `sync()`.
+// `sync()`. Who goes on meanwhile calls `begin_sync()` and looks with `settle()` what has become
+// durable: any number of blocks may be on their way to the disk, in order, all of them in the open
+// segment.
 //
 // At open all record headers are walked and the payloads behind the last checkpoint are read. What
 // follows the last whole block (but certificates and checkpoints) is cut off. A bad record is
 // damage, not a torn tail, when a later record says that it had been synced, or when a later
 // segment exists: then open names file and offset and changes nothing. Damage in older payloads is
-// found when they are read. So a synced block is never skipped, and a block that was being written
-// at a power cut is there whole or not at all. (Damage of the very last block cannot be told from a
-// torn write: that block is cut off, and `*recovered` says so.) Memory: 20 bytes a block.
+// found when they are read. So a synced block is never skipped, and of blocks that were being
+// written at a power cut the first ones are there whole and the others not at all. (Damage of a
+// block cannot be told from a torn write as long as no record has been begun since its sync was
+// known to have ended: it and what follows is cut off, and `*recovered` says so.) Memory: 20 bytes
+// a block.
 //
-// Thread: appends from one thread (the executor); reads from any thread, concurrently with appends.
+// Thread: appends, syncs and settle() from one thread (the executor); reads from any thread,
+// concurrently with appends.
 #pragma once
 
 #include <cstdint>
@@ -57,11 +62,21 @@ struct LogRewrite {
 // Who makes the next segment: nobody, a thread of the log, or each sync one step of it.
 enum class LogAheadMode : std::uint8_t { kOff, kThread, kStepped };
 
+// Who does the fdatasync of a begun sync: begin_sync() itself, a thread of the log, or each
+// settle() a half of it (log_sync.hpp).
+enum class LogSyncMode : std::uint8_t { kInline, kThread, kStepped };
+
+// What settle() waits for: nothing, the next begun sync, all of them.
+enum class LogWait : std::uint8_t { kNone, kNext, kAll };
+
 struct BlockLogOptions {
   std::uint64_t segment_bytes = 64ull << 20;  // the next is twice the present one, up to this
   std::uint64_t preallocate_bytes = 8ull << 20;
   std::uint32_t max_record_bytes = 128u << 20;
   LogAheadMode ahead = LogAheadMode::kOff;
+  LogSyncMode sync = LogSyncMode::kInline;
+  // How long each sync of blocks took, failed or not; may be null. [whoever syncs] Must not block.
+  std::function<void(std::uint64_t us)> on_sync = nullptr;
 };
 
 class BlockLog {
@@ -84,7 +99,13 @@ class BlockLog {
                               std::span<const BytesView> payload) = 0;
   // One fdatasync of the open segment: the commit. On error the log refuses every later append.
   virtual Status sync() = 0;
-  // Forgets appended records that have not been synced (a batch whose block was dropped).
+  // The same, but returns before it is done, unless LogSyncMode says otherwise. What was appended
+  // is seen by readers when a later settle() or sync() finds it durable.
+  virtual Status begin_sync() = 0;
+  // Takes in which syncs have ended; head() tells it. Errors: of a sync that failed; the log then
+  // refuses every later append, and none of the blocks on their way is seen any more.
+  virtual Status settle(LogWait wait) = 0;
+  // Forgets appended records for which no sync has begun (a batch whose block was dropped).
   virtual Status drop_unsynced() = 0;
 
   // Height of the last committed kBlock record; nullopt when there is none.

@@ -12,6 +12,7 @@
 #include "kernel/storage/block_log.hpp"
 #include "kernel/storage/log_ahead.hpp"
 #include "kernel/storage/log_record.hpp"
+#include "kernel/storage/log_sync.hpp"
 
 namespace blockd::internal {
 
@@ -31,13 +32,18 @@ struct Place {
 class Log final : public BlockLog {
  public:
   Log(Disk& disk, std::string dir, const BlockLogOptions& options)
-      : disk_(disk), dir_(std::move(dir)), options_(options) {}
+      : disk_(disk),
+        dir_(std::move(dir)),
+        options_(options),
+        sync_(options_.sync, options_.on_sync) {}
 
   Status open(std::string* recovered);
 
   Status append_parts(LogRecordType type, std::uint64_t height,
                       std::span<const BytesView> payload) override;
   Status sync() override;
+  Status begin_sync() override;
+  Status settle(LogWait wait) override;
   Status drop_unsynced() override;
   std::optional<std::uint64_t> head() const override {
     std::shared_lock lock(mutex_);
@@ -98,13 +104,17 @@ class Log final : public BlockLog {
   // Appending.
   Status refused() const;
   Status check_height(LogRecordType type, std::uint64_t height) const;
+  bool between_blocks() const;
+  bool in_last_share() const;
   Status make_room(std::uint64_t height, std::uint64_t size);
+  Status end_segment(std::uint64_t height, std::uint64_t size);
   Status start_segment(std::uint64_t first_height);
   bool take_ahead(std::uint64_t first_height);
   void use_segment(SegmentPtr segment, std::uint64_t file_size);
   Status reserve(std::uint64_t end);
   Status write_parts(BytesView header, std::span<const BytesView> payload);
   Status take_back(std::uint64_t from, std::uint64_t end);
+  void take_in(std::uint64_t done);
   void work_ahead();
   Status fail(Status status) {
     failed_ = status;
@@ -129,11 +139,12 @@ class Log final : public BlockLog {
   Status failed_;
   SegmentPtr open_;                  // the last segment
   std::uint64_t offset_ = 0;         // where the next record goes
-  std::uint64_t synced_ = 0;         // up to here the segment is durable
+  std::uint64_t synced_ = 0;         // up to here the segment is durable, as far as is known
+  std::uint64_t wanted_ = 0;         // up to here a sync has begun
   std::uint64_t reserved_ = 0;       // size of the file
   std::uint64_t zeroed_ = 0;         // up to here it was zeros on the disk before records came
   std::uint64_t block_bytes_ = 0;    // of a large block of late, so that none ends behind zeroed_
-  std::vector<Pending> pending_;     // appended, not synced
+  std::vector<Pending> pending_;     // appended, and not known to be synced
   std::unique_ptr<LogAhead> ahead_;  // null: nobody makes segments ahead
 
   mutable std::shared_mutex mutex_;  // guards the rest: what is committed
@@ -145,6 +156,7 @@ class Log final : public BlockLog {
   std::optional<Pending> batch_;  // a batch whose block is not there yet
   std::optional<std::uint64_t> checkpoint_;
   Place checkpoint_place_;
+  LogSync sync_;  // last: its thread works on the open segment
 };
 
 }  // namespace blockd::internal

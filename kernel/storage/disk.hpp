@@ -1,6 +1,7 @@
 // Disk: the few file operations that the block log needs, so that the simulator can give it a disk
 // that tears writes, fills up, fails an fsync or loses power at any step. [one thread changes a
-// file; read_at and size from any thread, also at the same time]
+// file; read_at, size and sync from any thread, also at the same time; a sync covers at least what
+// was written before it began]
 #pragma once
 
 #include <memory>

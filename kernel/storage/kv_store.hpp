@@ -81,6 +81,18 @@ class KvStore : public KvReader {
   virtual Status write_shared(std::shared_ptr<const std::vector<KvWrite>> batch) {
     return write(*batch, false);
   }
+  // write_shared() of rows that no disk may hold yet. They are seen at once; the engine gets them,
+  // and whatever is written after them, when release() lets them go, oldest first. Only their owner
+  // bounds them: a write does not wait for what is held. A flush waits for them, so the owner must
+  // not wait for one. What is held at the end is lost. REQUIRES: holds(), a row in the batch.
+  virtual Status write_held(std::shared_ptr<const std::vector<KvWrite>> batch) {
+    return write_shared(std::move(batch));
+  }
+  virtual void release(std::size_t writes) { static_cast<void>(writes); }
+  // What is held will never be let go: flushes and writes answer with `why` from now on.
+  virtual void refuse_held(const Status& why) { static_cast<void>(why); }
+  // Whether write_held() keeps its promise; so does a store that has no disk.
+  virtual bool holds() const { return false; }
   // flush() for whoever goes on meanwhile: `done` is called before this returns, or later from a
   // thread of the store; it must not block.
   virtual void flush_then(std::function<void(const Status&)> done) { done(flush()); }

@@ -222,7 +222,7 @@ Status Log::open(std::string* recovered) {
   }
   if (found.segments.empty()) return {};
   open_ = found.segments.back();
-  offset_ = synced_ = walks.back().end;
+  offset_ = synced_ = wanted_ = walks.back().end;
   reserved_ = zeroed_ = walks.back().file_size;
   // What was read may have been written by a process that was killed before its sync, and a
   // segment's name before the sync of the directory. From here on it counts as committed, so it

@@ -177,6 +177,7 @@ class MemoryStore final : public KvStore {
     return std::make_shared<Snapshot>(root());
   }
   Status flush() override { return {}; }
+  bool holds() const override { return true; }
   std::uint64_t approximate_bytes() const override {
     std::lock_guard lock(mutex_);
     return bytes_;

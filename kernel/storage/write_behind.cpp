@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "kernel/base/assert.hpp"
 #include "kernel/storage/write_layers.hpp"
 
 namespace blockd {
@@ -66,7 +67,16 @@ class WriteBehind final : public KvStore {
     TB_TRY(write_shared(std::make_shared<const std::vector<KvWrite>>(batch.begin(), batch.end())));
     return sync ? flush() : Status();
   }
-  Status write_shared(std::shared_ptr<const std::vector<KvWrite>> batch) override;
+  Status write_shared(std::shared_ptr<const std::vector<KvWrite>> batch) override {
+    return take(std::move(batch), false);
+  }
+  Status write_held(std::shared_ptr<const std::vector<KvWrite>> batch) override {
+    TB_ASSERT(!batch->empty());
+    return take(std::move(batch), true);
+  }
+  void release(std::size_t writes) override;
+  void refuse_held(const Status& why) override;
+  bool holds() const override { return true; }
 
   Status flush() override {
     struct Answer {
@@ -110,6 +120,13 @@ class WriteBehind final : public KvStore {
     std::lock_guard lock(mutex_);
     return now_;
   }
+  Status take(std::shared_ptr<const std::vector<KvWrite>> batch, bool held);
+  // The engine may have the writes up to this one.
+  std::uint64_t released() const {
+    return held_writes_.empty() ? taken_ : held_writes_.front() - 1;
+  }
+  bool can_write() const { return !now_->layers().empty() && ends_.front() <= released(); }
+  bool can_flush() const { return !flushes_.empty() && flushes_.front().behind <= written_; }
   void run();
   void write_oldest(std::unique_lock<std::mutex>& lock);
   void flush_first(std::unique_lock<std::mutex>& lock);
@@ -137,10 +154,11 @@ class WriteBehind final : public KvStore {
   std::size_t waiting_bytes_ = 0;
   std::uint64_t taken_ = 0, written_ = 0;  // writes
   std::deque<std::uint64_t> ends_;         // for each layer: taken_ with its newest write
+  std::deque<std::uint64_t> held_writes_;  // taken_ of each; bounded by who holds them
   std::size_t busy_layers_ = 0;            // the oldest ones, on their way into the engine
   std::deque<Flush> flushes_;              // bounded by who waits, and one checkpoint
   Status failed_;
-  bool working_ = false, held_ = false, stop_ = false;
+  bool working_ = false, paused_ = false, stop_ = false;
   // Keys of the engine as it was when the filter began are added step by step, those of later
   // writes at once.
   FilterState filter_state_ = FilterState::kNone;
@@ -164,10 +182,12 @@ LayeredReader::Layers WriteBehind::stacked(std::shared_ptr<const Layer> layer) c
   return out;
 }
 
-Status WriteBehind::write_shared(std::shared_ptr<const std::vector<KvWrite>> batch) {
+Status WriteBehind::take(std::shared_ptr<const std::vector<KvWrite>> batch, bool held) {
   auto layer = std::make_shared<const Layer>(std::move(batch));
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return !failed_.ok() || waiting_bytes_ < max_waiting_bytes_; });
+  changed_.wait(lock, [&] {
+    return !failed_.ok() || waiting_bytes_ < max_waiting_bytes_ || !(working_ || can_write());
+  });
   if (!failed_.ok()) return failed_;
   if (layer->rows().empty()) return {};
   waiting_bytes_ += layer->bytes();
@@ -175,9 +195,24 @@ Status WriteBehind::write_shared(std::shared_ptr<const std::vector<KvWrite>> bat
   LayeredReader::Layers layers = stacked(std::move(layer));
   ends_.resize(layers.size());
   ends_.back() = ++taken_;
+  if (held) held_writes_.push_back(taken_);
   show(now_->base(), std::move(layers));
   changed_.notify_all();
   return {};
+}
+
+void WriteBehind::release(std::size_t writes) {
+  std::lock_guard lock(mutex_);
+  const std::size_t count = std::min(writes, held_writes_.size());
+  held_writes_.erase(held_writes_.begin(),
+                     held_writes_.begin() + static_cast<std::ptrdiff_t>(count));
+  changed_.notify_all();
+}
+
+void WriteBehind::refuse_held(const Status& why) {
+  std::unique_lock lock(mutex_);
+  fail(why, lock);
+  changed_.notify_all();
 }
 
 void WriteBehind::flush_then(std::function<void(const Status&)> done) {
@@ -198,14 +233,14 @@ void WriteBehind::flush_then(std::function<void(const Status&)> done) {
 // the owner to write, what memory holds is written by the thread.
 Status WriteBehind::reopen() {
   std::unique_lock lock(mutex_);
-  held_ = true;
+  paused_ = true;
   changed_.wait(lock, [this] { return !working_; });
   if (filter_state_ == FilterState::kGrowing) end_filter(FilterState::kNone);  // its walk is over
   lock.unlock();
   const Status opened = engine_->reopen();
   std::shared_ptr<const KvReader> base = engine_->snapshot();
   lock.lock();
-  held_ = false;
+  paused_ = false;
   if (opened.ok()) failed_ = Status();
   show(std::move(base), now_->layers());
   changed_.notify_all();
@@ -216,14 +251,17 @@ void WriteBehind::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto has_work = [this] {
-      return failed_.ok() && (!now_->layers().empty() || !flushes_.empty() || wants_filter());
+      return failed_.ok() && (can_write() || can_flush() || wants_filter());
     };
-    changed_.wait(lock, [&] { return !held_ && (stop_ || has_work()); });
-    if (!has_work()) return;
+    changed_.wait(lock, [&] { return !paused_ && (stop_ || has_work()); });
+    if (!has_work()) {
+      if (!flushes_.empty()) fail(Status(Code::kAborted, "the state store was closed"), lock);
+      return;
+    }
     working_ = true;
-    if (!flushes_.empty() && flushes_.front().behind <= written_) {
+    if (can_flush()) {
       flush_first(lock);
-    } else if (!now_->layers().empty()) {
+    } else if (can_write()) {
       write_oldest(lock);
     }
     if (failed_.ok() && wants_filter()) filter_step(lock);
@@ -238,6 +276,7 @@ void WriteBehind::write_oldest(std::unique_lock<std::mutex>& lock) {
   busy_layers_ = 0;
   for (const auto& layer : from->layers()) {
     if (busy_layers_ > 0 && bytes + layer->bytes() > kEngineBatchBytes) break;
+    if (ends_[busy_layers_] > released()) break;
     bytes += layer->bytes();
     ++busy_layers_;
   }

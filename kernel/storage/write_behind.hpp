@@ -7,6 +7,8 @@
 // chain has the deltas of its log). Bounded: a write waits while kMaxWaitingBytes are in memory,
 // and reads pass at most kMaxLayers of it.
 //
+// Rows may be held back from the engine until their owner lets them go (write_held()).
+//
 // Once many reads have asked the engine for rows that it does not have, a filter of all its keys is
 // made beside the writes (a walk over the store, in steps), and such reads are answered from memory
 // from then on. It takes two bytes a row and at most 42 MiB; of a larger store it is given up.

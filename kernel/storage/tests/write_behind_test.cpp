@@ -194,6 +194,78 @@ TEST_F(WriteBehindStore, flushes_behind_the_writes_before_and_does_not_wait_for_
   EXPECT_EQ(gate_.flushes.load(), 1);
 }
 
+std::shared_ptr<const std::vector<KvWrite>> rows_of(int key, int value) {
+  return std::make_shared<const std::vector<KvWrite>>(1, row(key, value));
+}
+
+TEST_F(WriteBehindStore, what_is_held_is_seen_and_reaches_the_engine_once_it_is_let_go) {
+  ASSERT_TRUE(put(1, 1).ok());
+  ASSERT_TRUE(store_->write_held(rows_of(1, 2)).ok());
+  const auto then = store_->snapshot();
+  ASSERT_TRUE(store_->write_held(rows_of(1, 3)).ok());
+  ASSERT_TRUE(put(2, 1).ok());
+  EXPECT_EQ(value_of(*then, "k1"), "2");
+  EXPECT_EQ(value_of(*store_, "k1"), "3");
+  EXPECT_EQ(value_of(*store_, "k2"), "1");
+  std::atomic<bool> flushed{false};
+  store_->flush_then([&](const Status& status) {
+    EXPECT_TRUE(status.ok());
+    flushed.store(true);
+    flushed.notify_all();
+  });
+  store_->release(1);
+  EXPECT_FALSE(flushed.load());  // behind the second
+  store_->release(1);
+  flushed.wait(false);
+  EXPECT_EQ(value_of(*gate_.rows, "k1"), "3");
+  EXPECT_EQ(value_of(*gate_.rows, "k2"), "1");
+}
+
+TEST_F(WriteBehindStore, the_end_writes_what_was_let_go_and_forgets_what_was_not) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(store_->write_held(rows_of(i, i)).ok());
+  ASSERT_TRUE(put(100, 1).ok());
+  store_->release(60);
+  std::optional<Status> told;
+  store_->flush_then([&](const Status& status) { told = status; });
+  store_.reset();
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->code(), Code::kAborted);
+  int there = 0;
+  for (int i = 0; i <= 100; ++i) {
+    const std::string at = value_of(*gate_.rows, "k" + std::to_string(i));
+    if (at == "none") continue;
+    ++there;
+    EXPECT_LT(i, 60);
+  }
+  // What waits grows together, so a part of what was let go may lie with what was not.
+  EXPECT_LE(there, 60);
+}
+
+TEST_F(WriteBehindStore, a_writer_waits_for_the_engine_and_not_for_what_is_held) {
+  store_.reset();
+  make(100);
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(store_->write_held(rows_of(i, i)).ok());
+  EXPECT_EQ(value_of(*store_, "k499"), "499");
+  EXPECT_EQ(gate_.writes.load(), 0);
+  store_->release(500);
+  ASSERT_TRUE(store_->flush().ok());
+  EXPECT_EQ(value_of(*gate_.rows, "k499"), "499");
+}
+
+TEST_F(WriteBehindStore, what_is_refused_reaches_no_engine_and_nobody_waits_for_it) {
+  ASSERT_TRUE(store_->write_held(rows_of(1, 1)).ok());
+  std::optional<Status> told;
+  store_->flush_then([&](const Status& status) { told = status; });
+  store_->refuse_held(Status(Code::kIo, "the log's disk"));
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->code(), Code::kIo);
+  EXPECT_EQ(put(2, 2).code(), Code::kIo);
+  EXPECT_EQ(store_->flush().code(), Code::kIo);
+  EXPECT_EQ(value_of(*store_, "k1"), "1");
+  store_.reset();
+  EXPECT_EQ(value_of(*gate_.rows, "k1"), "none");
+}
+
 TEST_F(WriteBehindStore, gives_all_to_the_engine_before_it_ends) {
   gate_.close();
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(put(i, i).ok());
