@@ -2,7 +2,6 @@
 #include "kernel/chain/chain.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/kernel_rows.hpp"
@@ -48,6 +47,12 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
     return Status(Code::kIo,
                   "an earlier write of this chain failed, and what the disk holds is unknown",
                   "check the disk and start the node again");
+  const std::uint64_t begun_us = options_.clock->monotonic_us();
+  if (Status status = wait_for_room(); !status.ok()) {
+    set_stalled(status);
+    return status;
+  }
+  const std::uint64_t waited_us = options_.clock->monotonic_us() - begun_us;
   if (behind_) TB_TRY(finish_commit());
   if (machines_ == nullptr) {
     Status still = load_machines();
@@ -83,12 +88,13 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   const Hash hash = header.hash();
   std::shared_ptr<BlockRecord> record = make_record(input, output, hash, header);
   const std::uint64_t prepared_us = options_.clock->monotonic_us();
-  if (Status status = write_log(*record, output, input.time_ms); !status.ok()) {
+  std::uint64_t log_bytes = 0;
+  if (Status status = write_log(*record, output, input.time_ms, &log_bytes); !status.ok()) {
     set_stalled(status);
     return status;
   }
   Produced produced;
-  produced.log_us = options_.clock->monotonic_us() - prepared_us;
+  produced.log_us = waited_us + options_.clock->monotonic_us() - prepared_us;
   produced.block = record;
   produced.left_out = std::move(output.left_out);
   produced.poisoned = std::move(output.poisoned);
@@ -96,7 +102,7 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   produced.poison_texts = std::move(output.poison_texts);
   produced.step_of = std::move(output.step_of);
   produced.pending_work = output.pending_work;
-  // From here on the block is committed, whatever happens to the state behind it.
+  // From here on the block is in the log, whatever happens to the state behind it.
   head_ = input.height;
   head_time_ms_ = input.time_ms;
   head_hash_ = hash;
@@ -104,20 +110,21 @@ Result<Chain::Produced> ChainImpl::produce(const std::vector<CommandPtr>& comman
   params_ = output.params;
   scripts_ = output.scripts;
   mmr_.append(hash);
-  if (input.macro) macro_.committed();
-  behind_ = Committed{state_writes(input.height, hash),
-                      record,
-                      output.machines,
-                      output.params,
-                      output.scripts,
-                      std::move(output.effects),
-                      hash,
-                      output.delta_bytes.size(),
-                      output.macro_point};
+  behind_ = Appended{state_writes(input.height, hash),
+                     record,
+                     output.machines,
+                     output.params,
+                     output.scripts,
+                     std::move(output.effects),
+                     hash,
+                     log_bytes,
+                     output.delta_bytes.size(),
+                     output.macro_point,
+                     nullptr};
   keep_room(output);
   set_stalled(finish_commit());
   produced.pending_work = produced.pending_work || macro_.point() != nullptr;
-  produced.commit_us = options_.clock->monotonic_us() - executed_us;
+  produced.commit_us = waited_us + options_.clock->monotonic_us() - executed_us;
   return produced;
 }
 
@@ -145,107 +152,6 @@ void ChainImpl::keep_room(BlockOutput& output) {
   constexpr std::size_t kKeptRoom = 4u << 20;
   if (output.step_bytes.capacity() <= kKeptRoom) step_room_ = std::move(output.step_bytes);
   if (output.delta_bytes.capacity() <= kKeptRoom) delta_room_ = std::move(output.delta_bytes);
-}
-
-// The commit: two records and one sync.
-Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output,
-                            std::uint64_t time_ms) {
-  const std::uint64_t height = record.header.height;
-  std::size_t steps = record.steps.empty() ? output.steps.size() : record.steps.size();
-  const Bytes front =
-      block_front(record, static_cast<std::uint32_t>(steps), output.step_bytes.size());
-  const std::array<BytesView, 3> block{front, output.step_bytes, output.delta_bytes};
-  const Bytes batch = encode_batch(time_ms, record.commands);
-  if (options_.admit) {
-    const std::size_t bytes =
-        batch.size() + front.size() + output.step_bytes.size() + output.delta_bytes.size();
-    TB_TRY(options_.admit(bytes, output.delta_bytes.size()));
-  }
-  Status status = log_->append(LogRecordType::kBatch, height, batch);
-  if (status.ok()) status = log_->append_parts(LogRecordType::kBlock, height, block);
-  if (!status.ok()) {
-    if (Status dropped = log_->drop_unsynced(); !dropped.ok()) return dropped;
-    return status.in("block " + std::to_string(height));
-  }
-  status = log_->sync();
-  io_failed_ = !status.ok();
-  return status.in("block " + std::to_string(height));
-}
-
-// Writes the newest block into the state, publishes its view, then its effects. Tried again by the
-// next call if the store refuses.
-Status ChainImpl::finish_commit() {
-  Committed& done = *behind_;
-  if (state_full_) TB_TRY(renew_state());
-  if (Status written = state_->write_shared(done.writes); !written.ok()) {
-    state_full_ = written.code() == Code::kNoSpace;
-    io_failed_ = io_failed_ || written.code() == Code::kIo;
-    return written;
-  }
-  for (const KvWrite& write : *done.writes) {
-    rows_.written(write.key, key_hash(write.key),
-                  write.value ? std::optional<BytesView>(*write.value) : std::nullopt);
-  }
-  rows_.trim();
-  Committed finished = std::move(done);
-  behind_.reset();
-  delta_bytes_ += finished.delta_bytes;
-  note_hash(finished.record->header.height, finished.hash);
-  publish(finished.record->header.height, finished.record->header.time_ms, finished.hash,
-          finished.machines, finished.params, finished.scripts);
-  if (finished.macro_point) start_macro();
-  if (options_.effects != nullptr) {
-    for (const Effects::Metric& m : finished.effects.metrics)
-      options_.effects->metric(*m.plugin, m.metric, m.labels, m.value);
-    for (const Effects::Line& line : finished.effects.lines) {
-      options_.effects->log(*line.plugin, line.level, line.text, finished.record->header.height);
-    }
-    options_.effects->committed(finished.record, view());
-  }
-  return tend_checkpoint();
-}
-
-void ChainImpl::note_hash(std::uint64_t height, const Hash& hash) {
-  {
-    std::lock_guard lock(mutex_);
-    TB_ASSERT(height == hash_base_ + hashes_.size());
-    hashes_.push_back(hash);
-    heights_.emplace(hash, height);
-  }
-  if (mmr_.size() == height) mmr_.append(hash);
-}
-
-void ChainImpl::publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash,
-                        std::shared_ptr<const MachineSet> machines,
-                        std::shared_ptr<const ParamValues> params,
-                        std::shared_ptr<const ActiveScripts> scripts) {
-  if (params == nullptr) {
-    Result<std::shared_ptr<const ParamValues>> read = read_params(*state_, *machines);
-    if (read.ok()) params = *std::move(read);  // else whoever needs one meets the store's error
-  }
-  auto view = std::make_shared<StateView>();
-  view->height = height;
-  view->time_ms = time_ms;
-  view->epoch_length = options_.genesis.epoch_length;
-  view->epoch = height / view->epoch_length;
-  view->head_hash = hash;
-  view->state = state_->snapshot();
-  view->machines = machines;
-  view->params = params;
-  if (scripts == nullptr) scripts = find_scripts(*view);
-  view->scripts = scripts;
-  head_ = height;
-  head_time_ms_ = time_ms;
-  head_hash_ = hash;
-  machines_ = std::move(machines);
-  params_ = std::move(params);
-  scripts_ = std::move(scripts);
-  StateViewPtr next = std::move(view);
-  {
-    std::lock_guard lock(mutex_);
-    view_.swap(next);
-  }
-  // What only the view before held is freed here, outside of the lock.
 }
 
 std::shared_ptr<const ActiveScripts> ChainImpl::find_scripts(const StateView& view) const {

@@ -1,11 +1,16 @@
 // Chain: the deterministic core. It owns the block log and the state store, executes batches,
 // commits blocks, replays.
 //
-// A Chain has no threads (but one for state roots, where it is asked for), no timers and no
-// sockets. `produce`, `swap` and `close` are called from one thread (the executor); `view`,
-// `dry_run` and the readers of blocks from any thread. Everything it needs from outside (disk,
-// clock, store, code) comes through ChainOptions, so that the simulator and the test kit run this
-// very class.
+// Execution may be ahead of the disk: while a block is being synced the next ones are executed on
+// top of it (ChainOptions::ahead_blocks). Such a block is "in flight". Nobody sees it: its view,
+// its effects, its macro point and its place among the readable blocks come when settle() finds it
+// durable, in order of height, and its rows reach no disk before.
+//
+// A Chain has no threads (but one for state roots and one for syncs, where they are asked for), no
+// timers and no sockets. `produce`, `settle`, `swap` and `close` are called from one thread (the
+// executor); `view`, `dry_run` and the readers of blocks from any thread. Everything it needs from
+// outside (disk, clock, store, code) comes through ChainOptions, so that the simulator and the test
+// kit run this very class.
 #pragma once
 
 #include <functional>
@@ -91,6 +96,11 @@ class EffectSink {
                          const StateViewPtr& view) = 0;
 };
 
+// How far a node's execution may be ahead of its disk. The blocks' memory is a few times their
+// bytes in the log: rows, steps and commands.
+inline constexpr std::uint64_t kMaxAheadBlocks = 64;
+inline constexpr std::uint64_t kMaxAheadBytes = 32ull << 20;
+
 struct ChainOptions {
   std::string log_dir;  // <data>/chain
   Disk* disk = nullptr;
@@ -107,6 +117,10 @@ struct ChainOptions {
   std::uint64_t history_blocks = 1024;
   std::uint64_t checkpoint_bytes = 32ull << 20;  // of deltas between two checkpoints
   std::uint64_t cache_rows = 1u << 17;           // row cache of the executor
+  // How many blocks may be in flight, and how many bytes of the log: the next one waits until there
+  // are fewer. 0 blocks: produce() waits for its own. REQUIRES otherwise: a `state` that holds().
+  // Who syncs is said by `log.sync`.
+  std::uint64_t ahead_blocks = 0, ahead_bytes = kMaxAheadBytes;
   // The root of a macro point on a thread of its own, at low priority; false: within produce().
   bool background_roots = false;
   std::function<void()> on_macro_ready;  // a root waits for its block [any]; may be null
@@ -156,12 +170,13 @@ class Chain {
   static Result<std::unique_ptr<Chain>> open(ChainOptions options, std::vector<std::string>* notes);
   virtual ~Chain() = default;
 
-  // Executes `commands` in this order as the next block and commits it: one fdatasync. Commands
-  // that do not fit the block's limits, whose nonce is not the next of their account, or that have
-  // expired are left out and told in `left_out` (indexes). An empty batch makes a heartbeat block.
-  // `time_ms` is max(parent's time, clock). A command that makes its plugin throw or abort is taken
-  // out and told in `poisoned`. Errors: kNoSpace (nothing written, try later), kIo (stop the
-  // process), kUnavailable (stalled).
+  // Executes `commands` in this order as the next block and commits it: one fdatasync, or a part of
+  // one. When this returns the block may be in flight, see settle(); without ahead_blocks it is
+  // durable and published. Commands that do not fit the block's limits, whose nonce is not the next
+  // of their account, or that have expired are left out and told in `left_out` (indexes). An empty
+  // batch makes a heartbeat block. `time_ms` is max(parent's time, clock). A command that makes its
+  // plugin throw or abort is taken out and told in `poisoned`. Errors: kNoSpace (nothing written,
+  // try later), kIo (stop the process), kUnavailable (stalled).
   struct Produced {
     std::shared_ptr<const BlockRecord> block;
     std::vector<std::size_t> left_out, poisoned;
@@ -169,8 +184,8 @@ class Chain {
     std::vector<std::size_t> step_of;  // place in block->steps of command i of the input; SIZE_MAX
                                        // when left out or poisoned
     bool pending_work = false;         // a machine reported time-driven work
-    std::uint64_t commit_us = 0;       // from the end of the execution: log, sync, state, effects
-    std::uint64_t log_us = 0;          // what the log took of it: two records and the sync
+    std::uint64_t commit_us = 0;       // not execution: waiting for the disk, log, state, effects
+    std::uint64_t log_us = 0;          // what the log and its disk took of it
   };
   // The machines of a swap, made beside the executor from the view of then.
   struct SwapPlan {
@@ -180,8 +195,20 @@ class Chain {
   };
   virtual Result<Produced> produce(const std::vector<CommandPtr>& commands) = 0;  // [executor]
 
+  // Publishes the blocks that have become durable, in order. Answers the height up to which all
+  // are; a block of produce() may be acknowledged from then on. Errors: kIo: a sync failed: no
+  // block in flight will ever be published, stop the process. [executor]
+  virtual Result<std::uint64_t> settle(LogWait wait) {
+    static_cast<void>(wait);
+    return view()->height;
+  }
+  // `wake` is called after each sync: settle() has something to do. It must not block nor call the
+  // chain. Null takes the one before away, and returns when it runs no more. [any]
+  virtual void when_synced(std::function<void()> wake) { static_cast<void>(wake); }
+
   // Takes another build of the machines in force (same roster) from the provider. Rehearse first.
-  // With a plan that still holds it takes what that has prepared. [executor]
+  // With a plan that still holds it takes what that has prepared, also for the blocks in flight;
+  // else those become durable first. [executor]
   virtual Status swap_machines(const SwapPlan* plan) = 0;
   Status swap_machines() { return swap_machines(nullptr); }
   // Executes the last `blocks` blocks (at most `max_ms` of work) again with `candidate` in place of
@@ -236,7 +263,7 @@ class Chain {
   // the store, and must let go of it before the chain ends. [any]
   virtual std::shared_ptr<const MacroPoint> macro_point() const { return nullptr; }
 
-  // Flushes the state and notes a checkpoint. [executor]
+  // Makes the blocks in flight durable, flushes the state and notes a checkpoint. [executor]
   virtual Status checkpoint() = 0;
 
   // For the care of the stores (kernel/chain/store): the log, and the state behind it. Null where a

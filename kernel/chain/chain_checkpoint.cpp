@@ -6,6 +6,7 @@ namespace blockd {
 
 Status ChainImpl::checkpoint() {
   if (behind_) TB_TRY(finish_commit());
+  TB_TRY(drain());
   if (state_full_) TB_TRY(renew_state());
   forget_flush();
   TB_TRY(note_checkpoint(head_, state_->flush()));
@@ -15,11 +16,12 @@ Status ChainImpl::checkpoint() {
   return synced;
 }
 
-// The record is synced with the next block; should it get lost, only a restart takes longer.
-Status ChainImpl::tend_checkpoint() {
+// The block of `height` is published. The record is synced with the next block; should it get lost,
+// only a restart takes longer.
+Status ChainImpl::tend_checkpoint(std::uint64_t height) {
   if (flush_ == nullptr && delta_bytes_ >= options_.checkpoint_bytes) {
     flush_ = std::make_shared<Flush>();
-    flush_->height = head_;
+    flush_->height = height;
     flush_->delta_bytes = std::exchange(delta_bytes_, 0);
     state_->flush_then([flush = flush_](const Status& status) {
       flush->status = status;

@@ -1,6 +1,6 @@
 // ChainImpl: what stands behind Chain. Opening and recovery are in chain_open.cpp, blocks and
-// readers in chain.cpp, replay and rehearsal in replay.cpp, previews in preview.cpp, trials of a
-// switch in migration.cpp.
+// readers in chain.cpp, what becomes of an executed block in chain_settle.cpp, replay and rehearsal
+// in replay.cpp, previews in preview.cpp, trials of a switch in migration.cpp.
 //
 // Threads: `mutex_` guards what readers of any thread share with the executor: the view, the list
 // of header hashes, and why the chain is stalled. It is held for a copy only, never while code of a
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 
@@ -27,6 +28,8 @@ class ChainImpl final : public Chain {
   Status open(std::vector<std::string>* notes);
 
   Result<Produced> produce(const std::vector<CommandPtr>& commands) override;
+  Result<std::uint64_t> settle(LogWait wait) override;
+  void when_synced(std::function<void()> wake) override;
   Result<SwapPlan> plan_swap(const Machine& candidate) const override;
   Status swap_machines(const SwapPlan* plan) override;
   using Chain::swap_machines;
@@ -58,17 +61,24 @@ class ChainImpl final : public Chain {
 
  private:
   DryRun dry_run_once(const StateViewPtr& view, const Command& command, bool* bystander) const;
-  // A block that is in the log, and not yet in the state.
-  struct Committed {
-    std::shared_ptr<const std::vector<KvWrite>> writes;
+  // A block that was appended to the log, and is not published yet.
+  struct Appended {
+    std::shared_ptr<const std::vector<KvWrite>> writes;  // until the state has them
     std::shared_ptr<const BlockRecord> record;
     std::shared_ptr<const MachineSet> machines;
     std::shared_ptr<const ParamValues> params;
     std::shared_ptr<const ActiveScripts> scripts;
     Effects effects;
     Hash hash{};
-    std::uint64_t delta_bytes = 0;
+    std::uint64_t log_bytes = 0, delta_bytes = 0;
     bool macro_point = false;
+    std::shared_ptr<StateView> view;  // once the state has its writes
+    std::uint64_t height() const { return record->header.height; }
+  };
+  // Whom the log's thread wakes. Shared with it: it ends with the log, later than other members.
+  struct SyncWatch {
+    std::mutex mutex;
+    std::function<void()> wake;
   };
   // A flush of the state that goes on beside the executor.
   struct Flush {
@@ -109,16 +119,32 @@ class ChainImpl final : public Chain {
   std::shared_ptr<BlockRecord> make_record(const BlockInput& input, BlockOutput& output,
                                            const Hash& hash, const Header& header) const;
   void keep_room(BlockOutput& output);
-  Status write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms);
+  // chain_settle.cpp
+  void watch_syncs();
+  Status wait_for_room();
+  Status write_log(const BlockRecord& record, const BlockOutput& output, std::uint64_t time_ms,
+                   std::uint64_t* bytes);
+  Status log_failed(const Status& status);
+  Status write_state();
+  Status publish_durable();
+  Status publish_block(const Appended& block);
+  Status drain() { return settle(LogWait::kAll).status(); }
   std::shared_ptr<const std::vector<KvWrite>> state_writes(std::uint64_t height,
                                                            const Hash& hash) const;
   Status finish_commit();
   bool still_holds(const SwapPlan& plan) const;
+  void use_plan(const SwapPlan& plan);
   // chain_checkpoint.cpp
-  Status tend_checkpoint();
+  Status tend_checkpoint(std::uint64_t height);
   Status note_checkpoint(std::uint64_t height, Status flushed);
   void forget_flush();
   // `params` and `scripts` null: they are found in the state.
+  std::shared_ptr<StateView> make_view(std::uint64_t height, std::uint64_t time_ms,
+                                       const Hash& hash, std::shared_ptr<const MachineSet> machines,
+                                       std::shared_ptr<const ParamValues> params,
+                                       std::shared_ptr<const ActiveScripts> scripts) const;
+  void show(StateViewPtr view);
+  // REQUIRES: nothing in flight.
   void publish(std::uint64_t height, std::uint64_t time_ms, const Hash& hash,
                std::shared_ptr<const MachineSet> machines,
                std::shared_ptr<const ParamValues> params = nullptr,
@@ -142,12 +168,15 @@ class ChainImpl final : public Chain {
   Executor executor_;
   MmrPeaks mmr_;
   Hash validators_hash_{};
-  Hash head_hash_{};  // of the log's head, also while the state is behind
+  Hash head_hash_{};  // of the newest appended block, also while it is in flight
   std::uint64_t head_ = 0, head_time_ms_ = 0;
   std::shared_ptr<const MachineSet> machines_;    // null: a library is missing
   std::shared_ptr<const ParamValues> params_;     // of machines_; null: read from the state
   std::shared_ptr<const ActiveScripts> scripts_;  // the same; null: governance is asked
-  std::optional<Committed> behind_;
+  std::optional<Appended> behind_;                // the newest block, which the state has not taken
+  std::deque<Appended> flight_;                   // before it; bounded by ahead_blocks
+  std::uint64_t flight_bytes_ = 0;                // of the log
+  const std::shared_ptr<SyncWatch> watch_ = std::make_shared<SyncWatch>();
   Bytes step_room_, delta_room_;   // memory of the block before, for the next
   std::uint64_t delta_bytes_ = 0;  // since the checkpoint, or the flush under way
   std::shared_ptr<Flush> flush_;

@@ -1,4 +1,6 @@
 // Macro points of a chain: who computes their roots, and which header carries them.
+#include <algorithm>
+
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/kernel_rows.hpp"
 
@@ -32,8 +34,17 @@ class EarlierState final : public KvReader {
 
 }  // namespace
 
-// The root that the next header can carry. A block that is late must, and waits for it.
+// The root that the next header can carry. A block that is late must, and waits for it. A block in
+// flight that carries one, or is a point, takes its part once it is durable: before, no root is
+// ready.
 Status ChainImpl::take_macro_root(BlockInput* input) {
+  const bool in_flight = std::any_of(flight_.begin(), flight_.end(), [](const Appended& block) {
+    return block.macro_point || block.record->header.macro;
+  });
+  if (in_flight) {
+    if (input->time_ms < flight_.front().record->header.time_ms + kMacroDeadlineMs) return {};
+    TB_TRY(drain());
+  }
   const std::shared_ptr<const MacroPoint> point = macro_.point();
   if (point == nullptr) return {};
   if (!point->done()) {

@@ -42,6 +42,11 @@ Result<std::unique_ptr<Chain>> Chain::open(ChainOptions options, std::vector<std
       options.state == nullptr) {
     return Status(Code::kInvalid, "chain: disk, clock, machines and state are required");
   }
+  if (options.ahead_blocks > 0 && !options.state->holds()) {
+    return Status(
+        Code::kInvalid,
+        "chain: blocks may be ahead of the disk only before a state that holds their rows");
+  }
   std::vector<std::string> ignored;
   auto chain = std::make_unique<ChainImpl>(std::move(options));
   TB_TRY(chain->open(notes == nullptr ? &ignored : notes));
@@ -50,6 +55,7 @@ Result<std::unique_ptr<Chain>> Chain::open(ChainOptions options, std::vector<std
 
 Status ChainImpl::open(std::vector<std::string>* notes) {
   validators_hash_ = validators_hash();
+  watch_syncs();
   std::string cut;
   Result<std::unique_ptr<BlockLog>> log =
       BlockLog::open(*options_.disk, options_.log_dir, options_.log, &cut);
@@ -100,7 +106,9 @@ Status ChainImpl::make_genesis(std::vector<std::string>* notes) {
   record.header.macro = Header::Macro{0, root.finish()};
   record.receipts_commitment = kNoReceipts;
   const Hash hash = record.header.hash();
-  TB_TRY(write_log(record, output, options_.genesis.timestamp_ms));
+  std::uint64_t bytes = 0;
+  TB_TRY(write_log(record, output, options_.genesis.timestamp_ms, &bytes));
+  TB_TRY(log_->sync());
   TB_TRY(state_->write(*state_writes(0, hash), true));
   note_hash(0, hash);
   publish(0, options_.genesis.timestamp_ms, hash, output.machines);

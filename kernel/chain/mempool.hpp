@@ -69,7 +69,8 @@ class Mempool {
   virtual std::optional<Refusal> precheck(const PoolEntry& entry,
                                           const PoolView& head) const = 0;  // 11, 12 and 13 only
   virtual std::optional<Refusal> add(PoolEntry entry, const PoolView& head, Added* added) = 0;
-  // What is taken stays in the pool, in nobody's way, until put_back, committed or drop. Up to the
+  // What is taken stays in the pool, in nobody's way, until put_back, committed or drop; its
+  // sender's next nonces may be taken meanwhile, its own is not given twice. Up to the
   // limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by
   // nonce without a gap.
   virtual std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes,
@@ -88,7 +89,8 @@ class Mempool {
   virtual void set_limits(const MempoolLimits& limits) = 0;
   virtual MempoolLimits limits() const = 0;
 
-  virtual bool ready() const = 0;  // at least one command could be taken
+  virtual bool ready() const = 0;             // at least one command could be taken
+  virtual std::uint64_t waiting() const = 0;  // neither taken nor parked
   struct Stats {
     std::uint64_t size[3] = {0, 0, 0};
     std::uint64_t parked = 0, bytes = 0;

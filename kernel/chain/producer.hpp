@@ -1,5 +1,6 @@
 // Producer: the one thread that applies. It takes commands from the pool, cuts batches, has the
-// chain commit them, and tells who waits.
+// chain commit them, and tells who waits. While a block is on its way to the disk it goes on with
+// the next ones, if the chain allows that; nobody hears of a block before it is durable.
 //
 // All functions are thread safe. Tasks given to run_between_blocks run on the executor thread,
 // between two blocks.
@@ -47,9 +48,10 @@ struct ProducerOptions {
   // Lines for the log: what was recovered from the journal, why no block can be made. Any thread of
   // the producer. May be null.
   std::function<void(std::string_view)> on_note;
-  // How long the executor did not execute: "commit" (log, sync, state, answers), "log" (what the
-  // block log and its disk took of that), "task" (a change between two blocks). Once a block or
-  // task, on the executor thread. May be null.
+  // How long the executor did not execute: "commit" (waiting until it may be so far ahead of the
+  // disk, log, state, answers), "log" (what the block log and its disk took of that), "task" (a
+  // change between two blocks). "commit" once a block, and once more for each time that blocks
+  // became durable while none was made. On the executor thread. May be null.
   std::function<void(std::string_view cause, std::uint64_t us)> on_pause;
 };
 

@@ -131,6 +131,7 @@ class Pool final : public Mempool {
       Account& account = accounts_.at(command->from);
       unready_front(account);
       entry->taken = false;
+      --taken_;
       account.next = std::min(account.next, command->nonce);
       rank(entry);
       wait_for_deadline(entry);
@@ -193,6 +194,12 @@ class Pool final : public Mempool {
     std::lock_guard lock(mutex_);
     return std::any_of(ready_.begin(), ready_.end(),
                        [](const auto& lane) { return !lane.empty(); });
+  }
+
+  std::uint64_t waiting() const override {
+    std::lock_guard lock(mutex_);
+    const std::uint64_t all = by_id_.size(), away = parked_ + taken_;
+    return all - std::min(all, away);  // one that is taken may be parked as well
   }
 
   Stats stats() const override {
@@ -404,7 +411,11 @@ class Pool final : public Mempool {
   void unlink(Entry* entry, Account& account) {
     const std::size_t lane = place(entry->what.lane);
     ready_[lane].erase(entry);
-    if (!entry->taken) unrank(entry);
+    if (!entry->taken) {
+      unrank(entry);
+    } else {
+      --taken_;
+    }
     --size_[lane];
     bytes_ -= entry->size();
     --account.count[group(entry->what.lane)];
@@ -504,6 +515,7 @@ class Pool final : public Mempool {
   }
   void take_one(Entry* entry) {
     entry->taken = true;
+    ++taken_;
     unrank(entry);
     Account& account = accounts_.at(entry->command().from);
     account.next = entry->command().nonce + 1;
@@ -526,7 +538,7 @@ class Pool final : public Mempool {
   mutable std::mutex mutex_;
   MempoolLimits limits_;
   Clock& clock_;
-  std::uint64_t arrivals_ = 0, bytes_ = 0, parked_ = 0;
+  std::uint64_t arrivals_ = 0, bytes_ = 0, parked_ = 0, taken_ = 0;
   std::uint64_t expired_ = 0, expired_at_start_ = 0, evicted_ = 0;
   std::array<std::uint64_t, kLanes> size_{};
   // Of the nodes below: they are made by one thread and freed by another, which the allocator of

@@ -1,7 +1,11 @@
 // Two halves meet in the pool. Submitters (any thread) go through Intake: they verify signatures
 // and try commands on the head, so that both cores work; the executor (one thread, here) takes
 // batches and has the chain commit them. While a block is made new commands gather: with an
-// interval of 0 that is the group commit.
+// interval of 0 that is the group commit. They gather as well while a sync goes on, until they are
+// many or have waited for a moment, so that a quick disk is not paid for with small blocks.
+//
+// A block that the chain has in flight stays in `flight_`, and its commands in the pool, taken,
+// until it is durable. What a block left out is settled at once: no disk decides about it.
 //
 // Locks, in order: OwnAccount::sequence, the pool's, whatever Chain::view takes. `mutex_` below
 // (options, tasks, flags) is a leaf, as are those of Waiters, OwnAccounts and Journal: nothing else
@@ -23,6 +27,8 @@ namespace {
 
 constexpr std::size_t kMaxTasks = 1024;
 constexpr std::uint64_t kRetryUs = 5'000'000;  // after a full disk or a missing library
+// While blocks are in flight the next one is cut with so many commands, or so long after the last.
+constexpr std::uint64_t kGatherCommands = 256, kGatherUs = 5000;
 constexpr std::uint64_t kLongestWaitUs =
     250'000;  // an idle executor shows a sign of life four times a second
 
@@ -40,6 +46,7 @@ class ExecutorProducer final : public Producer {
     if (!options_.only_reads) TB_TRY(intake_.recover(admission, options_.on_note));
     show_life();
     last_block_us_ = clock_.monotonic_us();
+    chain_.when_synced([this] { wake(); });
     thread_ = std::thread([this] { run(); });
     return {};
   }
@@ -51,6 +58,7 @@ class ExecutorProducer final : public Producer {
     }
     changed_.notify_all();
     if (thread_.joinable()) thread_.join();
+    chain_.when_synced(nullptr);
   }
 
   std::optional<Refusal> submit(const CommandPtr& command, bool journal,
@@ -111,6 +119,7 @@ class ExecutorProducer final : public Producer {
   void run() {
     while (!stopping()) {
       show_life();
+      tell_durable();
       run_tasks();
       intake_.lost(intake_.pool().expire(), expired_refusal());
       intake_.fill_gaps();
@@ -123,6 +132,8 @@ class ExecutorProducer final : public Producer {
       }
     }
     run_tasks();
+    if (!fatal_) settle(LogWait::kAll);
+    if (fatal_) intake_.waiters().refuse_all(unknown_end());
     intake_.waiters().refuse_all(make_refusal(
         kRpcNotReady, "not_ready", "the node is stopping; ask for the command's status later"));
     intake_.waiters().tell();
@@ -154,6 +165,7 @@ class ExecutorProducer final : public Producer {
   std::uint64_t due_in_us() {
     const std::uint64_t now = clock_.monotonic_us();
     const bool ready = intake_.pool().ready();
+    const std::uint64_t gather = ready && gathers() ? kGatherUs : 0;
     std::lock_guard lock(mutex_);
     if (options_.only_reads || options_.waits_for_go) return UINT64_MAX;
     if (blocked_) return now >= retry_at_us_ ? 0 : retry_at_us_ - now;
@@ -162,7 +174,7 @@ class ExecutorProducer final : public Producer {
                         idle = options_.empty_block_interval_ms * 1000;
     std::uint64_t due = UINT64_MAX;
     auto at_latest = [&](std::uint64_t after) { due = std::min(due, last_block_us_ + after); };
-    if (ready) at_latest(interval);
+    if (ready) at_latest(std::max(interval, gather));
     if (idle > 0) at_latest(idle);
     if (pending_work_ && interval > 0) at_latest(interval);
     return due <= now ? 0 : due - now;
@@ -178,6 +190,15 @@ class ExecutorProducer final : public Producer {
   }
 
   // ---- a block
+
+  // Made, and not known to be durable.
+  struct InFlight {
+    std::shared_ptr<const BlockRecord> block;
+    std::vector<CommandPtr> included;
+    std::vector<std::size_t> places;  // of their steps
+  };
+
+  bool gathers() const { return !flight_.empty() && intake_.pool().waiting() < kGatherCommands; }
 
   void make_block() {
     {
@@ -196,27 +217,25 @@ class ExecutorProducer final : public Producer {
     }
     recovered();
     pending_work_ = produced->pending_work;
-    settle(batch, *produced);
-    // The block is committed, and the state behind it could not be written. After an I/O error
-    // nothing is tried again.
-    const Status behind = chain_.stalled();
-    if (behind.code() == Code::kIo || behind.code() == Code::kNoSpace) failed(behind);
+    keep(batch, *produced);
+    settle(LogWait::kNone);
+    sort_out(batch, *produced);
     note_pause("log", produced->log_us);
     note_pause("commit", produced->commit_us + clock_.monotonic_us() - last_block_us_);
   }
 
-  void settle(const std::vector<CommandPtr>& batch, const Chain::Produced& produced) {
-    std::vector<CommandPtr> included;
-    std::vector<std::size_t> places;
+  void keep(const std::vector<CommandPtr>& batch, const Chain::Produced& produced) {
+    InFlight made{produced.block, {}, {}};
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (produced.step_of[i] == SIZE_MAX) continue;
-      included.push_back(batch[i]);
-      places.push_back(produced.step_of[i]);
+      made.included.push_back(batch[i]);
+      made.places.push_back(produced.step_of[i]);
     }
-    intake_.pool().committed(included, intake_.head());
-    const Hash block_hash = produced.block->header.hash();
-    for (std::size_t i = 0; i < included.size(); ++i)
-      tell_end(*included[i], *produced.block, block_hash, places[i]);
+    flight_.push_back(std::move(made));
+  }
+
+  // What is not in the block is dropped or put back.
+  void sort_out(const std::vector<CommandPtr>& batch, const Chain::Produced& produced) {
     for (std::size_t n = 0; n < produced.poisoned.size(); ++n) {
       const Command& command = *batch[produced.poisoned[n]];
       drop(command, "evicted",
@@ -225,8 +244,38 @@ class ExecutorProducer final : public Producer {
                             " failed while it executed this command; it is in no block: " +
                             produced.poison_texts[n]));
     }
-    const bool moved = !included.empty() || !produced.poisoned.empty();
-    put_back_or_drop(batch, produced, moved);
+    put_back_or_drop(batch, produced, produced.left_out.size() < batch.size());
+  }
+
+  // Blocks that have become durable while none was made.
+  void tell_durable() {
+    if (flight_.empty() || fatal_) return;
+    const std::size_t before = flight_.size();
+    const std::uint64_t begun = clock_.monotonic_us();
+    settle(LogWait::kNone);
+    if (flight_.size() != before) note_pause("commit", clock_.monotonic_us() - begun);
+  }
+
+  void settle(LogWait wait) {
+    const Result<std::uint64_t> durable = chain_.settle(wait);
+    if (!durable.ok()) return failed(durable.status());
+    while (!flight_.empty() && flight_.front().block->header.height <= *durable) {
+      committed(flight_.front());
+      flight_.pop_front();
+    }
+    if (chain_.macro_point() != nullptr) pending_work_ = true;
+    // The block is committed, and the state behind it could not be written. After an I/O error
+    // nothing is tried again.
+    const Status behind = chain_.stalled();
+    const bool full = behind.code() == Code::kNoSpace && !blocked_;
+    if (full || behind.code() == Code::kIo) failed(behind);
+  }
+
+  void committed(const InFlight& made) {
+    intake_.pool().committed(made.included, intake_.head());
+    const Hash block_hash = made.block->header.hash();
+    for (std::size_t i = 0; i < made.included.size(); ++i)
+      tell_end(*made.included[i], *made.block, block_hash, made.places[i]);
   }
 
   void tell_end(const Command& command, const BlockRecord& block, const Hash& block_hash,
@@ -385,6 +434,7 @@ class ExecutorProducer final : public Producer {
   // The executor's own.
   bool blocked_ = false, fatal_ = false, pending_work_ = false;
   std::uint64_t last_block_us_ = 0, retry_at_us_ = 0;
+  std::deque<InFlight> flight_;  // by height; bounded by the chain's ahead_blocks
   std::atomic<std::uint64_t> last_sign_ms_{0};
   Intake intake_;
   std::thread thread_;

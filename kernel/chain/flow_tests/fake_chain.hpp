@@ -1,9 +1,10 @@
 // FakeChain: a chain of nonces for the tests of the flow. Its machines know "t.do" and
 // "ledger.transfer"; what a command's memo says, happens: "refuse", "poor" at the dry run, "poison"
-// when the block is made.
+// when the block is made. With ahead() blocks stay in flight until make_durable() or fail_syncs().
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 
@@ -34,15 +35,37 @@ class FakeChain final : public Chain {
     }
     Produced out;
     auto block = std::make_shared<BlockRecord>();
-    block->header.height = view_->height + 1;
+    block->header.height = head_ + 1;
     block->header.time_ms = clock_.unix_ms();
     for (std::size_t i = 0; i < commands.size(); ++i) execute(commands[i], i, *block, out);
-    view_ = next_view(block->header.height);
+    ++head_;
+    if (ahead_) {
+      flight_.emplace_back(next_view(head_), live_);
+    } else {
+      view_ = next_view(head_);
+      nonces_ = live_;
+    }
     batches_.push_back(block->commands.size());
     out.block = std::move(block);
     out.pending_work = pending_work_;
     changed_.notify_all();
     return out;
+  }
+
+  Result<std::uint64_t> settle(LogWait wait) override {
+    std::lock_guard lock(mutex_);
+    if (!sync_.ok()) return sync_;
+    if (wait == LogWait::kAll) durable_ = head_;
+    while (!flight_.empty() && flight_.front().first->height <= durable_) {
+      view_ = flight_.front().first;
+      nonces_ = std::move(flight_.front().second);
+      flight_.pop_front();
+    }
+    return view_->height;
+  }
+  void when_synced(std::function<void()> wake) override {
+    std::lock_guard lock(wake_mutex_);
+    wake_ = std::move(wake);
   }
 
   DryRun dry_run(const StateViewPtr&, const Command& command) const override {
@@ -106,7 +129,18 @@ class FakeChain final : public Chain {
     set([&] { pending_work_ = value; });
   }
   void set_nonce(const std::string& account, std::uint64_t value) {
-    set([&] { nonces_[account] = value; });
+    set([&] { nonces_[account] = live_[account] = value; });
+  }
+  void ahead() {
+    set([&] { ahead_ = true; });
+  }
+  void make_durable(std::uint64_t height) {
+    set([&] { durable_ = height; });
+    wake();
+  }
+  void fail_syncs(const Status& status) {
+    set([&] { sync_ = status; });
+    wake();
   }
   // Waits until so many calls of produce have begun, blocks are made, calls have failed.
   void await_started(std::size_t n) {
@@ -129,7 +163,7 @@ class FakeChain final : public Chain {
 
   void execute(const CommandPtr& command, std::size_t i, BlockRecord& block, Produced& out) {
     out.step_of.push_back(SIZE_MAX);
-    std::uint64_t& nonce = nonces_[command->from];
+    std::uint64_t& nonce = live_[command->from];
     if (command->memo == "poison") {
       out.poisoned.push_back(i);
       out.poison_names.emplace_back("internal_plugin_error");
@@ -185,6 +219,10 @@ class FakeChain final : public Chain {
     return *built;
   }
 
+  void wake() {
+    std::lock_guard lock(wake_mutex_);
+    if (wake_) wake_();
+  }
   template <class F>
   void set(F f) {
     std::lock_guard lock(mutex_);
@@ -207,7 +245,14 @@ class FakeChain final : public Chain {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   StateViewPtr view_;
-  std::map<std::string, std::uint64_t> nonces_;
+  using Nonces = std::map<std::string, std::uint64_t>;
+  Nonces nonces_, live_;  // in the view, and behind the newest block
+  std::uint64_t head_ = 0, durable_ = 0;
+  bool ahead_ = false;
+  std::deque<std::pair<StateViewPtr, Nonces>> flight_;
+  Status sync_;
+  std::mutex wake_mutex_;
+  std::function<void()> wake_;
   std::vector<std::size_t> batches_;
   std::vector<std::string> order_;
   Status fail_;
