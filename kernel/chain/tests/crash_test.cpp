@@ -99,6 +99,52 @@ TEST(Crash, at_every_step_of_the_log_a_block_is_there_whole_or_not_at_all) {
   w.chain.reset();  // before the disk that it writes to
 }
 
+// The same with blocks in flight: what settle() told is there, what was made may be, in order.
+TEST(Crash, at_every_step_blocks_in_flight_are_there_from_the_first_on_or_not_at_all) {
+  World w;
+  SteppedDisk disk(w.disk);
+  w.log_disk = &disk;
+  w.ahead_blocks = 4;
+  w.sync = LogSyncMode::kStepped;
+  ASSERT_TRUE(w.open().ok());
+  std::uint64_t cuts = 0, kept = 0;
+  for (std::uint64_t step = 1; step <= 60; ++step) {
+    const std::uint64_t height = w.chain->view()->height;
+    disk.cut_at(1 + step % 20);
+    std::vector<Hash> made;
+    std::uint64_t told = height;
+    for (std::uint64_t i = 0; i < 20 && !disk.cut(); ++i) {
+      w.clock.now += 1000;
+      Result<Chain::Produced> produced =
+          w.chain->produce({w.op("put", "k" + std::to_string(i), step)});
+      if (produced.ok()) made.push_back(produced->block->header.hash());
+      for (std::uint64_t n = (step + i) % 3; n > 0; --n) {
+        const Result<std::uint64_t> settled = w.chain->settle(LogWait::kNone);
+        if (settled.ok()) told = *settled;
+      }
+    }
+    cuts += disk.cut() ? 1 : 0;
+    EXPECT_EQ(w.chain->view()->height, told);
+    w.chain.reset();
+    disk.power_on();
+    if (step % 5 == 0) w.state = open_memory();
+    Status opened = w.open();
+    ASSERT_TRUE(opened.ok()) << "step " << step << ": " << opened.to_string();
+    const std::uint64_t now = w.chain->view()->height;
+    ASSERT_GE(now, told) << "step " << step;
+    ASSERT_LE(now, height + made.size() + 1) << "step " << step;
+    kept += now - told;
+    for (std::uint64_t h = height + 1; h <= std::min(now, height + made.size()); ++h)
+      ASSERT_EQ(*w.chain->height_of(made[h - height - 1]), h);
+    w.nonce = *w.chain->nonce(w.chain->view(), address_of(w.user.public_key()));
+  }
+  EXPECT_EQ(cuts, 60u);
+  EXPECT_GT(kept, 0u);
+  ReplayReport report = w.chain->replay(false, nullptr);
+  EXPECT_TRUE(report.ok) << report.difference;
+  w.chain.reset();
+}
+
 TEST(Repair, whole_log_and_its_state_have_nothing_to_repair) {
   World w;
   ASSERT_TRUE(w.open().ok());

@@ -11,6 +11,7 @@
 #include "kernel/chain/chain.hpp"
 #include "kernel/manifest/values.hpp"
 #include "kernel/storage/fault_disk.hpp"
+#include "kernel/storage/write_behind.hpp"
 
 namespace blockd::test {
 
@@ -295,16 +296,20 @@ struct World {
     o.log_dir = "chain";
     o.disk = log_disk;
     o.clock = &clock;
-    o.state = std::make_unique<SharedStore>(state);
+    o.state = open_state();
     o.recreate_state = [this]() -> Result<std::unique_ptr<KvStore>> {
       state = open_memory();
-      return std::unique_ptr<KvStore>(std::make_unique<SharedStore>(state));
+      return open_state();
     };
     o.genesis = genesis;
     o.machines = machines;
     o.imports = imports;
     o.validator_key = &validator;
     o.background_roots = background_roots;
+    o.effects = effects;
+    o.ahead_blocks = ahead_blocks;
+    o.ahead_bytes = ahead_bytes;
+    o.log.sync = sync;
     o.log.segment_bytes = 1u << 20;
     o.log.preallocate_bytes = 1u << 16;
     notes.clear();
@@ -312,6 +317,11 @@ struct World {
     if (!c.ok()) return c.status();
     chain = *std::move(c);
     return {};
+  }
+  std::unique_ptr<KvStore> open_state() const {
+    auto shared = std::make_unique<SharedStore>(state);
+    if (ahead_blocks == 0 || !hold) return shared;
+    return make_write_behind(std::move(shared));
   }
   CommandPtr command(std::string method, json::value params, std::uint64_t nonce_value = 0) {
     CommandDraft d;
@@ -346,6 +356,10 @@ struct World {
   }
 
   bool background_roots = false;
+  bool hold = true;  // where blocks may be in flight: the state holds their rows
+  std::uint64_t ahead_blocks = 0, ahead_bytes = kMaxAheadBytes;
+  LogSyncMode sync = LogSyncMode::kInline;
+  EffectSink* effects = nullptr;
   FaultDisk disk{1};
   Disk* log_disk = &disk;
   FixedClock clock;
