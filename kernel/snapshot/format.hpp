@@ -77,6 +77,7 @@ class SnapshotReader {
   Status read_head();
   Status next_page();
   Status load_page(std::uint64_t number, Bytes* out);
+  void fetch_ahead();
   Status read_footer();
   Status damaged_page(BytesView hashes);
   Status read(std::size_t n, Bytes* out, bool hashed = true);
@@ -88,7 +89,7 @@ class SnapshotReader {
   std::uint64_t size_ = 0, page_ = 0, entries_ = 0;
   std::atomic<std::uint64_t> position_{0};
   Blake3 whole_;
-  std::uint64_t pages_begin_ = 0;
+  std::uint64_t pages_begin_ = 0, fetched_ = 0;
   std::vector<std::uint64_t> page_ends_;  // of the pages that were read
   Bytes buffer_, last_of_page_;
   BytesView last_key_;  // in one of these two

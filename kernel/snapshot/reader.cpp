@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "kernel/base/crc32c.hpp"
@@ -87,15 +88,23 @@ Status SnapshotReader::next_page() {
   return {};
 }
 
+// The disk is busy with what comes while this is hashed. Asked for seldom: each time the system
+// looks through all that it has already.
+void SnapshotReader::fetch_ahead() {
+  constexpr std::uint64_t kFetched = 8u << 20;
+  if (position() + kFetched / 2 < fetched_) return;
+  const std::uint64_t from = std::max(fetched_, position());
+  fetched_ = from + kFetched;
+  const int hint = ::posix_fadvise(fd_, static_cast<off_t>(from), kFetched, POSIX_FADV_WILLNEED);
+  static_cast<void>(hint);
+}
+
 // [the pipe's thread, if there is one]
 Status SnapshotReader::load_page(std::uint64_t number, Bytes* out) {
-  constexpr off_t kFetched = 8 << 20;  // so that the disk is busy while this is hashed
   const auto where = [&] {
     return "page " + std::to_string(number + 1) + " of " + std::to_string(info_.pages);
   };
-  const int hint =
-      ::posix_fadvise(fd_, static_cast<off_t>(position()), kFetched, POSIX_FADV_WILLNEED);
-  static_cast<void>(hint);
+  fetch_ahead();
   Bytes front;
   TB_TRY(read(8, &front).in(where()));
   Reader in(front);

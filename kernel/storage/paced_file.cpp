@@ -30,9 +30,14 @@ Status PacedFile::fail(const char* what) {
 
 Status PacedFile::append(BytesView data) {
   TB_TRY(failed_);
-  if (waiting_.capacity() < kPieceBytes) waiting_.reserve(kPieceBytes + kPieceBytes / 4);
-  waiting_.append(data);
-  return waiting_.size() < kPieceBytes ? Status() : push();
+  waiting_.reserve(kPieceBytes);
+  while (!data.empty()) {
+    const BytesView part = data.substr(0, kPieceBytes - waiting_.size());
+    waiting_.append(part);
+    data.remove_prefix(part.size());
+    if (waiting_.size() == kPieceBytes) TB_TRY(push());
+  }
+  return {};
 }
 
 // What a file system cannot reserve it may still be able to write.
