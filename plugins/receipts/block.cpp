@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "plugins/receipts/emission.hpp"
+#include "plugins/receipts/retention.hpp"
+#include "plugins/receipts/roots.hpp"
 
 namespace receipts {
 namespace {
@@ -266,6 +268,8 @@ void sweep_marks(tb::Ctx& ctx) {
 }  // namespace
 
 tb::Status end_block(tb::Ctx& ctx) {
+  drop_old_bodies(ctx);
+  bundle_roots(ctx);
   Queue queue = ctx.load<Queue>(kQueueKey).value_or(Queue{});
   if (queue.total() > 0) {
     BlockDrain drain(ctx, std::move(queue));

@@ -1,5 +1,6 @@
 #include "plugins/receipts/emission.hpp"
 
+#include "plugins/receipts/emitters.hpp"
 #include "plugins/receipts/rules/draft.hpp"
 
 namespace receipts {
@@ -108,11 +109,7 @@ tb::Status tally(tb::Ctx& ctx, const Receipt& receipt) {
 }
 
 tb::Status submit(tb::Ctx& ctx, const SubmitParams& in, tb::Out& out) {
-  if (!ctx.is_admin()) {
-    return ctx.fail(kNotAuthorized,
-                    "receipts.submit is for accounts with the role admin; market plugins emit by "
-                    "themselves");
-  }
+  if (auto may = check_emitter(ctx, "receipts.submit"); !may) return may;
   std::optional<Receipt> receipt;
   if (auto s = read_draft(ctx, in.receipt, receipt); !s) return s;
   if (receipt->type() == Type::kRelay)

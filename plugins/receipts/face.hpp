@@ -24,11 +24,12 @@ enum class Query : std::uint8_t {
   kProviders,
   kCheck,
   kValidate,
+  kRoots,
 };
 inline constexpr std::string_view kQueryNames[] = {
-    "receipts.list",      "receipts.get",     "receipts.header",
-    "receipts.stats",     "receipts.pending", "receipts.provider",
-    "receipts.providers", "receipts.check",   "receipts.validate"};
+    "receipts.list",     "receipts.get",         "receipts.header",    "receipts.stats",
+    "receipts.pending",  "receipts.provider",    "receipts.providers", "receipts.check",
+    "receipts.validate", "microshard.roots.last"};
 
 // Observes how long its scope took.
 class Stopwatch {
@@ -90,11 +91,12 @@ class Face {
   tb::Status http_one(tb::View&, const tb::HttpRequest&, tb::HttpReply&);
   tb::Status http_header(tb::View&, const tb::HttpRequest&, tb::HttpReply&);
 
-  // Timer: counts the active keys, and samples the stored receipts.
+  // Timer: counts the active keys, shows how old what is kept is, and samples the stored receipts.
   void refresh();
 
  private:
   void show_keys(tb::View& view);
+  void show_age(tb::View& view);
   void sample(tb::View& view);
 
   tb::Host host_;

@@ -4,6 +4,7 @@
 
 #include "plugins/receipts/face.hpp"
 #include "plugins/receipts/queries.hpp"
+#include "plugins/receipts/retention.hpp"
 #include "plugins/receipts/rules/draft.hpp"
 
 namespace receipts {
@@ -68,7 +69,10 @@ tb::Status Face::http_one(tb::View& view, const tb::HttpRequest& request, tb::Ht
   if (!id || id->size() != 32) return refuse(reply, 400, "a receipt id has 64 hexadecimal digits");
   GetParams in;
   in.id = tb::Hash::from(*id);
-  if (!view.has(id_key(*in.id))) return refuse(reply, 404, "no receipt with this id is in a block");
+  const auto place = view.load<Place>(id_key(*in.id));
+  if (!place) return refuse(reply, 404, "no receipt with this id is in a block");
+  if (dropped(view).covers(place->height))
+    return refuse(reply, 410, tb::cat("the receipts of block ", place->height, " were dropped"));
   tb::Out out = reply.json();
   return get_receipt(view, in, out);
 }

@@ -88,6 +88,10 @@ void describe_node_metrics(tb::Plugin& p) {
       .help("Sampled shards of stored receipts that matched their commitment");
   p.counter(kSampleFailures, "receipt_da_sample_failure_total")
       .help("Sampled shards of stored receipts that did not");
+  p.gauge(kOldestAge, "receipt_storage_oldest_age_seconds")
+      .help("Age of the oldest block whose receipts are kept, where a retention is set; else 0");
+  p.counter(kRootEvictions, "root_queue_evictions_total")
+      .help("Micro-shard roots that a full queue pushed out before their bundle");
 }
 
 }  // namespace

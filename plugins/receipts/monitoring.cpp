@@ -41,6 +41,8 @@ constexpr Alert kAlerts[] = {
      "Blocks hold nearly as many bytes of receipts as they can"},
     {"ReceiptDaFailing", "increase(receipt_da_sample_failure_total[30m]) > 0", "10m", "warning",
      "Stored receipts do not match their commitments"},
+    {"ReceiptStorageOld", "receipt_storage_oldest_age_seconds > 604800", "1h", "warning",
+     "Receipts older than a week are kept although a retention is set"},
     {"ReceiptQuerySlow",
      "histogram_quantile(0.99, sum by (le) (rate(receipt_query_duration_seconds_bucket"
      "{method!=\"receipts.validate\"}[5m]))) > 0.5",
@@ -71,6 +73,8 @@ constexpr Promise kPromises[] = {
      "min(1 - sum by (instance) (rate(receipt_validation_errors_total[10m])) / (sum by (instance) "
      "(rate(receipt_validation_errors_total[10m])) + sum by (instance) "
      "(rate(receipt_emitted_total[10m]))))"},
+    {"ReceiptStorageOld", "Receipts", "Storage", "all receipts",
+     "max(receipt_storage_oldest_age_seconds)"},
     {"ReceiptQuerySlow", "Receipts", "Query latency p99", "< 100 ms",
      "histogram_quantile(0.99, sum by (le) "
      "(rate(receipt_query_duration_seconds_bucket{method!=\"receipts.validate\"}[5m])))"},

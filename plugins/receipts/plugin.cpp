@@ -1,11 +1,13 @@
 // receipts: market receipts in blocks. describe() is the table of contents.
 #include "plugins/receipts/block.hpp"
 #include "plugins/receipts/emission.hpp"
+#include "plugins/receipts/emitters.hpp"
 #include "plugins/receipts/face.hpp"
 #include "plugins/receipts/http.hpp"
 #include "plugins/receipts/metrics.hpp"
 #include "plugins/receipts/providers.hpp"
 #include "plugins/receipts/queries.hpp"
+#include "plugins/receipts/roots.hpp"
 #include "plugins/receipts/service.hpp"
 
 namespace receipts {
@@ -35,6 +37,11 @@ void describe_params(tb::Plugin& p) {
     p.param(kRequireSignature[i], tb::cat("receipt_require_signature_", kMarketNames[i]), 0, 0, 1)
         .help("1: settlements without a provider's signature are rejected");
   }
+  p.param(kRetentionBlocks, "receipt_retention_blocks", 0, 0, ~std::uint64_t{0})
+      .unit("blocks")
+      .help(
+          "how long the receipts of a block are kept behind their availability; headers, ids and "
+          "totals stay. 0: all are kept");
 }
 
 void describe_submit(tb::Plugin& p) {
@@ -65,10 +72,13 @@ void describe(tb::Plugin& p) {
   describe_validation(p);
   describe_http(p);
   describe_service(p);
+  describe_emitters(p);
+  describe_roots(p);
   describe_params(p);
   describe_metrics(p);
   describe_monitoring(p);
   p.event(kSealedEvent, "receipts.sealed").help("A block with receipts was sealed");
+  p.event(kBundleEvent, "receipts.root_bundle").help("Micro-shard roots were bundled");
   p.record(kSampleRecord, "receipts.market_sample")
       .help("Capacity, use, payout and cost of a market in an epoch");
 }

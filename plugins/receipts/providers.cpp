@@ -1,7 +1,9 @@
 #include "plugins/receipts/providers.hpp"
 
 #include <sodium.h>
+#include <tb/address.hpp>
 
+#include "plugins/receipts/emitters.hpp"
 #include "plugins/receipts/store.hpp"
 
 namespace receipts {
@@ -14,10 +16,6 @@ constexpr tb::Error kUnknown{-34102, "unknown_provider"};
 tb::Status check_key(tb::Ctx& ctx, const tb::Hash& key) {
   if (crypto_core_ed25519_is_valid_point(key.bytes.data()) == 1) return tb::ok();
   return ctx.fail(kSchema, "the key is no valid Ed25519 public key");
-}
-
-tb::Status not_authorized(tb::Ctx& ctx, std::string_view what) {
-  return ctx.fail(kNotAuthorized, tb::cat(what, " needs the role admin"));
 }
 
 struct SourceField {
@@ -45,12 +43,18 @@ std::optional<std::string_view> source_value(const SourceField& source) {
   return source.stake_id;
 }
 
+// Whether `proof` is the key's signature over the announcement of the provider.
+bool announced(tb::Ctx& ctx, std::string_view provider, const tb::Hash& key,
+               const std::optional<tb::Bytes>& proof) {
+  if (!proof || proof->data.size() != 64) return false;
+  std::string message("tb.provider.announce.v1\0", 24);
+  put_text(message, provider);
+  return ctx.verify(key.view(), message, proof->data);
+}
+
 bool proven(tb::Ctx& ctx, const RegisterParams& in) {
   const bool by_proof = in.source.kind == "signed_announcement" || in.source.kind == "stake_linked";
-  if (!by_proof || !in.proof_hex || in.proof_hex->data.size() != 64) return false;
-  std::string message("tb.provider.announce.v1\0", 24);
-  put_text(message, in.provider_id);
-  return ctx.verify(in.verifying_key_hex.view(), message, in.proof_hex->data);
+  return by_proof && announced(ctx, in.provider_id, in.verifying_key_hex, in.proof_hex);
 }
 
 tb::Status register_provider(tb::Ctx& ctx, const RegisterParams& in, tb::Out& out) {
@@ -62,8 +66,10 @@ tb::Status register_provider(tb::Ctx& ctx, const RegisterParams& in, tb::Out& ou
     return ctx.fail(kSchema, tb::cat("source of kind ", in.source.kind,
                                      " names its config_path, proposal_id or stake_id"));
   }
-  if (!ctx.is_admin() && !proven(ctx, in))
-    return not_authorized(ctx, "registering a provider without a proof of its key");
+  if (!proven(ctx, in)) {
+    if (auto s = check_emitter(ctx, "registering a provider without a proof of its key"); !s)
+      return s;
+  }
   const tb::Key key = provider_key(in.provider_id);
   if (ctx.has(key))
     return ctx.fail(kProviderExists,
@@ -91,15 +97,26 @@ struct RotateParams {
   std::string_view provider_id;
   tb::Hash new_key_hex;
   std::optional<std::string_view> evidence;
+  std::optional<tb::Bytes> proof_hex;
 };
-BOOST_DESCRIBE_STRUCT(RotateParams, (), (provider_id, new_key_hex, evidence))
+BOOST_DESCRIBE_STRUCT(RotateParams, (), (provider_id, new_key_hex, evidence, proof_hex))
+
+// A provider changes its key by itself: the command is signed with the key in force, and the new
+// key proves that somebody has it.
+bool rotates_own(tb::Ctx& ctx, const std::vector<KeyVersion>& versions, const RotateParams& in) {
+  const KeyVersion* active = key_for_block(versions, ctx.height());
+  return active != nullptr && ctx.account() == tb::address_of(tb::Hash::from(active->key)) &&
+         announced(ctx, in.provider_id, in.new_key_hex, in.proof_hex);
+}
 
 tb::Status rotate_provider(tb::Ctx& ctx, const RotateParams& in, tb::Out& out) {
   std::optional<Provider> row;
   if (auto s = load_provider(ctx, in.provider_id, row); !s) return s;
   if (auto s = check_key(ctx, in.new_key_hex); !s) return s;
-  if (!ctx.is_admin()) return not_authorized(ctx, "rotating a key");
   std::vector<KeyVersion> versions = versions_of(*row);
+  if (!rotates_own(ctx, versions, in)) {
+    if (auto s = check_emitter(ctx, "rotating the key of another provider"); !s) return s;
+  }
   std::optional<std::string> evidence;
   if (in.evidence) evidence = std::string(*in.evidence);
   if (versions.size() >= kMaxVersions ||
@@ -123,7 +140,7 @@ BOOST_DESCRIBE_STRUCT(RetireParams, (), (provider_id, reason))
 tb::Status retire_provider(tb::Ctx& ctx, const RetireParams& in, tb::Out& out) {
   std::optional<Provider> row;
   if (auto s = load_provider(ctx, in.provider_id, row); !s) return s;
-  if (!ctx.is_admin()) return not_authorized(ctx, "retiring a provider");
+  if (auto s = check_emitter(ctx, "retiring a provider"); !s) return s;
   std::vector<KeyVersion> versions = versions_of(*row);
   if (!retire_key(versions, ctx.height())) {
     return ctx.fail(kNotMonotonic,
@@ -148,7 +165,7 @@ BOOST_DESCRIBE_STRUCT(MetadataParams, (), (provider_id, region, asn))
 tb::Status set_metadata(tb::Ctx& ctx, const MetadataParams& in, tb::Out& out) {
   std::optional<Provider> row;
   if (auto s = load_provider(ctx, in.provider_id, row); !s) return s;
-  if (!ctx.is_admin()) return not_authorized(ctx, "changing a provider's region or ASN");
+  if (auto s = check_emitter(ctx, "changing a provider's region or ASN"); !s) return s;
   if (in.region) row->region = std::string(*in.region);
   if (in.asn) row->asn = in.asn;
   ctx.store(provider_key(in.provider_id), *row);
@@ -202,6 +219,12 @@ void describe_providers(tb::Plugin& p) {
       .error(kNotMonotonic)
       .field("evidence")
       .max(512)
+      .field("proof_hex")
+      .min(64)
+      .max(64)
+      .help(
+          "signature of the new key over the announcement of the provider's id; with it a provider "
+          "rotates its own key, in a command that its present key signs")
       .cli("receipts provider rotate")
       .positional("provider_id")
       .flag("new_key_hex", "--key");

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "plugins/receipts/face.hpp"
+#include "plugins/receipts/retention.hpp"
 #include "plugins/receipts/rules/draft.hpp"
 #include "plugins/receipts/verify.hpp"
 
@@ -40,6 +41,8 @@ void put_item(tb::Out& out, const Receipt& receipt, std::uint64_t height, std::u
   out.record("receipt", [&](tb::Out& record) { write_receipt(receipt, record); });
 }
 
+std::uint64_t first_kept(const Dropped& gone) { return gone.height + (gone.chunk > 0 ? 1 : 0); }
+
 // Walks the blocks of a listing and writes what passes the filters.
 class Lister {
  public:
@@ -50,7 +53,8 @@ class Lister {
 
   // The last receipt that was looked at, if the page ended before the range did.
   std::optional<Cursor> run(Cursor behind, bool resumed) {
-    std::uint64_t height = std::max(in_.from_block.value_or(0), behind.height);
+    std::uint64_t height =
+        std::max({in_.from_block.value_or(0), behind.height, first_kept(dropped(view_))});
     const std::uint64_t to = in_.to_block.value_or(view_.height());
     std::string after;
     if (height > 0) after = std::string(block_key(height - 1).view());
@@ -125,6 +129,8 @@ tb::Status list_receipts(tb::View& view, const ListParams& in, tb::Out& out) {
     height = lister.height();
   });
   if (!sound) return damaged(view, height);
+  if (const Dropped gone = dropped(view); first_kept(gone) > 0)
+    out.put("from_height", first_kept(gone));
   if (next) {
     out.put("next_cursor", tb::cat(next->height, "-", next->index));
   } else {
@@ -148,6 +154,7 @@ tb::Status get_receipt(tb::View& view, const GetParams& in, tb::Out& out) {
   if (!block || place.index >= block->count) {
     return view.fail(kNotFound, tb::cat("block ", place.height, " has no receipt ", place.index));
   }
+  if (dropped(view).covers(place.height)) return not_kept(view, place.height);
   std::optional<Receipt> receipt;
   std::string encoding;
   each_receipt(view, place.height, *block, place.index, [&](std::uint32_t, std::string_view bytes) {
@@ -454,6 +461,7 @@ void describe_lists(tb::Plugin& p) {
       .role("open")
       .summary("One receipt, by id or by height and index")
       .error(kNotFound)
+      .error(kNotKept, "receipt_retention_blocks dropped it")
       .error(kReasonErrors[0])
       .cli("receipts show");
   p.query("receipts.header", &Face::timed<Query::kHeader, HeaderParams, &get_header>)

@@ -1,6 +1,8 @@
 #include "plugins/receipts/service.hpp"
 
 #include "plugins/receipts/emission.hpp"
+#include "plugins/receipts/retention.hpp"
+#include "plugins/receipts/roots.hpp"
 #include "plugins/receipts/rules/draft.hpp"
 
 namespace receipts {
@@ -69,6 +71,10 @@ tb::Status market_sample(tb::Ctx& ctx, std::string_view plugin, const Sample& in
   return tb::ok();
 }
 
+tb::Status take_root(tb::Ctx& ctx, std::string_view, const AnnounceParams& in, tb::Out& out) {
+  return announce_root(ctx, in, out);
+}
+
 struct HeightArgs {
   std::uint64_t height = 0;
 };
@@ -76,6 +82,7 @@ BOOST_DESCRIBE_STRUCT(HeightArgs, (), (height))
 
 tb::Status block_receipts(tb::View& view, std::string_view, const HeightArgs& in, tb::Out& out) {
   const auto block = view.load<Block>(block_key(in.height));
+  if (block && dropped(view).covers(in.height)) return not_kept(view, in.height);
   bool sound = true;
   out.list("receipts", [&](tb::Out& list) {
     if (!block) return;
@@ -162,6 +169,7 @@ void describe_service(tb::Plugin& p) {
       .help("What a market hands in at the last block of an epoch");
   service.function("block_receipts", &block_receipts)
       .help("The receipts of a block")
+      .error(kNotKept)
       .error(error_of(Reason::kSchemaMismatch));
   service.function("epoch_totals", &epoch_totals).help("Totals and samples of an epoch");
   service.function("provider_key", &key_of_provider)
@@ -172,6 +180,9 @@ void describe_service(tb::Plugin& p) {
   add_reasons(checked);
   service.function("commitment", &block_commitment)
       .help("Commitment to the receipts of the block at hand");
+  service.function("announce_root", &take_root)
+      .help("Queues the root of a micro-shard's blob for the next bundle of its size class")
+      .error(kReasonErrors[0]);
 }
 
 }  // namespace receipts

@@ -12,10 +12,14 @@
 //   rcpt/epoch/<epoch><market>         EpochTotals; rcpt/rehearsal/... the same of rehearsals
 //   rcpt/seen/<kind><epoch><market><provider>  marks of the distinct providers of an epoch
 //   rcpt/sample/<epoch><market>        Sample
+//   rcpt/dropped                       Dropped: up to where the bodies of blocks are gone
+//   rcpt/root/<class><seq>             RootRow: a micro-shard root that waits for its bundle
+//   rcpt/roots/<class>                 RootQueue of a size class
+//   rcpt/bundle/<number>               Bundle; rcpt/bundles: Bundles, which numbers there are
 //
 // Integers in keys are big-endian, providers carry a length of two bytes.
 // Invariants: a sequence number is used once; pending counts in `rcpt/seq` match the rows; what is
-// listed in a block never changes.
+// listed in a block never changes, and leaves only as `receipt_retention_blocks` says.
 #pragma once
 
 #include <tb/sdk.hpp>
@@ -180,7 +184,56 @@ BOOST_DESCRIBE_STRUCT(Sample, (),
                       (market, epoch, rehearsal, capacity_units, used_units, payout_total,
                        cost_total))
 
+// Bodies below `height` are gone, and of block `height` itself the chunks below `chunk`.
+struct Dropped {
+  static constexpr std::uint8_t kLayout = 1;
+  std::uint64_t height = 0;
+  std::uint32_t chunk = 0;
+
+  bool covers(std::uint64_t block) const {
+    return block < height || (block == height && chunk > 0);
+  }
+};
+BOOST_DESCRIBE_STRUCT(Dropped, (), (height, chunk))
+
+struct RootRow {
+  static constexpr std::uint8_t kLayout = 1;
+  tb::Hash root_hash;
+  std::uint32_t shard_id = 0;
+  std::uint8_t lane = 0;
+  std::uint64_t available_until = 0;
+  std::uint32_t payload_bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(RootRow, (), (root_hash, shard_id, lane, available_until, payload_bytes))
+
+// Roots first..next-1 wait; the newest bundle of the class was made in `last_slot`.
+struct RootQueue {
+  static constexpr std::uint8_t kLayout = 1;
+  std::uint64_t first = 0, next = 0, last_slot = 0;
+};
+BOOST_DESCRIBE_STRUCT(RootQueue, (), (first, next, last_slot))
+
+struct Bundle {
+  static constexpr std::uint8_t kLayout = 1;
+  std::uint64_t slot = 0;
+  std::uint8_t size_class = 0;
+  tb::Hash bundle_hash;
+  std::uint32_t entry_count = 0;
+  std::uint64_t available_until = 0;
+};
+BOOST_DESCRIBE_STRUCT(Bundle, (), (slot, size_class, bundle_hash, entry_count, available_until))
+
+// Bundles first..next-1 are kept.
+struct Bundles {
+  static constexpr std::uint8_t kLayout = 1;
+  std::uint64_t first = 0, next = 0;
+};
+BOOST_DESCRIBE_STRUCT(Bundles, (), (first, next))
+
 // Keys.
+inline constexpr std::string_view kDroppedKey = "rcpt/dropped";
+inline constexpr std::string_view kBundlesKey = "rcpt/bundles";
+inline constexpr std::string_view kBundlePrefix = "rcpt/bundle/";
 inline constexpr std::string_view kQueueKey = "rcpt/seq";
 inline constexpr std::string_view kPendingPrefix = "rcpt/pending/";
 inline constexpr std::string_view kBlockPrefix = "rcpt/block/";
@@ -235,6 +288,7 @@ inline constexpr tb::Error kProviderExists{-34112, "provider_exists"};
 inline constexpr tb::Error kNotMonotonic{-34113, "rotation_not_monotonic"};
 inline constexpr tb::Error kBusy{-34114, "busy"};
 inline constexpr tb::Error kNotFound{-34115, "not_found"};
+inline constexpr tb::Error kNotKept{-34115, "not_kept"};
 inline constexpr tb::Error kInvalidParams{-32602, "invalid_params"};
 
 // Parameters, in the order of the manifest.
@@ -249,6 +303,7 @@ inline constexpr tb::Param kHeaderActivation{7};
 inline constexpr tb::Param kAggregateScheme{8};
 inline constexpr tb::Param kRequireSignature[] = {tb::Param{9}, tb::Param{10}, tb::Param{11},
                                                   tb::Param{12}};  // storage, compute, energy, ad
+inline constexpr tb::Param kRetentionBlocks{13};
 
 // Metrics, in the order of the manifest.
 inline constexpr tb::Counter kEmitted{0};
@@ -281,6 +336,8 @@ inline constexpr tb::Histogram kQueryDuration{41};
 inline constexpr tb::Gauge kProviderKeys{42};
 inline constexpr tb::Counter kSampleSuccesses{43};
 inline constexpr tb::Counter kSampleFailures{44};
+inline constexpr tb::Gauge kOldestAge{45};
+inline constexpr tb::Counter kRootEvictions{46};
 
 struct Sealed {
   std::uint64_t height = 0;
@@ -289,6 +346,7 @@ struct Sealed {
 };
 BOOST_DESCRIBE_STRUCT(Sealed, (), (height, count, commitment))
 inline constexpr tb::Event<Sealed> kSealedEvent{0};
+inline constexpr tb::Event<Bundle> kBundleEvent{1};
 inline constexpr tb::Record<Sample> kSampleRecord{0};
 
 }  // namespace receipts

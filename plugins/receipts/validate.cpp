@@ -3,6 +3,7 @@
 #include <map>
 
 #include "plugins/receipts/face.hpp"
+#include "plugins/receipts/retention.hpp"
 #include "plugins/receipts/verify.hpp"
 
 namespace receipts {
@@ -63,6 +64,7 @@ class Validation {
         audit_(in.audit),
         only_(in.market ? market_named(*in.market) : std::nullopt),
         range_(range),
+        dropped_(dropped(view)),
         recheck_(questions(), view.param(kNonceFinality), only_,
                  [this](Flaw flaw) { add(std::move(flaw)); }) {}
 
@@ -98,6 +100,7 @@ class Validation {
     out.put("truncated", total_ > kMaxListed);
     out.put("not_checked", recheck_.unchecked());
     out.put("da_expired", expired_);
+    out.put("blocks_not_kept", not_kept_);
     if (audit_) put_findings(out);
   }
 
@@ -140,6 +143,10 @@ class Validation {
 
   void check(std::uint64_t height, const Block& block) {
     expired_ += block.available_until < view_.time_ms() ? 1 : 0;
+    if (dropped_.covers(height)) {
+      not_kept_ += 1;
+      return;
+    }
     std::vector<std::string> encodings;
     if (!read_encodings(view_, height, block, encodings)) {
       add({height,
@@ -210,7 +217,8 @@ class Validation {
   bool audit_;
   std::optional<Market> only_;
   Range range_;
-  std::uint64_t total_ = 0, expired_ = 0;
+  Dropped dropped_;
+  std::uint64_t total_ = 0, expired_ = 0, not_kept_ = 0;
   std::vector<Flaw> flaws_;
   std::map<Reason, std::uint64_t> by_reason_;
   std::vector<Finding> findings_;
@@ -291,6 +299,7 @@ tb::Status Face::reset_validation_state(tb::LocalCall& call, const ResetParams& 
 void Face::refresh() {
   const tb::Status read = host_.with_view([&](tb::View& view) {
     show_keys(view);
+    show_age(view);
     sample(view);
     return tb::ok();
   });
@@ -311,8 +320,24 @@ void Face::show_keys(tb::View& view) {
   for (const auto& [source, keys] : active) host_.set(kProviderKeys, keys, {source});
 }
 
+// The oldest block that has its receipts still.
+void Face::show_age(tb::View& view) {
+  std::int64_t seconds = 0;
+  const Dropped gone = dropped(view);
+  const std::uint64_t from = gone.height + (gone.chunk > 0 ? 1 : 0);
+  const bool limited = view.param(kRetentionBlocks) > 0;
+  each_block(view, {from, view.height()}, [&](std::uint64_t, const std::optional<Block>& block) {
+    const std::uint64_t now = host_.unix_ms();
+    if (limited && block && now > block->time_ms)
+      seconds = static_cast<std::int64_t>((now - block->time_ms) / 1000);
+    return false;
+  });
+  host_.set(kOldestAge, seconds);
+}
+
 // Re-reads shards of blocks whose receipts are to be available still.
 void Face::sample(tb::View& view) {
+  const Dropped gone = dropped(view);
   for (int i = 0; i < kSamplesPerTick; ++i) {
     std::uint64_t dice[2] = {};
     host_.random(dice, sizeof dice);
@@ -321,6 +346,7 @@ void Face::sample(tb::View& view) {
                [&](std::uint64_t height, const std::optional<Block>& block) {
                  if (!block || block->shards.empty()) return false;
                  if (block->available_until <= host_.unix_ms()) return false;
+                 if (gone.covers(height)) return false;
                  const ShardRow& row = block->shards[dice[1] % block->shards.size()];
                  std::vector<std::string> encodings;
                  bool good = read_encodings(view, height, *block, encodings);
