@@ -7,6 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "plugins/gov-core/address.hpp"
 #include "plugins/gov-core/dependencies.hpp"
 #include "plugins/gov-core/text.hpp"
 #include "plugins/treasury/cli/payload_json.hpp"
@@ -112,6 +113,16 @@ void print_payload(const gov::Payload& p, std::uint64_t epoch, std::ostream& out
   out << "Treasury delta:  -" << grouped(p.amount) << " BLOCK\n";
 }
 
+// The chain takes any text of the right form, since the account need not be there yet; so a letter
+// that was mistyped is found here or not at all.
+void warn_of_destination(const gov::Payload& p, std::ostream& out) {
+  if (!gov::is_destination(p.destination) || gov::is_address(p.destination)) return;
+  out << "Warning: " << p.destination
+      << " has no right checksum, so no key signs for it and what is paid there is lost; compare "
+         "it "
+         "with what wallet show prints for the receiver\n";
+}
+
 int preview(const Flags& flags, std::ostream& out) {
   if (flags.schema) {
     out << kSchema;
@@ -125,6 +136,7 @@ int preview(const Flags& flags, std::ostream& out) {
   out << "Validation: " << (error.empty() ? "PASSED" : "FAILED") << "\n";
   if (!error.empty())
     out << "Error: " << error << ": " << (decoded ? gov::payload_rule(error) : problem) << "\n";
+  if (decoded) warn_of_destination(payload, out);
   if (decoded &&
       (error.empty() || (gov::is_destination(payload.destination) && payload.amount != 0)))
     print_payload(payload, flags.epoch, out);

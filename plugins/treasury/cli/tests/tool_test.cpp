@@ -60,6 +60,20 @@ TEST_F(ToolTest, the_example_passes) {
   EXPECT_NE(done.out.find("Treasury delta:  -125,000 BLOCK"), std::string::npos);
 }
 
+TEST_F(ToolTest, a_destination_that_nobody_signs_for_is_warned_of) {
+  const std::string given = "tb1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqe4tqx9";
+  const std::string good = "tb1jrhg9u2d0n88aefql00t4evrmy8xaq474wkmdfdrawqme0ltpc6q70yw2h";
+  EXPECT_NE(run({"preview", "--json", kExample}).out.find("Warning: " + given), std::string::npos);
+  const Done right = broken(given, good);
+  EXPECT_EQ(right.code, 0) << right.out;
+  EXPECT_EQ(right.out.find("Warning"), std::string::npos) << right.out;
+  std::string mistyped = good;
+  mistyped[10] = mistyped[10] == 'q' ? 'p' : 'q';
+  const Done wrong = broken(given, mistyped);
+  EXPECT_EQ(wrong.code, 0) << wrong.out;
+  EXPECT_NE(wrong.out.find("Warning: " + mistyped), std::string::npos) << wrong.out;
+}
+
 TEST_F(ToolTest, each_broken_copy_names_its_error) {
   const auto name = [&](const std::string& from, const std::string& to) {
     const Done done = broken(from, to);
