@@ -174,7 +174,7 @@ def permission_error(drill):
 
 
 def log_repair(drill):
-    """The tail of the log is damaged on disk: it is named, set aside and cut; what is before it is whole (runbook data corruption)"""
+    """The tail of the log, then the state is damaged on disk: each is named and set aside; what is whole goes on (runbook data corruption)"""
     node = Node(drill).start()
     for _ in range(20):
         node.pay()
@@ -195,6 +195,18 @@ def log_repair(drill):
     node.start()
     drill.demand("at most the damaged end is gone", 18 * 7 <= node.balance() <= 20 * 7, f"({node.balance()} of {20 * 7})")
     node.pay()
+    node.verify()
+    balance = node.balance()
+    node.stop()
+    (node.data / "state" / "CURRENT").unlink()
+    drill.log("damage", "state/CURRENT is gone")
+    seen = json.loads(node.cli("storage", "repair", "--data", node.data, "--dry-run", check=False).stdout)
+    drill.demand("the damaged state is named, and what it can be made again from", "CURRENT" in seen["state"] and seen["state_source"] != "",
+                 f"({seen['state'][:200]}; from {seen['state_source']})")
+    done = json.loads(node.cli("storage", "repair", "--data", node.data).stdout)
+    drill.demand("the repair sets it aside", done["ok"] and not (node.data / "state").exists(), f"({done['done'][0][:300]})")
+    node.start()
+    drill.demand("the next start has made it again", node.balance() == balance, f"({node.balance()})")
     node.verify()
     node.stop()
 
