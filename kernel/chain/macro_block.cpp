@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "kernel/base/background.hpp"
+#include "kernel/base/clock.hpp"
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/executor.hpp"
 #include "kernel/chain/kernel_rows.hpp"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::uint8_t kMacroRowVersion = 1;
 constexpr int kMacroNice = 19;
+// The walk over a very large state goes on without rests, so that the root is there in time.
+constexpr std::uint64_t kRestingUs = kMacroDeadlineMs * 1000 / 4;
 
 Status damaged_macro_row() {
   return Status(Code::kCorrupt, "the kernel's row 'macro' cannot be read",
@@ -67,8 +70,9 @@ bool MacroPoint::wait_ms(std::uint64_t ms) const {
 }
 
 void MacroPoint::compute(BackgroundPace* pace) {
+  const std::uint64_t begun = system_clock().monotonic_us();
   Result<std::vector<NamespaceSummary>> spaces = summarize_state(*state, [&] {
-    if (pace != nullptr) pace->rest();
+    if (pace != nullptr && system_clock().monotonic_us() - begun < kRestingUs) pace->rest();
     return !stopped_.load();
   });
   std::lock_guard lock(mutex_);
