@@ -217,9 +217,12 @@ Status Log::take_back(std::uint64_t from, std::uint64_t end) {
   return {};
 }
 
+// Nothing is made for a segment that is less than half full: it may take days to fill, and zeros
+// cost as much as records.
 void Log::work_ahead() {
   if (!ahead_) return;
-  ahead_->want(std::min(options_.segment_bytes, std::max(LogAhead::kLeastBytes, 2 * reserved_)));
+  if (offset_ >= reserved_ / 2)
+    ahead_->want(std::min(options_.segment_bytes, std::max(LogAhead::kLeastBytes, 2 * reserved_)));
   ahead_->step();
 }
 

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <span>
 #include <thread>
 
 #include "kernel/base/assert.hpp"
@@ -17,8 +18,10 @@ using internal::KeyFilter;
 using internal::Layer;
 using internal::LayeredReader;
 
-// Layers grow together while they wait, so that reads pass few of them: with kMaxLayerBytes and
-// kMaxWaitingBytes at most 16 full ones, and of the rest each is larger than the next.
+// Beyond a few, layers grow together while they wait, so that reads pass few of them: with
+// kMaxLayerBytes and kMaxWaitingBytes at most 16 full ones, kLooseLayers, and of the rest each is
+// larger than the next.
+constexpr std::size_t kLooseLayers = 12;
 constexpr std::size_t kMaxLayerBytes = 4u << 20;
 constexpr std::size_t kEngineBatchBytes = 4u << 20;  // of several layers in one write
 // The filter of keys is worth its walk once so many reads went in vain, and a quarter as many as
@@ -125,7 +128,13 @@ class WriteBehind final : public KvStore {
   std::uint64_t released() const {
     return held_writes_.empty() ? taken_ : held_writes_.front() - 1;
   }
-  bool can_write() const { return !now_->layers().empty() && ends_.front() <= released(); }
+  bool has_gathered() const {
+    return waiting_bytes_ >= std::min(kGatheredBytes, max_waiting_bytes_) || !flushes_.empty() ||
+           stop_;
+  }
+  bool can_write() const {
+    return !now_->layers().empty() && ends_.front() <= released() && has_gathered();
+  }
   bool can_flush() const { return !flushes_.empty() && flushes_.front().behind <= written_; }
   void run();
   void write_oldest(std::unique_lock<std::mutex>& lock);
@@ -173,7 +182,8 @@ class WriteBehind final : public KvStore {
 // The layers with a new one on top, which takes in what is below it and no larger.
 LayeredReader::Layers WriteBehind::stacked(std::shared_ptr<const Layer> layer) const {
   LayeredReader::Layers out = now_->layers();
-  while (out.size() > busy_layers_ && out.back()->rows().size() <= layer->rows().size() &&
+  while (out.size() >= busy_layers_ + kLooseLayers &&
+         out.back()->rows().size() <= layer->rows().size() &&
          out.back()->bytes() + layer->bytes() <= kMaxLayerBytes) {
     layer = std::make_shared<const Layer>(*out.back(), *layer);
     out.pop_back();
@@ -282,11 +292,8 @@ void WriteBehind::write_oldest(std::unique_lock<std::mutex>& lock) {
   }
   const std::size_t layers = busy_layers_;
   lock.unlock();
-  std::vector<const KvWrite*> rows;
-  for (std::size_t i = 0; i < layers; ++i) {
-    for (const Layer::Row& row : from->layers()[i]->rows()) rows.push_back(row.write);
-  }
-  const Status status = engine_->write_rows(rows);
+  const Status status =
+      engine_->write_rows(internal::newest_rows(std::span(from->layers()).first(layers)));
   std::shared_ptr<const KvReader> base = status.ok() ? engine_->snapshot() : nullptr;
   lock.lock();
   busy_layers_ = 0;

@@ -2,7 +2,8 @@
 // that whoever writes never waits for compactions, table files or the engine's log.
 //
 // What was written is seen at once, by reads and by snapshots taken from then on, from memory until
-// the engine has it. The engine gets whole batches, in order, several together when it is behind.
+// the engine has it. The engine gets whole batches, oldest first, when kGatheredBytes of them wait
+// or somebody flushes: many in one write, in the order of their keys, of each key the newest only.
 // A killed process loses what only memory held, so the owner must be able to write it again (the
 // chain has the deltas of its log). Bounded: a write waits while kMaxWaitingBytes are in memory,
 // and reads pass at most kMaxLayers of it.
@@ -24,6 +25,9 @@
 namespace blockd {
 
 inline constexpr std::size_t kMaxWaitingBytes = 64u << 20;
+// A few thousand commands: a row costs the engine half when its neighbours come with it, and
+// nothing when a later command has overwritten it meanwhile.
+inline constexpr std::size_t kGatheredBytes = 2u << 20;
 
 std::unique_ptr<KvStore> make_write_behind(std::unique_ptr<KvStore> engine,
                                            std::size_t max_waiting_bytes = kMaxWaitingBytes);

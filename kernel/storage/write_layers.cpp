@@ -72,6 +72,31 @@ const KvWrite* Layer::find(BytesView key, std::uint64_t hash) const {
   return at != rows_.end() && at->write->key == key ? at->write : nullptr;
 }
 
+// Runs that follow each other are merged in pairs, so a row is moved as often as the number of
+// layers has binary digits. Of equal keys the older one comes first.
+std::vector<const KvWrite*> newest_rows(std::span<const std::shared_ptr<const Layer>> layers) {
+  std::vector<const KvWrite*> rows;
+  std::vector<std::ptrdiff_t> ends{0};
+  for (const auto& layer : layers) {
+    for (const Layer::Row& row : layer->rows()) rows.push_back(row.write);
+    ends.push_back(static_cast<std::ptrdiff_t>(rows.size()));
+  }
+  const auto before = [](const KvWrite* a, const KvWrite* b) { return a->key < b->key; };
+  while (ends.size() > 2) {
+    std::vector<std::ptrdiff_t> merged{0};
+    for (std::size_t i = 0; i + 1 < ends.size(); i += 2) {
+      const std::size_t last = std::min(i + 2, ends.size() - 1);
+      std::inplace_merge(rows.begin() + ends[i], rows.begin() + ends[i + 1],
+                         rows.begin() + ends[last], before);
+      merged.push_back(ends[last]);
+    }
+    ends = std::move(merged);
+  }
+  const auto same = [](const KvWrite* a, const KvWrite* b) { return a->key == b->key; };
+  rows.erase(rows.begin(), std::unique(rows.rbegin(), rows.rend(), same).base());
+  return rows;
+}
+
 namespace {
 
 // The rows of all layers behind `bound` in one direction, each key once: the newest.
@@ -93,24 +118,18 @@ class Merge {
         last = std::min(last, place([&](BytesView key) { return key < bound; }));
       if (first < last) sources_.push_back({&*first, &*first + (last - first)});
     }
+    find_next();
   }
   bool in_front(BytesView a, BytesView b) const { return up_ ? a < b : a > b; }
   // Null at the end.
-  const KvWrite* peek() const {
-    const KvWrite* best = nullptr;  // of equal keys the first, whose layer is the newest
-    for (const Source& source : sources_) {
-      if (source.first == source.last) continue;
-      const KvWrite* head = head_of(source);
-      if (best == nullptr || in_front(head->key, best->key)) best = head;
-    }
-    return best;
-  }
+  const KvWrite* peek() const { return next_; }
   void pass(BytesView key) {
     for (Source& source : sources_) {
       if (source.first == source.last || head_of(source)->key != key) continue;
       if (up_) ++source.first;
       if (!up_) --source.last;
     }
+    find_next();
   }
 
  private:
@@ -120,8 +139,17 @@ class Merge {
   const KvWrite* head_of(const Source& source) const {
     return up_ ? source.first->write : (source.last - 1)->write;
   }
+  void find_next() {
+    next_ = nullptr;  // of equal keys the first, whose layer is the newest
+    for (const Source& source : sources_) {
+      if (source.first == source.last) continue;
+      const KvWrite* head = head_of(source);
+      if (next_ == nullptr || in_front(head->key, next_->key)) next_ = head;
+    }
+  }
   const bool up_;
   std::vector<Source> sources_;  // newest first
+  const KvWrite* next_ = nullptr;
 };
 
 Status unreadable() {

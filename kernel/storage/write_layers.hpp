@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "kernel/storage/key_filter.hpp"
@@ -38,6 +39,9 @@ class Layer {
   std::vector<std::uint64_t> filter_;  // a power of two
   std::size_t bytes_ = 0;
 };
+
+// The rows of layers that follow each other, oldest first: by key, each key once, the newest.
+std::vector<const KvWrite*> newest_rows(std::span<const std::shared_ptr<const Layer>> layers);
 
 // The engine as it was, and what was written since. `base` null: the engine cannot be read.
 // `filter` (may be null) knows every key that the engine held then; what it does not know is looked

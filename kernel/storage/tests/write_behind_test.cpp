@@ -278,6 +278,28 @@ TEST_F(WriteBehindStore, gives_all_to_the_engine_before_it_ends) {
   EXPECT_EQ(value_of(*gate_.rows, "k99"), "99");
 }
 
+TEST_F(WriteBehindStore, gathers_rows_and_hands_over_the_newest_of_each) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(put(i % 7, i).ok());
+  ASSERT_TRUE(store_->write(std::vector<KvWrite>{{"k3", std::nullopt}}, false).ok());
+  EXPECT_EQ(gate_.writes.load(), 0) << "a few rows are not worth a write";
+  EXPECT_EQ(value_of(*store_, "k3"), "none");
+  ASSERT_TRUE(store_->flush().ok());
+  EXPECT_EQ(gate_.writes.load(), 1);
+  for (int key = 0; key < 7; ++key) {
+    const std::string newest = std::to_string(98 - (98 - key) % 7);
+    EXPECT_EQ(value_of(*gate_.rows, "k" + std::to_string(key)), key == 3   ? "none"
+                                                                : key == 1 ? "99"
+                                                                           : newest);
+  }
+}
+
+TEST_F(WriteBehindStore, hands_over_what_has_gathered_though_nobody_waits_for_it) {
+  const Bytes large(100'000, 'x');
+  for (int i = 0; i < 40; ++i)
+    ASSERT_TRUE(store_->write(std::vector<KvWrite>{{"k" + std::to_string(i), large}}, false).ok());
+  gate_.wait_for_one();
+}
+
 TEST_F(WriteBehindStore, scans_merge_what_waits_with_what_the_engine_has) {
   ASSERT_TRUE(store_->write(std::vector<KvWrite>{{"a", "1"}, {"c", "3"}, {"e", "5"}}, true).ok());
   gate_.close();
