@@ -48,25 +48,28 @@ Status PacedFile::reserve() {
   return refused != 0 && errno == ENOSPC ? fail("write") : Status();
 }
 
-// These are hints: whether the bytes are on the disk is what sync() says.
-void PacedFile::await_piece() {
+// That a piece could not be written the system tells once: to this wait or to the sync at the end.
+// So it counts here too. What else the calls answer is that a file system does not know them.
+Status PacedFile::await_piece() {
   const auto begin = static_cast<off_t>(piece_), size = static_cast<off_t>(written_ - piece_);
-  if (size == 0) return;
-  int hints = 0;
+  if (size == 0) return {};
   const std::uint64_t from = system_clock().monotonic_us();
-  if (options_.paced) hints |= ::sync_file_range(fd_, begin, size, SYNC_FILE_RANGE_WAIT_BEFORE);
+  if (options_.paced && ::sync_file_range(fd_, begin, size, SYNC_FILE_RANGE_WAIT_BEFORE) != 0 &&
+      (errno == EIO || errno == ENOSPC || errno == EDQUOT))
+    return fail("write");
   const std::uint64_t waited = system_clock().monotonic_us() - from;
   if (options_.rests)
     std::this_thread::sleep_for(std::chrono::microseconds(std::min(waited, kMostRestUs)));
-  if (options_.forget) hints |= ::posix_fadvise(fd_, begin, size, POSIX_FADV_DONTNEED);
-  static_cast<void>(hints);
+  const int hint = options_.forget ? ::posix_fadvise(fd_, begin, size, POSIX_FADV_DONTNEED) : 0;
+  static_cast<void>(hint);
+  return {};
 }
 
 Status PacedFile::push() {
   TB_TRY(failed_);
   if (waiting_.empty()) return {};
   TB_TRY(reserve());
-  await_piece();
+  TB_TRY(await_piece());
   piece_ = written_;
   for (BytesView rest = waiting_; !rest.empty();) {
     const ssize_t n = ::write(fd_, rest.data(), rest.size());
@@ -84,7 +87,7 @@ Status PacedFile::push() {
 
 Status PacedFile::sync() {
   TB_TRY(push());
-  await_piece();
+  TB_TRY(await_piece());
   if (reserved_ > written_ && ::ftruncate(fd_, static_cast<off_t>(written_)) != 0)
     return fail("cut");
   reserved_ = 0;

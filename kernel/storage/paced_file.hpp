@@ -59,7 +59,7 @@ class PacedFile {
  private:
   Status fail(const char* what);
   Status reserve();
-  void await_piece();
+  Status await_piece();
 
   const std::string path_;
   const PacedFileOptions options_;

@@ -1,12 +1,29 @@
 #include "kernel/storage/paced_file.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "kernel/base/file.hpp"
+
+namespace {
+
+bool disk_loses_pieces = false;
+
+}  // namespace
+
+// In place of the system's: a disk that could not write what is waited for, and says so this once.
+extern "C" int sync_file_range(int fd, off64_t at, off64_t size, unsigned flags) {
+  if (!disk_loses_pieces || (flags & SYNC_FILE_RANGE_WAIT_BEFORE) == 0)
+    return static_cast<int>(::syscall(SYS_sync_file_range, fd, at, size, flags));
+  errno = EIO;
+  return -1;
+}
 
 namespace blockd {
 namespace {
@@ -67,6 +84,17 @@ TEST_F(PacedFileTest, the_first_failure_stays_and_names_the_file) {
   EXPECT_EQ(full.push().code(), Code::kNoSpace);
   EXPECT_EQ(full.sync().code(), Code::kNoSpace);
   EXPECT_NE(full.failed().message().find("/dev/full"), std::string::npos);
+}
+
+TEST_F(PacedFileTest, a_piece_that_the_disk_lost_is_not_passed_over) {
+  PacedFile file(dir / "file");
+  ASSERT_TRUE(file.append(Bytes(PacedFile::kPieceBytes, 'x')).ok()) << "nobody has waited for it";
+  disk_loses_pieces = true;
+  const Status status = file.sync();
+  disk_loses_pieces = false;
+  EXPECT_EQ(status.code(), Code::kIo);
+  EXPECT_EQ(file.sync().code(), Code::kIo);
+  EXPECT_EQ(file.append("more").code(), Code::kIo);
 }
 
 }  // namespace
