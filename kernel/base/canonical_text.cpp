@@ -4,6 +4,7 @@
 #include <emmintrin.h>
 #endif
 
+#include <algorithm>
 #include <bit>
 
 #include "kernel/base/json.hpp"
@@ -14,21 +15,31 @@ namespace {
 // Sixteen bytes at once, as numbers with a sign: those above 7F are below zero.
 using Chars = signed char __attribute__((vector_size(16)));
 
+// A bit for each byte of a mask.
+template <class Mask>
+unsigned bits_of(const Mask& mask) {
+#if defined(__SSE2__)
+  return static_cast<unsigned>(_mm_movemask_epi8(reinterpret_cast<__m128i>(mask)));
+#else
+  unsigned bits = 0;
+  for (unsigned i = 0; i < 16; ++i) bits |= (mask[i] & 1u) << i;
+  return bits;
+#endif
+}
+
 // How many of the next sixteen bytes stand in front of a control character, a quote, a backslash or
 // a byte above 7F.
 std::size_t plain_bytes(const char* text) {
   Chars chars;
   std::memcpy(&chars, text, sizeof chars);
-  const auto special = (chars < 0x20) | (chars == '"') | (chars == '\\');
-#if defined(__SSE2__)
-  const int bits = _mm_movemask_epi8(reinterpret_cast<__m128i>(special));  // one of each byte
-  return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(bits) | 0x10000u));
-#else
-  std::uint64_t half[2];
-  std::memcpy(half, &special, sizeof half);
-  if (half[0] != 0) return static_cast<std::size_t>(std::countr_zero(half[0])) / 8;
-  return half[1] != 0 ? 8 + static_cast<std::size_t>(std::countr_zero(half[1])) / 8 : 16;
-#endif
+  const unsigned bits = bits_of((chars < 0x20) | (chars == '"') | (chars == '\\'));
+  return static_cast<std::size_t>(std::countr_zero(bits | 0x10000u));
+}
+
+// Plain texts: their first bytes decide nearly always.
+bool comes_behind(std::string_view before, std::string_view text) {
+  if (before.empty() || text.empty() || before[0] == text[0]) return before < text;
+  return before[0] < text[0];
 }
 
 bool is_decimal(char c) { return c >= '0' && c <= '9'; }
@@ -107,13 +118,46 @@ bool CanonicalText::skip(int depth) {
   }
 }
 
+// Sixteen bytes at once: a bit for each byte that opens, closes, or begins or ends a text, and for
+// those that are not plain.
+bool CanonicalText::skip_known_object() {
+  if (at_ == end_ || *at_ != '{') return false;
+  int open = 0;
+  bool in_text = false;
+  for (; at_ != end_;) {
+    const std::size_t size = std::min<std::size_t>(16, static_cast<std::size_t>(end_ - at_));
+    Chars chars{};
+    size == 16 ? std::memcpy(&chars, at_, 16) : std::memcpy(&chars, at_, size);
+    const Chars no_case = chars & static_cast<signed char>(~0x20);  // { and [ differ in that bit
+    const unsigned opens = bits_of(no_case == '['), closes = bits_of(no_case == ']');
+    const unsigned quotes = bits_of(chars == '"');
+    const unsigned strange = bits_of((chars < 0x20) | (chars == '\\')) & ((1u << size) - 1);
+    for (unsigned marks = (opens | closes | quotes) & ((1u << size) - 1); marks != 0;
+         marks &= marks - 1) {
+      const unsigned bit = marks & -marks;
+      if ((quotes & bit) != 0) {
+        in_text = !in_text;
+      } else if (!in_text) {
+        open += (opens & bit) != 0 ? 1 : -1;
+      }
+      if (open != 0) continue;
+      at_ += std::countr_zero(bit) + 1;
+      return (strange & (bit - 1)) == 0;
+    }
+    if (strange != 0) return false;
+    at_ += size;
+  }
+  return false;
+}
+
 bool CanonicalText::Members::next(std::string_view* name) {
   if (!good_) return false;
   if (in_.take('}')) {
     *name = {};
     return true;
   }
-  good_ = (first_ || in_.take(',')) && in_.text(name) && in_.take(':') && (first_ || last_ < *name);
+  good_ = (first_ || in_.take(',')) && in_.text(name) && in_.take(':') &&
+          (first_ || comes_behind(last_, *name));
   first_ = false;
   last_ = *name;
   return good_;

@@ -36,6 +36,9 @@ class CanonicalText {
   bool number(std::uint64_t* out);
   // Any value; `depth` is how many levels are open around it.
   bool skip(int depth);
+  // An object of a text that is known to be canonical: only its end is looked for, and that all is
+  // plain up to there.
+  bool skip_known_object();
 
   // The members of an object: construct it on a reader that stands in front of '{', then call
   // next() until the name is null; values are read in between.

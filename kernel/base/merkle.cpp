@@ -46,9 +46,16 @@ Hash MerkleBuilder::root() const {
 }
 
 void MerkleBatch::add(std::initializer_list<BytesView> parts) {
-  const std::size_t begin = copied_.size();
-  for (const BytesView part : parts) copied_.append(part);
-  wait({{}, copied_.size() - begin});
+  std::size_t size = 0;
+  for (const BytesView part : parts) size += part.size();
+  if (room_.size() - copied_ < size) room_.resize(2 * (copied_ + size));
+  char* at = room_.data() + copied_;
+  for (const BytesView part : parts) {
+    if (!part.empty()) std::memcpy(at, part.data(), part.size());
+    at += part.size();
+  }
+  copied_ += size;
+  wait({{}, size});
 }
 
 void MerkleBatch::add_borrowed(BytesView data) { wait({data, 0}); }
@@ -65,7 +72,7 @@ void MerkleBatch::wait(const Waiting& leaf) {
 
 void MerkleBatch::hash_waiting() {
   BytesView inputs[kWaiting];
-  const char* next = copied_.data();
+  const char* next = room_.data();
   for (std::size_t i = 0; i < waiting_; ++i) {
     inputs[i] = leaf_[i].borrowed;
     if (inputs[i].data() != nullptr) continue;
@@ -76,7 +83,7 @@ void MerkleBatch::hash_waiting() {
   leaves_.resize(done + waiting_);
   blake3_many(kLeafPrefix, std::span(inputs, waiting_), leaves_.data() + done);
   waiting_ = 0;
-  copied_.clear();
+  copied_ = 0;
 }
 
 std::vector<Hash> MerkleBatch::take_leaves() {
@@ -87,7 +94,7 @@ std::vector<Hash> MerkleBatch::take_leaves() {
 void MerkleBatch::clear() {
   leaves_.clear();
   waiting_ = 0;
-  copied_.clear();
+  copied_ = 0;
 }
 
 // Level by level: a node takes the place of the left one of its two, which lie side by side.

@@ -58,7 +58,7 @@ class MerkleBatch {
 
  private:
   static constexpr std::size_t kWaiting = 16;
-  // A leaf that is not hashed yet: somebody's bytes, or the next ones of copied_.
+  // A leaf that is not hashed yet: somebody's bytes, or the next ones in room_.
   struct Waiting {
     BytesView borrowed;
     std::size_t copied = 0;
@@ -68,7 +68,8 @@ class MerkleBatch {
   std::vector<Hash> leaves_;
   std::array<Waiting, kWaiting> leaf_;
   std::size_t waiting_ = 0;
-  Bytes copied_;
+  std::vector<char> room_;  // its first copied_ bytes are those of leaves that wait
+  std::size_t copied_ = 0;
 };
 
 // The same tree for a run of any length, in the memory of a thousand leaves: full groups are hashed

@@ -6,8 +6,6 @@
 #include "kernel/chain/block.hpp"
 
 #include "kernel/base/blake3.hpp"
-#include "kernel/base/hex.hpp"
-#include "kernel/base/json.hpp"
 #include "kernel/base/mmr.hpp"
 #include "kernel/chain/block_codec.hpp"
 #include "kernel/chain/roots.hpp"
@@ -87,41 +85,6 @@ bool decode_front(Reader& in, BlockRecord& block, std::string* why) {
   block.receipts_commitment = in.array<32>();
   *why = "truncated";
   return in.ok();
-}
-
-// Canonical JSON of the events of a step, which its result record holds the hash of.
-void append_events(Bytes& out, const Step& step) {
-  out.push_back('[');
-  for (const Event& event : step.events) {
-    if (out.size() > 1) out.push_back(',');
-    out.append("{\"data\":").append(event.data).append(",\"topic\":");
-    append_json_string(out, event.topic);
-    out.push_back('}');
-  }
-  out.push_back(']');
-}
-
-// The result record in front of the hash of the events, and behind it.
-void append_result_front(Bytes& out, const Step& step) {
-  out.append("{\"code\":").append(std::to_string(step.code)).append(",\"events\":\"");
-}
-void append_result_behind(Bytes& out, const Step& step, const Hash* command_id) {
-  if (command_id != nullptr) {
-    out.append("\",\"id\":\"");
-    append_hex(out, view(*command_id));
-    out.append("\",\"kind\":\"result\",\"name\":");
-  } else {
-    out.append("\",\"hook\":\"")
-        .append(step_kind_name(step.kind))
-        .append("\",\"kind\":\"step\",\"name\":");
-  }
-  append_json_string(out, step.name);
-  out.append(",\"outcome\":\"").append(outcome_name(step.outcome)).push_back('"');
-  if (command_id == nullptr) {
-    out.append(",\"plugin\":");
-    append_json_string(out, step.plugin);
-  }
-  out.push_back('}');
 }
 
 }  // namespace
@@ -383,68 +346,6 @@ Hash command_root(const std::vector<CommandPtr>& commands) {
   return tree.root();
 }
 
-void ReceiptTree::clear() {
-  count_ = 0;
-  leaves_.clear();
-  leaves_.add_leaf(kZeroHash);
-}
-
-bool has_receipt_leaf(const Step& step) {
-  return step.kind == StepKind::kCommand || step.outcome != Outcome::kApplied ||
-         !step.events.empty() || !step.records.empty();
-}
-
-void ReceiptTree::add(const Step& step, const Hash* command_id) {
-  if (!has_receipt_leaf(step)) return;
-  Waiting& next = waiting_[count_++];
-  for (Bytes* part : {&next.events, &next.front, &next.behind, &next.records}) part->clear();
-  next.record_ends.clear();
-  append_events(next.events, step);
-  append_result_front(next.front, step);
-  append_result_behind(next.behind, step, command_id);
-  for (const Record& record : step.records) {
-    next.records.append("{\"data\":").append(record.data).append(",\"kind\":");
-    append_json_string(next.records, record.kind);
-    next.records.push_back('}');
-    next.record_ends.push_back(next.records.size());
-  }
-  if (count_ == waiting_.size()) make_leaves();
-}
-
-void ReceiptTree::make_leaves() {
-  std::array<BytesView, kSteps> events;
-  std::array<Hash, kSteps> hashes;
-  for (std::size_t i = 0; i < count_; ++i) events[i] = waiting_[i].events;
-  blake3_many(std::span(events).first(count_), hashes.data());
-  for (std::size_t i = 0; i < count_; ++i) {
-    Waiting& step = waiting_[i];
-    append_hex(step.front, view(hashes[i]));
-    leaves_.add(step.front.append(step.behind));
-    std::size_t begin = 0;
-    for (const std::size_t end : step.record_ends) {
-      leaves_.add(BytesView(step.records).substr(begin, end - begin));
-      begin = end;
-    }
-  }
-  count_ = 0;
-}
-
-Hash ReceiptTree::root(const Hash& receipts_commitment) {
-  make_leaves();
-  leaves_.set_leaf(0, merkle_leaf(view(receipts_commitment)));
-  const Hash root = leaves_.root();
-  clear();
-  return root;
-}
-
-std::vector<Hash> ReceiptTree::take_leaves(const Hash& receipts_commitment) {
-  make_leaves();
-  leaves_.set_leaf(0, merkle_leaf(view(receipts_commitment)));
-  std::vector<Hash> leaves = leaves_.take_leaves();
-  clear();
-  return leaves;
-}
-
 Result<std::vector<Hash>> receipt_leaves(const BlockRecord& block) {
   ReceiptTree tree;
   for (const Step& step : block.steps) {
@@ -512,10 +413,11 @@ void WriteSetRoot::add(BytesView space, BytesView key, std::optional<BytesView> 
     space_ = space;
     open_ = true;
   }
-  scratch_.clear();
-  put_u8(scratch_, after ? 1 : 0);
-  put_u32(scratch_, static_cast<std::uint32_t>(key.size()));
-  inner_.add({scratch_, key, after.value_or(BytesView())});
+  const auto size = static_cast<std::uint32_t>(key.size());
+  char front[1 + sizeof size];
+  front[0] = after ? 1 : 0;
+  std::memcpy(front + 1, &size, sizeof size);
+  inner_.add({BytesView(front, sizeof front), key, after.value_or(BytesView())});
 }
 
 void WriteSetRoot::close_space() {
@@ -537,9 +439,10 @@ void StateRoot::add(BytesView space, BytesView key, BytesView value) {
     close_space();
     space_ = space;
   }
-  scratch_.clear();
-  put_u32(scratch_, static_cast<std::uint32_t>(key.size()));
-  inner_.add({scratch_, key, value});
+  const auto size = static_cast<std::uint32_t>(key.size());
+  char front[sizeof size];
+  std::memcpy(front, &size, sizeof size);
+  inner_.add({BytesView(front, sizeof front), key, value});
   ++count_;
 }
 

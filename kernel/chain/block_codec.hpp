@@ -49,10 +49,11 @@ class ReceiptTree {
   std::vector<Hash> take_leaves(const Hash& receipts_commitment);
 
  private:
-  // A step whose events are not hashed yet: their text, the result record in front of their hash
-  // and behind it, and the leaves of the step's records, `record_ends` apart.
+  // A step whose events are not hashed yet: their text, the result record with room for their hash,
+  // and the leaves of the step's records, `record_ends` apart.
   struct Waiting {
-    Bytes events, front, behind, records;
+    Bytes events, result, records;
+    std::size_t hash_at = 0;
     std::vector<std::size_t> record_ends;
   };
   void make_leaves();

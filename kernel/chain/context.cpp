@@ -96,9 +96,7 @@ StepRun::Frame& StepRun::push(const BoundMachine* machine, const Manifest* manif
   frame.manifest = manifest;
   frame.active = true;
   frame.read_only = read_only;
-  frame.key = "s/";
-  frame.key.append(manifest->id).append("/");
-  frame.prefix_size = frame.key.size();
+  frame.set_space(manifest->id);
   frame.params = {};
   if (machine != nullptr && params_ != nullptr && machine->index < params_->size())
     frame.params = (*params_)[machine->index];

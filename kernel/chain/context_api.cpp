@@ -30,12 +30,6 @@ const tb_ctx_api* ContextApi::ctx_api() {
   return &kApi;
 }
 
-ContextApi::Frame& ContextApi::frame(tb_ctx* ctx) { return *static_cast<Frame*>(ctx); }
-// The view is the first member of its ctx.
-ContextApi::Frame& ContextApi::frame(tb_view* view) {
-  return frame(reinterpret_cast<tb_ctx*>(view));
-}
-
 tb_status ContextApi::trouble(Frame& f, const Status& status) {
   f.run->set_poison("state of plugin " + f.manifest->id + ": " + status.message());
   return TB_ABORTED;
@@ -165,10 +159,12 @@ tb_status ContextApi::peek_scan(Frame& f, BytesView prefix, BytesView bound, std
 tb_status ContextApi::param(tb_view* view, std::uint32_t index, std::uint64_t* value) {
   Frame& f = frame(view);
   if (tb_status s = ready(f); s != TB_OK) return s;
-  if (index < f.params.size() && value != nullptr) {
-    *value = f.params[index];
-    return TB_OK;
-  }
+  if (index >= f.params.size() || value == nullptr) return param_row(f, index, value);
+  *value = f.params[index];
+  return TB_OK;
+}
+
+tb_status ContextApi::param_row(Frame& f, std::uint32_t index, std::uint64_t* value) {
   if (index >= f.manifest->params.size() || value == nullptr) return TB_E_INVALID;
   const ParamSpec& spec = f.manifest->params[index];
   std::string key(kParamRows), scratch;
@@ -299,13 +295,18 @@ tb_status ContextApi::metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* la
   if (effects == nullptr ||
       effects->metrics.size() - (refusing ? 0 : f.run->start_.metrics) >= kMaxStepEffects)
     return TB_OK;
-  Effects::Metric& out = effects->metrics.emplace_back();
+  note_metric(f, *effects, metric, labels, count, value);
+  return TB_OK;
+}
+
+void ContextApi::note_metric(const Frame& f, Effects& effects, std::uint32_t metric,
+                             const tb_str* labels, std::uint32_t count, std::int64_t value) {
+  Effects::Metric& out = effects.metrics.emplace_back();
   out.plugin = f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest;
   out.metric = metric;
   out.value = value;
   for (std::uint32_t i = 0; i < count; ++i)
     out.labels.emplace_back(to_view(labels[i]).substr(0, kMaxLabel));
-  return TB_OK;
 }
 
 tb_status ContextApi::call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function,

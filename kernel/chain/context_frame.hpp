@@ -2,10 +2,12 @@
 // context_api.cpp and foreign.cpp include this.
 #pragma once
 
+#include <cstring>
 #include <span>
-#include <string>
+#include <vector>
 
 #include "kernel/chain/context.hpp"
+#include "kernel/manifest/values.hpp"
 
 namespace blockd {
 
@@ -21,14 +23,23 @@ struct StepRun::Frame : tb_ctx {
   const Manifest* manifest = nullptr;
   bool active = false, read_only = false;
   tb_block block{};
-  std::string key;  // "s/<namespace>/", and behind it the key of the call
+  std::vector<char> key;  // "s/<namespace>/", and behind it room for the key of a call
   std::size_t prefix_size = 0;
   std::span<const std::uint64_t> params;  // in force, by place in the manifest; empty: read rows
 
   BytesView full(tb_str relative) {
-    key.resize(prefix_size);
-    if (relative.ptr != nullptr) key.append(relative.ptr, static_cast<std::size_t>(relative.len));
-    return key;
+    const BytesView rest = to_view(relative);
+    if (key.size() - prefix_size < rest.size()) key.resize(prefix_size + rest.size());
+    if (!rest.empty()) std::memcpy(key.data() + prefix_size, rest.data(), rest.size());
+    return {key.data(), prefix_size + rest.size()};
+  }
+  void set_space(BytesView space) {
+    if (prefix_size == space_prefix_size(space) && BytesView(key.data() + 2, space.size()) == space)
+      return;
+    const std::string prefix = space_prefix(space);
+    prefix_size = prefix.size();
+    key.assign(prefix.begin(), prefix.end());
+    key.resize(prefix_size + kMaxKeyBytes);
   }
 };
 
@@ -36,8 +47,9 @@ struct ContextApi {
   static const tb_view_api* view_api();
   static const tb_ctx_api* ctx_api();
   using Frame = StepRun::Frame;
-  static Frame& frame(tb_view* view);
-  static Frame& frame(tb_ctx* ctx);
+  static Frame& frame(tb_ctx* ctx) { return *static_cast<Frame*>(ctx); }
+  // The view is the first member of its ctx.
+  static Frame& frame(tb_view* view) { return frame(reinterpret_cast<tb_ctx*>(view)); }
   // Whether the plugin may call at all.
   static tb_status ready(const Frame& f) {
     const StepRun& run = *f.run;
@@ -56,6 +68,7 @@ struct ContextApi {
   static tb_status scan_either(Frame& f, tb_str prefix, tb_str bound, std::uint32_t limit,
                                const tb_row_sink* rows, bool back);
   static tb_status param(tb_view* view, std::uint32_t index, std::uint64_t* value);
+  static tb_status param_row(Frame& f, std::uint32_t index, std::uint64_t* value);
   static tb_status roles(tb_view* view, tb_str account, std::uint32_t* roles);
   static tb_status ask(tb_view* view, std::uint32_t slot, std::uint32_t function,
                        const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error);
@@ -66,6 +79,8 @@ struct ContextApi {
   static tb_status record(tb_ctx* ctx, std::uint32_t record, tb_fill fill, void* user);
   static tb_status metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* labels,
                           std::uint32_t count, std::int64_t value);
+  static void note_metric(const Frame& f, Effects& effects, std::uint32_t metric,
+                          const tb_str* labels, std::uint32_t count, std::int64_t value);
   static tb_status call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function,
                         const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error);
   static tb_status attempt(tb_ctx* ctx, tb_status (*body)(void* user, tb_ctx* ctx), void* user);

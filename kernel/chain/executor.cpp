@@ -21,6 +21,39 @@ const std::vector<std::uint32_t>& no_checks() {
   return kNone;
 }
 
+// The rows were written in another order: the processor is told of those that come soon.
+Hash root_of_writes(const std::vector<Overlay::Change>& changes) {
+  constexpr std::size_t kAhead = 8, kMost = 192, kLine = 64;
+  WriteSetRoot writes;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (i + kAhead < changes.size()) {
+      const Overlay::Change& soon = changes[i + kAhead];
+      __builtin_prefetch(soon.key.data());
+      const BytesView value = soon.after.value_or(BytesView()).substr(0, kMost);
+      for (std::size_t at = 0; at < value.size(); at += kLine)
+        __builtin_prefetch(value.data() + at);
+    }
+    auto [space, key] = split_key(changes[i].key);
+    writes.add(space, key, changes[i].after);
+  }
+  return writes.finish();
+}
+
+// Commands were parsed a block ago, or by another thread: the processor fetches the next one, and
+// the params of the one in front of it.
+void fetch_ahead(const std::vector<CommandPtr>& commands, std::size_t running) {
+  constexpr std::size_t kLine = 64, kMost = 384;
+  if (running + 4 < commands.size()) {
+    const char* command = reinterpret_cast<const char*>(commands[running + 4].get());
+    for (std::size_t at = 0; at < sizeof(Command); at += kLine) __builtin_prefetch(command + at);
+  }
+  if (running + 2 < commands.size()) {
+    const BytesView params = commands[running + 2]->params_text.substr(0, kMost);
+    for (std::size_t at = 0; at < params.size(); at += kLine)
+      __builtin_prefetch(params.data() + at);
+  }
+}
+
 Status aborted(const StepRun& run, std::uint64_t height, StepKind kind) {
   return Status(Code::kAborted,
                 "block " + std::to_string(height) + ", " + std::string(step_kind_name(kind)) +
@@ -104,12 +137,7 @@ Status Executor::execute_once(const KvReader& base, RowCache* rows, const BlockI
   step_room_ = out_->step_bytes.size();
   delta_room_ = out_->delta_bytes.size();
   overlay_.net_changes(&changes_);
-  WriteSetRoot writes;
-  for (const Overlay::Change& change : changes_) {
-    auto [space, key] = split_key(change.key);
-    writes.add(space, key, change.after);
-  }
-  out_->write_set_root = writes.finish();
+  out_->write_set_root = root_of_writes(changes_);
   out_->command_root = command_tree_.root();
   out_->receipt_root = receipt_tree_.root(out_->receipts_commitment);
   return {};
@@ -267,6 +295,7 @@ Status Executor::command_steps() {
   out_->commands.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     if (in_->before_command) in_->before_command(i);
+    fetch_ahead(*in_->commands, i);
     TB_TRY(one_command(i));
   }
   return {};

@@ -96,14 +96,18 @@ bool ReplayState::holds(std::span<const std::pair<Bytes, Bytes>> rows) const {
 void RowsAhead::begin(BytesView block_bytes) {
   hashes_.clear();
   ends_.clear();
-  Bytes key;
-  BytesView space;  // of the rows before; those of one mostly follow each other
+  std::array<char, kMaxHinted> key;
+  BytesView space;  // of the row before; those of one mostly follow each other
+  std::size_t prefix = 0;
   const Status status = visit_deltas(block_bytes, [&](std::uint32_t step, const DeltaView& row) {
-    if (row.space != space || key.empty()) key = space_prefix(space = row.space);
-    key.resize(space_prefix_size(space));
-    key.append(row.key);
+    if (row.space.size() + row.key.size() + 3 > key.size()) return;  // no hint for such a one
+    if (row.space != space || prefix == 0) {
+      const std::string text = space_prefix(space = row.space);
+      std::memcpy(key.data(), text.data(), prefix = text.size());
+    }
+    std::memcpy(key.data() + prefix, row.key.data(), row.key.size());
     ends_.resize(step, hashes_.size());  // of the steps in front of this one
-    hashes_.push_back(key_hash(key));
+    hashes_.push_back(key_hash({key.data(), prefix + row.key.size()}));
   });
   if (!status.ok()) hashes_.clear();  // damage is told by who needs the rows
   ends_.push_back(hashes_.size());
@@ -139,6 +143,7 @@ void ReplayState::apply(std::span<const Overlay::Change> changes) {
       hashes[k] = key_hash(changes[i + k].key);
       __builtin_prefetch(&table_[hashes[k] & (table_.size() - 1)]);
     }
+    fetch_hashed(std::span(hashes).first(n));
     for (std::size_t k = 0; k < n; ++k) put(changes[i + k].key, hashes[k], changes[i + k].after);
   }
 }

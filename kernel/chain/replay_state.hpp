@@ -133,6 +133,7 @@ class RowsAhead {
  private:
   // Places in the table are fetched that many commands ahead, the rows half of it.
   static constexpr std::size_t kAhead = 8;
+  static constexpr std::size_t kMaxHinted = 512;  // bytes of a key, with its namespace
   std::span<const std::uint64_t> rows_of(std::size_t step) const;
   void fetch_places(std::size_t step) const;
   const ReplayState& state_;

@@ -31,6 +31,37 @@ TEST(CanonicalText, accepts_plain_canonical_texts) {
   }
 }
 
+// Objects of all lengths around sixteen, with brackets and quotes inside and behind.
+TEST(CanonicalText, finds_the_end_of_a_known_object) {
+  for (std::size_t length = 0; length < 40; ++length) {
+    const std::string text(length, 'x');
+    for (const std::string& object :
+         {"{\"a\":\"" + text + "\"}", "{\"" + text + "\":[1,{\"b\":[]}]}",
+          "{\"a\":\"]}" + text + "[{\"}", "{\"" + text + "\":{},\"z\":{}}", std::string("{}")}) {
+      for (const char* behind : {"", ",\"b\":{}}", "}]\n\\\xff", "\"{"}) {
+        const std::string whole = object + behind;
+        CanonicalText in(whole);
+        ASSERT_TRUE(in.skip_known_object()) << whole;
+        ASSERT_EQ(in.position(), whole.data() + object.size()) << whole;
+      }
+      for (std::size_t end = 0; end < object.size(); ++end) {
+        CanonicalText cut(std::string_view(object).substr(0, end));
+        ASSERT_FALSE(cut.skip_known_object()) << object << " " << end;
+      }
+    }
+    for (const char* strange : {"\\n", "\xc3\xa4", "\n"}) {
+      for (std::size_t at = 0; at <= length; ++at) {
+        const std::string other =
+            "{\"a\":\"" + text.substr(0, at) + strange + text.substr(at) + "\"}";
+        CanonicalText in(other);
+        ASSERT_FALSE(in.skip_known_object()) << other;
+      }
+    }
+  }
+  CanonicalText list("[]");
+  EXPECT_FALSE(list.skip_known_object());
+}
+
 TEST(CanonicalText, leaves_everything_else_to_the_parser) {
   for (const char* text : {"",
                            " {}",

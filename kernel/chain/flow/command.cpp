@@ -161,10 +161,10 @@ json::storage_ptr tree_memory(std::size_t text_bytes) {
 }
 
 // Everything but the id of an envelope that command_form.hpp calls plain; null for others.
-std::shared_ptr<Command> parse_plain(Bytes& envelope_bytes, bool with_tree) {
+std::shared_ptr<Command> parse_plain(Bytes& envelope_bytes, bool known, bool with_tree) {
   auto out = std::make_shared<Command>();
   Bytes& envelope = out->envelope = std::move(envelope_bytes);
-  if (internal::read_plain_envelope(envelope, *out)) {
+  if (internal::read_plain_envelope(envelope, known, *out)) {
     if (!with_tree) return out;
     Result<json::value> tree =
         parse_json(out->params_text, kMaxJsonDepth - 1, tree_memory(out->params_text.size()));
@@ -186,7 +186,8 @@ std::optional<Refusal> parse_form(Bytes envelope_bytes, bool from_log, bool with
     return bad_field("", "the envelope has " + std::to_string(envelope_bytes.size()) +
                              " bytes, at most " + std::to_string(kMaxEnvelopeBytes) + " are taken");
   }
-  if (*parsed_command = parse_plain(envelope_bytes, with_tree); *parsed_command != nullptr) {
+  if (*parsed_command = parse_plain(envelope_bytes, from_log, with_tree);
+      *parsed_command != nullptr) {
     find_cosigners(**parsed_command);
     return std::nullopt;
   }
@@ -228,7 +229,7 @@ ParsedCommand parse_envelope(Bytes envelope_bytes, bool with_tree) {
 
 std::optional<Refusal> parse_envelopes(std::vector<Bytes> envelopes, std::vector<CommandPtr>* out,
                                        bool with_trees) {
-  constexpr std::size_t kGroup = 8;
+  constexpr std::size_t kGroup = 16;  // as many as are hashed at once
   std::shared_ptr<Command> group[kGroup];
   std::optional<Refusal> refusal;
   for (std::size_t i = 0; i < envelopes.size() && !refusal;) {

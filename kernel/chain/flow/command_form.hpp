@@ -21,8 +21,9 @@ std::optional<Refusal> read_signatures(const json::value& signatures, Command& o
 // `signatures`. True: everything but `envelope`, `id`, `params` and `cosigners` is filled as the
 // functions above would have done it, views point into `envelope`, and the bytes are canonical.
 // False: something is unusual or wrong, and `out` is to be thrown away; the functions above find
-// out.
-bool read_plain_envelope(BytesView envelope, Command& out);
+// out. `known`: the envelope is known to be canonical, and the insides of the params are not looked
+// at again.
+bool read_plain_envelope(BytesView envelope, bool known, Command& out);
 
 // Where in `envelope` the first number stands that canonical JSON does not know, as data.field says
 // it: below `command.params` the path begins there. Empty when there is none.

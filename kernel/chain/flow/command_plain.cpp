@@ -33,15 +33,15 @@ bool read_lane(CanonicalText& in, Command& out) {
   return out.lane.has_value();
 }
 
-bool read_params(CanonicalText& in, Command& out) {
+bool read_params(CanonicalText& in, bool known, Command& out) {
   const char* const begin = in.position();
-  if (!in.skip(kParamsDepth) || *begin != '{') return false;
+  if (!(known ? in.skip_known_object() : in.skip(kParamsDepth) && *begin == '{')) return false;
   out.params_text = {begin, static_cast<std::size_t>(in.position() - begin)};
   return true;
 }
 
 // Groups, sessions and shares of a fee are rare: who meets one takes the long way.
-bool read_member(CanonicalText& in, std::string_view name, Command& out) {
+bool read_member(CanonicalText& in, std::string_view name, bool known, Command& out) {
   if (name == "chain") return read_text(in, 1, kMaxPlainName, out.chain);
   if (name == "fee") return in.number(&out.fee);
   if (name == "from") return read_text(in, 1, kMaxPlainName, out.from);
@@ -49,16 +49,16 @@ bool read_member(CanonicalText& in, std::string_view name, Command& out) {
   if (name == "memo") return read_text(in, 0, kMaxMemoBytes, out.memo);
   if (name == "method") return read_text(in, 1, kMaxPlainName, out.method);
   if (name == "nonce") return in.number(&out.nonce) && out.nonce >= 1;
-  if (name == "params") return read_params(in, out);
+  if (name == "params") return read_params(in, known, out);
   return name == "expires_at_ms" && in.number(&out.expires_at_ms.emplace());
 }
 
-bool read_command(CanonicalText& in, Command& out) {
+bool read_command(CanonicalText& in, bool known, Command& out) {
   CanonicalText::Members members(in);
   for (std::string_view name;;) {
     if (!members.next(&name)) return false;
     if (name.data() == nullptr) break;
-    if (!read_member(in, name, out)) return false;
+    if (!read_member(in, name, known, out)) return false;
   }
   return !out.chain.empty() && !out.method.empty() && out.nonce != 0 && !out.params_text.empty() &&
          is_address(out.from) && out.from.front() == 't';
@@ -78,11 +78,11 @@ bool read_signature_list(CanonicalText& in, Command& out) {
 
 }  // namespace
 
-bool read_plain_envelope(BytesView envelope, Command& out) {
+bool read_plain_envelope(BytesView envelope, bool known, Command& out) {
   CanonicalText in(envelope);
   if (!in.take("{\"command\":")) return false;
   const char* const begin = in.position();
-  if (!read_command(in, out)) return false;
+  if (!read_command(in, known, out)) return false;
   out.signed_bytes = {begin, static_cast<std::size_t>(in.position() - begin)};
   return in.take(",\"signatures\":[") && read_signature_list(in, out) && in.take("]}") && in.done();
 }

@@ -73,6 +73,53 @@ TEST(ReplayState, agrees_with_a_map_under_random_puts_erasures_and_scans) {
   EXPECT_EQ(state.rows(), model.size());
 }
 
+TEST(ReplayState, holds_rows_only_as_they_are) {
+  using Pairs = std::vector<std::pair<Bytes, Bytes>>;
+  ReplayState state(ReplayState::Absent::kRemember);
+  EXPECT_TRUE(state.holds(Pairs{}));
+  EXPECT_FALSE(state.holds(Pairs{{"s/a/0", "0"}}));
+  Pairs rows;
+  for (std::size_t i = 0; i < ReplayState::kFetched; ++i) {
+    rows.emplace_back("s/a/" + std::to_string(i), std::to_string(i));
+    state.put(rows[i].first, rows[i].second);
+  }
+  state.put("s/a/gone", "x");
+  state.put("s/a/gone", std::nullopt);
+  EXPECT_TRUE(state.holds(rows));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Pairs other = rows;
+    other[i].second += "0";
+    EXPECT_FALSE(state.holds(other));
+    other[i] = {"s/b/" + std::to_string(i), rows[i].second};
+    EXPECT_FALSE(state.holds(other));
+    other[i] = {"s/a/gone", "x"};
+    EXPECT_FALSE(state.holds(other));
+  }
+}
+
+// Namespaces and prefixes that begin with each other, of all lengths around a word.
+TEST(ReplayState, orders_cover_the_keys_of_their_prefix_and_no_others) {
+  ReplayState state;
+  Model model;
+  const std::string text = "s/a/0123456789";
+  std::vector<std::string> prefixes;
+  // The longest first: a shorter one would do for it, too.
+  for (std::size_t n = text.size(); n >= 4; --n) prefixes.push_back(text.substr(0, n));
+  for (const std::string& prefix : prefixes) state_scan(state, prefix, "", SIZE_MAX, false);
+  for (std::size_t n = 4; n <= text.size(); ++n) {
+    for (const char* end : {"", "x", "9", "y/z"}) {
+      const std::string key = text.substr(0, n) + end;
+      state.put(key, key);
+      model[key] = key;
+    }
+  }
+  for (const std::string& prefix : prefixes) {
+    ASSERT_EQ(state_scan(state, prefix, "", SIZE_MAX, false),
+              rows_of_model(model, prefix, "", SIZE_MAX, false))
+        << prefix;
+  }
+}
+
 TEST(ReplayState, shares_one_order_of_a_namespace_beyond_the_bound_of_scanned_prefixes) {
   ReplayState state;
   Model model;

@@ -195,7 +195,7 @@ Ppm mean_ppm(const BetaPair& pair) {
 // comparisons do.
 Ppm composite_of(const std::array<Ppm, kTraits>& means) {
   if (std::find(means.begin(), means.end(), 0u) != means.end()) return 0;
-  constexpr std::uint64_t kUnit = 1u << kEstimateBits, kMargin = kUnit / 16;
+  constexpr std::uint64_t kUnit = 1u << kEstimateBits, kMargin = kUnit / 64;  // twice the error
   const std::uint64_t estimate = estimate_of(means), fraction = estimate % kUnit;
   const std::uint64_t whole = estimate / kUnit;
   if (fraction >= kMargin && fraction <= kUnit - kMargin) return static_cast<Ppm>(whole);
