@@ -16,10 +16,12 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kMaxName = 128;
 constexpr std::string_view kNewVersion = ".tmp";
+constexpr mode_t kOwnerOnly = 0600, kForEverybody = 0644;
 
 class AreaFd {
  public:
-  AreaFd(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  AreaFd(const std::string& path, int flags)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, kOwnerOnly)) {}
   AreaFd(const AreaFd&) = delete;
   AreaFd& operator=(const AreaFd&) = delete;
   ~AreaFd() {
@@ -145,7 +147,8 @@ Result<std::string> FileArea::allowed(BytesView path) const {
                 "set the config key that names its folder");
 }
 
-Status FileArea::write(BytesView path, bool begin, bool end, BytesView text) const {
+Status FileArea::write(BytesView path, bool begin, bool end, BytesView text,
+                       Readers readers) const {
   if (text.size() > kMaxAreaText)
     return Status(Code::kLimit, "more than " + std::to_string(kMaxAreaText) + " bytes in one call");
   Result<std::string> target = allowed(path);
@@ -156,6 +159,10 @@ Status FileArea::write(BytesView path, bool begin, bool end, BytesView text) con
   if (begin) TB_TRY(make_room(folder, whole.filename().string()));
   const AreaFd fd(fresh, O_WRONLY | O_NOFOLLOW | (begin ? O_CREAT | O_TRUNC : O_APPEND));
   if (fd.get() < 0) return errno_status("cannot write " + fresh);
+  // What a killed process left may have been for everybody; before the first byte it is not.
+  const mode_t mode = readers == Readers::kOwner ? kOwnerOnly : kForEverybody;
+  if (begin && ::fchmod(fd.get(), mode) != 0)
+    return errno_status("cannot set the rights of " + fresh);
   TB_TRY(append_to(fd.get(), fresh, text));
   if (!end) return {};
   if (::fsync(fd.get()) != 0) return errno_status("cannot sync " + fresh);

@@ -33,8 +33,11 @@ class FileArea {
       : places_(std::move(places)), writer_(writer) {}
 
   // Errors of all: kInvalid (the path is not allowed), kNotFound, kLimit, kNoSpace, kDenied, kIo.
-  // Adds `text` to the new version of a file, which begins or ends with it.
-  Status write(BytesView path, bool begin, bool end, BytesView text) const;
+  // Adds `text` to the new version of a file, which begins or ends with it. Who may read it is said
+  // at its beginning.
+  enum class Readers { kEverybody, kOwner };
+  Status write(BytesView path, bool begin, bool end, BytesView text,
+               Readers readers = Readers::kEverybody) const;
   // At most `limit` bytes from `offset` on.
   Result<Bytes> read(BytesView path, std::uint64_t offset, std::uint64_t limit) const;
   // Plain files by name, without new versions that are being made.

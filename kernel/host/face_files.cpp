@@ -14,10 +14,10 @@ namespace {
 namespace fs = std::filesystem;
 
 // What the node itself keeps in its data directory: no plugin writes there, whoever asks for it.
-constexpr std::string_view kOwnNames[] = {"chain", "state",    "stores", "plugins",   "mmr",
-                                          "index", "mempool",  "keys",   "snapshots", "imports",
-                                          "views", "peers",    "logs",   "logs.db",   "wal",
-                                          "tls",   "releases", "config", "provenance"};
+constexpr std::string_view kOwnNames[] = {
+    "chain", "state",     "stores",   "plugins", "mmr",        "index",      "mempool",
+    "keys",  "snapshots", "imports",  "views",   "peers",      "logs",       "logs.db",
+    "wal",   "tls",       "releases", "config",  "provenance", "checkpoints"};
 
 std::string data_dir_of(const HostServices& services) {
   const std::string data = fs::path(services.stores_dir).parent_path().string();
@@ -94,9 +94,11 @@ tb_status files_write(tb_host* host, tb_str path, uint32_t flags, tb_str text,
                       const tb_sink* problem) {
   Plugin* plugin = caller_of(host);
   if (plugin == nullptr) return TB_E_WRONG_THREAD;
+  const auto readers =
+      (flags & TB_FILE_PRIVATE) != 0 ? FileArea::Readers::kOwner : FileArea::Readers::kEverybody;
   return file_told(area_of(*plugin, host)
                        .write(to_view(path), (flags & TB_FILE_BEGIN) != 0,
-                              (flags & TB_FILE_END) != 0, to_view(text)),
+                              (flags & TB_FILE_END) != 0, to_view(text), readers),
                    problem);
 }
 

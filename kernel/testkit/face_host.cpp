@@ -69,9 +69,11 @@ struct FaceHostApi {
   }
   static tb_status file_write(tb_host* host, tb_str path, std::uint32_t flags, tb_str text,
                               const tb_sink* problem) {
+    const auto readers =
+        (flags & TB_FILE_PRIVATE) != 0 ? FileArea::Readers::kOwner : FileArea::Readers::kEverybody;
     return told(area_of(self(host))
                     .write(to_view(path), (flags & TB_FILE_BEGIN) != 0, (flags & TB_FILE_END) != 0,
-                           to_view(text)),
+                           to_view(text), readers),
                 problem);
   }
   static tb_status file_read(tb_host* host, tb_str path, std::uint64_t offset, std::uint64_t limit,

@@ -44,6 +44,10 @@ void TestChain::set_config(std::string_view plugin, std::string_view key, std::s
   it->second.config[std::string(key)] = json;
   if (it->second.face != nullptr) it->second.face->set_config(std::string(key), std::string(json));
 }
+void TestChain::set_node_answer(std::string_view method, std::string_view json) {
+  impl_->node_answers.insert_or_assign(std::string(method), std::string(json));
+}
+
 void TestChain::set_http(std::function<TestHttpAnswer(const TestHttpRequest&)> world) {
   impl_->world = std::move(world);
 }

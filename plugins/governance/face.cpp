@@ -1,6 +1,8 @@
 #include "plugins/governance/face.hpp"
 
 #include <algorithm>
+#include <set>
+#include <tb/files.hpp>
 #include <utility>
 
 #include "plugins/gov-core/params_catalogue.hpp"
@@ -19,6 +21,8 @@ constexpr std::uint64_t kMaxLimit = 200;
 constexpr std::uint32_t kScan = 65'536;
 constexpr std::uint64_t kWrittenAtOnce = 1000;  // entries of the provenance log
 constexpr std::string_view kPlaceKey = "at";
+constexpr std::uint64_t kOwnBuildCookie = 1;
+constexpr std::string_view kHistory = "/history";
 
 tb::Key by_key(std::string_view key) { return tb::Key("k/").text(key); }
 
@@ -360,16 +364,46 @@ bool Face::write_file(const std::string& path, const std::string& text) {
   return false;
 }
 
+// Beside the provenance, and in the mirror's folder, so that a copy of that folder is a backup.
+bool Face::write_history(const std::string& name, const std::string& text) {
+  const bool first = write_file(tb::cat(host_.config(kDirectory), kHistory, "/", name), text);
+  return write_file(tb::cat(host_.config(kMirrorFolder), kHistory, "/", name), text) && first;
+}
+
+// Once after a start: what the mirror's folder lacks, because it is a new one or was written to by
+// nobody yet.
+void Face::complete_copies() {
+  const std::lock_guard files(file_mutex_);
+  const tb::Files node(host_);
+  const std::string from = tb::cat(host_.config(kDirectory), kHistory);
+  const std::string to = tb::cat(host_.config(kMirrorFolder), kHistory);
+  std::set<std::pair<std::string, std::uint64_t>> there;
+  std::string problem = node.list(
+      to, [&](std::string_view name, std::uint64_t bytes) { there.emplace(name, bytes); });
+  std::vector<std::string> missing;
+  if (problem.empty()) {
+    problem = node.list(from, [&](std::string_view name, std::uint64_t bytes) {
+      if (name.ends_with(".json") && !there.contains({std::string(name), bytes}))
+        missing.emplace_back(name);
+    });
+  }
+  if (!problem.empty())
+    host_.log(TB_LOG_WARN, tb::cat("history files are not compared with their copies: ", problem));
+  for (const std::string& name : missing) {
+    const std::string text = read_whole_file(host_, tb::cat(from, "/", name));
+    if (!text.empty()) write_file(tb::cat(to, "/", name), text);
+  }
+}
+
 // A failed write is tried again at the next commit: the log of the chain is the source.
 void Face::write_files() {
   const std::lock_guard files(file_mutex_);
-  const std::string directory = host_.config(kDirectory) + "/history/";
   if (provenance_changed_.exchange(false) && !write_file(provenance_path(), provenance_text()))
     provenance_changed_ = true;
   if (!history_changed_.exchange(false)) return;
-  bool good = write_file(directory + "param_changes.json", param_changes_text(host_));
-  good = write_file(directory + "fee_floor_policy.json", fee_floor_text(host_)) && good;
-  good = write_file(directory + "dependency_policy.json", policy_text(host_)) && good;
+  bool good = write_history("param_changes.json", param_changes_text(host_));
+  good = write_history("fee_floor_policy.json", fee_floor_text(host_)) && good;
+  good = write_history("dependency_policy.json", policy_text(host_)) && good;
   std::optional<std::uint64_t> epoch;
   std::string values;
   {
@@ -377,19 +411,46 @@ void Face::write_files() {
     std::swap(epoch, activated_epoch_);
     values = values_;
   }
-  if (epoch) good = write_file(tb::cat(directory, *epoch, ".json"), values) && good;
+  if (epoch) good = write_history(tb::cat(*epoch, ".json"), values) && good;
   if (!good) history_changed_ = true;
 }
 
 void Face::look_at_own_build(tb::View& view) {
   if (!std::exchange(releases_changed_, false)) return;
   const bool any = has_rolled_back_node(view);
-  if (any && build_.empty()) build_ = own_build();
-  const bool runs = any && !build_.empty() && is_rolled_back(view, build_);
+  if (any && build_.empty()) return ask_own_build();
+  const bool runs = any && is_rolled_back(view, build_);
   host_.set(kRolledBackRunning, runs ? 1 : 0);
   if (runs)
     host_.log(TB_LOG_ERROR, tb::cat("this node runs the build ", build_,
                                     ", a release that was rolled back; start the one before it"));
+}
+
+// The node reads and hashes its own program, which a process of this plugin alone could not; it is
+// asked again after the next commit until it has answered.
+void Face::ask_own_build() {
+  releases_changed_ = true;
+  if (build_asked_) return;
+  build_asked_ = static_cast<bool>(host_.post(
+      "node.provenance", [](tb::Out&) {}, kOwnBuildCookie));
+}
+
+void Face::on_reply(std::uint64_t cookie, const tb::Reply& reply) {
+  if (cookie != kOwnBuildCookie) return;
+  build_asked_ = false;
+  if (!reply.ok) {
+    host_.log(TB_LOG_WARN, tb::cat("whether this node runs a build that was rolled back is not "
+                                   "known yet, node.provenance was refused: ",
+                                   reply.value["message"].text()));
+    return;
+  }
+  build_ = reply.value["node"]["blake3"].text();
+  host_
+      .with_view([this](tb::View& view) {
+        look_at_own_build(view);
+        return tb::ok();
+      })
+      .ignore();
 }
 
 void Face::look_at_scripts(tb::View& view) {
@@ -406,6 +467,7 @@ void Face::look_at_scripts(tb::View& view) {
 
 void Face::on_commit(tb::View& view) {
   look_at_own_build(view);
+  if (!std::exchange(copies_complete_, true)) complete_copies();
   if (!provenance_changed_ && !history_changed_) return;
   {
     const std::lock_guard lock(activated_mutex_);

@@ -87,6 +87,7 @@ class Face {
 
   tb::Status on_event(const tb::ChainEvent& event);
   void on_commit(tb::View& view);
+  void on_reply(std::uint64_t cookie, const tb::Reply& reply);
   void write_later();  // timer: what a commit left unwritten
 
  private:
@@ -99,17 +100,20 @@ class Face {
   void take_entry(const tb::Value& data);
   void write_files();
   void look_at_own_build(tb::View& view);
+  void ask_own_build();
   void look_at_scripts(tb::View& view);  // once, when the face starts
   std::string provenance_text();
   bool file_holds(std::uint64_t entries);
   std::string provenance_path() const;
   bool write_file(const std::string& path, const std::string& text);
+  bool write_history(const std::string& name, const std::string& text);
+  void complete_copies();
 
   tb::Host host_;
   std::atomic<bool> provenance_changed_{false}, history_changed_{false};
-  // Only on_event and on_commit touch these two. The first commit after a start looks, too.
-  bool releases_changed_ = true;
-  std::string build_;      // of this process; empty until it had to be known
+  // Only on_event, on_commit and on_reply touch these. The first commit after a start looks, too.
+  bool releases_changed_ = true, build_asked_ = false, copies_complete_ = false;
+  std::string build_;      // that this node runs; empty until it had to be known
   std::mutex file_mutex_;  // files are written and compared by one at a time
   std::mutex activated_mutex_;
   std::optional<std::uint64_t> activated_epoch_;  // whose file of values is to be written

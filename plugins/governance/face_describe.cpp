@@ -75,7 +75,7 @@ void describe_provenance(tb::Plugin& p) {
 
 void describe_face(tb::Plugin& p) {
   p.face<Face>();
-  p.on_event(&Face::on_event).on_commit(&Face::on_commit);
+  p.on_event(&Face::on_event).on_commit(&Face::on_commit).on_reply(&Face::on_reply);
   p.timer("files", 1000, &Face::write_later);
   p.route("GET", "/governance/energy/settlement/history", &Face::http_settlements)
       .role("open")
@@ -90,7 +90,8 @@ void describe_face(tb::Plugin& p) {
   p.config(kMirrorFolder, "db_path", "${data}/governance_db")
       .env("TB_GOV_DB_PATH,TB_GOVERNANCE_DB_PATH")
       .mirror_copy({"treasury"})
-      .help("copy of governance's rows, and of the treasury's in treasury/");
+      .unit("folder")
+      .help("copy of governance's rows and history/, and of the treasury's in treasury/");
   describe_histories(p);
   describe_provenance(p);
 }

@@ -1,10 +1,6 @@
 #include "plugins/governance/own_build.hpp"
 
-#include <fstream>
-#include <vector>
-
 #include "plugins/governance/common.hpp"
-#include "tb/blake3.hpp"
 
 namespace governance {
 namespace {
@@ -16,20 +12,6 @@ bool withdrawn(const Release& release) {
 }
 
 }  // namespace
-
-std::string own_build() {
-  std::ifstream file("/proc/self/exe", std::ios::binary);
-  std::vector<char> buffer(1u << 20);
-  tb::Blake3 hasher;
-  std::uint64_t bytes = 0;
-  while (file) {
-    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    const auto count = static_cast<std::size_t>(file.gcount());
-    hasher.update(std::string_view(buffer.data(), count));
-    bytes += count;
-  }
-  return bytes > 0 && file.eof() ? hasher.finish().hex() : std::string();
-}
 
 bool is_rolled_back(tb::View& view, std::string_view hash) {
   const auto release = view.load<Release>(name_key("release/", hash));

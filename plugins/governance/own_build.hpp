@@ -1,12 +1,10 @@
-// The build that this node runs: BLAKE3 of its executable, the hash by which releases name it.
+// Builds of the node that were withdrawn. A release names a build by the BLAKE3 of its executable;
+// which one this node runs is answered by its method node.provenance.
 #pragma once
 
 #include <tb/plugin.hpp>
 
 namespace governance {
-
-// Hex; empty if the executable cannot be read. Reads the whole file: tens of milliseconds. [any]
-std::string own_build();
 
 // True if the release of build `hash` was rolled back. [face]
 bool is_rolled_back(tb::View& view, std::string_view hash);

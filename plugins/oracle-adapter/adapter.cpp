@@ -38,7 +38,9 @@ void Adapter::load() {
   for (const MeterSettings& one : settings_.meters) {
     Meter& meter = meters_.emplace_back();
     meter.settings = one;
-    meter.waiting = spool_.get(host_, one.provider_id);
+    std::string problem;
+    meter.waiting = spool_.get(host_, one.provider_id, &problem);
+    if (!problem.empty()) host_.log(TB_LOG_WARN, tb::cat("energy-oracle spool: ", problem));
     if (meter.waiting && !signature_holds(host_, one.public_key, *meter.waiting)) {
       note(meter, Trouble::kInvalidSignature, "the spooled reading is not signed by its key");
       meter.waiting.reset();

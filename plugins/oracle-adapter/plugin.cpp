@@ -34,10 +34,11 @@ void describe_config(tb::Plugin& p) {
       .max(86'400)
       .unit("seconds")
       .help("readings from further in the future are not sent");
-  p.config(keys::kSpoolDir, "spool_dir", "${data}/oracle_spool")
+  p.config(keys::kSpoolDir, "spool_dir", "${data}/oracle_adapter_spool")
       .env("TB_ORACLE_SPOOL_DIR")
       .min(1)
       .max(4096)
+      .unit("folder")
       .help("folder of the readings that are not delivered yet");
 }
 

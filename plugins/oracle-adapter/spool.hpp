@@ -2,8 +2,8 @@
 // the adapter stops. [face], one caller at a time
 //
 // Only the newest reading of a meter is kept: totals are cumulative, it carries those before it. A
-// file is written beside its place, synced and renamed; what is read back is trusted no more than
-// what a meter sends: the caller checks its signature again.
+// file is written by the node, which replaces it as a whole; what is read back is trusted no more
+// than what a meter sends: the caller checks its signature again.
 #pragma once
 
 #include <string>
@@ -19,8 +19,9 @@ class Spool {
   // Empty, or what went wrong and with which file.
   std::string put(const tb::Host& host, const Reading& reading);
   void erase(const tb::Host& host, std::string_view provider_id);
-  // nullopt: none, or it cannot be read.
-  std::optional<Reading> get(const tb::Host& host, std::string_view provider_id) const;
+  // nullopt: none, or `*problem` says why it cannot be read.
+  std::optional<Reading> get(const tb::Host& host, std::string_view provider_id,
+                             std::string* problem) const;
 
  private:
   std::string path_of(const tb::Host& host, std::string_view provider_id) const;

@@ -47,7 +47,7 @@ bool save_intents(const tb::Host& host, const std::string& path, const std::vect
                               {"last_success_at", null_or(snapshot.last_success_at)},
                               {"last_submitted_nonce", snapshot.last_submitted_nonce},
                               {"circuit", circuit}};
-  *problem = tb::Files(host).write(path, json::serialize(document) + "\n");
+  *problem = tb::Files(host).write_private(path, json::serialize(document) + "\n");
   return problem->empty();
 }
 
@@ -66,7 +66,7 @@ std::vector<Intent> load_intents(const tb::Host& host, const std::string& path,
     }
     return intents;
   } catch (const std::exception& found) {
-    const std::string kept = text ? files.write(path + ".damaged", *text) : unreadable;
+    const std::string kept = text ? files.write_private(path + ".damaged", *text) : unreadable;
     *problem =
         tb::cat(path, " does not hold staged intents (", found.what(), "); ",
                 kept.empty() ? tb::cat("kept as ", path, ".damaged") : tb::cat("it stays: ", kept),

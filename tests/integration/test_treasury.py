@@ -1,10 +1,13 @@
 """The treasury on a real node: voted money is paid by the executor without a hand, a node that dies in the middle pays each record once, and the
 verbs of the runbook answer as printed."""
 import json
+import os
 import re
+import signal
+import stat
 import unittest
 
-from node import ROOT, Node, wait_for
+from node import ROOT, Node, RpcError, wait_for
 
 PAYEE = "tb1payee"
 RECORDS = 20
@@ -121,6 +124,39 @@ class TreasuryTest(unittest.TestCase):
         self.assertEqual(len(set(nonces)), RECORDS)
         wait_for("the end of the intents", lambda: json.loads((node.data / "treasury" / "executor.json").read_text())["staged_intents"] == [])
         self.assertFalse(re.search(r"the book says", node.output()))
+
+    def test_an_executor_in_a_process_of_its_own_pays_each_record_once_though_it_is_killed(self):
+        node = self.node
+        node.plugins[-1] = "{id: treasury, isolation: process}"
+        path = node.write_config()
+        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", CHAIN))
+        node.start()
+        process = lambda: {p["id"]: p for p in node.rpc("plugin.list")}["treasury"].get("process", {})
+        first = process()["pid"]
+        self.assertNotIn(first, (0, node.process.pid))
+        before = node.rpc("gov.treasury.balance")["balance"]
+        ids = [self.submit(10) for _ in range(RECORDS)]
+        self.vote(ids)
+        wait_for("the first execution", lambda: node.metric('governance_disbursements_total{status="executed"}', 0) > 0, 120)
+        os.kill(first, signal.SIGKILL)  # the face that pays, and the machine that books it
+
+        def all_paid():
+            try:
+                return all(self.state(each) == "finalized" for each in ids)
+            except RpcError as error:  # while the process begins again
+                self.assertEqual(error.name, "plugin_crashed")
+                return False
+
+        wait_for("all payments", all_paid, 120)
+        self.assertNotEqual(process()["pid"], first)
+        self.assertEqual(node.metric('plugin_child_crashes_total{plugin="treasury",reason="killed"}'), 1)
+        self.assertEqual(node.rpc("gov.treasury.balance")["balance"], before - 10 * RECORDS)
+        self.assertEqual(node.rpc("ledger.account", {"account": PAYEE})["balance"], 10 * RECORDS)
+        book = node.data / "treasury" / "executor.json"
+        wait_for("the end of the intents", lambda: json.loads(book.read_text())["staged_intents"] == [])
+        self.assertEqual(stat.S_IMODE(book.stat().st_mode), 0o600, "it holds signed payments")
+        self.assertNotIn("opened a file", node.output())
+        self.assertTrue(node.rpc("maintenance.verify", {}, timeout=300)["ok"])
 
     def test_another_key_of_the_node_signs_for_the_executor(self):
         node = self.node

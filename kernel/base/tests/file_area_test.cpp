@@ -45,6 +45,22 @@ TEST_F(FileAreaTest, two_writers_of_one_file_do_not_mix) {
   EXPECT_EQ(files(), 1u);
 }
 
+TEST_F(FileAreaTest, who_may_read_is_said_with_each_version) {
+  const auto rights = [&] { return fs::status(path_).permissions(); };
+  ASSERT_TRUE(area(1).write(path_, true, true, "for all").ok());
+  EXPECT_EQ(rights(), fs::perms(0644));
+  // What a killed process left of a version was for everybody; the private one is not, from its
+  // first byte on.
+  ASSERT_TRUE(area(1).write(path_, true, false, "half").ok());
+  ASSERT_TRUE(area(1).write(path_, true, false, "sec", FileArea::Readers::kOwner).ok());
+  EXPECT_EQ(fs::status(path_ + ".1.tmp").permissions(), fs::perms(0600));
+  ASSERT_TRUE(area(1).write(path_, false, true, "ret").ok());
+  EXPECT_EQ(text(), "secret");
+  EXPECT_EQ(rights(), fs::perms(0600));
+  ASSERT_TRUE(area(1).write(path_, true, true, "for all").ok());
+  EXPECT_EQ(rights(), fs::perms(0644));
+}
+
 TEST_F(FileAreaTest, a_version_that_is_made_is_neither_listed_nor_within_reach) {
   ASSERT_TRUE(area(7).write(path_, true, false, "half").ok());
   std::size_t listed = 0;

@@ -198,6 +198,11 @@ TEST_F(Params, the_provenance_chain_verifies_and_is_written_to_a_file) {
   EXPECT_NE(read(directory + "/history/param_changes.json").find("treasury_percent"),
             std::string::npos);
   EXPECT_NE(read(directory + "/history/3.json").find("\"treasury_percent\":"), std::string::npos);
+  for (const char* name : {"param_changes", "fee_floor_policy", "dependency_policy", "3"}) {
+    const std::string file_name = std::string("/history/") + name + ".json";
+    EXPECT_FALSE(read(directory + file_name).empty()) << name;
+    EXPECT_EQ(read(directory + "/mirror" + file_name), read(directory + file_name)) << name;
+  }
   text[text.find("drill")] = 'D';
   std::ofstream(path) << text;
   EXPECT_FALSE(ask("gov.provenance_verify").at("ok").as_bool());

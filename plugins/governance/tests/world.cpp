@@ -48,6 +48,7 @@ void World::SetUp() {
   ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
   directory = pattern;
   chain.set_config("governance", "directory", json::serialize(json::value(directory)));
+  chain.set_config("governance", "db_path", json::serialize(json::value(directory + "/mirror")));
   chain.set_role("bob", true, false);
   chain.set_role("carol", true, false);
   prepare();

@@ -23,15 +23,11 @@ class Files {
 
   // Replaces a file; readers find the old or the new text. Returns what went wrong, or nothing.
   std::string write(std::string_view path, std::string_view text) const {
-    std::uint32_t flags = TB_FILE_BEGIN;
-    do {
-      const std::string_view part = text.substr(0, kPart);
-      text.remove_prefix(part.size());
-      if (text.empty()) flags |= TB_FILE_END;
-      if (std::string problem = add(path, flags, part); !problem.empty()) return problem;
-      flags = 0;
-    } while (!text.empty());
-    return {};
+    return write_as(TB_FILE_BEGIN, path, text);
+  }
+  // The same for a file that nobody but the node's user may read.
+  std::string write_private(std::string_view path, std::string_view text) const {
+    return write_as(TB_FILE_BEGIN | TB_FILE_PRIVATE, path, text);
   }
   // The text of a file of at most `most` bytes; nullopt when there is none. `problem` (not null)
   // stays empty then.
@@ -82,6 +78,16 @@ class Files {
   }
 
  private:
+  std::string write_as(std::uint32_t flags, std::string_view path, std::string_view text) const {
+    do {
+      const std::string_view part = text.substr(0, kPart);
+      text.remove_prefix(part.size());
+      if (text.empty()) flags |= TB_FILE_END;
+      if (std::string problem = add(path, flags, part); !problem.empty()) return problem;
+      flags = 0;
+    } while (!text.empty());
+    return {};
+  }
   static constexpr std::size_t kPart = 1u << 20;
   static constexpr std::string_view kNone = "this kernel keeps no files for faces";
   static void append(void* user, tb_str text) {

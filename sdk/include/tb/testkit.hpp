@@ -116,6 +116,8 @@ class TestChain {
   void set_config(std::string_view plugin, std::string_view key, std::string_view json);
   // What answers the requests of faces to other machines; nobody does unless it is set.
   void set_http(std::function<TestHttpAnswer(const TestHttpRequest&)> world);
+  // What a method of the node itself, which no plugin here has, answers to faces.
+  void set_node_answer(std::string_view method, std::string_view json);
   // Makes block 0.
   void start();
 

@@ -30,8 +30,9 @@ extern "C" {
 #define TB_HOST_FILES_1 "tb.host.files/1"
 
 enum {
-  TB_FILE_BEGIN = 1, /* a new version of the file begins with this text */
-  TB_FILE_END = 2    /* it ends with it */
+  TB_FILE_BEGIN = 1,  /* a new version of the file begins with this text */
+  TB_FILE_END = 2,    /* it ends with it */
+  TB_FILE_PRIVATE = 4 /* with TB_FILE_BEGIN: nobody but the node's user may read it */
 };
 
 typedef struct tb_host_files {
