@@ -2,11 +2,13 @@
 // the build made.
 #pragma once
 
+#include <atomic>
 #include <boost/json/serialize.hpp>
 #include <condition_variable>
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -49,7 +51,17 @@ class Gate final : public MethodCaller {
                       std::function<void(bool, json::value)> done) override {
     board_.tell([&] { waiting_.push_back(std::move(done)); });
   }
-  void plugins_changed() override {}
+  void plugins_changed() override {
+    board_.tell([&] { ++changes_; });
+  }
+  // The host says so at each look at images that are still in use.
+  void await_looks(std::size_t n) {
+    std::optional<std::size_t> until;
+    board_.await([&] {
+      if (!until) until = changes_ + n;
+      return changes_ >= *until;
+    });
+  }
   void await(std::size_t n) {
     board_.await([&] { return waiting_.size() >= n; });
   }
@@ -61,7 +73,27 @@ class Gate final : public MethodCaller {
 
  private:
   Board board_;
+  std::size_t changes_ = 0;
   std::vector<std::function<void(bool, json::value)>> waiting_;
+};
+
+// The system's clock, until the test holds it: then time passes as it says.
+class HeldClock final : public Clock {
+ public:
+  void hold() { held_us_ = monotonic_us(); }
+  void go_on(std::uint64_t us) { held_us_ += us; }
+  void release() {
+    ahead_us_ = held_us_ - system_clock().monotonic_us();
+    held_us_ = 0;
+  }
+  std::uint64_t unix_ms() const override { return system_clock().unix_ms(); }
+  std::uint64_t monotonic_us() const override {
+    const std::uint64_t held = held_us_;
+    return held != 0 ? held : system_clock().monotonic_us() + ahead_us_;
+  }
+
+ private:
+  std::atomic<std::uint64_t> held_us_{0}, ahead_us_{0};
 };
 
 class HostTest : public LoaderTest {
@@ -108,7 +140,7 @@ class HostTest : public LoaderTest {
     options.metrics = &metrics_;
     options.bus = &bus_;
     options.log = logger_.get();
-    options.clock = &system_clock();
+    options.clock = &clock_;
     Result<std::unique_ptr<Host>> host = Host::create(std::move(options));
     ASSERT_TRUE(host.ok()) << host.status().to_string();
     host_ = *std::move(host);
@@ -230,6 +262,16 @@ class HostTest : public LoaderTest {
   void await_log(const std::string& words) {
     lines_.await([&] { return log_text_.find(words) != std::string::npos; });
   }
+  std::size_t times_in_log(std::string_view words) {
+    std::size_t times = 0;
+    lines_.await([&] {
+      for (auto at = log_text_.find(words); at != std::string::npos;
+           at = log_text_.find(words, at + 1))
+        ++times;
+      return true;
+    });
+    return times;
+  }
   // Old faces end on the face thread, where timers take turns with other tasks, of which fewer than
   // four wait here.
   void drain_faces() {
@@ -258,6 +300,7 @@ class HostTest : public LoaderTest {
   Gate gate_;
   Board lines_;
   std::string log_text_;
+  HeldClock clock_;  // of the host; the chain has the system's
   std::unique_ptr<Logger> logger_;
   std::vector<RosterEntry> genesis_roster_;
   std::unique_ptr<Host> host_;

@@ -77,6 +77,31 @@ TEST_F(HostTest, calls_in_flight_keep_the_old_image_until_they_end) {
   EXPECT_TRUE(leaked_images().empty());
 }
 
+TEST_F(HostTest, an_image_that_outlives_its_drain_is_told_once_and_goes_with_its_last_call) {
+  constexpr std::string_view kLate = "an image is still in use after the drain";
+  must_run();
+  const std::weak_ptr<PluginInstance> old = host_->generation()->find("local");
+  std::thread caller([&] { ask("local.wait"); });
+  gate_.await(1);
+  clock_.hold();
+  ASSERT_TRUE(host_->reload("local", built("local-build2")).ok());
+  clock_.go_on(29'999'999);  // half a minute is what a call may take
+  gate_.await_looks(2);
+  EXPECT_EQ(times_in_log(kLate), 0u);
+  clock_.go_on(1);
+  await_log(std::string(kLate));
+  EXPECT_EQ(times_in_log("1 calls in flight"), 1u);
+  gate_.await_looks(2);
+  EXPECT_EQ(times_in_log(kLate), 1u);
+  EXPECT_FALSE(old.expired());  // it is told, and taken from nobody
+  clock_.release();
+  gate_.open();
+  caller.join();
+  drain_faces();
+  EXPECT_TRUE(old.expired());
+  EXPECT_TRUE(leaked_images().empty());
+}
+
 TEST_F(HostTest, an_upgrade_switches_machine_and_face_at_the_block_of_the_roster) {
   must_run();
   set(1);
