@@ -192,6 +192,23 @@ void RpcImpl::post_rpc(const Access& access, const std::shared_ptr<const HttpReq
       });
 }
 
+HttpResponse RpcImpl::checkpoint_page(bool latest) const {
+  constexpr std::uint64_t kListed = 100;
+  HttpResponse out;
+  const std::optional<std::uint64_t> newest = checkpoints_->newest();
+  if (!latest) {
+    out = json_response(200, json::serialize(checkpoints_->list(kListed)));
+  } else if (!newest) {
+    out = plain_error(404, "not_found", "no epoch has ended yet");
+  } else if (Result<json::object> checkpoint = checkpoints_->make(*newest); checkpoint.ok()) {
+    out = json_response(200, json::serialize(*checkpoint));
+  } else {
+    out = error_response(from_status(checkpoint.status()));
+  }
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
+}
+
 // Routes that are there with every list of plugins.
 bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
                                const HttpReply& reply) {
@@ -208,7 +225,8 @@ bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
   const bool probe = (path == "/healthz" || path == "/readyz") && (rpc || status);
   const bool page =
       status && (path == "/" || path == "/live" || path == "/ready" || path == "/v1/status" ||
-                 path == "/v1/peers" || path.starts_with("/v1/health"));
+                 path == "/v1/peers" || path.starts_with("/v1/health") ||
+                 path.starts_with("/v1/checkpoints"));
   if (path == "/" && rpc) {
     HttpResponse out = plain_error(405, "method_not_allowed", "JSON-RPC is sent by POST");
     out.headers.emplace_back("Allow", "POST, OPTIONS");
@@ -234,6 +252,14 @@ bool RpcImpl::serve_node_route(const Access& access, const HttpRequest& request,
       out.content_type = std::string(MetricRegistry::kContentType);
       reply(std::move(out));
     });
+    if (!taken) reply(error_response(busy_error()));
+    return true;
+  }
+  if (path == "/v1/checkpoints" || path == "/v1/checkpoints/latest") {
+    // Blocks are read: not on an io thread.
+    const bool latest = path.ends_with("latest");
+    const bool taken =
+        parts_.workers->submit([this, reply, latest] { reply(checkpoint_page(latest)); });
     if (!taken) reply(error_response(busy_error()));
     return true;
   }

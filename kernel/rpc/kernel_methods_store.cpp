@@ -176,109 +176,24 @@ Answer proof_consistency(RpcImpl& rpc, const Call& call, std::string* result) {
 
 // ---- checkpoints
 
-// The last blocks of epochs. Height 0 ends none: an epoch has two blocks or more.
-bool ends_epoch(std::uint64_t height, std::uint64_t length) { return (height + 1) % length == 0; }
-
 Answer list_checkpoints(RpcImpl& rpc, const Call& call, std::string* result) {
-  const Chain& chain = *rpc.parts().chain;
-  const std::uint64_t length = chain.genesis().epoch_length, head = call.view->height;
-  const std::uint64_t limit = call.number("limit", 20);
-  json::array out;
-  for (std::uint64_t end = (head + 1) / length * length; end != 0 && out.size() < limit;
-       end -= length) {
-    Result<Header> header = chain.header(end - 1);
-    if (!header.ok()) break;  // the chain began behind it, from a snapshot
-    out.push_back(json::object{{"height", end - 1},
-                               {"epoch", header->epoch},
-                               {"hash", to_hex(header->hash())},
-                               {"time_ms", header->time_ms}});
-  }
-  *result = to_text(out);
+  *result = to_text(rpc.checkpoints().list(call.number("limit", 20)));
   return std::nullopt;
-}
-
-json::array validators_json(const Genesis& genesis) {
-  json::array out;
-  for (const Genesis::Validator& v : genesis.validators)
-    out.push_back(
-        json::object{{"name", v.name}, {"power", v.power}, {"public_key", to_hex(v.key)}});
-  return out;
-}
-
-json::object certificate_json(const BlockRecord& block) {
-  json::array signatures;
-  Reader in(block.certificate);
-  for (std::uint16_t left = in.u16(); left > 0 && in.ok(); --left) {
-    const std::uint16_t index = in.u16();
-    const Signature signature = in.array<64>();
-    if (in.ok())
-      signatures.push_back(json::object{{"index", index}, {"signature", to_hex(signature)}});
-  }
-  return {{"height", block.header.height},
-          {"hash", to_hex(block.header.hash())},
-          {"signatures", std::move(signatures)}};
-}
-
-// Events of the chain up to and with `height`: all that are indexed, but those behind it.
-Result<std::uint64_t> events_up_to(const RpcImpl& rpc, std::uint64_t height) {
-  constexpr std::uint64_t kMaxWalk = 100'000;  // blocks
-  Result<LogViews::Extent> all = rpc.parts().views->extent();
-  if (!all.ok()) return all.status();
-  const std::uint64_t next = all->below;
-  std::uint64_t events = all->events;
-  if (next <= height)
-    return Status(Code::kUnavailable, "block " + std::to_string(height) + " is not indexed yet",
-                  "try again in a moment");
-  if (next > height + 1 + kMaxWalk)
-    return Status(Code::kLimit,
-                  "height " + std::to_string(height) + " is more than " + std::to_string(kMaxWalk) +
-                      " blocks below the head",
-                  "`contract-cli checkpoint list` names newer ones");
-  for (std::uint64_t h = height + 1; h < next; ++h) {
-    Result<std::shared_ptr<const BlockRecord>> block = rpc.parts().chain->block(h);
-    if (!block.ok()) return block.status();
-    for (const Step& step : (*block)->steps) events -= step.events.size();
-  }
-  return events;
 }
 
 Answer show_checkpoint(RpcImpl& rpc, const Call& call, std::string* result) {
   if (auto refusal = no_views(rpc)) return refusal;
-  const Chain& chain = *rpc.parts().chain;
-  const std::uint64_t length = chain.genesis().epoch_length, head = call.view->height;
-  const std::uint64_t newest = (head + 1) / length * length;
-  if (newest == 0 && !has_param(call, "height"))
-    return rpc_error(
-        -34006, "not_found",
-        "no epoch has ended yet; the first does with block " + std::to_string(length - 1));
-  const std::uint64_t height = has_param(call, "height") ? call.number("height", 0) : newest - 1;
-  if (height > head || !ends_epoch(height, length))
-    return param_error(call, "height",
-                       "the last block of an epoch, at most " + std::to_string(head) +
-                           ": epochs have " + std::to_string(length) + " blocks");
-  Result<std::shared_ptr<const BlockRecord>> block = chain.block(height);
-  if (!block.ok()) return from_status(block.status());
-  Result<Hash> root = rpc.parts().views->mmr_root(height + 1);
-  if (!root.ok()) return from_status(root.status());
-  Result<std::uint64_t> events = events_up_to(rpc, height);
-  if (!events.ok()) return from_status(events.status());
-  json::object out{{"chain_id", chain.genesis().chain_id},
-                   {"height", height},
-                   {"hash", to_hex((*block)->header.hash())},
-                   {"mmr_root", to_hex(*root)},
-                   {"validators_hash", to_hex((*block)->header.validators_hash)},
-                   {"total_events", *events},
-                   {"validators", validators_json(chain.genesis())},
-                   {"certificate", certificate_json(**block)}};
-  Result<std::string> text = canonical_json(out);
-  if (!text.ok()) return from_status(text.status());
-  json::array signatures;
-  if (const auto& key = rpc.parts().keys.validator; key != nullptr)
-    signatures.push_back(
-        json::object{{"key", to_hex(key->public_key())},
-                     {"signature", to_hex(key->sign("moloch/checkpoint/v1" + *text))}});
-  out["signatures"] = std::move(signatures);
-  *result = to_text(out);
+  const std::optional<std::uint64_t> newest = rpc.checkpoints().newest();
+  if (!newest && !has_param(call, "height"))
+    return rpc_error(-34006, "not_found",
+                     "no epoch has ended yet; the first does with block " +
+                         std::to_string(rpc.parts().chain->genesis().epoch_length - 1));
+  const std::uint64_t height = call.number("height", newest.value_or(0));
+  Result<json::object> checkpoint = rpc.checkpoints().make(height);
+  if (checkpoint.status().code() == Code::kInvalid)
+    return param_error(call, "height", checkpoint.status().message());
+  if (!checkpoint.ok()) return from_status(checkpoint.status());
+  *result = to_text(*checkpoint);
   return std::nullopt;
 }
 

@@ -26,6 +26,11 @@ constexpr std::uint32_t kMinMiningMs = 50;
 constexpr std::uint32_t kPumpRetryMs = 20;
 constexpr std::size_t kGenerationQueue = 4;  // the newest tells all
 
+Checkpoints::Parts checkpoints_parts(const RpcParts& parts) {
+  return {parts.chain,   parts.views, parts.keys.validator,
+          parts.workers, parts.log,   parts.data_dir + "/checkpoints"};
+}
+
 StoreJobsParts store_jobs_parts(const RpcParts& parts) {
   StoreJobsParts out;
   out.chain = parts.chain;
@@ -61,6 +66,7 @@ RpcImpl::RpcImpl(RpcParts parts)
     : parts_(std::move(parts)),
       previews_(*parts_.chain),
       store_jobs_(store_jobs_parts(parts_)),
+      checkpoints_(std::make_shared<Checkpoints>(checkpoints_parts(parts_))),
       limiter_(*parts_.clock),
       events_(*parts_.chain,
               [config = parts_.config] { return config()->u64("bus.retain_blocks"); }),
@@ -181,6 +187,7 @@ void RpcImpl::committed(const std::shared_ptr<const BlockRecord>& block) {
   blocks_changed_.notify_all();
   pump_sessions();
   note_included(*block);
+  checkpoints_->committed(block->header.height);
 }
 
 void RpcImpl::watch(const std::shared_ptr<ClientSession>& session) {

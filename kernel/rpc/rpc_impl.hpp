@@ -19,6 +19,7 @@
 #include "kernel/net/io_pool.hpp"
 #include "kernel/net/worker_pool.hpp"
 #include "kernel/rpc/caller.hpp"
+#include "kernel/rpc/checkpoints.hpp"
 #include "kernel/rpc/credentials.hpp"
 #include "kernel/rpc/event_stream.hpp"
 #include "kernel/rpc/preview_jobs.hpp"
@@ -204,6 +205,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   json::object status_document() const;
   PreviewJobs& previews() { return previews_; }
   StoreJobs& store_jobs() { return store_jobs_; }
+  const Checkpoints& checkpoints() const { return *checkpoints_; }
   void watch(const std::shared_ptr<ClientSession>& session);
   // A rate refusal of this caller, or nothing. Counts.
   std::optional<RpcError> take_tokens(const Caller& caller, std::uint64_t cost);
@@ -228,6 +230,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   HttpResponse healthz() const;
   HttpResponse readyz() const;
   HttpResponse health_report() const;
+  HttpResponse checkpoint_page(bool latest) const;
 
   // dispatch.cpp
   void dispatch(const MessagePtr& message, const json::value& element, Done done);
@@ -264,6 +267,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   RpcParts parts_;
   PreviewJobs previews_;  // ended by stopping()
   StoreJobs store_jobs_;  // the same
+  const std::shared_ptr<Checkpoints> checkpoints_;
   RpcMetrics metrics_{};
   RateLimiter limiter_;
   std::shared_ptr<RunningQueries> running_;
