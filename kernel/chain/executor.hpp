@@ -118,6 +118,7 @@ class Executor {
   // executor_import.cpp
   Status import_steps();
   Status import_namespace(const NamespaceImport& import);
+  Status suspend_newcomer(const RosterEntry& entry);
   Status import_rows(const NamespaceImport& import, const BoundMachine& machine, Step* step);
   Status tell_of_import(const NamespaceImport& import, const BoundMachine& machine, Step* refused);
   Status genesis_step(const BoundMachine& machine, const std::vector<tb_value>& alloc);

@@ -48,17 +48,44 @@ Status Executor::import_namespace(const NamespaceImport& import) {
   Step step;
   step.kind = StepKind::kMigrate;
   step.plugin = import.space;
-  const BoundMachine& machine = *out_->machines->find(import.space);
+  const std::shared_ptr<const MachineSet> machines = out_->machines;
+  const BoundMachine& machine = *machines->find(import.space);
   TB_TRY(import_rows(import, machine, &step));
   if (step.outcome != Outcome::kApplied) {
     overlay_.rollback(before);
-    // A plugin that was to begin with these rows does not go on without them.
-    if (machine.roster.since == in_->height)
-      TB_TRY(put_row(std::string(kSwitchRows) + import.space,
-                     waiting_switch_row(machine.roster, in_->height + 1, "suspended")));
+    if (machine.roster.since == in_->height) TB_TRY(suspend_newcomer(machine.roster));
   }
   keep_step(std::move(step), nullptr);
-  return {};
+  if (out_->machines == machines) return {};
+  TB_TRY(use_scripts());
+  return use_params();
+}
+
+// A plugin that was to begin with these rows does not begin without them: it is suspended before
+// any of its hooks, so that its namespace stays empty and takes the rows later. Who comes in this
+// very block and cannot do without it waits with it. Where an older one needs it from this block
+// on, its suspension waits in the log, as one that an operator sends.
+Status Executor::suspend_newcomer(const RosterEntry& entry) {
+  const std::vector<RosterEntry> now = out_->machines->roster();
+  std::vector<RosterEntry> alone = now, together = now;
+  for (RosterEntry& one : alone)
+    if (one.id == entry.id) one.status = RosterStatus::kSuspended;
+  for (RosterEntry& one : together)
+    if (one.since == in_->height && in_->machines->find(one.id) == nullptr)
+      one.status = RosterStatus::kSuspended;
+  for (const std::vector<RosterEntry>& roster : {alone, together}) {
+    Result<std::shared_ptr<const MachineSet>> set = resolve(roster, in_->height);
+    if (!set.ok() && set.status().code() == Code::kInvalid) continue;
+    if (!set.ok()) return set.status();
+    for (std::size_t i = 0; i < roster.size(); ++i) {
+      if (roster[i].status != now[i].status)
+        TB_TRY(put_row(std::string(kPluginRows) + roster[i].id, roster_row(roster[i])));
+    }
+    scope_block(*std::move(set));
+    return {};
+  }
+  return put_row(std::string(kSwitchRows) + entry.id,
+                 waiting_switch_row(entry, in_->height + 1, "suspended"));
 }
 
 Status Executor::import_rows(const NamespaceImport& import, const BoundMachine& machine,

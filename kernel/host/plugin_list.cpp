@@ -17,8 +17,9 @@ std::string HostImpl::OldImage::held_by() const {
 
 std::string HostImpl::state_of(const PluginStatus& row, const RosterEntry* roster,
                                bool stalled) const {
-  if (staged_.contains(row.id)) return "staged";
+  // Also where its library waits: it may have come, and been suspended in the same block.
   if (roster && roster->status == RosterStatus::kSuspended) return "suspended";
+  if (staged_.contains(row.id)) return "staged";
   if (stalled && missing_.contains(row.id)) return "missing";
   if (row.migration) return "migrating";
   if (auto it = plugins_.find(row.id); it != plugins_.end()) {

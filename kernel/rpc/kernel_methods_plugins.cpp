@@ -135,14 +135,24 @@ Answer stage(RpcImpl& rpc, const Call& call, std::string* result) {
 }
 
 // Why the roster is as it was, if the chain refused the switch of `id` in block `height`.
+RpcError without_its_rows(const Step& step, std::uint64_t height) {
+  RpcError error =
+      rpc_error(-34008, "import_refused",
+                "block " + std::to_string(height) + " refused the rows with which " + step.plugin +
+                    " was to begin, so it is suspended: " + step.name + ": " + step.text);
+  error.data["height"] = height;
+  return error;
+}
+
 Answer refused_switch(const Chain& chain, const std::string& id, std::uint64_t height) {
   if (Status stalled = chain.stalled(); !stalled.ok() && chain.view()->height < height)
     return from_status(stalled);
   const Result<std::shared_ptr<const BlockRecord>> block = chain.block(height);
   if (!block.ok()) return from_status(block.status());
   for (const Step& step : (*block)->steps) {
-    if (step.kind != StepKind::kRoster || step.plugin != id || step.outcome == Outcome::kApplied)
-      continue;
+    if (step.plugin != id || step.outcome == Outcome::kApplied) continue;
+    if (step.kind == StepKind::kMigrate) return without_its_rows(step, height);
+    if (step.kind != StepKind::kRoster) continue;
     RpcError error = rpc_error(-34008, "switch_refused",
                                "block " + std::to_string(height) + " refused the switch of " + id +
                                    ", the roster is as it was: " + step.text);
@@ -168,6 +178,9 @@ Answer change_roster(RpcImpl& rpc, const RosterEntry& entry, std::string_view st
         "release propose";
     *result = to_text(out);
     return std::nullopt;
+  }
+  if (status == "active" && p.before_joining && !p.chain->view()->machines->find(entry.id)) {
+    if (Status rows = p.before_joining(entry); !rows.ok()) return refused(rows);
   }
   struct Fate {
     std::mutex mutex;

@@ -60,6 +60,9 @@ struct RpcParts {  // all outlive the Rpc
   SnapshotService* snapshots = nullptr;     // null where nothing is produced
   // Writes the mirror of a plugin's namespace; null: there are none.
   std::function<Result<MirrorInfo>(const std::string& plugin)> write_mirror;
+  // Before a plugin is sent into the roster that is not in force: has the rows of its mirror wait
+  // for it. An error keeps it out. Null: there are no mirrors. [worker]
+  std::function<Status(const RosterEntry&)> before_joining;
 };
 
 // Folder of the searchable log (log.index, else <data>/logs.db); empty: there is none.

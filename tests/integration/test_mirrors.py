@@ -165,8 +165,36 @@ class Mirrors(unittest.TestCase):
         node.rpc("config.reload")
         wait_for("the refusal", lambda: "stakes not funded" in node.output())
         node.rpc("ledger.transfer", {"to": "treasury", "amount": 3})
-        wait_for("the suspension", lambda: {p["id"]: p["state"] for p in node.rpc("plugin.list")}["energy"] not in ("running", "missing"))
+        wait_for("the suspension", lambda: self.state_of(node, "energy") == "suspended")
         node.rpc("ledger.transfer", {"to": "treasury", "amount": 3})
+        self.verify(node)
+        # It has left no row behind, not even of its hooks in the block of the refusal: what is right later may still come.
+        self.assertNotIn("energy", json.loads(node.cli("snapshots", "create").stdout)["stores"])
+        with self.assertRaises(RpcError) as refused:
+            node.rpc("plugin.upgrade", {"resume": "energy"}, timeout=120)
+        self.assertEqual(refused.exception.name, "import_refused")
+        self.assertIn("stakes not funded", str(refused.exception))
+        self.assertEqual(self.state_of(node, "energy"), "suspended")
+        node.kill()
+        node.start()
+        wait_for("the refusal of the start", lambda: node.output().count("stakes not funded") > 1)
+        self.assertEqual(self.state_of(node, "energy"), "suspended")
+        self.verify(node)
+        # Resumed from outside, it is the mirror that comes, or nothing: a broken one keeps it out.
+        state = self.work / "mirror" / f"state-{self.manifest(self.work / 'mirror')['height']}.json"
+        whole = state.read_bytes()
+        state.write_bytes(whole[:-2])
+        with self.assertRaises(RpcError) as refused:
+            node.rpc("plugin.upgrade", {"resume": "energy"}, timeout=120)
+        self.assertIn(str(state), str(refused.exception))
+        self.assertEqual(self.state_of(node, "energy"), "suspended")
+        state.write_bytes(whole)
+        self.assertEqual(node.stop(), 0)
+        node.plugins = ["ledger", "receipts", "{id: energy, ignore_mirror: true}"]
+        node.write_config()
+        node.start()
+        wait_for("the market", lambda: self.is_running(node, "energy"))
+        self.assertEqual(self.providers(node), [])
         self.verify(node)
 
     def test_a_plugin_does_not_come_in_front_of_a_broken_mirror(self):
@@ -187,6 +215,9 @@ class Mirrors(unittest.TestCase):
         node.start()
         wait_for("the market", lambda: self.is_running(node, "energy"))
         self.assertEqual(self.providers(node), [])
+
+    def state_of(self, node, plugin):
+        return {p["id"]: p["state"] for p in node.rpc("plugin.list")}[plugin]
 
     def is_running(self, node, plugin):
         return plugin in {p["id"] for p in node.rpc("plugin.list") if p["state"] == "running"}
@@ -274,6 +305,15 @@ class Mirrors(unittest.TestCase):
         for name, space in (("", "governance"), ("treasury", "treasury")):
             same = node.cli_json("snapshots", "restore", "--namespace", space, "--from", str(folder / name), "--data-dir", str(node.data))
             self.assertEqual((same["ok"], same["height"]), (True, height))
+        # The history files are part of what is copied, also those from before the folder was.
+        history = node.data / "governance" / "history"
+        history.mkdir(parents=True, exist_ok=True)
+        (history / "7.json").write_text('{"treasury_percent":5}\n')
+        node.start()
+        node.rpc("ledger.transfer", {"to": "treasury", "amount": 3})
+        wait_for("the copy of the history", (folder / "history" / "7.json").exists)
+        self.assertEqual((folder / "history" / "7.json").read_text(), (history / "7.json").read_text())
+        self.assertEqual(node.stop(), 0)
         other = Node(plugins=plugins, env={"TB_GOV_DB_PATH": str(folder)})
         self.addCleanup(other.close)
         other.start()
@@ -306,6 +346,42 @@ class Mirrors(unittest.TestCase):
         self.assertIn("--force", again.stdout + again.stderr)
         wrong = node.cli("checkpoint", "show", str(length), check=False)
         self.assertIn("the last block of an epoch", wrong.stdout + wrong.stderr)
+        # Each epoch leaves one in the data directory, and whoever has no command line reads them by HTTP.
+        kept = node.data / "checkpoints" / f"{length - 1}.json"
+        self.assertEqual(json.loads(kept.read_text()), shown)
+        status, listed = node.get("status", "/v1/checkpoints")
+        self.assertEqual((status, [c["height"] for c in json.loads(listed)][-2:]), (200, [2 * length - 1, length - 1]))
+        wait_for("the newest", lambda: node.get("status", "/v1/checkpoints/latest")[0] == 200)
+        newest = json.loads(node.get("status", "/v1/checkpoints/latest")[1])
+        self.assertEqual(newest, node.cli_json("checkpoint", "show", str(newest["height"])))
+        self.assertEqual(node.get("status", "/v1/checkpoints/7")[0], 404)
+
+    def test_checkpoints_of_many_epochs_are_bounded_and_come_back_after_a_kill(self):
+        node = Node(plugins=("ledger",))
+        self.addCleanup(node.close)
+        path = node.write_config()
+        path.write_text(path.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n"))
+        node.start()
+
+        def grow(height):
+            while node.height() < height:
+                node.rpc("start_mining")
+            node.rpc("stop_mining")
+
+        def heights():
+            return sorted(int(p.stem) for p in (node.data / "checkpoints").glob("*.json"))
+
+        grow(690)
+        wait_for("the file of a late epoch", lambda: node.rpc("ledger.transfer", {"to": "treasury", "amount": 1}) and heights()[-1] > 680)
+        kept = heights()
+        self.assertEqual(len(kept), 64)
+        self.assertEqual(kept, list(range(kept[0], kept[-1] + 1, 10)), "no epoch is left out")
+        node.kill()
+        (node.data / "checkpoints" / f"{kept[-1]}.json").unlink()
+        node.start()
+        wait_for("a newer one", lambda: node.rpc("ledger.transfer", {"to": "treasury", "amount": 1}) and heights()[-1] > kept[-1])
+        self.assertLessEqual(len(heights()), 64)
+        self.assertIn(kept[-1], heights(), "what a kill has kept from being written comes later")
 
     # ---- refused
 

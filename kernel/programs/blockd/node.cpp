@@ -373,6 +373,9 @@ Status NodeImpl::start_services() {
   parts.views = stores_->views();
   parts.snapshots = snapshots_.get();
   parts.write_mirror = [this](const std::string& plugin) { return mirrors_->write(plugin); };
+  parts.before_joining = [this](const RosterEntry& entry) {
+    return mirrors_->before_joining(entry);
+  };
   Result<std::shared_ptr<Rpc>> rpc = Rpc::create(std::move(parts));
   if (!rpc.ok()) return rpc.status();
   rpc_ = *std::move(rpc);

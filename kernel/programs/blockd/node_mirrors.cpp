@@ -263,6 +263,13 @@ Status NodeMirrors::import_ahead(const Place& place) {
   return parts_.host->put_local(place.plugin, (*mirror)->local);
 }
 
+Status NodeMirrors::before_joining(const RosterEntry& entry) {
+  Result<Machine> machine = parts_.host->find(entry);
+  if (!machine.ok()) return {};  // the switch itself says what is missing
+  const std::optional<Place> place = place_ahead(entry, *machine->manifest);
+  return place ? import_ahead(*place) : Status();
+}
+
 Status NodeMirrors::may_import(const Place& place) const {
   const std::string empty =
       "to begin with an empty namespace set `ignore_mirror: true` in the plugin's entry of "

@@ -66,6 +66,8 @@ class NodeMirrors {
   // Sends them, so that they wait for the plugin. Errors: those of load_mirror() and of the
   // command: then the plugin must not come. [worker]
   Status import_ahead(const Place& place);
+  // Both of them, for a plugin that somebody is about to send into the roster. [worker]
+  Status before_joining(const RosterEntry& entry);
   // Wakes who waits for a block; plugins that came into the roster with it are looked at on a
   // worker. [executor]
   void committed(const StateViewPtr& view);
