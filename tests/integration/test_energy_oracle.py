@@ -90,6 +90,25 @@ class EnergyOracleTest(unittest.TestCase):
         self.assertEqual(node.cli("energy", "snapshot", "verify", "--dir", folder, check=False).returncode, 1)
 
 
+    def test_a_reading_waits_in_the_spool_of_an_isolated_adapter_through_its_death(self):
+        """The plugin opens no file itself: its process could not."""
+        nobody = 1  # a port on which nothing listens
+        adapter = Node(plugins=["{id: oracle-adapter, isolation: process}"], config=adapter_config(nobody, self.server.server_port))
+        self.addCleanup(adapter.close)
+        adapter.start()
+        spool = adapter.data / "oracle_adapter_spool"
+        waiting = wait_for("a reading that cannot be delivered", lambda: list(spool.glob("*.reading")))
+        self.assertEqual(len(waiting), 1, "the newest of a meter carries those before it")
+        adapter.kill()
+        # Now the node answers and the meter does not: what arrives comes from the spool.
+        adapter.write_config(adapter_config(self.node.ports()["rpc"], nobody))
+        adapter.start()
+        wait_for("the credit", self.credits)
+        wait_for("an empty spool", lambda: not list(spool.glob("*.reading")))
+        self.assertNotIn("spool:", adapter.output())
+        self.assertNotIn("opened a file", adapter.output())
+
+
 class EnergyDoorTest(unittest.TestCase):
     def test_refused_calls_are_counted_where_the_market_looks(self):
         token = "a-token-for-the-energy-market"
