@@ -157,6 +157,8 @@ void BenchWorld::open() {
   options.log_dir = dir_ + "/chain";
   options.disk = &system_disk();
   options.log.ahead = LogAheadMode::kThread;
+  options.log.sync = LogSyncMode::kThread;
+  options.ahead_blocks = kMaxAheadBlocks;
   options.clock = &system_clock();
   options.state = make_write_behind(must(open_leveldb(dir_ + "/state", leveldb)));
   options.genesis = genesis_;
@@ -170,6 +172,7 @@ void BenchWorld::open() {
 
 void BenchWorld::commit(const std::vector<CommandPtr>& commands) {
   const Chain::Produced made = must(chain_->produce(commands));
+  must(chain_->settle(LogWait::kAll));
   for (std::size_t i = 0; i < commands.size(); ++i) {
     if (made.step_of[i] == SIZE_MAX)
       die(Status(Code::kInternal, commands[i]->method + " is in no block"));

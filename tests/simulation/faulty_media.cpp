@@ -80,6 +80,17 @@ class MortalStore final : public KvStore {
     if (sync) medium_.flush();
     return {};
   }
+  Status write_held(std::shared_ptr<const std::vector<KvWrite>> batch) override {
+    if (medium_.fate_.step()) return dead();
+    TB_TRY(rows_->write(*batch, false));
+    medium_.held_.push_back(medium_.unflushed_.size());
+    medium_.unflushed_.push_back(*batch);
+    return {};
+  }
+  void release(std::size_t writes) override {
+    for (; writes > 0; --writes) medium_.held_.pop_front();
+  }
+  bool holds() const override { return true; }
   std::shared_ptr<const KvReader> snapshot() const override { return rows_->snapshot(); }
   Status flush() override {
     if (medium_.fate_.step()) return dead();
@@ -104,12 +115,16 @@ void MortalState::apply(std::map<Bytes, Bytes>& rows, const Batch& batch) {
 }
 
 void MortalState::flush() {
-  for (const Batch& batch : unflushed_) apply(durable_, batch);
-  unflushed_.clear();
+  const std::size_t count = free_batches();
+  for (std::size_t i = 0; i < count; ++i) apply(durable_, unflushed_[i]);
+  unflushed_.erase(unflushed_.begin(), unflushed_.begin() + static_cast<std::ptrdiff_t>(count));
+  for (std::size_t& place : held_) place -= count;
 }
 
 std::unique_ptr<KvStore> MortalState::open() {
   flush();  // of a clean stop: the system writes it sooner or later
+  held_.clear();
+  unflushed_.clear();
   std::unique_ptr<KvStore> rows = open_memory();
   Batch all;
   for (const auto& [key, value] : durable_) all.push_back({key, value});
@@ -119,6 +134,8 @@ std::unique_ptr<KvStore> MortalState::open() {
 }
 
 void MortalState::crash(std::mt19937_64& random) {
+  unflushed_.resize(free_batches());
+  held_.clear();
   if (!unflushed_.empty()) unflushed_.resize(random() % (unflushed_.size() + 1));
   flush();
 }
@@ -126,6 +143,7 @@ void MortalState::crash(std::mt19937_64& random) {
 void MortalState::lose_all() {
   durable_.clear();
   unflushed_.clear();
+  held_.clear();
 }
 
 void MortalState::replace(std::map<Bytes, Bytes> rows) {

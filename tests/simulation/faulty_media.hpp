@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <random>
@@ -57,11 +58,12 @@ class MortalDisk final : public Disk {
   Fate& fate_;
 };
 
-// A state store as LevelDB keeps it: whole batches, lost from the end backwards unless flushed.
+// A state store as LevelDB keeps it behind a memory: whole batches, lost from the end backwards
+// unless flushed; what is held, and what came after it, is never on the medium.
 class MortalState {
  public:
   explicit MortalState(Fate& fate) : fate_(fate) {}
-  // A store over what survived; the one before must be gone.
+  // A store over what survived; the one before must be gone. What that one held is lost.
   std::unique_ptr<KvStore> open();
   // What a power cut leaves: a prefix of the batches that were not flushed. Call once after a
   // death.
@@ -75,11 +77,14 @@ class MortalState {
   friend class MortalStore;
   using Batch = std::vector<KvWrite>;
   static void apply(std::map<Bytes, Bytes>& rows, const Batch& batch);
+  // The batches that the medium may have.
+  std::size_t free_batches() const { return held_.empty() ? unflushed_.size() : held_.front(); }
   void flush();
 
   Fate& fate_;
   std::map<Bytes, Bytes> durable_;
   std::vector<Batch> unflushed_;
+  std::deque<std::size_t> held_;  // places in unflushed_
 };
 
 }  // namespace blockd::sim

@@ -45,6 +45,7 @@ Status Simulation::check_snapshots() {
 
 // Blocks up to the newest snapshot may go; a death may come before any operation on the way.
 Status Simulation::prune() {
+  TB_TRY(acknowledge(LogWait::kAll));
   if (!pruned_) TB_TRY(check_replay());  // from genesis, for the last time
   pruned_ = true;
   ++counts_.prunes;
@@ -55,6 +56,7 @@ Status Simulation::prune() {
   if (fate_.dead()) return recover(!one_in(4));
   fate_.revive();
   TB_TRY(status.in("prune"));
+  TB_TRY(acknowledge(LogWait::kNone));
   TB_TRY(check_acknowledged());
   return check_pruned_log();
 }

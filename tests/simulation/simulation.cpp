@@ -11,6 +11,8 @@ constexpr std::size_t kMaxTrace = 24;
 constexpr int kMaxRecoveries = 8;                      // crashes while recovering from a crash
 constexpr std::uint64_t kDraws = 44, kCrashDraws = 9;  // a fifth of the steps are deaths
 constexpr std::uint64_t kReloadsPerLoad = 12;  // a library that is loaded costs a child process
+constexpr std::uint64_t kAheadBlocks = 5;
+constexpr int kBlocksToFailedSync = 80;  // of a log that syncs several of them at once
 constexpr std::uint64_t kRehearsedBlocks = 64, kRehearsalMs = 60'000;
 
 Status broken(const std::string& what) { return Status(Code::kInternal, what); }
@@ -27,6 +29,7 @@ Simulation::Simulation(std::uint64_t seed, support::PluginImages& plugins, LoadR
       state_(fate_),
       actors_(seed),
       shelf_(std::move(dir), fate_),
+      ahead_(seed % 4 >= 2),
       keeps_(seed % 2 == 0) {
   make_genesis();
   for (std::string_view id : {"ledger", "energy"}) {
@@ -90,6 +93,8 @@ Status Simulation::open() {
   options.log.segment_bytes = 96u << 10;
   options.log.preallocate_bytes = 8u << 10;
   options.log.ahead = LogAheadMode::kStepped;
+  options.log.sync = ahead_ ? LogSyncMode::kStepped : LogSyncMode::kInline;
+  options.ahead_blocks = ahead_ ? kAheadBlocks : 0;
   std::vector<std::string> notes;
   auto chain = Chain::open(std::move(options), &notes);
   for (std::string& line : notes) note("open: " + std::move(line));
@@ -104,6 +109,7 @@ std::string Simulation::run(std::uint64_t steps) {
   if (status.ok()) status = check_acknowledged();
   std::uint64_t at = 0;
   for (; status.ok() && at < steps; ++at) status = step();
+  if (status.ok()) status = acknowledge(LogWait::kAll);
   if (status.ok()) status = check_replay();
   if (status.ok()) return {};
   std::string out = "step " + std::to_string(at) + ": " + status.to_string() + "\nbefore it:";
@@ -123,16 +129,16 @@ Status Simulation::step() {
       return full_disk();
     case 2:  // a clean stop
       ++counts_.restarts;
-      note("clean restart");
-      shelf_.stop();
-      TB_TRY(open());
-      return check_acknowledged();
+      return clean_restart();
     case 3:
       if (one_in(kReloadsPerLoad)) return reload();
       TB_TRY(chain_->swap_machines());
+      TB_TRY(acknowledge(LogWait::kNone));
       return block();
     case 4:
-      return one_in(4) ? check_replay() : block();
+      if (!one_in(4)) return block();
+      TB_TRY(acknowledge(LogWait::kAll));
+      return check_replay();
     case 5:
       return keeps_ && shelf_.newest() ? prune() : block();
     default:
@@ -140,12 +146,40 @@ Status Simulation::step() {
   }
 }
 
+// Nothing is lost by it: what is in flight becomes durable before the end.
+Status Simulation::clean_restart() {
+  note("clean restart");
+  shelf_.stop();
+  const std::size_t made = acknowledged_.size() + flight_.size();
+  TB_TRY(open());
+  TB_TRY(check_acknowledged());
+  flight_.clear();
+  if (acknowledged_.size() == made) return {};
+  return broken("a clean stop left " + std::to_string(acknowledged_.size()) + " of " +
+                std::to_string(made) + " blocks");
+}
+
 Status Simulation::block() {
-  TB_TRY(actors_.catch_up(*chain_));
+  if (flight_.empty()) TB_TRY(actors_.catch_up(*chain_));
   auto produced = chain_->produce(actors_.batch(below(kMaxBatch + 1), clock_.now_ms));
   if (!produced.ok()) return produced.status();
   if (!produced->poisoned.empty()) return broken("a command made its plugin fail");
-  return learn(*produced->block);
+  flight_.push_back(produced->block);
+  if (!ahead_) return acknowledge(LogWait::kNone);
+  for (std::uint64_t halves = below(4); halves > 0; --halves) TB_TRY(acknowledge(LogWait::kNone));
+  return {};
+}
+
+// What has become durable is what the outside was told of.
+Status Simulation::acknowledge(LogWait wait) {
+  const Result<std::uint64_t> durable = chain_->settle(wait);
+  if (!durable.ok()) return durable.status();
+  while (!flight_.empty() && flight_.front()->header.height <= *durable) {
+    const std::shared_ptr<const BlockRecord> block = std::move(flight_.front());
+    flight_.pop_front();
+    TB_TRY(learn(*block));
+  }
+  return {};
 }
 
 Status Simulation::learn(const BlockRecord& block) {
@@ -156,6 +190,7 @@ Status Simulation::learn(const BlockRecord& block) {
   if (height != acknowledged_.size())
     return broken("height " + std::to_string(height) + " came out of turn");
   acknowledged_.push_back({block.header.hash(), std::nullopt});
+  if (chain_->view()->height > height) return tend_snapshots(block);  // one of several
   if (chain_->view()->height != height) {
     return fate_.dead() ? Status()
                         : broken("height " + std::to_string(height) +
@@ -192,7 +227,7 @@ Status Simulation::failed_sync() {
   ++counts_.failed_syncs;
   note("an fsync will fail");
   disk_.inner().fail_sync(1 + below(3));
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < (ahead_ ? kBlocksToFailedSync : 6); ++i) {
     const Status status = block();
     if (status.ok()) continue;
     if (status.code() != Code::kIo) return status.in("after a failed fsync");
@@ -222,6 +257,7 @@ Status Simulation::reload() {
   TB_TRY(chain_->rehearse(LiveImages::machine_of(*library), kRehearsedBlocks, kRehearsalMs));
   images_.take(*std::move(library));
   TB_TRY(chain_->swap_machines());
+  TB_TRY(acknowledge(LogWait::kNone));
   return block();
 }
 
@@ -253,13 +289,15 @@ Status Simulation::recover(bool power_cut) {
     }
   }
   TB_TRY(check_snapshots());
-  return check_acknowledged();
+  TB_TRY(check_acknowledged());
+  flight_.clear();
+  return {};
 }
 
 // ---- invariants
 
-// All that was acknowledged is in the log under its hash; one block more may be there, whose
-// acknowledgement was lost.
+// All that was acknowledged is in the log under its hash; those in flight may be there, the first
+// ones first, and one more, whose acknowledgement was lost.
 Status Simulation::check_acknowledged() {
   const StateViewPtr view = chain_->view();
   const std::uint64_t head = view->height;
@@ -267,19 +305,15 @@ Status Simulation::check_acknowledged() {
     return broken("acknowledged height " + std::to_string(acknowledged_.size() - 1) +
                   " is lost, the head is " + std::to_string(head));
   }
-  if (head > acknowledged_.size()) return broken("the log has blocks that were never made");
+  if (head > acknowledged_.size() + flight_.size())
+    return broken("the log has blocks that were never made");
   for (std::uint64_t height = 0; height < acknowledged_.size(); ++height) {
     auto header = chain_->header(height);
     if (!header.ok()) return header.status();
     if (header->hash() != acknowledged_[height].hash)
       return broken("height " + std::to_string(height) + " is another block than acknowledged");
   }
-  if (head == acknowledged_.size()) {
-    auto block = chain_->block(head);
-    if (!block.ok()) return block.status();
-    if (head > 0) ++counts_.recovered_blocks;
-    return learn(**block);
-  }
+  if (head >= acknowledged_.size()) return learn_recovered(head);
   auto root = chain_->state_root(view);
   if (!root.ok()) return root.status();
   std::optional<Hash>& known = acknowledged_.back().state_root;
@@ -288,6 +322,22 @@ Status Simulation::check_acknowledged() {
   if (!known) {
     known = *root;
     return check_replay();
+  }
+  return {};
+}
+
+Status Simulation::learn_recovered(std::uint64_t head) {
+  const std::uint64_t first = acknowledged_.size();
+  for (std::uint64_t height = first; height <= head; ++height) {
+    auto block = chain_->block(height);
+    if (!block.ok()) return block.status();
+    const std::uint64_t place = height - first;
+    if (place < flight_.size() && flight_[place]->header.hash() != (*block)->header.hash()) {
+      return broken("height " + std::to_string(height) +
+                    " is another block than the one in flight");
+    }
+    if (height > 0) ++counts_.recovered_blocks;
+    TB_TRY(learn(**block));
   }
   return {};
 }

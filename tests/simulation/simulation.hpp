@@ -13,6 +13,8 @@
 //   executes again;
 //   - the newest snapshot verifies and has the root that its height had; a state that is lost comes
 //   back from it, also behind a pruned log.
+// With half of the seeds execution runs ahead of the disk: blocks are acknowledged when they are
+// durable, and a death may find several in flight, of which the first ones may be there.
 // The same seed gives the same run. [one thread]
 #pragma once
 
@@ -73,14 +75,17 @@ class Simulation {
   Status open();
   Status step();
   Status block();
+  Status acknowledge(LogWait wait);
   Status full_disk();
   Status failed_sync();
   Status crash_somewhere();
   Status reload();
+  Status clean_restart();
   // The process is dead: what the media kept, and the next process.
   Status recover(bool power_cut);
   Status learn(const BlockRecord& block);
   Status check_acknowledged();
+  Status learn_recovered(std::uint64_t head);
   Status check_market();
   Status check_replay();
   // keeping.cpp
@@ -102,10 +107,12 @@ class Simulation {
   MortalState state_;
   Actors actors_;
   SnapshotShelf shelf_;
+  const bool ahead_;     // whether blocks may be in flight
   const bool keeps_;     // whether this run makes snapshots and prunes
   bool pruned_ = false;  // no replay from genesis any more
   Genesis genesis_;
-  std::vector<Acknowledged> acknowledged_;  // by height
+  std::vector<Acknowledged> acknowledged_;                 // by height
+  std::deque<std::shared_ptr<const BlockRecord>> flight_;  // made, not acknowledged
   std::map<std::string, std::unique_ptr<FaceHost>, std::less<>> faces_;
   Counts counts_;
   std::deque<std::string> trace_;  // what happened last, for the report of a failure

@@ -273,11 +273,16 @@ Status NodeImpl::open_chain() {
   if (!stores.ok()) return stores.status();
   stores_ = *std::move(stores);
   TB_TRY(begin_from_snapshot(*c, *genesis));
+  Result<std::function<void(std::uint64_t)>> syncs = sync_metrics(metrics_);
+  if (!syncs.ok()) return syncs.status();
   const auto make_options = [&] {
     ChainOptions options;
     options.log_dir = log_dir;
     options.disk = &system_disk();
     options.log.ahead = offline_ ? LogAheadMode::kOff : LogAheadMode::kThread;
+    options.log.sync = offline_ ? LogSyncMode::kInline : LogSyncMode::kThread;
+    options.log.on_sync = *syncs;
+    options.ahead_blocks = offline_ ? 0 : kMaxAheadBlocks;
     options.clock = &system_clock();
     options.genesis = *genesis;
     options.machines = host_.get();
