@@ -32,10 +32,9 @@ Status ChainImpl::write_log(const BlockRecord& record, const BlockOutput& output
 // Nothing is synced any more, and what the disk holds of the blocks in flight is unknown.
 Status ChainImpl::log_failed(const Status& status) {
   io_failed_ = true;
-  const Status out = status.code() == Code::kIo
-                         ? status
-                         : Status(Code::kIo, status.message(),
-                                  "check the disk and start the node again");
+  const Status out = status.code() == Code::kIo ? status
+                                                : Status(Code::kIo, status.message(),
+                                                         "check the disk and start the node again");
   if (options_.ahead_blocks > 0) state_->refuse_held(out);
   return out;
 }
@@ -118,10 +117,11 @@ Result<std::uint64_t> ChainImpl::settle(LogWait wait) {
   return log_->head().value_or(view()->height);
 }
 
+// The log is asked anew each time: where a checkpoint is noted it may find more blocks durable.
 Status ChainImpl::publish_durable() {
   Status status;
-  const std::optional<std::uint64_t> durable = log_->head();
-  while (!flight_.empty() && durable && flight_.front().height() <= *durable) {
+  const auto durable = [this] { return flight_.front().height() <= log_->head().value_or(0); };
+  while (!flight_.empty() && durable()) {
     const Appended block = std::move(flight_.front());
     flight_.pop_front();
     flight_bytes_ -= block.log_bytes;

@@ -22,8 +22,8 @@ class ProducerAhead : public ProducerTest {
       clock_.pass_ms(kMoment);
       turn();
       chain_.await_blocks(n);
+      turn();  // it has noted when it made the block
     }
-    turn();
   }
 };
 
@@ -66,6 +66,7 @@ TEST_F(ProducerAhead, own_commands_take_the_nonces_behind_those_in_flight) {
     clock_.pass_ms(kMoment);
     turn();
     chain_.await_blocks(n);
+    turn();
   }
   chain_.make_durable(4);
   for (const CommandResult& end : ends_.await(4)) EXPECT_FALSE(end.refusal);
@@ -104,6 +105,7 @@ TEST_F(ProducerAhead, a_failed_sync_leaves_the_end_of_all_in_flight_unknown) {
     clock_.pass_ms(kMoment);
     turn();
     chain_.await_blocks(1 + n);
+    turn();
   }
   chain_.fail_syncs(Status(Code::kIo, "fdatasync failed"));
   for (const CommandResult& end : ends_.await(2)) {
