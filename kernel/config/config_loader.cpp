@@ -14,6 +14,27 @@ using namespace config_layers;
 constexpr std::string_view kDataPrefix = "<data>/";
 constexpr const char* kProfileKey = "chain.profile";
 
+// Keys that a file may hold for other nodes or for later, and what is so here.
+struct IdleKey {
+  std::string_view name, why;
+};
+constexpr std::string_view kNoPeers = "this node speaks to no peers";
+constexpr IdleKey kIdleKeys[] = {
+    {"mempool.rebroadcast_ms", kNoPeers},
+    {"net.advertise", kNoPeers},
+    {"net.max_peers", kNoPeers},
+    {"net.min_peers", kNoPeers},
+    {"chain.max_clock_skew_ms", "this node takes no blocks from others"},
+    {"chain.validator_key_next", "the validators of the chain do not change"},
+    {"chain.launch_profile", "no plugin here opens gates"},
+    {"mempool.purge_interval_secs", "commands leave the pool as soon as their time ends"},
+    {"rpc.enable_debug", "there are no debug methods"},
+    {"telemetry.sample_rate", "histograms see every event"},
+    {"telemetry.compaction_secs", "series of metrics need no compaction"},
+    {"storage.default_engine", "the state lies in LevelDB"},
+    {"storage.overrides", "the state lies in LevelDB"},
+};
+
 std::string dotenv_path(const std::string& config_file) {
   const auto slash = config_file.rfind('/');
   return slash == std::string::npos ? ".env" : config_file.substr(0, slash + 1) + ".env";
@@ -126,6 +147,18 @@ class Loader {
       ConfigProblem problem{false, "", 0, found->key, found->text};
       if (!at.origin.empty()) problem.file = at.origin;
       problems_.error(std::move(problem));
+    }
+    warn_of_idle_keys(config);
+  }
+
+  // Somebody who sets such a key expects what cannot happen. Profiles set some for all nodes.
+  void warn_of_idle_keys(const Config& config) {
+    for (const IdleKey& key : kIdleKeys) {
+      if (schema_->find(key.name) == nullptr) continue;
+      const ConfigEntry& entry = config.entry(key.name);
+      if (entry.source <= ConfigSource::kProfile) continue;
+      problems_.warn({true, entry.origin, 0, std::string(key.name),
+                      "has no effect: " + std::string(key.why) + "; leave it out"});
     }
   }
 

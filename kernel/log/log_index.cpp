@@ -62,6 +62,14 @@ std::vector<Segment> segments_of(const std::string& folder) {
   return out;
 }
 
+// Differs when the file was replaced; 0: there is none.
+std::uint64_t stamp_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return 0;
+  return static_cast<std::uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(info.st_mtim.tv_nsec) + info.st_ino;
+}
+
 void put(std::string& out, std::string_view name, const std::string& value) {
   if (value.empty()) return;
   out.append(",\"").append(name).append("\":");
@@ -202,7 +210,35 @@ Status LogIndex::roll() {
   fd_ = fd;
   const off_t size = ::lseek(fd_, 0, SEEK_END);
   segment_bytes_ = size > 0 ? static_cast<std::uint64_t>(size) : 0;
+  keys_stamp_ = stamp_of(log_keys_file(folder_));
+  return begin_session();
+}
+
+// A session for the newest key, where there is one. REQUIRES: mutex_ held, or nobody else has the
+// object.
+Status LogIndex::begin_session() {
+  Result<std::unique_ptr<LogSealer>> sealer = LogSealer::for_folder(folder_);
+  if (!sealer.ok()) return sealer.status();
+  sealer_ = *std::move(sealer);
+  if (sealer_ != nullptr && !write_line(sealer_->header())) return errno_status(folder_);
   return {};
+}
+
+// Whether somebody has changed the keys, once a second. A damaged file leaves the session as it is.
+// REQUIRES: mutex_ held.
+void LogIndex::look_for_keys(std::uint64_t now_ms) {
+  if (now_ms < keys_looked_ms_ + 1000 && now_ms >= keys_looked_ms_) return;
+  keys_looked_ms_ = now_ms;
+  const std::uint64_t stamp = stamp_of(log_keys_file(folder_));
+  if (stamp == keys_stamp_) return;
+  if (begin_session().ok()) keys_stamp_ = stamp;
+}
+
+bool LogIndex::write_line(const std::string& line) {
+  if (::write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) return false;
+  bytes_ += line.size();
+  segment_bytes_ += line.size();
+  return true;
 }
 
 void LogIndex::forget_old(std::uint64_t now_ms) {
@@ -221,16 +257,14 @@ void LogIndex::add(LogRow row) {
   std::lock_guard lock(mutex_);
   row.id = next_id_;
   if (row.msg.size() > kMaxRowBytes) row.msg.resize(kMaxRowBytes);
-  const std::string line = log_row_json(row) + "\n";
-  const ssize_t wrote = ::write(fd_, line.data(), line.size());
-  if (wrote != static_cast<ssize_t>(line.size())) {
+  look_for_keys(row.ts_ms);
+  const std::string text = log_row_json(row);
+  if (!write_line(sealer_ != nullptr ? sealer_->seal(row.id, row.ts_ms, text) : text + "\n")) {
     ++lost_;
     return;
   }
   ++next_id_;
   ++indexed_;
-  bytes_ += line.size();
-  segment_bytes_ += line.size();
   if (segment_bytes_ < kLogSegmentBytes) return;
   if (!roll().ok()) ++lost_;
   forget_old(row.ts_ms);
@@ -256,7 +290,7 @@ Result<std::vector<LogRow>> LogIndex::search(const LogQuery& query) const {
 }
 
 Result<std::vector<LogRow>> LogIndex::search_folder(const std::string& folder,
-                                                    const LogQuery& query) {
+                                                    const LogQuery& query, LogOpener* opener) {
   std::error_code none;
   if (!std::filesystem::is_directory(folder, none))
     return Status(Code::kNotFound, "log database unavailable: no folder " + folder);
@@ -269,6 +303,13 @@ Result<std::vector<LogRow>> LogIndex::search_folder(const std::string& folder,
       continue;
     std::ifstream file(there[i].path);
     for (std::string line; std::getline(file, line);) {
+      if (is_sealed_line(line)) {
+        if (opener == nullptr)
+          return Status(Code::kDenied, "the log is encrypted", "give its passphrase");
+        std::optional<std::string> opened = opener->open(line);
+        if (!opened) continue;
+        line = *std::move(opened);
+      }
       if (!may_match(line, query)) continue;
       std::optional<LogRow> row = row_of(line);
       if (!row || !matches(*row, query)) continue;

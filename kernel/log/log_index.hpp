@@ -3,7 +3,8 @@
 //
 // Rows are lines of JSON in segments of a folder, numbered by an id that only grows. Bounded by
 // bytes and by age: whole segments go, the oldest first. Rows are not synced: after a power cut the
-// newest may be missing; a torn last row is passed over. Thread safe; a search reads the files and
+// newest may be missing; a torn last row is passed over. Where the folder has keys (log_cipher.hpp)
+// rows are encrypted, within a second of the first key. Thread safe; a search reads the files and
 // may take long, so it belongs on a worker.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "kernel/base/status.hpp"
+#include "kernel/log/log_cipher.hpp"
 
 namespace blockd {
 
@@ -56,12 +58,12 @@ class LogIndex {
   // A line as the logger writes it, plain or JSON; lines below `info` are not taken.
   void add_line(std::string_view line, std::uint64_t now_ms);
 
-  // Rows in ascending order. Errors: kIo.
+  // Rows in ascending order. Errors: kIo, kDenied (rows are encrypted).
   Result<std::vector<LogRow>> search(const LogQuery& query) const;
-  // The same on the folder of a node that does not run. Errors: kNotFound "log database
-  // unavailable".
-  static Result<std::vector<LogRow>> search_folder(const std::string& folder,
-                                                   const LogQuery& query);
+  // The same on the folder of a node that does not run; `opener` for encrypted rows. Errors:
+  // kNotFound "log database unavailable", kDenied.
+  static Result<std::vector<LogRow>> search_folder(const std::string& folder, const LogQuery& query,
+                                                   LogOpener* opener = nullptr);
 
   std::uint64_t indexed() const { return indexed_.load(); }  // rows since the start
   std::uint64_t lost() const { return lost_.load(); }
@@ -71,6 +73,9 @@ class LogIndex {
   LogIndex(std::string folder, LogIndexLimits limits)
       : folder_(std::move(folder)), limits_(limits) {}
   Status roll();
+  Status begin_session();
+  void look_for_keys(std::uint64_t now_ms);
+  bool write_line(const std::string& line);
   void forget_old(std::uint64_t now_ms);
 
   const std::string folder_;
@@ -78,6 +83,8 @@ class LogIndex {
   mutable std::mutex mutex_;  // of the file that is written
   int fd_ = -1;
   std::uint64_t next_id_ = 1, segment_bytes_ = 0;
+  std::unique_ptr<LogSealer> sealer_;  // null: rows are plain
+  std::uint64_t keys_looked_ms_ = 0, keys_stamp_ = 0;
   std::atomic<std::uint64_t> indexed_{0}, lost_{0}, bytes_{0};
 };
 

@@ -300,6 +300,34 @@ Answer block_latest(RpcImpl& rpc, const Call& call, std::string* result) {
   return answer_block(rpc, call, call.view->height, result);
 }
 
+// The newest blocks with the time since the one before. There is no work to be proven, so this is
+// all that "difficulty" can mean here.
+Answer consensus_difficulty(RpcImpl& rpc, const Call& call, std::string* result) {
+  const Chain& chain = *rpc.parts().chain;
+  const std::uint64_t head = call.view->height;
+  const std::uint64_t wanted = call.number("last", 10);
+  const std::uint64_t first = std::max(chain.first_height(), head - std::min(head, wanted));
+  json::array blocks;
+  std::uint64_t before_ms = 0, begin_ms = 0;
+  for (std::uint64_t height = first; height <= head; ++height) {
+    Result<std::shared_ptr<const BlockRecord>> block = chain.block(height);
+    if (!block.ok()) return from_status(block.status());
+    const Header& h = (*block)->header;
+    if (height == first) {
+      begin_ms = h.time_ms;
+    } else {
+      blocks.push_back(json::object{{"height", height},
+                                    {"interval_ms", h.time_ms - before_ms},
+                                    {"proposer", to_hex(h.proposer)}});
+    }
+    before_ms = h.time_ms;
+  }
+  const std::uint64_t mean = blocks.empty() ? 0 : (before_ms - begin_ms) / blocks.size();
+  *result = to_text(
+      json::object{{"height", head}, {"mean_interval_ms", mean}, {"blocks", std::move(blocks)}});
+  return std::nullopt;
+}
+
 Answer block_genesis(RpcImpl& rpc, const Call&, std::string* result) {
   *result = rpc.parts().chain->genesis().to_json();
   return std::nullopt;
@@ -426,6 +454,7 @@ constexpr KernelEntry kChainEntries[] = {
     {"block.get", block_get},
     {"block.latest", block_latest},
     {"block.genesis", block_genesis},
+    {"consensus.difficulty", consensus_difficulty, KernelRun::kWorker},
     {"events.list", events_list, KernelRun::kWorker},
     {"events.subscribe", events_subscribe},
     {"events.unsubscribe", events_unsubscribe},

@@ -163,8 +163,22 @@ Answer discover(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
+// A request with a nonce is carried out once, however often it arrives.
+Answer take_nonce(RpcImpl& rpc, const Call& call) {
+  const json::value* given = raw_param(call, "nonce");
+  if (given == nullptr) return std::nullopt;
+  const std::string nonce = to_text(*given);
+  if (nonce.size() > ReplayNonces::kMaxBytes)
+    return param_error(call, "nonce", "expected at most 128 bytes");
+  if (rpc.nonces().take(call.spec().name, nonce)) return std::nullopt;
+  return rpc_error(-32000, "replayed_nonce",
+                   "a request with nonce " + nonce +
+                       " was carried out within the last ten minutes; send another nonce");
+}
+
 Answer start_mining(RpcImpl& rpc, const Call& call, std::string* result) {
   const RpcParts& p = rpc.parts();
+  if (auto replayed = take_nonce(rpc, call)) return replayed;
   if (p.config()->boolean("rpc.relay_only"))
     return rpc_error(-32075, "relay_only", "this node makes no blocks (rpc.relay_only)");
   const std::uint64_t before = call.view->height;
@@ -179,6 +193,7 @@ Answer start_mining(RpcImpl& rpc, const Call& call, std::string* result) {
 }
 
 Answer stop_mining(RpcImpl& rpc, const Call& call, std::string* result) {
+  if (auto replayed = take_nonce(rpc, call)) return replayed;
   rpc.mine_until(0);
   *result = to_text(json::object{{"status", "ok"}, {"height", call.view->height}});
   return std::nullopt;

@@ -1,5 +1,6 @@
 #include "kernel/rpc/log_pages.hpp"
 
+#include "kernel/log/log_cipher.hpp"
 #include "kernel/log/log_index.hpp"
 
 namespace blockd {
@@ -56,21 +57,48 @@ std::string rows_json(const std::vector<LogRow>& rows) {
 }
 
 RpcError unavailable(const Status& status) {
-  return rpc_error(-34006, "not_found", status.message(), 404);
+  if (status.code() != Code::kDenied) return rpc_error(-34006, "not_found", status.message(), 404);
+  RpcError error = rpc_error(-34003, "log_passphrase", status.message(), 403);
+  error.data["hint"] =
+      "give the passphrase of `contract-cli logs rotate-key`: --passphrase, or the "
+      "header x-log-passphrase";
+  return error;
+}
+
+// Opening takes a good part of a second by design, so it belongs on a worker. An empty passphrase
+// opens plain rows only.
+Result<std::vector<LogRow>> search_rows(RpcImpl& rpc, const LogQuery& query,
+                                        const std::string& passphrase) {
+  const std::string folder = log_folder(*rpc.parts().config(), rpc.parts().data_dir);
+  std::unique_ptr<LogOpener> opener;
+  if (!passphrase.empty()) {
+    Result<std::unique_ptr<LogOpener>> opened = LogOpener::unlock(folder, passphrase);
+    if (!opened.ok() && opened.status().code() != Code::kNotFound) return opened.status();
+    if (opened.ok()) opener = *std::move(opened);
+  }
+  Result<std::vector<LogRow>> rows = LogIndex::search_folder(folder, query, opener.get());
+  if (rows.ok() && rows->empty() && !query.correlation.empty())
+    rpc.metrics().log_correlation_fails->add();
+  return rows;
 }
 
 Answer logs_search(RpcImpl& rpc, const Call& call, std::string* result) {
-  const std::string folder = log_folder(*rpc.parts().config(), rpc.parts().data_dir);
   LogQuery query;
   const auto get = [&](std::string_view name) {
     const tb_value& v = call.param(name);
     return v.type == TB_TYPE_U64 ? std::to_string(v.num) : call.text(name);
   };
   if (auto error = read_query(get, &query)) return error;
-  Result<std::vector<LogRow>> rows = LogIndex::search_folder(folder, query);
+  Result<std::vector<LogRow>> rows = search_rows(rpc, query, call.text("passphrase"));
   if (!rows.ok()) return unavailable(rows.status());
   *result = rows_json(*rows);
   return std::nullopt;
+}
+
+// In the header, where no log of a proxy keeps it; older clients put it into the query.
+std::string passphrase_of(const HttpRequest& request) {
+  const std::string_view sent = request.headers.get("x-log-passphrase");
+  return std::string(sent.empty() ? request.query_value("passphrase") : sent);
 }
 
 Get from_request(std::shared_ptr<const HttpRequest> request) {
@@ -82,8 +110,11 @@ Get from_request(std::shared_ptr<const HttpRequest> request) {
 // Sends what is new every second until the client goes.
 class Tail final : public std::enable_shared_from_this<Tail> {
  public:
-  Tail(RpcImpl& rpc, std::string folder, LogQuery query)
-      : rpc_(rpc), folder_(std::move(folder)), query_(std::move(query)) {}
+  Tail(RpcImpl& rpc, std::string folder, LogQuery query, std::string passphrase)
+      : rpc_(rpc),
+        folder_(std::move(folder)),
+        query_(std::move(query)),
+        passphrase_(std::move(passphrase)) {}
 
   void open(std::shared_ptr<WsPeer> peer) {
     {
@@ -111,7 +142,7 @@ class Tail final : public std::enable_shared_from_this<Tail> {
     if (peer == nullptr || !peer->is_open() || rpc_.is_stopping()) return;
     // A client that does not read gets nothing more until it does.
     if (peer->queue_size() == 0) {
-      Result<std::vector<LogRow>> rows = LogIndex::search_folder(folder_, query_);
+      Result<std::vector<LogRow>> rows = new_rows();
       if (!rows.ok()) return peer->close(1011, rows.status().message().substr(0, 120));
       if (!rows->empty()) {
         query_.after_id = rows->back().id;
@@ -126,9 +157,21 @@ class Tail final : public std::enable_shared_from_this<Tail> {
     });
   }
 
+  // With the keys of the moment of the first look: after a rotation the client comes again.
+  Result<std::vector<LogRow>> new_rows() {
+    if (!passphrase_.empty() && opener_ == nullptr) {
+      Result<std::unique_ptr<LogOpener>> opened = LogOpener::unlock(folder_, passphrase_);
+      if (!opened.ok() && opened.status().code() != Code::kNotFound) return opened.status();
+      if (opened.ok()) opener_ = *std::move(opened);
+    }
+    return LogIndex::search_folder(folder_, query_, opener_.get());
+  }
+
   RpcImpl& rpc_;
   const std::string folder_;
   LogQuery query_;  // of one look at a time
+  const std::string passphrase_;
+  std::unique_ptr<LogOpener> opener_;  // of one look at a time
   std::mutex mutex_;
   std::shared_ptr<WsPeer> peer_;
 };
@@ -171,9 +214,8 @@ void serve_log_search(RpcImpl& rpc, const Access& access,
     error->http_status = 400;
     return reply(error_response(*error));
   }
-  rpc.run_later([&rpc, query = std::move(query), reply] {
-    const std::string folder = log_folder(*rpc.parts().config(), rpc.parts().data_dir);
-    Result<std::vector<LogRow>> rows = LogIndex::search_folder(folder, query);
+  rpc.run_later([&rpc, query = std::move(query), passphrase = passphrase_of(*request), reply] {
+    Result<std::vector<LogRow>> rows = search_rows(rpc, query, passphrase);
     if (!rows.ok()) return reply(error_response(unavailable(rows.status())));
     HttpResponse response;
     response.body = rows_json(*rows);
@@ -198,8 +240,9 @@ WsAnswer accept_log_tail(RpcImpl& rpc, const Access& access, const HttpRequest& 
     return answer;
   }
   if (!request.has_query("limit")) query.limit = kTailFirstRows;
-  answer.handler = std::make_unique<TailHandler>(std::make_shared<Tail>(
-      rpc, log_folder(*rpc.parts().config(), rpc.parts().data_dir), std::move(query)));
+  answer.handler = std::make_unique<TailHandler>(
+      std::make_shared<Tail>(rpc, log_folder(*rpc.parts().config(), rpc.parts().data_dir),
+                             std::move(query), passphrase_of(request)));
   return answer;
 }
 

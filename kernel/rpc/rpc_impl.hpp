@@ -24,6 +24,7 @@
 #include "kernel/rpc/event_stream.hpp"
 #include "kernel/rpc/preview_jobs.hpp"
 #include "kernel/rpc/rate_limiter.hpp"
+#include "kernel/rpc/replay_nonces.hpp"
 #include "kernel/rpc/rpc.hpp"
 #include "kernel/rpc/rpc_error.hpp"
 #include "kernel/rpc/running_queries.hpp"
@@ -132,7 +133,7 @@ struct RpcMetrics {
   MetricFamily *mempool_size, *plugin_info, *upgrade_ready;
   MetricFamily *migration_rows, *images_draining;
   Gauge* images_leaked;
-  Counter *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
+  Counter *log_correlation_fails, *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
   Counter *duplicates, *floor_rejects, *selector_rejects, *overflow_rejects;
   Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
   TelemetryMetrics telemetry;
@@ -185,6 +186,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   const SigningKey* key_for(const MethodSpec& method, const Message& message) const;
   const TxIndex& transactions() const { return transactions_; }
   EventLog& events() { return events_; }
+  ReplayNonces& nonces() { return nonces_; }
   // Of what monitor.catalogue answers now; made again when the plugins in force changed. [any]
   std::string catalogue_hash();
   std::mutex& token_mutex() { return token_mutex_; }  // of the file of listed tokens
@@ -273,6 +275,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   std::shared_ptr<RunningQueries> running_;
   TxIndex transactions_;
   EventLog events_;
+  ReplayNonces nonces_{*parts_.clock};
   std::atomic<bool> stopping_{false}, starting_{false};
   std::uint64_t started_us_ = 0;
   mutable std::mutex access_mutex_;

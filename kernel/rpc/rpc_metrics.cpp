@@ -91,6 +91,8 @@ Result<RpcMetrics> RpcMetrics::declare(MetricRegistry& registry) {
                               "Requests that were counted against a client's rate");
   m.rate_rejects =
       d.counter("rpc_rate_limit_reject_total", "Requests that were refused over a client's rate");
+  m.log_correlation_fails = d.counter("log_correlation_fail_total",
+                                      "Searches of the log by a correlation id that found nothing");
   m.bans = d.counter("rpc_bans_total", "Clients that were banned after their rate ran out");
   m.submitted = d.counter("tx_submitted_total", "Commands that were handed in");
   m.admitted = d.counter("tx_admitted_total", "Commands that were admitted");

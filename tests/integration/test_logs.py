@@ -1,5 +1,7 @@
 """The searchable log: what became of a command, over the CLI, HTTP and a WebSocket that follows; who may read it; what stays after a kill."""
+import http.server
 import json
+import threading
 import unittest
 
 from node import Node, RpcError, wait_for
@@ -50,6 +52,70 @@ class LogsTest(unittest.TestCase):
         node.start()
         self.assertEqual(self.search(correlation=correlation), rows)
         self.assertGreater(wait_for("new rows", lambda: self.search(limit=1))[0]["id"], last)
+
+    def test_an_encrypted_log_opens_with_its_passphrase_only(self):
+        node = self.node
+        folder = node.data / "logs.db"
+        secret = node.dir / "log.pass"
+        secret.write_text("correct horse\n")
+        short = node.cli("logs", "rotate-key", folder, "--new-passphrase", "short", check=False)
+        self.assertIn("at least 8", short.stderr)
+        change = json.loads(node.cli("logs", "rotate-key", folder, "--new-passphrase", f"@{secret}", "--json").stdout)
+        self.assertEqual(change["key_id"], "log-1")
+        number = iter(range(1, 10_000))
+
+        def encrypted():
+            node.rpc("ledger.transfer", {"to": ALICE, "amount": next(number)})
+            return '"sealed":"' in "".join(p.read_text() for p in folder.glob("*.log"))
+
+        wait_for("an encrypted row", encrypted)
+        with self.assertRaises(RpcError) as closed:
+            self.search(limit=5)
+        self.assertEqual(closed.exception.name, "log_passphrase")
+        with self.assertRaises(RpcError):
+            self.search(limit=5, passphrase="wrong horse")
+        self.assertTrue(self.search(limit=5, passphrase="correct horse"))
+        self.assertEqual(node.get("rpc", "/logs/search?limit=5")[0], 403)
+        status, body = node.get("rpc", "/logs/search?limit=5", headers={"x-log-passphrase": "correct horse"})
+        self.assertEqual(status, 200, body)
+        shown = json.loads(node.cli("logs", "search", "--limit", "5", "--passphrase", "correct horse", "--json").stdout)
+        self.assertTrue(shown)
+        node.cli("logs", "rotate-key", folder, "--old-passphrase", "correct horse", "--new-passphrase", "battery staple")
+        with self.assertRaises(RpcError):
+            self.search(limit=5, passphrase="correct horse")
+        self.assertTrue(self.search(limit=5, passphrase="battery staple"))
+        node.stop()
+        node.start()
+        self.assertTrue(self.search(limit=5, passphrase="battery staple"))
+
+    def test_the_lines_about_a_metric_are_found_through_an_aggregator(self):
+        node = self.node
+        node.rpc("ledger.transfer", {"to": ALICE, "amount": 7})
+        row = wait_for("a line with a correlation", lambda: next((r for r in self.search(limit=1000) if r.get("correlation")), None))
+        seen = [{"metric": "m", "correlation_id": "0123456789abcdef", "value": 1}, {"metric": "m", "correlation_id": row["correlation"], "value": 2}]
+
+        class Aggregator(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                found = self.path == "/correlations/m"
+                self.send_response(200 if found else 404)
+                self.end_headers()
+                self.wfile.write(json.dumps(seen).encode() if found else b"")
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Aggregator)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = f"http://127.0.0.1:{server.server_port}"
+        ask = ["logs", "correlate-metric", "--aggregator", url, "--json"]
+        found = json.loads(node.cli(*ask, "--metric", "m").stdout)
+        self.assertEqual({r["correlation"] for r in found}, {row["correlation"]})
+        self.assertEqual(json.loads(node.cli(*ask, "--metric", "m", "--max-correlations", "2", "--rows", "1").stdout)[-1]["correlation"], row["correlation"])
+        self.assertEqual(node.metric("log_correlation_fail_total"), 1)
+        self.assertEqual(node.cli(*ask, "--metric", "other", check=False).returncode, 3)
+        self.assertEqual(node.cli("logs", "correlate-metric", "--metric", "m", check=False).returncode, 2)
 
     def test_http_and_websocket_take_the_same_filters_and_ask_for_a_role(self):
         node = self.node

@@ -31,6 +31,21 @@ class NodeTest(unittest.TestCase):
             self.assertEqual(status, 200)
             self.assertEqual(node.stop(), 0)
 
+    def test_intervals_of_blocks_and_nonces_of_requests(self):
+        with Node() as node:
+            self.assertEqual(node.rpc("start_mining", {"nonce": "a-1"})["status"], "ok")
+            with self.assertRaises(RpcError) as again:
+                node.rpc("start_mining", {"nonce": "a-1"})
+            self.assertEqual((again.exception.code, again.exception.name), (-32000, "replayed_nonce"))
+            node.rpc("stop_mining", {"nonce": "a-1"})
+            height = node.height()
+            told = node.cli_json("difficulty", "inspect", "--last", "2")
+            self.assertGreaterEqual(told["height"], height)
+            self.assertIn(len(told["blocks"]), (1, 2))
+            last = told["blocks"][-1]
+            block, before = (node.rpc("block.get", {"height": h}) for h in (last["height"], last["height"] - 1))
+            self.assertEqual((last["interval_ms"], last["proposer"]), (block["time_ms"] - before["time_ms"], block["proposer"]))
+
     def test_transfer_moves_money_and_supply_stays(self):
         with Node() as node:
             operator = node.rpc("node.status")["operator"]

@@ -111,6 +111,15 @@ TEST_F(Loader, missing_file_is_an_error_only_when_it_was_asked_for) {
   EXPECT_EQ(errors(load()), (Texts{"node.yaml: no such file"}));
 }
 
+TEST_F(Loader, a_key_without_effect_is_one_warning) {
+  const ConfigLoad loaded = load_text("mempool: {rebroadcast_ms: 40000}\n");
+  EXPECT_TRUE(loaded.ok());
+  EXPECT_EQ(warnings(loaded),
+            (Texts{"node.yaml:1: mempool.rebroadcast_ms: has no effect: this node speaks to no "
+                   "peers; leave it out"}));
+  EXPECT_TRUE(load_text("mempool: {ttl_secs: 900}\n").warnings().empty());
+}
+
 TEST_F(Loader, a_variable_that_does_not_parse_is_named) {
   inputs_.environment = {{"TB_MEMPOOL_MAX", "abc"},
                          {"TB_RPC_MAX_BATCH", "-1"},

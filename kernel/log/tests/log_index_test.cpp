@@ -105,5 +105,74 @@ TEST_F(LogIndexTest, a_folder_that_is_not_there_is_said) {
             0u);
 }
 
+std::string content(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST_F(LogIndexTest, a_first_key_encrypts_what_is_written_from_then_on) {
+  auto index = open();
+  index->add(row("plain before"));
+  const auto change = rotate_log_key(folder_, "", "correct horse");
+  ASSERT_TRUE(change.ok()) << change.status().to_string();
+  EXPECT_EQ(change->keys, 1u);
+  EXPECT_EQ(change->plain_segments, 1u);
+  LogRow later = row("nobody may read this", "ab");
+  later.ts_ms += 2000;
+  index->add(later);
+  EXPECT_EQ(index->search({}).status().code(), Code::kDenied);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_))
+    EXPECT_EQ(content(entry.path()).find("nobody may read"), std::string::npos);
+  auto opener = LogOpener::unlock(folder_, "correct horse");
+  ASSERT_TRUE(opener.ok()) << opener.status().to_string();
+  EXPECT_EQ(texts(LogIndex::search_folder(folder_, {}, opener->get())),
+            (Texts{"plain before", "nobody may read this"}));
+  LogQuery query;
+  query.tx = "ab";
+  EXPECT_EQ(texts(LogIndex::search_folder(folder_, query, opener->get())),
+            (Texts{"nobody may read this"}));
+  EXPECT_EQ(LogOpener::unlock(folder_, "wrong horse").status().code(), Code::kDenied);
+}
+
+TEST_F(LogIndexTest, a_changed_passphrase_opens_old_and_new_rows_and_the_old_one_nothing) {
+  auto index = open();
+  ASSERT_TRUE(rotate_log_key(folder_, "", "first passphrase").ok());
+  LogRow one = row("one");
+  one.ts_ms += 2000;
+  index->add(one);
+  index.reset();
+  index = open();  // rows go on behind a restart
+  EXPECT_EQ(rotate_log_key(folder_, "another one", "second passphrase").status().code(),
+            Code::kDenied);
+  EXPECT_EQ(rotate_log_key(folder_, "first passphrase", "short").status().code(), Code::kInvalid);
+  const auto change = rotate_log_key(folder_, "first passphrase", "second passphrase");
+  ASSERT_TRUE(change.ok()) << change.status().to_string();
+  EXPECT_EQ(change->keys, 2u);
+  LogRow two = row("two");
+  two.ts_ms += 4000;
+  index->add(two);
+  EXPECT_EQ(LogOpener::unlock(folder_, "first passphrase").status().code(), Code::kDenied);
+  auto opener = LogOpener::unlock(folder_, "second passphrase");
+  ASSERT_TRUE(opener.ok());
+  EXPECT_EQ(texts(LogIndex::search_folder(folder_, {}, opener->get())), (Texts{"one", "two"}));
+}
+
+TEST_F(LogIndexTest, plain_segments_that_nobody_writes_are_encrypted_by_a_rotation) {
+  {
+    auto index = open();
+    index->add(row("old and plain"));
+  }
+  auto index = open();  // a segment of its own
+  index->add(row("newest"));
+  const auto change = rotate_log_key(folder_, "", "correct horse");
+  ASSERT_TRUE(change.ok()) << change.status().to_string();
+  EXPECT_EQ(change->encrypted_segments, 1u);
+  EXPECT_EQ(change->plain_segments, 1u);
+  EXPECT_EQ(content(folder_ + "/0000000000000001.log").find("old and plain"), std::string::npos);
+  auto opener = LogOpener::unlock(folder_, "correct horse");
+  EXPECT_EQ(texts(LogIndex::search_folder(folder_, {}, opener->get())),
+            (Texts{"old and plain", "newest"}));
+}
+
 }  // namespace
 }  // namespace blockd

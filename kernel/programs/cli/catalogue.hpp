@@ -96,6 +96,7 @@ std::vector<LocalVerb> release_verbs();
 std::vector<LocalVerb> snapshot_verbs();
 std::vector<LocalVerb> backup_verbs();
 std::vector<LocalVerb> checkpoint_verbs();
+std::vector<LocalVerb> log_verbs();
 std::vector<LocalVerb> top_verbs();
 std::vector<LocalVerb> doctor_verbs();
 

@@ -1,5 +1,7 @@
 #include "kernel/rpc/rate_limiter.hpp"
 
+#include "kernel/rpc/replay_nonces.hpp"
+
 #include <gtest/gtest.h>
 
 namespace blockd {
@@ -13,6 +15,29 @@ class HandClock final : public Clock {
 };
 
 using Verdict = RateLimiter::Verdict;
+
+TEST(ReplayNonces, each_is_taken_once_within_ten_minutes) {
+  HandClock clock;
+  ReplayNonces nonces(clock);
+  EXPECT_TRUE(nonces.take("start_mining", "7"));
+  EXPECT_FALSE(nonces.take("start_mining", "7"));
+  EXPECT_TRUE(nonces.take("stop_mining", "7"));
+  clock.us += ReplayNonces::kKeepUs - 1;
+  EXPECT_FALSE(nonces.take("start_mining", "7"));
+  clock.us += 1;
+  EXPECT_TRUE(nonces.take("start_mining", "7"));
+}
+
+TEST(ReplayNonces, of_too_many_the_oldest_are_forgotten) {
+  HandClock clock;
+  ReplayNonces nonces(clock);
+  for (std::size_t i = 0; i < ReplayNonces::kMax; ++i)
+    ASSERT_TRUE(nonces.take("m", std::to_string(i)));
+  EXPECT_FALSE(nonces.take("m", "0"));
+  EXPECT_TRUE(nonces.take("m", "one more"));
+  EXPECT_TRUE(nonces.take("m", "0"));
+  EXPECT_FALSE(nonces.take("m", "2"));
+}
 
 TEST(RateLimiter, refills_by_formula_6_5) {
   HandClock clock;
