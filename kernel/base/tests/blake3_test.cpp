@@ -63,7 +63,8 @@ TEST(Blake3, hello) {
 TEST(Blake3, same_hash_whatever_the_pieces) {
   for (const Vector& v : kVectors) {
     const Bytes input = pattern(v.size);
-    for (std::size_t step : {1, 13, 64, 100, 1000, 1024, 1025, 8192, 9000}) {
+    for (std::size_t step :
+         std::initializer_list<std::size_t>{1, 13, 64, 100, 1000, 1024, 1025, 8192, 9000}) {
       Blake3 hasher;
       for (std::size_t i = 0; i < input.size(); i += step)
         hasher.update(BytesView(input).substr(i, step));
@@ -82,7 +83,7 @@ TEST(Blake3, finish_leaves_the_hasher_usable) {
 }
 
 TEST(Blake3, parts_hash_as_their_concatenation) {
-  for (std::size_t size : {0, 10, 64, 1024, 1025, 5000}) {
+  for (std::size_t size : std::initializer_list<std::size_t>{0, 10, 64, 1024, 1025, 5000}) {
     const Bytes input = pattern(size);
     const BytesView all(input);
     EXPECT_EQ(blake3({all.substr(0, size / 3), BytesView(), all.substr(size / 3)}), blake3(all));
@@ -109,7 +110,8 @@ TEST(Blake3, subtrees_agree_wherever_pieces_begin) {
   Blake3 narrow;
   for (std::size_t i = 0; i < input.size(); i += 1000)
     narrow.update(BytesView(input).substr(i, 1000));
-  for (const std::size_t first : {1, 8, 1024, 5000, 16 * 1024, 65'536, 65'537, 100'000, 399'999}) {
+  for (const std::size_t first : std::initializer_list<std::size_t>{
+           1, 8, 1024, 5000, 16 * 1024, 65'536, 65'537, 100'000, 399'999}) {
     const BytesView all(input);
     const std::size_t middle = first + (all.size() - first) / 3;
     Blake3 pieces;
@@ -122,7 +124,8 @@ TEST(Blake3, subtrees_agree_wherever_pieces_begin) {
 TEST(Blake3, many_inputs_hash_as_one_by_one) {
   const Bytes bytes = pattern(5000);
   std::vector<BytesView> inputs;
-  for (std::size_t size : {0, 1, 63, 64, 65, 65, 128, 1023, 1024, 1025, 2048, 3, 700, 700, 640, 5})
+  for (std::size_t size : std::initializer_list<std::size_t>{0, 1, 63, 64, 65, 65, 128, 1023, 1024,
+                                                             1025, 2048, 3, 700, 700, 640, 5})
     inputs.push_back(BytesView(bytes).substr(size % 7, size));
   for (std::size_t size = 0; size < 300; ++size)
     inputs.push_back(BytesView(bytes).substr(size, size * 5 % 1025));

@@ -205,7 +205,8 @@ TEST(Crc32c, hardware_and_table_agree) {
 TEST(Crc32c, long_texts_agree_too) {
   Bytes data;
   for (unsigned i = 0; i < 20'000; ++i) data.push_back(static_cast<char>(i * 7 + i / 13));
-  for (const std::size_t n : {3071, 3072, 3073, 4000, 6143, 6144, 6151, 9999, 20'000}) {
+  for (const std::size_t n :
+       std::initializer_list<std::size_t>{3071, 3072, 3073, 4000, 6143, 6144, 6151, 9999, 20'000}) {
     const BytesView part = BytesView(data).substr(0, n);
     EXPECT_EQ(crc32c(part), internal::crc32c_portable(part, 0)) << n;
     EXPECT_EQ(crc32c(part, 77), internal::crc32c_portable(part, 77)) << n;
