@@ -82,6 +82,9 @@ class Mempool {
   // (not those of the node's own accounts: their gap gets filled). `why` is what state() says of
   // it, "evicted" of the others. Returns the ids that went.
   virtual std::vector<Hash> drop(const Hash& id, std::string_view why) = 0;
+  // As drop "evicted" of commands whose sender is not on the chain; counts all that go. Returns
+  // their ids.
+  virtual std::vector<Hash> sweep_orphans(const std::vector<Hash>& ids) = 0;
   // As drop "evicted", but false, and nothing happens, when the command is taken or not here.
   virtual bool withdraw(const Hash& id, std::vector<Hash>* gone) = 0;
   // Removes what has expired, with the senders' later nonces; returns their ids.
@@ -96,6 +99,8 @@ class Mempool {
     std::uint64_t parked = 0, bytes = 0;
     // Since the start: left because their time ended, had ended before the start, or were evicted.
     std::uint64_t expired = 0, expired_at_start = 0, evicted = 0;
+    // Swept orphans, and drops of what was not here.
+    std::uint64_t orphans = 0, not_found = 0;
   };
   virtual Stats stats() const = 0;
   // Of one lane; percentiles at index (n - 1) * p / 100 of the ascending values, 0 without any.

@@ -1,6 +1,7 @@
 #include "kernel/rpc/telemetry_metrics.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace blockd {
 namespace {
@@ -13,6 +14,23 @@ constexpr std::uint64_t kBrownoutPercent = 90;  // of a lane: it will soon refus
 void follow(Counter* counter, std::uint64_t count) {
   const auto shown = static_cast<std::uint64_t>(counter->value());
   if (count > shown) counter->add(count - shown);
+}
+
+// What the series of all families take: their cells, labels and buckets; no allocator's overhead.
+std::size_t bytes_of(const MetricRegistry& registry) {
+  std::set<const MetricFamily*> families;  // one may be exported under several names
+  std::size_t bytes = 0;
+  for (const auto& [name, family] : registry.exported()) {
+    bytes += name.size();
+    if (!families.insert(family).second) continue;
+    for (const MetricSeries* series : family->series()) {
+      bytes += sizeof(MetricSeries);
+      for (const std::string& value : series->label_values) bytes += sizeof(value) + value.size();
+      if (series->histogram == nullptr) continue;
+      bytes += sizeof(Histogram) + series->histogram->bounds().size() * 2 * sizeof(double);
+    }
+  }
+  return bytes;
 }
 
 class Declaring {
@@ -78,6 +96,10 @@ Result<TelemetryMetrics> TelemetryMetrics::declare(MetricRegistry& registry) {
   m.evictions = d.counter("evictions_total",
                           "Commands that left the pool for better ones or for want of another",
                           {"mempool_evictions_total"});
+  m.orphans = d.counter("orphan_sweep_total",
+                        "Commands that were swept because the chain does not know their sender");
+  m.drops_not_found =
+      d.counter("drop_not_found_total", "Drops of commands that had left the pool already");
   m.industrial_deferred = d.counter("industrial_deferred_total",
                                     "Industrial commands that the comfort guard held back");
   m.industrial_admitted =
@@ -100,12 +122,15 @@ Result<TelemetryMetrics> TelemetryMetrics::declare(MetricRegistry& registry) {
                                  "Time until a remote signer had answered, tries included");
   m.spawn_latency =
       d.histogram("runtime_spawn_latency_seconds", "Time that a call waited for a worker");
+  Gauge* bytes =
+      d.gauge("telemetry_alloc_bytes", "Bytes that the series of this node's metrics take");
   MetricFamily* backend = d.family({.name = "runtime_backend_info",
                                     .type = MetricType::kGauge,
                                     .labels = {"backend"},
                                     .help = "1 for the runtime that is built in"});
   if (!d.status().ok()) return d.status();
   backend->gauge({"inhouse"})->set(1);
+  registry.on_render([&registry, bytes] { bytes->set(static_cast<double>(bytes_of(registry))); });
   return m;
 }
 
@@ -116,6 +141,8 @@ void TelemetryMetrics::update(const Mempool& pool, std::uint64_t comfort_p90,
   follow(ttl_drops, stats.expired);
   follow(startup_ttl_drops, stats.expired_at_start);
   follow(evictions, stats.evicted);
+  follow(orphans, stats.orphans);
+  follow(drops_not_found, stats.not_found);
   const Mempool::LaneFigures consumer = pool.figures(Lane::kConsumer);
   consumer_p50->set(static_cast<double>(consumer.fee_p50));
   consumer_p90->set(static_cast<double>(consumer.fee_p90));

@@ -13,7 +13,7 @@ namespace blockd {
 
 struct TelemetryMetrics {
   MetricFamily *fee_warnings, *fee_overrides, *industrial_rejected, *signer_errors, *mode;
-  Counter *ttl_drops, *startup_ttl_drops, *evictions;
+  Counter *ttl_drops, *startup_ttl_drops, *evictions, *orphans, *drops_not_found;
   Counter *industrial_deferred, *industrial_admitted;
   Counter *discoveries, *discovered, *signer_requests, *signer_successes, *signer_rotations;
   Gauge *consumer_p50, *consumer_p90, *pending_tasks;

@@ -1,5 +1,6 @@
 """The pool on a real node: prices of the lanes, the comfort guard that holds the industrial lane back, what its metrics say."""
 import json
+import shutil
 import unittest
 
 from node import Node, RpcError, wait_for
@@ -84,6 +85,22 @@ class PoolTest(unittest.TestCase):
         self.assertEqual(waits.exception.name, "timeout")
         self.cut()
         self.assertEqual(int(node.rpc("balance", {"address": STRANGER})["amount"]), before + 5 * 5 + 1)
+
+    def test_commands_of_senders_that_the_chain_does_not_know_are_swept_at_the_start(self):
+        node = self.node
+        # More than the three transfers of the set-up, which the journal brings back as well.
+        ids = [json.loads(self.send(who, 9000).stdout)["command_id"] for who in (0, 1, 2) for _ in range(2)]
+        self.assertEqual(node.metric("orphan_sweep_total"), 0)
+        node.stop()
+        # The chain begins anew and the journal of the pool stays, as after a restore by hand.
+        for name in ("chain", "state", "index", "mmr"):
+            shutil.rmtree(node.data / name)
+        node.start()
+        self.assertEqual(node.metric("orphan_sweep_total"), 6)
+        self.assertEqual({node.rpc("tx.status", {"id": i})["state"] for i in ids}, {"evicted"})
+        self.assertEqual(node.metric("drop_not_found_total"), 0)
+        self.assertEqual(node.metric("block_apply_fail_total"), 0)
+        self.assertGreater(node.metric("telemetry_alloc_bytes"), 10_000)
 
     def test_what_leaves_the_pool_is_counted(self):
         node = self.node

@@ -72,13 +72,15 @@ Status Intake::recover(const AdmissionOptions& options,
   if (!opened.ok()) return opened.status();
   journal_ = std::move(*opened);
   std::size_t back = 0;
+  std::vector<Hash> orphans;
   for (const JournalRecord& record : found) {
-    if (bring_back(record)) {
+    if (bring_back(record, &orphans)) {
       ++back;
     } else {
       journal_->forget(record.command->id);
     }
   }
+  sweep(orphans);
   if (!found.empty()) {
     notes.push_back(
         "pool: " + std::to_string(back) + " of " + std::to_string(found.size()) +
@@ -90,7 +92,7 @@ Status Intake::recover(const AdmissionOptions& options,
   return {};
 }
 
-bool Intake::bring_back(const JournalRecord& record) {
+bool Intake::bring_back(const JournalRecord& record, std::vector<Hash>* orphans) {
   PoolEntry entry;
   entry.own_account = own_.contains(record.command->from);
   if (auto refusal = admission_.check(chain_.view(), record.command, true, &entry)) {
@@ -98,7 +100,27 @@ bool Intake::bring_back(const JournalRecord& record) {
     return false;
   }
   entry.entered_ms = record.entered_ms;
-  return !pool_->add(std::move(entry), head(), nullptr);
+  const bool orphan = is_orphan(entry);
+  if (pool_->add(std::move(entry), head(), nullptr)) return false;
+  if (orphan) orphans->push_back(record.command->id);
+  return true;
+}
+
+bool Intake::is_orphan(const PoolEntry& entry) {
+  if (entry.lane == Lane::kService) return false;
+  const StateViewPtr view = chain_.view();
+  const Result<std::uint64_t> nonce = chain_.nonce(view, entry.command->from);
+  if (!nonce.ok() || *nonce > 0) return false;
+  const auto refusal = admission_.dry_run(view, *entry.command, nullptr);
+  return refusal && refusal->name == "unknown_account";
+}
+
+// A few may become payable again (somebody pays them before their time ends); a pool that is mostly
+// orphans is that of another state.
+void Intake::sweep(const std::vector<Hash>& orphans) {
+  const Mempool::Stats held = pool_->stats();
+  if (2 * orphans.size() <= held.size[0] + held.size[1] + held.size[2]) return;
+  for (const Hash& id : pool_->sweep_orphans(orphans)) journal_->forget(id);
 }
 
 std::optional<Refusal> Intake::submit(const CommandPtr& command, bool journalled,

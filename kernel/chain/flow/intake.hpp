@@ -50,7 +50,11 @@ class Intake {
   std::optional<Refusal> enter(const PoolEntry& entry, CommandDone done);
   std::optional<Refusal> journal(const CommandPtr& command, std::uint64_t entered_ms);
   std::optional<Refusal> dry_run_if_first(const PoolEntry& entry);
-  bool bring_back(const JournalRecord& record);
+  bool bring_back(const JournalRecord& record, std::vector<Hash>* orphans);
+  // Whether nobody on the chain could pay for it: its sender was there when it was admitted, on a
+  // state that has been replaced since.
+  bool is_orphan(const PoolEntry& entry);
+  void sweep(const std::vector<Hash>& orphans);
   Result<CommandPtr> sign_own(const OwnAccount& account, std::uint64_t nonce,
                               std::string_view method, const json::value& params,
                               std::string_view memo, const StateViewPtr& view) const;

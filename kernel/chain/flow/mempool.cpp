@@ -152,13 +152,29 @@ class Pool final : public Mempool {
     std::lock_guard lock(mutex_);
     std::vector<Hash> gone;
     auto at = by_id_.find(id);
-    if (at != by_id_.end()) remove_with_later(&at->second, why, &gone);
+    if (at == by_id_.end()) {
+      ++not_found_;
+    } else {
+      remove_with_later(&at->second, why, &gone);
+    }
+    return gone;
+  }
+
+  std::vector<Hash> sweep_orphans(const std::vector<Hash>& ids) override {
+    std::lock_guard lock(mutex_);
+    std::vector<Hash> gone;
+    for (const Hash& id : ids) {
+      auto at = by_id_.find(id);
+      if (at != by_id_.end()) remove_with_later(&at->second, "evicted", &gone);
+    }
+    orphans_ += gone.size();
     return gone;
   }
 
   bool withdraw(const Hash& id, std::vector<Hash>* gone) override {
     std::lock_guard lock(mutex_);
     auto at = by_id_.find(id);
+    if (at == by_id_.end()) ++not_found_;
     if (at == by_id_.end() || at->second.taken) return false;
     remove_with_later(&at->second, "evicted", gone);
     return true;
@@ -211,6 +227,8 @@ class Pool final : public Mempool {
     out.expired = expired_;
     out.expired_at_start = expired_at_start_;
     out.evicted = evicted_;
+    out.orphans = orphans_;
+    out.not_found = not_found_;
     return out;
   }
 
@@ -540,6 +558,7 @@ class Pool final : public Mempool {
   Clock& clock_;
   std::uint64_t arrivals_ = 0, bytes_ = 0, parked_ = 0, taken_ = 0;
   std::uint64_t expired_ = 0, expired_at_start_ = 0, evicted_ = 0;
+  std::uint64_t orphans_ = 0, not_found_ = 0;
   std::array<std::uint64_t, kLanes> size_{};
   // Of the nodes below: they are made by one thread and freed by another, which the allocator of
   // the process does not like.

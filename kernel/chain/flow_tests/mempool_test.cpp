@@ -284,6 +284,21 @@ TEST_F(MempoolTest, a_block_from_elsewhere_takes_nonces_along) {
   EXPECT_EQ(take(), std::vector<CommandPtr>{next});
 }
 
+TEST_F(MempoolTest, orphans_leave_with_what_waits_behind_them_and_are_counted) {
+  make();
+  const CommandPtr first = test_command(a_, 1), second = test_command(a_, 2);
+  const CommandPtr other = test_command(b_, 1);
+  for (const CommandPtr& command : {first, second, other}) EXPECT_EQ(word(add(command)), "ok");
+  EXPECT_EQ(pool_->sweep_orphans({first->id, test_command(c_, 1)->id}),
+            (std::vector<Hash>{second->id, first->id}));
+  EXPECT_EQ(pool_->state(first->id), "evicted");
+  EXPECT_EQ(pool_->state(other->id), "pending");
+  EXPECT_EQ(pool_->stats().orphans, 2u);
+  EXPECT_EQ(pool_->stats().not_found, 0u);
+  EXPECT_TRUE(pool_->drop(first->id, "evicted").empty());
+  EXPECT_EQ(pool_->stats().not_found, 1u);
+}
+
 TEST_F(MempoolTest, new_limits_count_at_once) {
   make();
   CommandPtr command = test_command(a_, 1);

@@ -341,7 +341,13 @@ Status NodeImpl::start_services() {
   Result<std::function<void(std::string_view, std::uint64_t)>> pauses = pause_metrics(metrics_);
   if (!pauses.ok()) return pauses.status();
   producing.on_pause = *std::move(pauses);
-  producing.on_stall = [this](const Status& why) { told_of_stall(why); };
+  Result<MetricFamily*> failures = metrics_.declare(
+      "kernel", {.name = "block_apply_fail_total", .help = "Blocks that could not be made"});
+  if (!failures.ok()) return failures.status();
+  producing.on_stall = [this, failed = (*failures)->counter()](const Status& why) {
+    if (!why.ok()) failed->add();
+    told_of_stall(why);
+  };
   producing.on_note = [target = log_->target("producer")](std::string_view line) {
     target.info(line);
   };
