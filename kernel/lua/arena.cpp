@@ -49,7 +49,7 @@ void probe_seed(lua_State* state, std::uint32_t seed) {
 }
 
 int panic(lua_State*) {
-  TB_ASSERT(!"an error of Lua outside of a protected call");
+  TB_ASSERT(false && "an error of Lua outside of a protected call");
   return 0;
 }
 
@@ -182,7 +182,7 @@ void Arena::plant_seed() {
     std::memcpy(base_ + at + kSeedAfterAllocator, &seed_, sizeof seed_);
     return;
   }
-  TB_ASSERT(!"this Lua keeps its seed elsewhere");
+  TB_ASSERT(false && "this Lua keeps its seed elsewhere");
 }
 
 }  // namespace blockd::lua

@@ -35,7 +35,7 @@ void set_out_of_budget(lua_State* state) {
 [[noreturn]] void leave(lua_State* state) {
   lua_pushnil(state);
   lua_error(state);
-  TB_ASSERT(!"lua_error returned");
+  TB_ASSERT(false && "lua_error returned");
   __builtin_unreachable();
 }
 
@@ -85,7 +85,7 @@ void raise(lua_State* state, const char* format, ...) {
   va_end(args);
   if (line > 0) lua_concat(state, 2);
   lua_error(state);
-  TB_ASSERT(!"lua_error returned");
+  TB_ASSERT(false && "lua_error returned");
   __builtin_unreachable();
 }
 
