@@ -218,6 +218,7 @@ Status Simulation::full_disk() {
     break;
   }
   disk_.inner().set_capacity(std::nullopt);
+  TB_TRY(acknowledge(LogWait::kNone));
   TB_TRY(check_acknowledged());
   return block();
 }
