@@ -532,8 +532,7 @@ HostImpl::PluginMap HostImpl::not_yet_running(const MachineSet& machines) {
   {
     std::lock_guard lock(switch_mutex_);
     if (staged_.empty() && provided_.empty()) return out;
-    given_before = provided_;
-    provided_.clear();
+    given_before.swap(provided_);
     for (const BoundMachine& bound : machines.machines()) {
       const std::string& id = bound.roster.id;
       auto running = plugins_.find(id);
@@ -546,6 +545,12 @@ HostImpl::PluginMap HostImpl::not_yet_running(const MachineSet& machines) {
                  given != given_before.end() &&
                  given->second->plugin().machine == bound.machine.table) {
         from_store[id] = given->second;
+      }
+    }
+    // A block in flight may have been given one for the machines that it brings.
+    if (Chain* chain = chain_; chain != nullptr && chain->in_flight() > 0) {
+      for (const auto& [id, library] : given_before) {
+        if (!from_store.contains(id)) provided_[id] = library;
       }
     }
   }
