@@ -133,7 +133,8 @@ struct RpcMetrics {
   MetricFamily *mempool_size, *plugin_info, *upgrade_ready;
   MetricFamily *migration_rows, *images_draining;
   Gauge* images_leaked;
-  Counter *log_correlation_fails, *rate_attempts, *rate_rejects, *bans, *submitted, *admitted, *mined;
+  Counter *log_correlation_fails, *rate_attempts, *rate_rejects, *bans, *submitted, *admitted,
+      *mined;
   Counter *duplicates, *floor_rejects, *selector_rejects, *overflow_rejects;
   Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
   TelemetryMetrics telemetry;
