@@ -14,7 +14,7 @@
 namespace blockd {
 namespace {
 
-constexpr std::uint64_t kRests = 3;  // how much longer than the work
+constexpr std::uint64_t kRests = 7;  // how much longer than the work
 
 }  // namespace
 

@@ -13,7 +13,7 @@ void work_in_background(int nice);
 
 // Keeps the work of one thread to a part of the time. A low priority gives way to whoever wants the
 // core, but not to the other half of it, nor to who waits for memory: on a busy machine long work
-// in every gap slows the others down. So rest() sleeps three times as long as the thread has
+// in every gap slows the others down. So rest() sleeps seven times as long as the thread has
 // computed since it rested last.
 class BackgroundPace {
  public:
