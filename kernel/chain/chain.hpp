@@ -262,9 +262,6 @@ class Chain {
   // The macro point whose root no header carries yet; null: none. What holds it keeps a snapshot of
   // the store, and must let go of it before the chain ends. [any]
   virtual std::shared_ptr<const MacroPoint> macro_point() const { return nullptr; }
-  // Blocks that are executed and not published yet; while one is published, those behind it.
-  // [executor]
-  virtual std::uint64_t in_flight() const { return 0; }
 
   // Makes the blocks in flight durable, flushes the state and notes a checkpoint. [executor]
   virtual Status checkpoint() = 0;

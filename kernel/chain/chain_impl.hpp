@@ -56,7 +56,6 @@ class ChainImpl final : public Chain {
   BlockLog* log() override { return log_.get(); }
   KvStore* state_store() override { return state_.get(); }
   std::shared_ptr<const MacroPoint> macro_point() const override { return macro_.point(); }
-  std::uint64_t in_flight() const override { return flight_.size() + (behind_ ? 1 : 0); }
   // As if its root would never be ready: what a killed node leaves. [tests]
   void forget_macro_point() { macro_.stop(); }
 

@@ -132,6 +132,8 @@ class HostImpl final : public Host {
   Status swap_local(const std::string& id, std::shared_ptr<Plugin> next);
   Status unload_local(const std::string& id);
   Result<Machine> find_in_store(const RosterEntry& entry);
+  // Of given_, those that something still keeps.
+  std::vector<std::shared_ptr<Library>> given();
   PluginRequest request_for(const std::string& id) const;
   // REQUIRES: switch_mutex_ held.
   std::string state_of(const PluginStatus& row, const RosterEntry* roster, bool stalled) const;
@@ -162,8 +164,8 @@ class HostImpl final : public Host {
   mutable std::mutex switch_mutex_;  // all that follow, up to the next mutex
   PluginMap plugins_;
   PluginMap staged_;  // by id: loaded, waiting for the roster
-  std::map<std::string, std::shared_ptr<Library>>
-      provided_;  // by id: what the chain was last given out of the store
+  // Of the store, given to the chain, whose machines keep them: a block in flight may bring one.
+  std::vector<std::weak_ptr<Library>> given_;
   std::map<std::string, std::string> failed_;  // id -> reason
   std::map<std::string, Missing> missing_;     // by id; counts only while the chain is stalled
   std::vector<OldImage> old_images_;           // at most kMaxOldImages

@@ -111,9 +111,11 @@ std::optional<std::string> Plugin::guarded(const char* entry, Body&& body) {
   }
 }
 
-Machine Plugin::machine() const {
-  return Machine{library_->manifest(), library_->plugin().machine, library_};
+Machine machine_of(const std::shared_ptr<Library>& library) {
+  return Machine{library->manifest(), library->plugin().machine, library};
 }
+
+Machine Plugin::machine() const { return machine_of(library_); }
 
 Status Plugin::create_face() {
   if (!has_face() || face_made_) return {};

@@ -34,6 +34,9 @@ inline constexpr std::uint32_t kMaxPosts = 1024;
 
 class Plugin;
 
+// What the chain executes of a library, which it keeps mapped.
+Machine machine_of(const std::shared_ptr<Library>& library);
+
 // The tb_host of one plugin; the ABI functions find their way back through it.
 struct FaceHost {
   tb_host abi;  // must stay the first member

@@ -1,9 +1,10 @@
 #include "plugins/governance/houses.hpp"
 
+#include <tb/address.hpp>
+
 #include <algorithm>
 #include <map>
 
-#include "plugins/gov-core/address.hpp"
 #include "plugins/governance/verbs.hpp"
 
 namespace governance {
@@ -85,7 +86,7 @@ std::uint64_t admins(tb::View& view) {
 // role of an admin that nobody can use would let the last real one go. What is there can be taken
 // away.
 Refused check_signer(std::string_view account) {
-  if (gov::is_address(account)) return std::nullopt;
+  if (tb::is_address(account)) return std::nullopt;
   return Refusal(kInvalidPayload,
                  tb::cat("'", account,
                          "' is no address, or one with a wrong letter; accounts that "

@@ -9,16 +9,6 @@ namespace {
 
 constexpr int kMaxDepth = 16;
 
-std::string hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<std::uint8_t>(c) >> 4];
-    text += kDigits[static_cast<std::uint8_t>(c) & 15];
-  }
-  return text;
-}
-
 void write(const tb::Value& value, std::string& out, int depth) {
   if (depth > kMaxDepth) throw std::runtime_error("data of a provenance entry is nested too deep");
   switch (value.type()) {
@@ -36,7 +26,7 @@ void write(const tb::Value& value, std::string& out, int depth) {
       out += gov::json_text(value.text());
       return;
     case TB_TYPE_BYTES:
-      out += gov::json_text(hex(value.text()));
+      out += gov::json_text(tb::to_hex(value.text()));
       return;
     case TB_TYPE_LIST:
       out += '[';

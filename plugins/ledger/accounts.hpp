@@ -1,10 +1,10 @@
 // Account ids: what is one, and who may take money out of it (node-and-cli spec 3.1,
 // governance-treasury spec 5.18). Pure functions. [any]
 //
-// An account is an address (`tb1…`, bech32m) or a system account (`treasury`, `energy:stakes`,
+// An account is an address (tb/address.hpp) or a system account (`treasury`, `energy:stakes`,
 // `storage/contracts`). The part of a system account before the first '/' or ':' is its prefix; the
 // plugin whose manifest declares that prefix owns the account, no key signs for it. Which plugin
-// that is, the kernel knows (escrows.hpp).
+// that is, the kernel knows.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,8 @@ inline constexpr std::string_view kTreasuryPending = "treasury/pending";
 inline constexpr std::string_view kConsumerFees = "ledger:consumer_fees";
 inline constexpr std::string_view kIndustrialFees = "ledger:industrial_fees";
 
-// True for a well-formed lower-case or upper-case address with a right checksum.
-bool is_address(std::string_view text);
 // `[a-z0-9-]+([/:][A-Za-z0-9._:-]+)*`, 1 to 128 bytes, not beginning with "tb1".
 bool is_system_account(std::string_view text);
-// The spelling under which an address is stored: lower case.
-std::string stored_form(std::string_view address);
 // 1 to 128 printable bytes without blanks: what services take, so that short names pass too.
 bool is_account_id(std::string_view text);
 

@@ -1,5 +1,7 @@
 #include "plugins/ledger/levy.hpp"
 
+#include <tb/address.hpp>
+
 #include <algorithm>
 
 #include "plugins/ledger/outside.hpp"
@@ -45,7 +47,7 @@ tb::Status pay_levy(tb::Ctx& ctx, const LevyDue& due) {
 }
 
 void note_credit(tb::Ctx& ctx, std::string_view account, const Credit& credit) {
-  if (credit.amount == 0 || is_address(account)) return;
+  if (credit.amount == 0 || tb::is_address(account)) return;
   const tb::Key key = watch_key(account);
   std::optional<Watched> watched = ctx.load<Watched>(key);
   if (!watched) return;
@@ -72,9 +74,10 @@ tb::Status set_levy(tb::Ctx& ctx, std::string_view plugin, const SetLevyArgs& in
     ctx.erase(kLevyKey);
     return tb::ok();
   }
-  if (!is_system_account(in.to) && !is_address(in.to))
+  const std::optional<std::string> address = tb::stored_address(in.to);
+  if (!address && !is_system_account(in.to))
     return ctx.fail(kUnknownAccount, "the levy needs an account that receives it");
-  ctx.store(kLevyKey, Levy{in.bps_micro, std::string(in.to)});
+  ctx.store(kLevyKey, Levy{in.bps_micro, address.value_or(std::string(in.to))});
   return tb::ok();
 }
 

@@ -1,4 +1,6 @@
 // ledger: accounts, transfers, fees, and the service ledger/1. describe() is the table of contents.
+#include <tb/address.hpp>
+
 #include "plugins/ledger/outside.hpp"
 #include "plugins/ledger/queries.hpp"
 #include "plugins/ledger/service.hpp"
@@ -11,7 +13,8 @@ namespace {
 tb::Status genesis(tb::Ctx& ctx, std::span<const tb::Allocation> accounts) {
   Supply supply;
   for (const tb::Allocation& allocation : accounts) {
-    if (!is_address(allocation.account) && !is_system_account(allocation.account)) {
+    const std::optional<std::string> address = tb::stored_address(allocation.account);
+    if (!address && !is_system_account(allocation.account)) {
       return ctx.fail(kInvalidParams, tb::cat("genesis allocates to '", allocation.account,
                                               "', which is neither an address with a right "
                                               "checksum nor a system account"));
@@ -19,7 +22,7 @@ tb::Status genesis(tb::Ctx& ctx, std::span<const tb::Allocation> accounts) {
     if (supply.issued + allocation.amount < supply.issued)
       return ctx.fail(kAmountOverflow, "genesis allocates more than 2^64 - 1 in sum");
     supply.issued += allocation.amount;
-    const tb::Key key = account_key(stored_form(allocation.account));
+    const tb::Key key = account_key(address.value_or(std::string(allocation.account)));
     Account account = ctx.load<Account>(key).value_or(Account{});
     account.amount += allocation.amount;  // cannot wrap: it is part of the sum
     ctx.store(key, account);

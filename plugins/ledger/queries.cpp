@@ -1,5 +1,7 @@
 #include "plugins/ledger/queries.hpp"
 
+#include <tb/address.hpp>
+
 #include "plugins/ledger/outside.hpp"
 #include "plugins/ledger/transfer.hpp"
 
@@ -35,7 +37,7 @@ tb::Status account(tb::View& view, const AccountParams& in, tb::Out& out) {
   out.put("escrow", !owner.empty());
   if (!owner.empty()) out.put("owner", owner);
   out.list("sessions", [&](tb::Out& list) {
-    if (!is_address(name)) return;
+    if (!tb::is_address(name)) return;
     const tb::Key prefix = sessions_key(name);
     view.scan(prefix, {}, 64, [&](std::string_view key, std::string_view value) {
       list.record({}, [&](tb::Out& item) {

@@ -1,5 +1,7 @@
 #include "plugins/ledger/transfer.hpp"
 
+#include <tb/address.hpp>
+
 #include <array>
 #include <vector>
 
@@ -156,7 +158,7 @@ tb::Status read_payment(tb::Ctx& ctx, const TransferParams& in, Payment& out) {
 }
 
 tb::Status check_receiver(tb::Ctx& ctx, std::string_view to) {
-  if (is_address(to)) return tb::ok();
+  if (tb::is_address(to)) return tb::ok();
   if (to == kTreasury) return tb::ok();  // takes donations from the first block on
   if (!is_system_account(to) || !ctx.has(account_key(to))) {
     return ctx.fail(kInvalidParams,
@@ -201,14 +203,14 @@ tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out) 
   Payment payment;
   if (auto s = read_payment(ctx, in, payment); !s) return s;
   if (auto s = check_safe_mode(ctx); !s) return s;
-  if (auto s = check_receiver(ctx, in.to); !s) return s;
+  const std::string to = tb::stored_address(in.to).value_or(std::string(in.to));
+  if (auto s = check_receiver(ctx, to); !s) return s;
   LevyDue levy;
   if (auto s = levy_due(ctx, payment.total(), &levy); !s) return s;
   const std::uint64_t fee = ctx.caller().fee;
   // Each of the three is below 2^63; only two of them together are sure to fit.
   const std::uint64_t spent = capped_sum(payment.total() + fee, levy.amount);
   if (auto s = spend_session(ctx, spent); !s) return s;
-  const std::string to = is_address(in.to) ? stored_form(in.to) : std::string(in.to);
   const std::string_view memo = tb::to_view(ctx.caller().memo);
   if (auto s = move(ctx, {"transfer", ctx.account(), to, payment.total(), memo}); !s) return s;
   note_credit(ctx, to, {std::string(ctx.account()), payment.total(), std::string(kDonation)});

@@ -50,17 +50,6 @@ std::string reading_preimage(const Reading& reading) {
   return bytes;
 }
 
-std::string to_hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
-  for (char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
-
 tb::Hash MeterKeys::secret_of(std::string_view meter) const {
   return demo_place(meter) ? host_.blake3({seed_.view(), meter}) : seed_;
 }
@@ -79,7 +68,8 @@ void MeterKeys::sign(Reading& reading) const {
   if (!host_.sign(secret_of(reading.meter_address), digest.view(), signature)) {
     throw std::runtime_error("the node could not sign a reading");
   }
-  reading.signature = to_hex({reinterpret_cast<const char*>(signature.data()), signature.size()});
+  reading.signature =
+      tb::to_hex({reinterpret_cast<const char*>(signature.data()), signature.size()});
 }
 
 std::string demo_meter(std::uint32_t place) { return tb::cat(kDemoPrefix, place); }

@@ -17,7 +17,6 @@ BOOST_DESCRIBE_STRUCT(Reading, (),
                       (provider_id, meter_address, kwh_reading, timestamp, nonce, signature))
 
 std::string reading_preimage(const Reading& reading);
-std::string to_hex(std::string_view bytes);
 
 // The keys of the simulated meters, all made from one seed: a meter of the demo has a key of its
 // own, BLAKE3(seed, meter); every other meter signs with the seed itself, whose public half GET

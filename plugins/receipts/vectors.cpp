@@ -23,15 +23,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::string hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (char c : bytes) {
-    out += kDigits[static_cast<unsigned char>(c) >> 4];
-    out += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
 std::string unhex(const json::value& text) {
   auto bytes = from_hex(std::string_view(text.as_string()));
   if (!bytes) throw std::runtime_error("a member of the case is no hexadecimal text");
@@ -51,7 +42,7 @@ Receipt receipt_of(const json::value& value) {
 json::object replay_encoding(const json::object& in) {
   const Item item = make_item(receipt_of(in.at("receipt")), 64);
   json::object out;
-  out["encoding_hex"] = hex(item.encoding);
+  out["encoding_hex"] = tb::to_hex(item.encoding);
   out["encoded_len"] = encoded_length(item.encoding);
   out["receipt_id"] = receipt_id(item.receipt).hex();
   out["leaf"] = item.leaf.hex();
@@ -223,7 +214,7 @@ json::value run_registry(std::map<std::string, std::vector<KeyVersion>>& registr
   if (found == registry.end()) return kind == "key_for_block" ? json::value() : "unknown_provider";
   if (kind == "key_for_block") {
     const KeyVersion* version = key_for_block(found->second, block);
-    return version == nullptr ? json::value() : json::value(hex(version->key));
+    return version == nullptr ? json::value() : json::value(tb::to_hex(version->key));
   }
   const bool done = kind == "rotate" ? rotate_key(found->second, unhex(op.at("key")), block, {})
                                      : retire_key(found->second, block);

@@ -32,13 +32,7 @@ class TextOut : public tb_out {
 };
 
 inline std::string TextOut::hex(tb_str bytes) {
-  std::string text = "h'";
-  for (char c : tb::to_view(bytes)) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text + "'";
+  return "h'" + tb::to_hex(tb::to_view(bytes)) + "'";
 }
 
 inline std::string TextOut::print(const tb_value& value) {

@@ -15,12 +15,12 @@ class ProducerAhead : public ProducerTest {
     ProducerTest::SetUp();
     chain_.ahead();
   }
-  // A block of its own for each, all in flight.
+  // A block of its own for each, all in flight. Time passes before the command comes: it goes at
+  // once, and no time has passed since its block.
   void make_blocks(std::uint64_t first, std::uint64_t last) {
     for (std::uint64_t n = first; n <= last; ++n) {
-      ASSERT_EQ(word(submit(test_command(a_, n))), "ok");
       clock_.pass_ms(kMoment);
-      turn();
+      ASSERT_EQ(word(submit(test_command(a_, n))), "ok");
       chain_.await_blocks(n);
       turn();  // it has noted when it made the block
     }

@@ -49,6 +49,15 @@ void expect_told(const BlockLog& log, std::uint64_t first, std::uint64_t last) {
   }
 }
 
+// Opened again it has nothing to cut off, and all of them.
+void expect_kept(Disk& disk, std::unique_ptr<BlockLog> log, std::uint64_t last) {
+  log.reset();
+  std::string cut;
+  log = open_half(disk, &cut);
+  EXPECT_EQ(cut, "");
+  expect_told(*log, 1, last);
+}
+
 std::size_t segments_in(const Disk& disk) {
   std::size_t out = 0;
   const std::vector<std::string> names = *disk.list(kPlace);
@@ -75,9 +84,7 @@ TEST(LogSync, what_is_on_its_way_is_not_seen_and_one_sync_covers_what_was_append
   send(*log, 4);
   ASSERT_TRUE(log->settle(LogWait::kAll).ok());
   expect_told(*log, 1, 4);
-  log = open_half(disk, &cut);
-  EXPECT_EQ(cut, "");
-  expect_told(*log, 1, 4);
+  expect_kept(disk, std::move(log), 4);
 }
 
 TEST(LogSync, inline_it_is_done_at_once) {
@@ -104,9 +111,7 @@ TEST(LogSync, a_dropped_block_takes_nothing_with_it_that_is_on_its_way) {
   send(*log, 3);
   ASSERT_TRUE(log->settle(LogWait::kAll).ok());
   expect_told(*log, 1, 3);
-  log = open_half(disk, &cut);
-  EXPECT_EQ(cut, "");
-  expect_told(*log, 1, 3);
+  expect_kept(disk, std::move(log), 3);
 }
 
 TEST(LogSync, a_full_disk_refuses_one_block_and_those_on_their_way_become_durable) {
@@ -128,9 +133,7 @@ TEST(LogSync, a_full_disk_refuses_one_block_and_those_on_their_way_become_durabl
   expect_told(*log, 1, 2);
   send(*log, 3);
   ASSERT_TRUE(log->settle(LogWait::kAll).ok());
-  log = open_half(disk, &cut);
-  EXPECT_EQ(cut, "");
-  expect_told(*log, 1, 3);
+  expect_kept(disk, std::move(log), 3);
 }
 
 TEST(LogSync, after_a_failed_sync_none_of_three_blocks_is_seen_and_nothing_is_taken) {
@@ -172,9 +175,7 @@ TEST(LogSync, segments_change_while_blocks_are_on_their_way) {
   ASSERT_TRUE(log->sync().ok());
   EXPECT_GT(segments_in(disk), 18u);
   expect_told(*log, 1, 600);
-  log = open_half(disk, &cut);
-  EXPECT_EQ(cut, "");
-  expect_told(*log, 1, 600);
+  expect_kept(disk, std::move(log), 600);
 }
 
 // A record never claims that something had been synced which was not known to be.

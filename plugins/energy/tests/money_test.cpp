@@ -15,16 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::string hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<std::uint8_t>(c) >> 4];
-    text += kDigits[static_cast<std::uint8_t>(c) & 15];
-  }
-  return text;
-}
-
 class Money : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -67,7 +57,7 @@ class Money : public ::testing::Test {
                                      {"owner", chain_.account("owner")}});
     json::object entry;
     entry["provider_id"] = "energy-0x0";
-    entry["public_key_hex"] = hex(chain_.public_key("meter"));
+    entry["public_key_hex"] = tb::to_hex(chain_.public_key("meter"));
     run("energy.set_provider_keys", {{"keys", json::array{entry}}});
     const std::uint64_t now = chain_.time_ms() / 1000;
     std::string preimage = "energy-0x00000000m0";
@@ -80,7 +70,7 @@ class Money : public ::testing::Test {
                                                      {"kwh_reading", 1000},
                                                      {"timestamp", now},
                                                      {"nonce", 1},
-                                                     {"signature", hex(signature)}})
+                                                     {"signature", tb::to_hex(signature)}})
                            .at("meter_hash")
                            .as_string());
   }

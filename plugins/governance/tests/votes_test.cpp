@@ -12,15 +12,6 @@ class Votes : public World {
   json::value tally(std::uint64_t id) {
     return ask("gov.proposal", {{"id", id}}).at("tally").at("operators");
   }
-  static std::string hex(std::string_view bytes) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    for (const char c : bytes) {
-      text += kDigits[static_cast<std::uint8_t>(c) >> 4];
-      text += kDigits[static_cast<std::uint8_t>(c) & 15];
-    }
-    return text;
-  }
 };
 
 TEST_F(Votes, a_later_vote_replaces_the_earlier_one) {
@@ -161,7 +152,7 @@ TEST_F(Votes, approvals_are_in_force_after_the_vote) {
 }
 
 TEST_F(Votes, a_release_needs_attestations_of_its_signers) {
-  const auto key = [&](std::string_view name) { return hex(chain.public_key(name)); };
+  const auto key = [&](std::string_view name) { return tb::to_hex(chain.public_key(name)); };
   const std::uint64_t set =
       id_of(run("gov.propose_keyset", {{"name", "release_signers"},
                                        {"add", json::array{key("s1"), key("s2"), key("s3")}},
@@ -170,7 +161,7 @@ TEST_F(Votes, a_release_needs_attestations_of_its_signers) {
   go_to(5);
   const std::string hash(64, 'b'), other(64, 'c');
   const auto signature = [&](std::string_view name, const std::string& of) {
-    return hex(chain.sign(name, "release:" + of));
+    return tb::to_hex(chain.sign(name, "release:" + of));
   };
   json::object in{{"build_hash", hash}, {"threshold", 2}, {"deadline", 3}};
   in["signers"] = json::array{key("s1")};

@@ -55,20 +55,6 @@ TEST(Fees, percentiles_index_from_the_last_place) {
   EXPECT_EQ(percentile_of({}, 50), 0u);
 }
 
-TEST(Accounts, addresses_carry_a_checksum) {
-  EXPECT_TRUE(is_address(kAddress));
-  EXPECT_TRUE(is_address("tb1rppd3pnuevhgy82wkdk9ptvyg2c7zy3df39h0t6df4gnnnj7z62qvjg739"));
-  EXPECT_TRUE(is_address("tb105ks6qsrqgk3ayec3rfvv6g273xqs2fkn08symmhw342vgdcxm2qz6ltjn"));
-  EXPECT_TRUE(is_address("TB1QM97TGJHT8P63QY6568AQ5FGYTC6UE8CYNZAP2TR5THCZC8J8W9S8NP6Z0"));
-  EXPECT_EQ(stored_form("TB1QM97TGJHT8P63QY6568AQ5FGYTC6UE8CYNZAP2TR5THCZC8J8W9S8NP6Z0"), kAddress);
-  for (std::size_t i = 0; i < kAddress.size(); ++i) {
-    std::string changed(kAddress);
-    changed[i] = changed[i] == 'q' ? 'p' : 'q';
-    EXPECT_FALSE(is_address(changed)) << i;
-  }
-  EXPECT_FALSE(is_address("Tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z0"));
-}
-
 TEST(Accounts, system_accounts_follow_the_grammar) {
   for (const char* good : {"treasury", "treasury/pending", "energy:stakes", "a-1/B_.c:d", "a::b"})
     EXPECT_TRUE(is_system_account(good)) << good;

@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::string_view kProvider = "energy-0x00000000";
 
-std::string hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (char c : bytes) {
-    out += kDigits[static_cast<unsigned char>(c) >> 4];
-    out += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
-
 class AdapterTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -45,7 +35,7 @@ class AdapterTest : public testing::Test {
     config("interval_ms", "10000");
     config("meters", tb::cat(R"([{"url":"http://meter","provider_id":")", kProvider, "\"}]"));
     config("keys", tb::cat(R"([{"provider_id":")", kProvider, R"(","public_key_hex":")",
-                           hex(chain_->public_key("meter")), "\"}]"));
+                           tb::to_hex(chain_->public_key("meter")), "\"}]"));
     chain_->set_http([this](const tb::TestHttpRequest& request) { return world(request); });
     chain_->start();
   }
@@ -65,7 +55,7 @@ class AdapterTest : public testing::Test {
     nonce_ += 1;
     Reading r{std::string(kProvider), "m0", total_, chain_->time_ms() / 1000 - age_, nonce_, {}};
     const std::string signed_by = forged_ ? "somebody" : "meter";
-    r.signature = hex(chain_->sign(signed_by, tb::blake3(reading_preimage(r)).view()));
+    r.signature = tb::to_hex(chain_->sign(signed_by, tb::blake3(reading_preimage(r)).view()));
     return tb::cat(R"({"provider_id":")", r.provider_id, R"(","meter_address":"m0","kwh_reading":)",
                    r.kwh_reading, R"(,"timestamp":)", r.timestamp, R"(,"nonce":)", r.nonce,
                    R"(,"signature":")", r.signature, "\"}");

@@ -112,26 +112,18 @@ class Receipts : public ::testing::Test {
     return tb::cat(R"({"receipt":{"type":"storage","contract_id":"c1",)",
                    R"("provider":"prov","bytes":10,"price":10,"provider_escrow":10,)",
                    R"("signature_nonce":)", nonce, R"(,"provider_signature":")",
-                   hex(chain_.sign(signer, claim)), R"("}})");
+                   tb::to_hex(chain_.sign(signer, claim)), R"("}})");
   }
   tb::Ran submit(std::uint64_t nonce, std::string_view signer) {
     return chain_.run("receipts.submit", storage_claim(nonce, signer),
                       {.from = "boss", .admin = true});
   }
   tb::Ran register_provider() {
-    return chain_.run(
-        "receipts.register_provider",
-        tb::cat(R"({"provider_id":"prov","verifying_key_hex":")", hex(chain_.public_key("prov")),
-                R"(","source":{"kind":"governance","proposal_id":"1"}})"),
-        {.from = "boss", .admin = true});
-  }
-  static std::string hex(std::string_view bytes) {
-    std::string out;
-    for (char c : bytes) {
-      out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-      out += "0123456789abcdef"[c & 15];
-    }
-    return out;
+    return chain_.run("receipts.register_provider",
+                      tb::cat(R"({"provider_id":"prov","verifying_key_hex":")",
+                              tb::to_hex(chain_.public_key("prov")),
+                              R"(","source":{"kind":"governance","proposal_id":"1"}})"),
+                      {.from = "boss", .admin = true});
   }
   tb::TestChain chain_;
   std::string last_;
@@ -213,15 +205,15 @@ TEST_F(Receipts, a_rotated_key_counts_from_its_block_on) {
   EXPECT_EQ(submit(1, "prov").error_name, "unknown_provider");
   ASSERT_TRUE(register_provider().ok());
   EXPECT_EQ(register_provider().error_name, "provider_exists");
-  const tb::Ran rotated = chain_.run(
-      "receipts.rotate_provider",
-      tb::cat(R"({"provider_id":"prov","new_key_hex":")", hex(chain_.public_key("new")), R"("})"),
-      {.from = "boss", .admin = true});
+  const tb::Ran rotated = chain_.run("receipts.rotate_provider",
+                                     tb::cat(R"({"provider_id":"prov","new_key_hex":")",
+                                             tb::to_hex(chain_.public_key("new")), R"("})"),
+                                     {.from = "boss", .admin = true});
   ASSERT_TRUE(rotated.ok()) << rotated.error_text;
   EXPECT_EQ(submit(1, "prov").error_name, "signature_invalid");
   EXPECT_TRUE(submit(1, "new").ok());
   EXPECT_TRUE(answers("receipts.provider", R"({"provider_id":"prov","at_block":2})",
-                      tb::cat(R"("active_key":")", hex(chain_.public_key("prov")))))
+                      tb::cat(R"("active_key":")", tb::to_hex(chain_.public_key("prov")))))
       << last_;
 }
 

@@ -51,14 +51,6 @@ class Upkeep : public ::testing::Test {
     chain_.set_role("boss", true, true);
     chain_.start();
   }
-  static std::string hex(std::string_view bytes) {
-    std::string out;
-    for (char c : bytes) {
-      out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-      out += "0123456789abcdef"[c & 15];
-    }
-    return out;
-  }
   // Slash receipts need neither registry nor signature.
   tb::Ran slash(std::uint64_t amount, std::string_view from = "boss") {
     return chain_.run("receipts.submit",
@@ -222,9 +214,10 @@ TEST_F(Upkeep, a_full_queue_pushes_out_its_oldest_root) {
 TEST_F(Upkeep, only_keys_of_the_set_and_admins_hand_in) {
   begin(true);
   EXPECT_EQ(slash(1, "relay").error_name, "not_authorized");
-  ASSERT_TRUE(
-      chain_.run("stand-in.admit", tb::cat(R"({"key":")", hex(chain_.public_key("relay")), R"("})"))
-          .ok());
+  ASSERT_TRUE(chain_
+                  .run("stand-in.admit",
+                       tb::cat(R"({"key":")", tb::to_hex(chain_.public_key("relay")), R"("})"))
+                  .ok());
   EXPECT_TRUE(slash(1, "relay").ok());
   EXPECT_EQ(slash(2, "other").error_name, "not_authorized");
   EXPECT_TRUE(slash(2).ok());
@@ -243,19 +236,19 @@ TEST_F(Upkeep, a_provider_rotates_its_own_key_with_a_proof_of_the_new_one) {
     std::string message("tb.provider.announce.v1\0", 24);
     const std::uint64_t size = provider.size();
     for (unsigned i = 0; i < 8; ++i) message += static_cast<char>(size >> 8 * i & 255);
-    return hex(chain_.sign(signer, message.append(provider)));
+    return tb::to_hex(chain_.sign(signer, message.append(provider)));
   };
   const auto rotate = [&](std::string_view from, std::string_view proof_hex) {
     return chain_.run(
         "receipts.rotate_provider",
-        tb::cat(R"({"provider_id":"prov","new_key_hex":")", hex(chain_.public_key("new")),
+        tb::cat(R"({"provider_id":"prov","new_key_hex":")", tb::to_hex(chain_.public_key("new")),
                 R"(","proof_hex":")", proof_hex, R"("})"),
         as(from));
   };
   ASSERT_TRUE(chain_
                   .run("receipts.register_provider",
                        tb::cat(R"({"provider_id":"prov","verifying_key_hex":")",
-                               hex(chain_.public_key("prov")),
+                               tb::to_hex(chain_.public_key("prov")),
                                R"(","source":{"kind":"signed_announcement"},"proof_hex":")",
                                proof("prov", "prov"), R"("})"),
                        {.from = "eve"})

@@ -1,5 +1,7 @@
 #include "plugins/treasury/cli/tool.hpp"
 
+#include <tb/address.hpp>
+
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -7,7 +9,6 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "plugins/gov-core/address.hpp"
 #include "plugins/gov-core/dependencies.hpp"
 #include "plugins/gov-core/text.hpp"
 #include "plugins/treasury/cli/payload_json.hpp"
@@ -116,7 +117,7 @@ void print_payload(const gov::Payload& p, std::uint64_t epoch, std::ostream& out
 // The chain takes any text of the right form, since the account need not be there yet; so a letter
 // that was mistyped is found here or not at all.
 void warn_of_destination(const gov::Payload& p, std::ostream& out) {
-  if (!gov::is_destination(p.destination) || gov::is_address(p.destination)) return;
+  if (!gov::is_destination(p.destination) || tb::is_address(p.destination)) return;
   out << "Warning: " << p.destination
       << " has no right checksum, so no key signs for it and what is paid there is lost; compare "
          "it "

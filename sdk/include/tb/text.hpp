@@ -1,4 +1,5 @@
-// cat: texts of errors and logs from pieces; pascal_case: the older spelling of a key. [any]
+// cat: texts of errors and logs from pieces; to_hex: bytes for people; pascal_case: the older
+// spelling of a key. [any]
 //
 //   ctx.fail(kTooPoor, tb::cat("needs ", amount, ", holds ", balance))
 #pragma once
@@ -31,6 +32,18 @@ template <class... Pieces>
 std::string cat(const Pieces&... pieces) {
   std::string out;
   (detail::append(out, pieces), ...);
+  return out;
+}
+
+// Two small digits for each byte.
+inline std::string to_hex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const char c : bytes) {
+    out += kDigits[static_cast<unsigned char>(c) >> 4];
+    out += kDigits[static_cast<unsigned char>(c) & 15];
+  }
   return out;
 }
 

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "tb/text.hpp"
 #include "tb/types.h"
 
 namespace tb {
@@ -59,16 +60,7 @@ struct Hash {
     std::memcpy(hash.bytes.data(), data.data(), hash.bytes.size());
     return hash;
   }
-  std::string hex() const {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(64);
-    for (std::uint8_t byte : bytes) {
-      text += kDigits[byte >> 4];
-      text += kDigits[byte & 15];
-    }
-    return text;
-  }
+  std::string hex() const { return to_hex(view()); }
   friend auto operator<=>(const Hash&, const Hash&) = default;
 };
 

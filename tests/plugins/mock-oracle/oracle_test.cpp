@@ -323,7 +323,7 @@ TEST_F(OracleTest, signs_as_the_golden_vectors_say) {
                     number("timestamp"), number("nonce"),       {}};
     const MeterKeys keys(tb::Host(&node), parse_seed(text("secret_seed_hex")).value());
     keys.sign(reading);
-    EXPECT_EQ(to_hex(reading_preimage(reading)),
+    EXPECT_EQ(tb::to_hex(reading_preimage(reading)),
               vector.at("expected").at("preimage_hex").as_string());
     EXPECT_EQ(reading.signature, vector.at("expected").at("signature_hex").as_string());
     EXPECT_EQ(keys.public_hex(reading.meter_address),
