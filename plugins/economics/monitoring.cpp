@@ -8,11 +8,7 @@ namespace {
 
 constexpr std::string_view kRow = "Economic Control Laws", kBoard = "economics";
 
-struct Alert {
-  std::string_view name, expr, duration, severity, summary;
-};
-
-constexpr Alert kAlerts[] = {
+constexpr tb::AlertRow kAlerts[] = {
     {"InflationDivergence",
      "abs(economics_inflation_error_bps) > 100 and on (instance) economics_realized_inflation_bps "
      "< 65535",
@@ -108,13 +104,7 @@ void describe_market_panels(tb::Plugin& p) {
 }  // namespace
 
 void describe_monitoring(tb::Plugin& p) {
-  for (const Alert& alert : kAlerts) {
-    p.alert(alert.name)
-        .expr(alert.expr)
-        .for_duration(alert.duration)
-        .severity(alert.severity)
-        .summary(alert.summary);
-  }
+  tb::alerts(p, kAlerts);
   describe_main_panels(p);
   describe_law_panels(p);
   describe_market_panels(p);

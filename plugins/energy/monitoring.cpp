@@ -7,11 +7,7 @@ namespace {
 
 constexpr std::string_view kRow = "Energy", kBoard = "energy";
 
-struct Alert {
-  std::string_view name, expr, duration, severity, summary, group = "energy";
-};
-
-constexpr Alert kAlerts[] = {
+constexpr tb::AlertRow kAlerts[] = {
     {"EnergyOracleBroken", "oracle_latency_seconds_p95 > 30", "1m", "critical",
      "readings arrive more than 30 s late"},
     {"EnergyOracleSlow", "oracle_latency_seconds_p95 > 10", "5m", "warning",
@@ -21,7 +17,8 @@ constexpr Alert kAlerts[] = {
     {"EnergySignatureFailuresCritical",
      "sum by (instance) (increase(energy_signature_verification_failures_total"
      "{reason!=\"unauthorized\"}[10m])) > 10",
-     "0m", "critical", "more than 10 readings with bad signatures in 10 min"},
+     "0m", "critical", "more than 10 readings with bad signatures in 10 min", "energy",
+     "EnergySignatureFailures"},
     {"EnergySignatureFailureRate",
      "sum by (instance) (rate(energy_signature_verification_failures_total[5m])) > 1", "5m",
      "warning", "more than one signature failure a second"},
@@ -78,11 +75,7 @@ constexpr Alert kAlerts[] = {
 };
 
 // What is promised, with the alert that tells when it is missed.
-struct Promise {
-  std::string_view alert, system, metric, target, query;
-};
-
-constexpr Promise kPromises[] = {
+constexpr tb::ObjectiveRow kPromises[] = {
     {"EnergyOracleSlow", "Energy", "Oracle latency p95", "< 5 s",
      "max(oracle_latency_seconds_p95)"},
     {"EnergySignatureSymptom", "Energy", "Signature validation", "> 99.9 %",
@@ -271,25 +264,10 @@ void describe_dispute_panels(tb::Plugin& p) {
       .help("Active Disputes, with tighter bounds than the alerts have");
 }
 
-void promise(const tb::AlertEntry& added, std::string_view alert) {
-  for (const Promise& one : kPromises) {
-    if (one.alert == alert) tb::objective(added, one.system, one.metric, one.target, one.query);
-  }
-}
-
 }  // namespace
 
 void describe_monitoring(tb::Plugin& p) {
-  for (const Alert& alert : kAlerts) {
-    tb::AlertEntry& added = p.alert(alert.name);
-    added.expr(alert.expr)
-        .for_duration(alert.duration)
-        .severity(alert.severity)
-        .summary(alert.summary)
-        .group(alert.group);
-    if (alert.name == "EnergySignatureFailuresCritical") added.alias("EnergySignatureFailures");
-    promise(added, alert.name);
-  }
+  tb::alerts(p, kAlerts, kPromises);
   describe_recordings(p);
   describe_main_panels(p);
   describe_market_panels(p);

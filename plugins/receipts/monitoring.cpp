@@ -8,11 +8,7 @@ namespace {
 
 constexpr std::string_view kRow = "Receipts", kBoard = "receipts";
 
-struct Alert {
-  std::string_view name, expr, duration, severity, summary, group = "receipts";
-};
-
-constexpr Alert kAlerts[] = {
+constexpr tb::AlertRow kAlerts[] = {
     {"ReceiptsFlatlined",
      "increase(receipt_emitted_total{market=~\"storage|compute|energy|ad\"}[10m]) == 0 and "
      "on (instance) delta(block_height_total[10m]) >= 5",
@@ -62,11 +58,7 @@ constexpr Alert kAlerts[] = {
 };
 
 // What is promised, with the alert that tells when it is missed.
-struct Promise {
-  std::string_view alert, system, metric, target, query;
-};
-
-constexpr Promise kPromises[] = {
+constexpr tb::ObjectiveRow kPromises[] = {
     {"ReceiptsFlatlined", "Receipts", "Emission rate", "all markets",
      "max by (market) (rate(receipt_emitted_total[10m]))"},
     {"ReceiptValidationSuccessLow", "Receipts", "Validation success", "> 99.99 %",
@@ -200,24 +192,10 @@ void describe_fault_panels(tb::Plugin& p) {
       .help("How long queries and validations take");
 }
 
-void promise(const tb::AlertEntry& added, std::string_view alert) {
-  for (const Promise& one : kPromises) {
-    if (one.alert == alert) tb::objective(added, one.system, one.metric, one.target, one.query);
-  }
-}
-
 }  // namespace
 
 void describe_monitoring(tb::Plugin& p) {
-  for (const Alert& alert : kAlerts) {
-    tb::AlertEntry& added = p.alert(alert.name);
-    added.expr(alert.expr)
-        .for_duration(alert.duration)
-        .severity(alert.severity)
-        .summary(alert.summary)
-        .group(alert.group);
-    promise(added, alert.name);
-  }
+  tb::alerts(p, kAlerts, kPromises);
   p.recording("receipts:drain_operations:total", "max(receipt_drain_operations_total)");
   p.recording("receipts:drain:rate1m", "rate(receipt_drain_operations_total[1m])");
   describe_main_panels(p);

@@ -13,11 +13,7 @@ std::string quantile(std::string_view q, std::string_view metric) {
   return tb::cat("histogram_quantile(0.", q, ", sum by (le) (rate(", metric, "_bucket[5m])))");
 }
 
-struct Alert {
-  std::string_view name, expr, duration, severity, summary, group = "treasury";
-};
-
-constexpr Alert kAlerts[] = {
+constexpr tb::AlertRow kAlerts[] = {
     {"TreasuryBacklogCritical", "treasury_disbursement_backlog{status=\"\"} > 100", "3ep",
      "critical", "more than 100 open disbursements for 3 epochs"},
     {"TreasuryBacklogModerate", "treasury_disbursement_backlog{status=\"\"} > 50", "2ep", "warning",
@@ -80,11 +76,7 @@ constexpr Alert kAlerts[] = {
 };
 
 // What is promised, with the alert that tells when it is missed.
-struct Promise {
-  std::string_view alert, system, metric, target, query;
-};
-
-constexpr Promise kPromises[] = {
+constexpr tb::ObjectiveRow kPromises[] = {
     {"TreasuryAvailabilitySlo", "Treasury", "Availability", "99.95 %",
      "1 - sum(rate(treasury_executor_result_total{result=\"error\"}[5m])) / "
      "sum(rate(treasury_executor_result_total[5m]))"},
@@ -229,24 +221,10 @@ void describe_executor_panels(tb::Plugin& p) {
       .help("0 closed, 1 open, 2 half-open");
 }
 
-void promise(const tb::AlertEntry& added, std::string_view alert) {
-  for (const Promise& one : kPromises) {
-    if (one.alert == alert) tb::objective(added, one.system, one.metric, one.target, one.query);
-  }
-}
-
 }  // namespace
 
 void describe_monitoring(tb::Plugin& p) {
-  for (const Alert& alert : kAlerts) {
-    tb::AlertEntry& added = p.alert(alert.name);
-    added.expr(alert.expr)
-        .for_duration(alert.duration)
-        .severity(alert.severity)
-        .summary(alert.summary)
-        .group(alert.group);
-    promise(added, alert.name);
-  }
+  tb::alerts(p, kAlerts, kPromises);
   describe_recordings(p);
   describe_main_panels(p);
   describe_pipeline_panels(p);

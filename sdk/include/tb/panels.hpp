@@ -1,14 +1,20 @@
 // More words for what people see of a plugin: panels with several queries, legends, dashboards of
-// their own, and service level objectives. Used beside describe()'s other declarations:
+// their own, alerts and service level objectives by the table. Used beside describe()'s other
+// declarations:
 //
 //   #include "tb/panels.hpp"
 //   tb::panel(p, "Market", "Trades", "rate(market_trades_total[5m])")
 //       .legend("{{side}}")
 //       .query("market_open", "open")
 //       .help("Trades a second, and those that are open");
-//   tb::objective(p.alert("MarketSlow").expr("market_wait_seconds_p95 > 30"),
-//                 "Market", "Wait p95", "< 10 s", "market_wait_seconds_p95");
+//   constexpr tb::AlertRow kAlerts[] = {
+//       {"MarketSlow", "market_wait_seconds_p95 > 30", "5m", "warning", "Trades wait"}};
+//   constexpr tb::ObjectiveRow kObjectives[] = {
+//       {"MarketSlow", "Market", "Wait p95", "< 10 s", "market_wait_seconds_p95"}};
+//   tb::alerts(p, kAlerts, kObjectives);
 #pragma once
+
+#include <span>
 
 #include "tb/plugin.hpp"
 
@@ -73,24 +79,44 @@ inline Panel panel(Plugin& p, std::string_view row, std::string_view title,
   return Panel(p.panel(row, title, promql));
 }
 
-// What is promised, and the alert that tells when it is missed.
-class Objective : public AlertEntry {
+// A row of a plugin's table of alerts: as AlertEntry has them, empty where nothing is to be said.
+struct AlertRow {
+  std::string_view name, expr, duration, severity, summary, group = {}, alias = {};
+};
+
+// A service level objective, and the alert that tells when it is missed.
+struct ObjectiveRow {
+  std::string_view alert, system, metric, target, query;
+};
+
+namespace detail {
+
+class AlertWithObjective : public AlertEntry {
  public:
-  Objective(const AlertEntry& entry, std::string_view system, std::string_view metric,
-            std::string_view target, std::string_view query)
-      : AlertEntry(entry) {
-    detail::Json slo = detail::Json::object();
-    slo.set("system", system);
-    slo.set("metric", metric);
-    slo.set("target", target);
-    slo.set("query", query);
+  explicit AlertWithObjective(const AlertEntry& entry) : AlertEntry(entry) {}
+  void objective(const ObjectiveRow& row) {
+    Json slo = Json::object();
+    slo.set("system", row.system);
+    slo.set("metric", row.metric);
+    slo.set("target", row.target);
+    slo.set("query", row.query);
     json_->set("slo", slo);
   }
 };
 
-inline void objective(const AlertEntry& alert, std::string_view system, std::string_view metric,
-                      std::string_view target, std::string_view query) {
-  Objective(alert, system, metric, target, query);
+}  // namespace detail
+
+inline void alerts(Plugin& p, std::span<const AlertRow> rows,
+                   std::span<const ObjectiveRow> objectives = {}) {
+  for (const AlertRow& row : rows) {
+    AlertEntry& alert = p.alert(row.name);
+    alert.expr(row.expr).for_duration(row.duration).severity(row.severity).summary(row.summary);
+    if (!row.group.empty()) alert.group(row.group);
+    if (!row.alias.empty()) alert.alias(row.alias);
+    for (const ObjectiveRow& objective : objectives) {
+      if (objective.alert == row.name) detail::AlertWithObjective(alert).objective(objective);
+    }
+  }
 }
 
 }  // namespace tb
