@@ -167,14 +167,15 @@ Status Checkpoints::write(std::uint64_t height) const {
   Result<std::string> text = canonical_json(*checkpoint);
   if (!text.ok()) return text.status();
   TB_TRY(make_directories(parts_.dir));
-  TB_TRY(write_file_atomic(path, *text + "\n"));
-  return retain();
+  TB_TRY(make_room());
+  return write_file_atomic(path, *text + "\n");
 }
 
-Status Checkpoints::retain() const {
+// For one more.
+Status Checkpoints::make_room() const {
   const std::vector<std::uint64_t> all = heights();
   std::error_code error;
-  for (std::size_t i = kKeptCheckpoints; i < all.size() && !error; ++i)
+  for (std::size_t i = kKeptCheckpoints - 1; i < all.size() && !error; ++i)
     fs::remove(parts_.dir + "/" + std::to_string(all[i]) + ".json", error);
   return error ? Status(Code::kIo, parts_.dir + ": " + error.message()) : Status();
 }

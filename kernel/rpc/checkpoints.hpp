@@ -51,7 +51,7 @@ class Checkpoints : public std::enable_shared_from_this<Checkpoints> {
  private:
   void write_due(std::uint64_t due);
   Status write(std::uint64_t height) const;
-  Status retain() const;
+  Status make_room() const;
   std::vector<std::uint64_t> heights() const;
   Result<std::uint64_t> events_up_to(std::uint64_t height) const;
 
