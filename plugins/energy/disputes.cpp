@@ -105,19 +105,18 @@ void punish(Market& market, const Dispute& d, const std::optional<Credit>& credi
     market.remove_credit(*provider, *credit, d.meter_hash);
     market.put(*provider);
   }
-  slash_refused(market, d.provider, d.meter_hash, SlashReason::kDispute, kwh);
+  if (!slash_refused(market, d.provider, d.meter_hash, SlashReason::kDispute, kwh))
+    return;  // slashed by an earlier dispute on this reading: nothing more happens
   provider = market.provider(d.provider);
   penalize_provider(market, *provider, kDisputePenaltyPpm);
   market.put(*provider);
 }
 
-// A credit that was kept over its time only by the dispute leaves the state with it.
+// A credit that was kept over its time only by the dispute is purged by the next block.
 void purge_if_passed(Market& market, const Dispute& d, const Credit& credit) {
-  if (CreditCursor{credit.block, d.meter_hash} > market.totals().purged_below) return;
-  std::optional<Provider> provider = market.provider(d.provider);
-  provider->purged_kwh += credit.amount_kwh;
-  market.remove_credit(*provider, credit, d.meter_hash);
-  market.put(*provider);
+  const CreditCursor at{credit.block, d.meter_hash};
+  CreditCursor& cursor = market.totals().purged_below;
+  if (at <= cursor) cursor = at.just_below();
 }
 
 void count_resolution(Market& market, const Dispute& d) {

@@ -79,9 +79,12 @@ struct SettlementFailedEvent {
   std::string_view provider_id;
   tb::Hash meter_hash;
   std::uint64_t height = 0;
+  // The numbers of the error, where it has them.
+  std::optional<std::uint64_t> required_ppm, actual_ppm, requested_kwh, available_kwh;
 };
 BOOST_DESCRIBE_STRUCT(SettlementFailedEvent, (),
-                      (queue_id, error, code, provider_id, meter_hash, height))
+                      (queue_id, error, code, provider_id, meter_hash, height, required_ppm,
+                       actual_ppm, requested_kwh, available_kwh))
 
 struct SlashedEvent {
   std::uint64_t event_id = 0, seq = 0;

@@ -72,15 +72,6 @@ void recount_credit(Market& market, const CreditCursor& at, bool expired) {
   emit_credit(market, expired ? kCreditExpiredEvent : kCreditRevived, *credit, at);
 }
 
-// The place one below, as if block and hash were one number. REQUIRES: at.block >= 1.
-CreditCursor just_before(CreditCursor at) {
-  for (std::size_t i = at.meter_hash.size(); i-- > 0;) {
-    if (at.meter_hash[i]-- != 0) return at;
-  }
-  at.block -= 1;
-  return at;
-}
-
 // After the life of a credit was raised the cursor walks back.
 void walk_back(Market& market) {
   CreditCursor& cursor = market.totals().expired_below;
@@ -93,7 +84,7 @@ void walk_back(Market& market) {
       }
       if (market.ctx().rows_left() < kCreditRows + kReserve) return;
       recount_credit(market, at, false);
-      cursor = just_before(at);
+      cursor = at.just_below();
     }
     if (places.empty()) cursor = CreditCursor{};
   }
@@ -114,7 +105,7 @@ void expire(Market& market) {
 }
 
 void purge_one(Market& market, const CreditCursor& at) {
-  if (market.dispute_open(at.meter_hash)) return;  // goes when the dispute ends
+  if (market.dispute_open(at.meter_hash)) return;  // its end puts the cursor back
   const auto credit = market.load<Credit>(market.keys().credit(at.meter_hash));
   if (!credit) throw std::runtime_error("a credit's place has no credit");
   std::optional<Provider> provider = market.provider(credit->provider);
@@ -146,9 +137,19 @@ void reset_capacity(Market& market) {
 }
 
 void report_failure(Market& market, const QueuedSettlement& entry, Refusal& refusal) {
-  market.ctx().emit(kSettlementFailed,
-                    {entry.queue_id, refusal.name(), refusal.error.code,
-                     format_provider_id(entry.provider), to_tb(entry.meter_hash), market.height()});
+  const std::string provider = format_provider_id(entry.provider);
+  SettlementFailedEvent event;
+  event.queue_id = entry.queue_id;
+  event.error = refusal.name();
+  event.code = refusal.error.code;
+  event.provider_id = provider;
+  event.meter_hash = to_tb(entry.meter_hash);
+  event.height = market.height();
+  event.required_ppm = refusal.number("required_ppm");
+  event.actual_ppm = refusal.number("actual_ppm");
+  event.requested_kwh = refusal.number("requested_kwh");
+  event.available_kwh = refusal.number("available_kwh");
+  market.ctx().emit(kSettlementFailed, event);
   market.ctx().add(kSettlementRejects, 1, {refusal.name()});
   if (refusal.penalty) refusal.penalty(market);
 }

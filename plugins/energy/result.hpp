@@ -29,6 +29,13 @@ struct Refusal {
   std::string_view name() const {
     return foreign_name.empty() ? error.name : std::string_view(foreign_name);
   }
+  // The number among the data that is called `member`.
+  std::optional<std::uint64_t> number(std::string_view member) const {
+    for (const auto& [name, value] : data) {
+      if (name == member && value.index() == 0) return std::get<std::uint64_t>(value);
+    }
+    return std::nullopt;
+  }
 };
 
 template <class T>

@@ -343,10 +343,10 @@ Result<Settled> settle_order(Market& market, const SettleOrder& order) {
   return std::move(decision.refusal);
 }
 
-void slash_refused(Market& market, ProviderId id, const Hash& meter_hash, SlashReason reason,
+bool slash_refused(Market& market, ProviderId id, const Hash& meter_hash, SlashReason reason,
                    std::uint64_t kwh) {
   std::optional<Provider> provider = market.provider(id);
-  if (!provider || slashed_before(market, meter_hash, reason)) return;
+  if (!provider || slashed_before(market, meter_hash, reason)) return false;
   Totals& totals = market.totals();
   const Amount amount = refused_slash(provider->price_per_kwh, kwh,
                                       market.params().slashing_rate_bps, provider->staked_balance);
@@ -363,13 +363,14 @@ void slash_refused(Market& market, ProviderId id, const Hash& meter_hash, SlashR
   const std::string_view why = slash_reason_name(reason);
   if (!issue_slash_receipt(market, id, meter_hash, amount, why))
     throw std::runtime_error("receipts/1 refused a slash receipt");
-  if (!market.real()) return;
+  if (!market.real()) return true;
   const std::string name = format_provider_id(id);
   market.ctx().emit(kSlashed, {event_id, record.seq, name, to_tb(meter_hash), amount, why,
                                record.recorded_at, record.block_height});
   market.ctx().add(kSlashings, 1, {name, why});
   market.ctx().add(kSlashedAmount, shown(amount), {why});
   market.ctx().add(kTreasuryFees, shown(amount));
+  return true;
 }
 
 }  // namespace energy

@@ -69,8 +69,8 @@ Result<Settled> settle(Market& market, const SettleParams& in);
 Result<Settled> settle_order(Market& market, const SettleOrder& order);
 
 // Slashes `kwh` worth of a provider's stake for (meter_hash, reason), with its observation, record,
-// receipt and event. Nothing happens if that pair was slashed before.
-void slash_refused(Market& market, ProviderId provider, const Hash& meter_hash, SlashReason reason,
+// receipt and event. False: that pair was slashed before, and nothing happened.
+bool slash_refused(Market& market, ProviderId provider, const Hash& meter_hash, SlashReason reason,
                    std::uint64_t kwh);
 
 // How many blocks a height is behind another, and the names under which receipts know hashes.

@@ -232,6 +232,16 @@ struct CreditCursor {
   Hash meter_hash{};
   bool operator==(const CreditCursor&) const = default;
   auto operator<=>(const CreditCursor&) const = default;
+
+  // The place one below, as if block and hash were one number. REQUIRES: not the lowest.
+  CreditCursor just_below() const {
+    CreditCursor below = *this;
+    for (std::size_t i = below.meter_hash.size(); i-- > 0;) {
+      if (below.meter_hash[i]-- != 0) return below;
+    }
+    below.block -= 1;
+    return below;
+  }
 };
 
 // What is counted over the whole market. No command walks providers, credits or receipts to learn

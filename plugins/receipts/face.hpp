@@ -70,6 +70,15 @@ struct ResetParams {
 };
 BOOST_DESCRIBE_STRUCT(ResetParams, (), (force))
 
+struct ConfiguredProvider {
+  std::string provider_id, verifying_key_hex;
+  std::optional<std::string> region;
+  std::optional<std::uint32_t> asn;
+};
+BOOST_DESCRIBE_STRUCT(ConfiguredProvider, (), (provider_id, verifying_key_hex, region, asn))
+inline constexpr std::uint64_t kMaxConfiguredProviders = 1000;
+inline constexpr tb::Config<std::optional<std::vector<ConfiguredProvider>>> kProviders{0};
+
 class Face {
  public:
   explicit Face(tb::Host host) : host_(host) {}
@@ -91,19 +100,27 @@ class Face {
   tb::Status http_one(tb::View&, const tb::HttpRequest&, tb::HttpReply&);
   tb::Status http_header(tb::View&, const tb::HttpRequest&, tb::HttpReply&);
 
+  void on_commit(tb::View& view);
+  void on_config();
+  void on_reply(std::uint64_t cookie, const tb::Reply& reply);
+
   // Timer: counts the active keys, shows how old what is kept is, and samples the stored receipts.
   void refresh();
 
  private:
   void show_keys(tb::View& view);
   void show_age(tb::View& view);
+  void reconcile_providers(tb::View& view);
+  bool send_provider(const ConfiguredProvider& entry, bool known);
   void sample(tb::View& view);
 
   tb::Host host_;
-  std::atomic<bool> validating_{false};
+  std::atomic<bool> validating_{false}, providers_checked_{false};
 };
 
 // receipts.validate, receipts.reset_validation_state and the timer.
 void describe_validation(tb::Plugin& p);
+// Providers of the configuration.
+void describe_configured(tb::Plugin& p);
 
 }  // namespace receipts

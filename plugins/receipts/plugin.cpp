@@ -70,6 +70,7 @@ void describe(tb::Plugin& p) {
   describe_providers(p);
   describe_queries(p);
   describe_validation(p);
+  describe_configured(p);
   describe_http(p);
   describe_service(p);
   describe_emitters(p);

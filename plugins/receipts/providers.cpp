@@ -1,9 +1,9 @@
 #include "plugins/receipts/providers.hpp"
 
-#include <sodium.h>
 #include <tb/address.hpp>
 
 #include "plugins/receipts/emitters.hpp"
+#include "plugins/receipts/key_point.hpp"
 #include "plugins/receipts/store.hpp"
 
 namespace receipts {
@@ -14,7 +14,7 @@ constexpr tb::Error kSchema{-34100, "schema_mismatch"};
 constexpr tb::Error kUnknown{-34102, "unknown_provider"};
 
 tb::Status check_key(tb::Ctx& ctx, const tb::Hash& key) {
-  if (crypto_core_ed25519_is_valid_point(key.bytes.data()) == 1) return tb::ok();
+  if (valid_provider_key(key.view())) return tb::ok();
   return ctx.fail(kSchema, "the key is no valid Ed25519 public key");
 }
 
@@ -175,7 +175,7 @@ tb::Status set_metadata(tb::Ctx& ctx, const MetadataParams& in, tb::Out& out) {
 
 void describe_register(tb::Plugin& p) {
   p.command("receipts.register_provider", &register_provider)
-      .role("open")
+      .role("admin")
       .summary("Register a provider and its first key")
       .error(kSchema)
       .error(kNotAuthorized)
@@ -202,7 +202,7 @@ void describe_register(tb::Plugin& p) {
       .help("signature of the new key over the announcement of its id")
       .cli("receipts provider register")
       .positional("provider_id")
-      .flag("verifying_key_hex", "--key")
+      .flag("verifying_key_hex", "--verifying-key")
       .file_field("source");
 }
 
@@ -227,7 +227,7 @@ void describe_providers(tb::Plugin& p) {
           "rotates its own key, in a command that its present key signs")
       .cli("receipts provider rotate")
       .positional("provider_id")
-      .flag("new_key_hex", "--key");
+      .flag("new_key_hex", "--new-key");
   p.command("receipts.retire_provider", &retire_provider)
       .role("admin")
       .summary("Take a provider's key out of use from this block on")

@@ -366,7 +366,7 @@ void Face::sample(tb::View& view) {
 }
 
 void describe_validation(tb::Plugin& p) {
-  p.face<Face>();
+  p.face<Face>().on_commit(&Face::on_commit).on_config(&Face::on_config).on_reply(&Face::on_reply);
   p.local("receipts.validate", &Face::validate)
       .role("open")
       .summary("Check stored receipts against headers, rules and signatures again")

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "plugins/receipts/json_tree.hpp"
+#include "plugins/receipts/key_point.hpp"
 #include "plugins/receipts/rules/bundles.hpp"
 #include "plugins/receipts/rules/digests.hpp"
 #include "plugins/receipts/rules/draft.hpp"
@@ -30,6 +31,11 @@ std::string unhex(const json::value& text) {
 }
 std::uint64_t number(const json::value& value) { return value.to_number<std::uint64_t>(); }
 std::string text(const json::value& value) { return std::string(value.as_string()); }
+// A member that a case may leave out, or give as null.
+const json::value* given(const json::object& in, std::string_view member) {
+  const json::value* value = in.if_contains(member);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
 
 Receipt receipt_of(const json::value& value) {
   const JsonTree tree(value);
@@ -98,8 +104,8 @@ std::vector<KeyVersion> key_versions(const json::array& keys) {
   std::vector<KeyVersion> out;
   for (const json::value& key : keys) {
     KeyVersion version{unhex(key.at("key_hex")), number(key.at("registered_at_block")), {}, {}};
-    if (!key.at("retired_at_block").is_null())
-      version.retired_at_block = number(key.at("retired_at_block"));
+    if (const json::value* retired = given(key.as_object(), "retired_at_block"))
+      version.retired_at_block = number(*retired);
     out.push_back(std::move(version));
   }
   return out;
@@ -125,10 +131,13 @@ json::object replay_validate(const json::object& in) {
     return {};
   };
   ask.nonce_fresh = [&](std::string_view provider, std::uint64_t nonce) {
-    const auto& floors = in.at("next_min").as_object();
-    const auto floor = floors.find(provider);
-    if (floor != floors.end() && nonce < number(floor->value())) return false;
-    for (const json::value& seen : in.at("seen").as_array()) {
+    if (const json::value* floors = given(in, "next_min")) {
+      const json::value* floor = given(floors->as_object(), provider);
+      if (floor != nullptr && nonce < number(*floor)) return false;
+    }
+    const json::value* tracked = given(in, "seen");
+    if (tracked == nullptr) return true;
+    for (const json::value& seen : tracked->as_array()) {
       if (text(seen.at(0)) == provider && number(seen.at(1)) == nonce) return false;
     }
     return true;
@@ -206,9 +215,10 @@ json::value run_registry(std::map<std::string, std::vector<KeyVersion>>& registr
   const std::uint64_t block = number(op.at("block"));
   const auto found = registry.find(id);
   if (kind == "register") {
-    if (!valid_provider_id(id)) return "schema_mismatch";
+    const auto key = from_hex(text(op.at("key")));
+    if (!valid_provider_id(id) || !key || !valid_provider_key(*key)) return "schema_mismatch";
     if (found != registry.end()) return "provider_exists";
-    registry[id] = {{unhex(op.at("key")), block, {}, {}}};
+    registry[id] = {{*key, block, {}, {}}};
     return "ok";
   }
   if (found == registry.end()) return kind == "key_for_block" ? json::value() : "unknown_provider";
@@ -216,9 +226,11 @@ json::value run_registry(std::map<std::string, std::vector<KeyVersion>>& registr
     const KeyVersion* version = key_for_block(found->second, block);
     return version == nullptr ? json::value() : json::value(tb::to_hex(version->key));
   }
-  const bool done = kind == "rotate" ? rotate_key(found->second, unhex(op.at("key")), block, {})
-                                     : retire_key(found->second, block);
-  return done ? "ok" : "rotation_not_monotonic";
+  if (kind == "retire") return retire_key(found->second, block) ? "ok" : "rotation_not_monotonic";
+  if (kind != "rotate") throw std::runtime_error("no op of the registry is called '" + kind + "'");
+  const auto key = from_hex(text(op.at("key")));
+  if (!key || !valid_provider_key(*key)) return "schema_mismatch";
+  return rotate_key(found->second, *key, block, {}) ? "ok" : "rotation_not_monotonic";
 }
 
 json::object replay_registry(const json::object& in) {
@@ -251,7 +263,11 @@ json::object replay_drain(const json::object& in) {
   drain.finish([&](std::string_view provider) {
     const json::value* entry = in.at("registry").as_object().if_contains(provider);
     if (entry == nullptr) return Origin{};
-    return Origin{text(entry->at("region")), number(entry->at("asn"))};
+    Origin origin;
+    if (const json::value* region = given(entry->as_object(), "region"))
+      origin.region = text(*region);
+    if (const json::value* asn = given(entry->as_object(), "asn")) origin.asn = number(*asn);
+    return origin;
   });
   json::array included, left;
   for (std::size_t i = 0; i < sequence.size(); ++i) {
@@ -323,6 +339,20 @@ json::object replay_bundles(const json::object& in) {
   return {{"slot", slot}, {"bundle_hash", bundle_hash(slot, size, entries).hex()}};
 }
 
+// What a case is, by the members that only its kind has; empty: none.
+std::string_view kind_of(const json::object& in) {
+  static constexpr std::pair<std::string_view, std::string_view> kMarks[] = {
+      {"encoding_hex", "malformed"}, {"height", "validate"}, {"timestamp_ms", "blocks"},
+      {"finality_window", "nonces"}, {"ops", "registry"},    {"proof_latencies_ms", "sla"},
+      {"receipt", "encoding"},       {"receipts", "totals"}};
+  if (in.contains("pending")) return "drain";
+  if (in.contains("size_class")) return "bundles";
+  for (const auto& [member, kind] : kMarks) {
+    if (in.contains(member)) return kind;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string replay_receipts_case(std::string_view kind, std::string_view input_json) {
@@ -338,9 +368,13 @@ std::string replay_receipts_case(std::string_view kind, std::string_view input_j
       {"sla", &replay_sla},
       {"bundles", &replay_bundles}};
   const json::value input = json::parse(json::string_view(input_json.data(), input_json.size()));
-  for (const auto& [name, replay] : kKinds) {
-    if (name == kind) return json::serialize(replay(input.as_object()));
-  }
+  const auto named = [&](std::string_view wanted) {
+    return std::find_if(std::begin(kKinds), std::end(kKinds),
+                        [&](const auto& entry) { return entry.first == wanted; });
+  };
+  auto found = named(kind);
+  if (found == std::end(kKinds)) found = named(kind_of(input.as_object()));
+  if (found != std::end(kKinds)) return json::serialize(found->second(input.as_object()));
   throw std::runtime_error("receipts have no vectors of kind '" + std::string(kind) + "'");
 }
 

@@ -83,7 +83,7 @@ Result<json::value> replay_case(const std::string& subsystem, const std::string&
     return replay_text(gov::replay_governance_case, kind, input);
   }
   return Status(Code::kNotFound, "there are no vectors of '" + subsystem + "'",
-                "the subsystems are mmr, energy, governance and receipts");
+                "the subsystems are mmr, economics, energy, governance and receipts");
 }
 
 Tally replay_lines(const std::string& subsystem, const std::string& file_stem, std::istream& text,

@@ -74,6 +74,29 @@ TEST(Replay, tells_lines_that_are_no_case) {
   EXPECT_NE(out.find("no vectors of 'nobody'"), std::string::npos) << out;
 }
 
+TEST(Replay, the_members_of_a_receipts_case_tell_its_kind_where_nothing_names_it) {
+  std::string out;
+  const std::string input =
+      R"({"name":"n","input":{"proof_latencies_ms":[101],"budget_ms":100,"provider_bond":0,"consumer_bond":9},)";
+  const Tally tally =
+      replay("receipts",
+             input + "\"expected\":{\"outcome\":\"violated\",\"slash_receipt\":false}}\r\n", &out);
+  EXPECT_EQ(tally.passed, 1u) << out;
+}
+
+TEST(Replay, a_sequence_shows_every_account_and_says_what_is_no_command) {
+  std::string out;
+  const auto sequence = [](std::string_view op, std::string_view expected) {
+    return R"({"name":"n","kind":"sequence","input":{"params":{},"accounts":{"somebody":7},"ops":[)" +
+           std::string(op) + R"(]},"expected":)" + std::string(expected) + "}\n";
+  };
+  EXPECT_EQ(replay("energy", sequence("", R"({"state":{"accounts":{"somebody":7}}})"), &out).passed,
+            1u)
+      << out;
+  EXPECT_EQ(replay("energy", sequence(R"({"op":"credits"})", "{}"), &out).failed, 1u);
+  EXPECT_NE(out.find("energy.credits is no command"), std::string::npos) << out;
+}
+
 TEST(Replay, a_missing_or_empty_file_is_an_error) {
   std::ostringstream out;
   EXPECT_EQ(replay_file("mmr", "no/such.jsonl", out).status().code(), Code::kNotFound);

@@ -251,7 +251,7 @@ TEST_F(Upkeep, a_provider_rotates_its_own_key_with_a_proof_of_the_new_one) {
                                tb::to_hex(chain_.public_key("prov")),
                                R"(","source":{"kind":"signed_announcement"},"proof_hex":")",
                                proof("prov", "prov"), R"("})"),
-                       {.from = "eve"})
+                       as("eve"))
                   .ok());
   EXPECT_EQ(rotate("eve", proof("new", "prov")).error_name, "not_authorized");
   EXPECT_EQ(rotate("prov", proof("prov", "prov")).error_name, "not_authorized");

@@ -305,6 +305,8 @@ BenchAnswer MarketBench::run(std::string_view method, const json::object& params
                              std::string_view sender, bool admin) {
   const blockd::MethodSpec* spec = manifest_->find_method(method);
   if (spec == nullptr) throw std::runtime_error("no method " + std::string(method));
+  if (spec->kind != blockd::MethodKind::kCommand)
+    throw std::runtime_error(std::string(method) + " is no command; a sequence asks for nothing");
   Ctx ctx(*this, sender, admin);
   blockd::ValueArena arena;
   std::vector<tb_value> values;

@@ -46,6 +46,8 @@ class MarketBench {
     balances_[account] = amount;
   }
   std::uint64_t balance(const std::string& account) const;
+  // Of all accounts that ever held something or were given a balance.
+  const std::map<std::string, std::uint64_t>& balances() const { return balances_; }
   std::uint64_t money() const;
   // What the treasury was told of that source.
   std::uint64_t accrued(const std::string& source) const {

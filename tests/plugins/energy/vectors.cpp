@@ -5,6 +5,7 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/crypto.hpp"
+#include "kernel/base/json.hpp"
 #include "plugins/energy/keys.hpp"
 #include "plugins/energy/rules/fees.hpp"
 #include "plugins/energy/rules/reputation.hpp"
@@ -95,6 +96,7 @@ bool update(Reputation& r, const json::object& in, std::uint64_t threshold) {
   if (kind == "latency")
     return observe(r, Trait::kLatency, latency_quality(number(in, "latency_ms"), threshold));
   if (kind == "penalize") return penalize(r, number(in, "severity_ppm"));
+  if (kind != "capacity") throw std::runtime_error("no update is called '" + kind + "'");
   const auto quality = capacity_quality(number(in, "current"), number(in, "expected"));
   return !quality || observe(r, Trait::kCapacity, *quality);
 }
@@ -126,6 +128,26 @@ Row row_of(const std::string& bytes) {
 
 json::value or_null(const std::optional<std::uint64_t>& value) {
   return value ? json::value(*value) : json::value(nullptr);
+}
+
+// Beyond u64 as a decimal text, as an answer would print it.
+json::value wide(U128 value) {
+  if (value <= kU64Max) return static_cast<std::uint64_t>(value);
+  return json::string(blockd::u128_to_string(value));
+}
+
+// `block` in a credit is the height at which it was minted.
+json::object with_block(json::object result) {
+  if (const json::value* minted = result.if_contains("block_height")) result["block"] = *minted;
+  return result;
+}
+
+// The error object of an answer, and beside it its name and numbers as the vectors spell errors.
+json::object flat(json::object error) {
+  if (json::value* data = error.if_contains("data"); data != nullptr && data->is_object()) {
+    for (const auto& [name, value] : data->get_object()) error.insert_or_assign(name, value);
+  }
+  return error;
 }
 
 json::object show(const Provider& p) {
@@ -206,16 +228,21 @@ class Sequence {
     }
     for (auto& member : op) {  // requests carry large integers as texts, the vectors do not
       constexpr std::uint64_t kLargest = (std::uint64_t{1} << 53) - 1;
-      if (!member.value().is_number() || number(op, member.key()) <= kLargest) continue;
-      member.value() = std::to_string(number(op, member.key()));
+      const std::uint64_t* large = member.value().if_uint64();
+      if (large != nullptr && *large > kLargest) member.value() = std::to_string(*large);
+      const std::int64_t* number = member.value().if_int64();
+      if (number != nullptr && *number > static_cast<std::int64_t>(kLargest))
+        member.value() = std::to_string(*number);
     }
     const BenchAnswer answer = bench_.run("energy." + name, op);
-    if (answer.applied) {
-      json::object ok = answer.result.as_object();
-      if (const json::value* minted = ok.if_contains("block_height")) ok["block"] = *minted;
-      return {{"ok", std::move(ok)}};
-    }
+    if (answer.applied) return {{"ok", with_block(answer.result.as_object())}};
     json::object error = answer.data;
+    if (json::value* would = error.if_contains("would_be")) {
+      if (json::value* inner = would->as_object().if_contains("error"))
+        *inner = flat(inner->as_object());
+      if (json::value* inner = would->as_object().if_contains("ok"))
+        *inner = with_block(inner->as_object());
+    }
     error["name"] = answer.name;
     error["message"] = answer.text;
     error["code"] = answer.code;
@@ -227,9 +254,9 @@ class Sequence {
     json::array executed;
     for (const BenchEvent& event : collect()) {
       if (event.topic == "energy.settlement_failed") {
-        executed.push_back(
-            {{"queue_id", event.data.at("queue_id")},
-             {"error", {{"name", event.data.at("error")}, {"code", event.data.at("code")}}}});
+        json::object error = event.data;
+        error["name"] = event.data.at("error");
+        executed.push_back({{"queue_id", event.data.at("queue_id")}, {"error", std::move(error)}});
       } else if (event.topic == "energy.settled") {
         executed.push_back({{"queue_id", event.data.at("queue_id")}, {"receipt", event.data}});
       }
@@ -291,11 +318,10 @@ class Sequence {
         });
     out["slashes"] = slashes_;
     out["total_kwh_settled"] = totals.total_kwh_settled;
-    out["total_price_paid"] = static_cast<std::uint64_t>(totals.total_price_paid);
-    out["treasury_accrued"] = static_cast<std::uint64_t>(totals.treasury_accrued);
-    json::object accounts;
-    for (std::string_view name : {"acct_buyer", "acct_owner", "energy:stakes", "treasury"})
-      accounts[name] = bench_.balance(std::string(name));
+    out["total_price_paid"] = wide(totals.total_price_paid);
+    out["treasury_accrued"] = wide(totals.treasury_accrued);
+    json::object accounts{{"energy:stakes", 0}, {"treasury", 0}};
+    for (const auto& [name, amount] : bench_.balances()) accounts[name] = amount;
     out["accounts"] = std::move(accounts);
     return out;
   }
