@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kHead = R"json({
 "id": "node", "version": "1.0.0", "summary": "The node itself: status, commands, blocks, events, configuration, plugins and tokens",
-"method_prefixes": ["consensus", "whoami", "account", "submit_tx", "command", "tx", "mempool", "block", "events", "state", "metrics",
+"method_prefixes": ["consensus", "validator", "diagnostics", "whoami", "account", "submit_tx", "command", "tx", "mempool", "block", "events", "state", "metrics",
   "config", "start_mining", "stop_mining", "telemetry", "logs", "plugin", "rpc", "monitor", "token", "maintenance", "storage.stats", "chain.proof_inclusion", "chain.proof_consistency", "chain.checkpoint", "chain.checkpoints", "chain.preview", "chain.preview_start", "chain.preview_cancel", "snapshots", "set_snapshot_interval"],
 "methods": [)json";
 
@@ -25,6 +25,10 @@ constexpr std::string_view kNode = R"json(
 {"name": "consensus.status", "kind": "query", "summary": "Who makes blocks, and whether they come",
  "params": [{"name": "status", "type": "bool", "default": true, "help": "there for the verb's flag"}],
  "cli": {"path": "node consensus"}},
+{"name": "validator.status", "kind": "query", "summary": "What this node's validator key does: its standing, power, blocks of a day, next slot and votes",
+ "help": "state is active, or `not a validator` where the chain's genesis does not name the key. The votes are those of the newest 100 blocks."},
+{"name": "diagnostics.tls", "kind": "query", "summary": "Defects of this node's TLS settings, how often and when they were seen, with the variables at fault",
+ "cli": {"path": "diagnostics tls", "list": "warnings", "columns": ["prefix", "code", "total", "last_seen", "detail"], "id_field": "prefix"}},
 {"name": "consensus.difficulty", "kind": "query", "summary": "The newest blocks, the time between them and who proposed them",
  "params": [{"name": "last", "type": "u32", "min": 1, "max": 1000, "default": 10, "help": "blocks"}],
  "cli": {"path": "difficulty inspect", "list": "blocks", "columns": ["height", "interval_ms", "proposer"], "id_field": "height"}},
@@ -112,7 +116,7 @@ constexpr std::string_view kChain = R"json(
  "cli": {"path": "tx status", "positionals": ["id"]}},
 {"name": "mempool.stats", "kind": "query", "summary": "Commands that wait",
  "params": [{"name": "lane", "type": "string", "choices": ["consumer", "industrial", "service"], "optional": true, "help": "one lane; all when absent"}],
- "cli": {"path": "node mempool stats"}},
+ "cli": {"path": "node mempool stats", "aliases": ["diagnostics mempool"]}},
 {"name": "mempool.set_cap", "kind": "local", "role": "admin", "summary": "Change how many commands a lane holds, until the next reload",
  "params": [{"name": "cap", "type": "u32", "min": 16, "max": 1000000, "help": "commands"},
             {"name": "lane", "type": "string", "choices": ["consumer", "industrial", "service"], "default": "consumer", "help": "the two fee lanes have one cap"}],
@@ -145,6 +149,9 @@ constexpr std::string_view kChain = R"json(
             {"name": "rotations", "type": "u64", "max": 10000, "default": 0, "help": "signers found with another key"},
             {"name": "errors", "type": "list", "items": {"type": "string", "max": 32}, "max": 256, "optional": true, "help": "a word for each that failed"},
             {"name": "latencies_us", "type": "list", "items": {"type": "u64"}, "max": 256, "optional": true, "unit": "us", "help": "how long each took"}]},
+{"name": "telemetry.wrappers", "kind": "local", "summary": "Every series that this node exports, with hashes of what there is and of what it says",
+ "help": "The schema hash depends on the plugins alone; two nodes with the same plugins have the same.",
+ "params": [{"name": "namespace", "type": "string", "max": 64, "default": "", "help": "series of this plugin only"}]},
 {"name": "block.get", "kind": "query", "summary": "A block by height or hash",
  "params": [{"name": "height", "type": "u64", "optional": true, "help": "its height"},
             {"name": "hash", "type": "hash", "optional": true, "help": "or its hash"},
@@ -171,7 +178,12 @@ constexpr std::string_view kChain = R"json(
 {"name": "state.get", "kind": "query", "summary": "A row of the state",
  "params": [{"name": "namespace", "type": "string", "min": 1, "max": 64, "help": "id of the plugin whose row it is"},
             {"name": "key", "type": "bytes", "min": 1, "max": 4096, "help": "key in hex"}],
- "cli": {"path": "state get", "positionals": ["namespace", "key"]}},)json";
+ "cli": {"path": "state get", "positionals": ["namespace", "key"]}},
+{"name": "state.dump", "kind": "query", "role": "operator", "summary": "Rows of the state in the order of their keys, some at a time",
+ "params": [{"name": "namespace", "type": "string", "max": 64, "default": "", "help": "id of the plugin whose rows they are; all when empty"},
+            {"name": "prefix", "type": "bytes", "max": 4096, "default": "", "help": "beginning of their keys in hex"},
+            {"name": "after", "type": "bytes", "max": 8192, "default": "", "help": "`next` of the answer before"},
+            {"name": "limit", "type": "u32", "min": 1, "max": 10000, "default": 1000, "help": "rows; an answer has at most 4 MiB of them"}]},)json";
 
 constexpr std::string_view kPreview = R"json(
 {"name": "chain.preview_start", "kind": "local", "role": "operator", "summary": "Execute the newest blocks again on a copy, with other values or a script",

@@ -10,7 +10,7 @@ const KernelEntry* kernel_method(std::string_view name) {
   for (std::span<const KernelEntry> topic :
        {node_methods(), chain_methods(), preview_methods(), store_methods(), plugin_methods(),
         config_methods(), token_methods(), monitor_methods(), telemetry_methods(), log_methods(),
-        snapshot_methods()}) {
+        snapshot_methods(), validator_methods(), state_methods()}) {
     for (const KernelEntry& entry : topic) {
       if (entry.name == name) return &entry;
     }

@@ -17,6 +17,8 @@ std::span<const KernelEntry> store_methods();
 std::span<const KernelEntry> monitor_methods();
 std::span<const KernelEntry> snapshot_methods();
 std::span<const KernelEntry> telemetry_methods();
+std::span<const KernelEntry> validator_methods();
+std::span<const KernelEntry> state_methods();
 
 // A param as it stands in the request; nullptr when absent.
 const json::value* raw_param(const Call& call, std::string_view name);

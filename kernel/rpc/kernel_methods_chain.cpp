@@ -391,19 +391,6 @@ Answer events_unsubscribe(RpcImpl&, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-Answer state_get(RpcImpl&, const Call& call, std::string* result) {
-  std::optional<Bytes> value;
-  const std::string space = call.text("namespace");
-  if (space.find('/') != std::string::npos)
-    return param_error(call, "namespace", "the id of a plugin has no '/'");
-  if (Status status = call.view->state->get("s/" + space + "/" + call.text("key"), &value);
-      !status.ok())
-    return from_status(status);
-  if (!value) return not_found("no such row in '" + space + "'");
-  *result = to_text(json::object{{"value", to_hex(*value)}, {"height", call.view->height}});
-  return std::nullopt;
-}
-
 // Signs a command as an unsigned call of it would be, and leaves it to the caller when to hand it
 // in: who pays out must know the command's id before it is on its way.
 Answer command_sign(RpcImpl& rpc, const Call& call, std::string* result) {
@@ -458,7 +445,6 @@ constexpr KernelEntry kChainEntries[] = {
     {"events.list", events_list, KernelRun::kWorker},
     {"events.subscribe", events_subscribe},
     {"events.unsubscribe", events_unsubscribe},
-    {"state.get", state_get},
 };
 
 }  // namespace

@@ -1,7 +1,8 @@
 // mempool.qos_event and telemetry.report_signer: what wallets tell, so that metrics outlive their
-// short lives. They change figures and nothing else.
+// short lives; they change figures and nothing else. telemetry.wrappers: all figures at once.
 
 #include "kernel/rpc/kernel_methods.hpp"
+#include "kernel/rpc/wrappers.hpp"
 
 namespace blockd {
 namespace {
@@ -47,7 +48,18 @@ Answer report_signer(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
+// Every exported series of this node. A scrape first sets the gauges that are cheaper to read then.
+Answer wrappers(RpcImpl& rpc, const Call& call, std::string* result) {
+  const RpcParts& p = rpc.parts();
+  (void)p.metrics->render();
+  *result = wrappers_document(collect_wrappers(call.plans->generation->manifests, *p.metrics),
+                              p.config()->text("node.label"), call.text("namespace"),
+                              p.clock->unix_ms() / 1000);
+  return std::nullopt;
+}
+
 constexpr KernelEntry kTelemetryEntries[] = {
+    {"telemetry.wrappers", wrappers, KernelRun::kWorker},
     {"mempool.qos_event", qos_event},
     {"telemetry.report_signer", report_signer},
 };

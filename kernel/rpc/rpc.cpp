@@ -85,6 +85,7 @@ Status RpcImpl::init() {
   if (!metrics.ok()) return metrics.status();
   metrics_ = *metrics;
   TB_TRY(store_jobs_.declare());
+  TB_TRY(tls_warnings_.declare(*parts_.metrics));
   running_ = std::make_shared<RunningQueries>(
       *parts_.io, [weak = weak_from_this()](const CallPtr& call, std::uint32_t limit_ms) {
         if (const auto self = weak.lock()) self->too_late(call, limit_ms);
@@ -120,6 +121,7 @@ Status RpcImpl::configure() {
     TB_TRY(parts_.log->add_secret(secret));
   for (const std::string& warning : next->credentials->warnings())
     parts_.log->target("rpc").warn(warning);
+  note_tls(*config);
   limiter_.set_limits({config->u64("rpc.tokens_per_sec"), config->u64("rpc.ban_secs") * 1000,
                        config->u64("rpc.client_timeout_secs") * 1000});
   {
@@ -135,6 +137,16 @@ Status RpcImpl::configure() {
     if (auto session = weak.lock()) session->check_credential();
   }
   return {};
+}
+
+void RpcImpl::note_tls(const Config& config) {
+  const std::vector<TlsWarning> warnings = tls_warnings_of(config);
+  for (const TlsWarning& warning : warnings) {
+    parts_.log->target("tls").warn(
+        "tls_env_warning",
+        {{"prefix", warning.prefix}, {"code", warning.code}, {"detail", warning.detail}});
+  }
+  tls_warnings_.note(warnings, parts_.clock->unix_ms());
 }
 
 Status RpcImpl::check(const Config& next) const {

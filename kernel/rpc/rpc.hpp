@@ -79,6 +79,9 @@ class Rpc : public HttpHandler, public MethodCaller {
   virtual Status configure() = 0;
   // Whether configure() could take what `next` says of tokens. Errors: kInvalid.
   virtual Status check(const Config& next) const = 0;
+  // `next` was refused, for whatever reason: what is odd about its TLS settings is told and
+  // counted.
+  virtual void refused(const Config& next) = 0;
   // The node's HTTP server reports to it: request_duration_seconds.
   static Result<std::shared_ptr<HttpObserver>> request_observer(MetricRegistry& metrics);
   // A block was committed and its view is published: indexes its commands, wakes who waits for a

@@ -30,6 +30,7 @@
 #include "kernel/rpc/running_queries.hpp"
 #include "kernel/rpc/store_jobs.hpp"
 #include "kernel/rpc/telemetry_metrics.hpp"
+#include "kernel/rpc/tls_warnings.hpp"
 #include "kernel/rpc/tx_index.hpp"
 
 namespace blockd {
@@ -156,6 +157,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
                       std::function<void(bool ok, json::value)> done) override;
   Status configure() override;
   Status check(const Config& next) const override;
+  void refused(const Config& next) override { note_tls(next); }
   void stopping() override;
   void set_starting(bool starting) override { starting_.store(starting); }
   void committed(const std::shared_ptr<const BlockRecord>& block) override;
@@ -209,6 +211,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   PreviewJobs& previews() { return previews_; }
   StoreJobs& store_jobs() { return store_jobs_; }
   const Checkpoints& checkpoints() const { return *checkpoints_; }
+  const TlsWarnings& tls_warnings() const { return tls_warnings_; }
   void watch(const std::shared_ptr<ClientSession>& session);
   // A rate refusal of this caller, or nothing. Counts.
   std::optional<RpcError> take_tokens(const Caller& caller, std::uint64_t cost);
@@ -218,6 +221,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   void index_recent_blocks();
   void update_gauges();
   void pump_sessions();
+  void note_tls(const Config& config);
   void mine_again();
   void remember_gone(const Generation& before, const Generation& now);
   RpcError unknown_method(const Plans& plans, std::string_view name);
@@ -274,6 +278,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   RpcMetrics metrics_{};
   RateLimiter limiter_;
   std::shared_ptr<RunningQueries> running_;
+  TlsWarnings tls_warnings_;
   TxIndex transactions_;
   EventLog events_;
   ReplayNonces nonces_{*parts_.clock};

@@ -2,6 +2,7 @@
 
 #include "plugins/treasury/audit_log.hpp"
 #include "plugins/treasury/audit_state.hpp"
+#include "plugins/treasury/metrics.hpp"
 
 namespace treasury {
 namespace {
@@ -151,6 +152,8 @@ tb::Status settlement_audit(tb::LocalCall& call, const AuditParams& in, tb::Out&
   AuditLog log;
   if (status = read_audit_log(call, range, &log); !status.ok()) return status;
   const gov::Audit audit = compare(log, state, bounds);
+  if (const std::size_t wrong = audit.findings.size() + audit.more; wrong > 0)
+    call.host().add(kAuditMismatches, static_cast<std::int64_t>(wrong));
   tell(call, audit);
   write(audit, state, bounds, out);
   return tb::ok();

@@ -103,6 +103,8 @@ void describe_executor_metrics(tb::Plugin& p) {
   p.gauge(kBreakerFailures, "treasury_circuit_breaker_failures").help("Failures in the window");
   p.gauge(kBreakerSuccesses, "treasury_circuit_breaker_successes")
       .help("Successes since it is half-open");
+  p.counter(kAuditMismatches, "settle_audit_mismatch_total")
+      .help("What settlement audits on this node found wrong");
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ inline constexpr tb::Counter kFailures{22};
 inline constexpr tb::Gauge kBreakerState{23};
 inline constexpr tb::Gauge kBreakerFailures{24};
 inline constexpr tb::Gauge kBreakerSuccesses{25};
+inline constexpr tb::Counter kAuditMismatches{26};
 
 // The label of treasury_execution_errors_total for an error's name; `other` outside the list.
 std::string_view reason_label(std::string_view error);

@@ -18,6 +18,8 @@ constexpr tb::AlertRow kAlerts[] = {
      "critical", "more than 100 open disbursements for 3 epochs"},
     {"TreasuryBacklogModerate", "treasury_disbursement_backlog{status=\"\"} > 50", "2ep", "warning",
      "more than 50 for 2 epochs"},
+    {"ComputeSettleMismatch", "increase(settle_audit_mismatch_total[5m]) > 0", "0m", "page",
+     "a settlement audit differs", "compute"},
     {"TreasuryExecutorFailing", "sum by (instance) (rate(treasury_execution_errors_total[5m])) > 1",
      "0m", "critical", "more than one executor error per second"},
     {"TreasuryNoProgress",

@@ -201,6 +201,19 @@ class AuditTest(unittest.TestCase):
         finally:
             self.node.stop()
 
+    def test_what_a_running_node_finds_is_counted(self):
+        row = Row(self.node, "ledger", b"a/" + PAYEE.encode())
+        row.add_one(1)
+        self.node.start()
+        try:
+            self.assertEqual(self.node.metric("settle_audit_mismatch_total"), 0)
+            found = self.node.rpc("settlement.audit")
+            self.assertFalse(found["ok"])
+            self.assertEqual(self.node.metric("settle_audit_mismatch_total"), len(found["findings"]))
+        finally:
+            self.node.stop()
+            row.restore()
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -116,6 +116,7 @@ std::vector<ConfigProblem> NodeImpl::check_change(const Config& next) {
   } else {
     refuse("listeners", sockets.status());
   }
+  if (!problems.empty()) rpc_->refused(next);
   return problems;
 }
 

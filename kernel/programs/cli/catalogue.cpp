@@ -65,11 +65,12 @@ std::string LocalArgs::get(const std::string& flag, const std::string& otherwise
 
 Catalogue::Catalogue() {
   for (auto* topic :
-       {wallet_verbs,     wallet_send_verbs, signer_verbs, node_verbs,       config_verbs,
-        plugin_verbs,     transaction_verbs, misc_verbs,   storage_verbs,    maintenance_verbs,
-        repair_verbs,     audit_verbs,       script_verbs, governance_verbs, release_verbs,
-        snapshot_verbs,   backup_verbs,      top_verbs,    doctor_verbs,     monitor_verbs,
-        checkpoint_verbs, log_verbs}) {
+       {wallet_verbs,     wallet_send_verbs, signer_verbs,    node_verbs,       config_verbs,
+        plugin_verbs,     transaction_verbs, misc_verbs,      storage_verbs,    maintenance_verbs,
+        repair_verbs,     audit_verbs,       script_verbs,    governance_verbs, release_verbs,
+        snapshot_verbs,   backup_verbs,      top_verbs,       doctor_verbs,     monitor_verbs,
+        checkpoint_verbs, log_verbs,         telemetry_verbs, tls_verbs,        node_key_verbs,
+        state_verbs,      import_toml_verbs}) {
     for (LocalVerb& verb : topic()) locals_.push_back(std::move(verb));
   }
   for (const LocalTool& tool : local_tools()) {

@@ -98,6 +98,11 @@ std::vector<LocalVerb> backup_verbs();
 std::vector<LocalVerb> checkpoint_verbs();
 std::vector<LocalVerb> log_verbs();
 std::vector<LocalVerb> top_verbs();
+std::vector<LocalVerb> telemetry_verbs();
+std::vector<LocalVerb> tls_verbs();
+std::vector<LocalVerb> state_verbs();
+std::vector<LocalVerb> import_toml_verbs();
+std::vector<LocalVerb> node_key_verbs();
 std::vector<LocalVerb> doctor_verbs();
 
 }  // namespace blockd::cli

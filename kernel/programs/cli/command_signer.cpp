@@ -30,6 +30,20 @@ class KeySigner final : public CommandSigner {
   std::string owner_;  // of a session key; else empty
 };
 
+// `command` as it was signed, with the signatures: what the node takes.
+Result<CommandPtr> seal(const std::string& command, const std::vector<SignedPart>& parts) {
+  std::string envelope = "{\"command\":" + command + ",\"signatures\":[";
+  for (const SignedPart& part : parts) {
+    if (envelope.back() != '[') envelope.push_back(',');
+    envelope += "{\"key\":\"" + to_hex(part.key) + "\",\"sig\":\"" + to_hex(part.signature) + "\"}";
+  }
+  ParsedCommand parsed = parse_envelope(envelope + "]}");
+  if (parsed.command == nullptr) return Status(Code::kInvalid, parsed.refusal->message);
+  return parsed.command;
+}
+
+Hash id_of(const std::string& command) { return blake3({BytesView("tb/command/v1"), command}); }
+
 }  // namespace
 
 std::unique_ptr<CommandSigner> signer_of_key(SigningKey key) {
@@ -71,19 +85,15 @@ Result<CommandPtr> sign_draft(const CommandDraft& draft, std::uint8_t pct, Comma
   TB_TRY(signer.add_members(&members));
   Result<std::string> text = canonical_json(members);
   if (!text.ok()) return text.status();
-  Result<std::vector<SignedPart>> parts =
-      signer.sign(blake3({BytesView("tb/command/v1"), *text}), *text);
+  Result<std::vector<SignedPart>> parts = signer.sign(id_of(*text), *text);
   if (!parts.ok()) return parts.status();
   std::sort(parts->begin(), parts->end(),
             [](const SignedPart& a, const SignedPart& b) { return a.key < b.key; });
-  std::string envelope = "{\"command\":" + *text + ",\"signatures\":[";
-  for (const SignedPart& part : *parts) {
-    if (envelope.back() != '[') envelope.push_back(',');
-    envelope += "{\"key\":\"" + to_hex(part.key) + "\",\"sig\":\"" + to_hex(part.signature) + "\"}";
-  }
-  ParsedCommand parsed = parse_envelope(envelope + "]}");
-  if (parsed.command == nullptr) return Status(Code::kInvalid, parsed.refusal->message);
-  return parsed.command;
+  return seal(*text, *parts);
+}
+
+Result<CommandPtr> sign_canonical(const std::string& command, const SigningKey& key) {
+  return seal(command, {{key.public_key(), key.sign(view(id_of(command))), {}}});
 }
 
 }  // namespace blockd::cli

@@ -39,4 +39,7 @@ Result<std::unique_ptr<CommandSigner>> signer_of_flags(Session& session);
 // The envelope of `draft`. Errors: those of the signer, kInvalid.
 Result<CommandPtr> sign_draft(const CommandDraft& draft, std::uint8_t pct, CommandSigner& signer);
 
+// The envelope of a command that is canonical JSON already, signed by one key. Errors: kInvalid.
+Result<CommandPtr> sign_canonical(const std::string& command, const SigningKey& key);
+
 }  // namespace blockd::cli

@@ -114,7 +114,15 @@ int token_sign(Session& session, const LocalArgs& args) {
 std::vector<LocalVerb> misc_verbs() {
   const auto handled_before = [](Session&, const LocalArgs&) { return kExitOk; };
   return {{"version", "", "Version of this program", {}, 0, 0, version},
-          {"metrics", "", "All metrics of the node, as Prometheus reads them", {}, 0, 0, metrics},
+          {"metrics",
+           "",
+           "All metrics of the node, as Prometheus reads them",
+           {},
+           0,
+           0,
+           metrics,
+           {},
+           {"telemetry dump"}},
           {"keygen",
            "",
            "Make a key pair for a node",

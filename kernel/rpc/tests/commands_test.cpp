@@ -34,6 +34,29 @@ TEST_F(Commands, are_signed_by_the_node_and_answered_when_committed) {
             to_hex("v2:5"));
 }
 
+TEST_F(Commands, leave_rows_that_can_be_read_page_by_page) {
+  for (const char* key : {"row1", "row2", "row3", "other"})
+    ASSERT_TRUE(local_call("bank.run", std::string(R"({"op":"put","n":1,"key":")") + key + "\"}")
+                    .body.as_object()
+                    .contains("result"));
+  std::vector<std::string> keys;
+  const std::string of_rows =
+      R"({"namespace":"bank","prefix":")" + to_hex("row") + R"(","limit":2)";
+  std::string after;
+  for (int pages = 0; pages < 3; ++pages) {
+    const Reply page = local_call("state.dump", of_rows + after + "}");
+    for (const json::value& row : page.result().at("rows").as_array())
+      keys.push_back(*from_hex(row.at("key").as_string()));
+    if (page.result().at("next").is_null()) break;
+    after = R"(,"after":")" + std::string(page.result().at("next").as_string()) + "\"";
+  }
+  EXPECT_EQ(keys, (std::vector<std::string>{"row1", "row2", "row3"}));
+  EXPECT_GT(local_call("state.dump", R"({"limit":10000})").result().at("rows").as_array().size(),
+            4u);
+  EXPECT_EQ(local_call("state.dump", R"({"prefix":"00"})").code(), -32602);
+  EXPECT_EQ(call("state.dump").name(), "forbidden") << "for operators only";
+}
+
 TEST_F(Commands, tell_the_plugins_refusal_with_its_place) {
   const Reply r = local_call("bank.run", R"({"op":"charge"})");
   EXPECT_EQ(r.code(), -40001);
