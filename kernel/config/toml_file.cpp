@@ -293,9 +293,9 @@ class TomlParser {
       return json::value(number);
     double fraction = 0;
     const auto read = std::from_chars(digits.data(), end, fraction);
-    const bool finite = digits.find_first_not_of("0123456789+-.eE") == std::string::npos;
-    if (read.ec == std::errc() && read.ptr == end && finite && !digits.empty())
-      return json::value(fraction);
+    const bool finite = digits.find_first_not_of("0123456789+-.eE") == std::string::npos &&
+                        digits.find_first_of(".eE") != std::string::npos;
+    if (read.ec == std::errc() && read.ptr == end && finite) return json::value(fraction);
     return fault("'" + word + "' is no value: a text needs quotes");
   }
 

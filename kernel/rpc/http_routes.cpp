@@ -155,6 +155,14 @@ void RpcImpl::handle(std::shared_ptr<const HttpRequest> request, HttpReply reply
       send(std::move(response));
     };
   }
+  if (request->listener == "status") {
+    reply = [self = shared_from_this(), request, begun = parts_.clock->monotonic_us(),
+             send = std::move(reply)](HttpResponse response) {
+      self->metrics_.process.answered(request->method, response.status,
+                                      self->parts_.clock->monotonic_us() - begun);
+      send(std::move(response));
+    };
+  }
   if (request->method == "POST" && request->path == "/" && is_rpc_listener(request->listener))
     return post_rpc(*now, request, std::move(reply));
   if (request->path == "/logs/search" && request->method == "GET" &&

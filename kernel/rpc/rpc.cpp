@@ -184,6 +184,7 @@ void RpcImpl::committed(const std::shared_ptr<const BlockRecord>& block) {
   transactions_.add(*block);
   events_.set_newest(block);
   metrics_.mined->add();
+  metrics_.process.blocks->add();
   for (const Step& step : block->steps) {
     if (step.kind == StepKind::kCommand)
       metrics_.plugin_commands->counter({std::string_view(step.plugin), outcome_name(step.outcome)})
@@ -337,6 +338,7 @@ void RpcImpl::update_gauges() {
   metrics_.pool_total->set(static_cast<double>(pool.size[0] + pool.size[1] + pool.size[2]));
   metrics_.height->set(static_cast<double>(view->height));
   metrics_.finalized->set(static_cast<double>(finalized_height()));
+  metrics_.process.update(view->height - std::min(view->height, finalized_height()));
   metrics_.sync_lag->set(0);  // this node makes the blocks itself
   metrics_.storage_bytes->set(static_cast<double>(storage_bytes()));
   const std::shared_ptr<const Config> config = parts_.config();

@@ -23,6 +23,7 @@
 #include "kernel/rpc/credentials.hpp"
 #include "kernel/rpc/event_stream.hpp"
 #include "kernel/rpc/preview_jobs.hpp"
+#include "kernel/rpc/process_metrics.hpp"
 #include "kernel/rpc/rate_limiter.hpp"
 #include "kernel/rpc/replay_nonces.hpp"
 #include "kernel/rpc/rpc.hpp"
@@ -139,6 +140,7 @@ struct RpcMetrics {
   Counter *duplicates, *floor_rejects, *selector_rejects, *overflow_rejects;
   Gauge *height, *finalized, *pool_total, *sync_lag, *storage_bytes, *storage_capacity, *block_time;
   TelemetryMetrics telemetry;
+  ProcessMetrics process;
   static Result<RpcMetrics> declare(MetricRegistry& registry);
   // Counts a refusal of admission, under its word and in the counter of its own if it has one.
   void rejected(std::string_view reason) const;

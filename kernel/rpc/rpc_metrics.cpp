@@ -115,6 +115,9 @@ Result<RpcMetrics> RpcMetrics::declare(MetricRegistry& registry) {
   Result<TelemetryMetrics> telemetry = TelemetryMetrics::declare(registry);
   if (!telemetry.ok()) return telemetry.status();
   m.telemetry = *telemetry;
+  Result<ProcessMetrics> process = ProcessMetrics::declare(registry);
+  if (!process.ok()) return process.status();
+  m.process = *process;
   return m;
 }
 

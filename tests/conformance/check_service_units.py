@@ -10,7 +10,9 @@ import sys
 
 UNITS = pathlib.Path(__file__).resolve().parents[2] / "config" / "systemd"
 # Most exposure that a unit may have, of 10; docs/security.md names the figure of the node.
-EXPOSURE = {"the-block.service": 1.2, "energy-oracle.service": 1.5}
+EXPOSURE = {"the-block.service": 1.2, "energy-oracle.service": 1.5, "receipt-emitter.service": 1.2, "energy-market.service": 1.2}
+# Units that reload a plugin of the node; the others start a program that stays.
+RELOADS = {"receipt-emitter.service": "receipts", "energy-market.service": "energy"}
 NEEDED = {"NoNewPrivileges": "yes", "ProtectSystem": "strict", "MemoryDenyWriteExecute": "yes", "CapabilityBoundingSet": "", "LimitCORE": "0", "UMask": "0077"}
 
 
@@ -37,7 +39,11 @@ def problems():
         for key, value in NEEDED.items():
             if unit["Service"].get(key) != value:
                 yield f"{name}: {key}={unit['Service'].get(key)}, expected {value or 'nothing'}"
-        if not unit["Service"]["ExecStart"].startswith("/usr/bin/blockd run "):
+        start = unit["Service"]["ExecStart"]
+        if name in RELOADS:
+            if not (start.startswith("/usr/bin/contract-cli ") and start.endswith(f" plugin reload {RELOADS[name]}")):
+                yield f"{name}: it does not reload {RELOADS[name]}"
+        elif not start.startswith("/usr/bin/blockd run "):
             yield f"{name}: it does not start blockd"
         found = exposure(path)
         print(f"{name}: exposure {found}, at most {most}")

@@ -26,6 +26,7 @@ EMPTY_UNTIL_THE_FIRST_EVENT = {
     "energy_provider_penalties_applied": "by provider: nobody was punished",
     "release_votes_total": "no release was voted on",
     "metrics_label_overflow_total": "no family of series is full",
+    "tls_env_warning_last_seen_seconds": "by prefix: nothing is odd about the TLS settings",
     "param_change_active": "no parameter was changed by a vote",
     "param_change_pending": "no parameter waits",
     "gov_activation_total": "no parameter was activated",

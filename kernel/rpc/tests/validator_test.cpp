@@ -65,6 +65,14 @@ TEST(TlsFingerprint, is_what_other_programs_compute) {
   EXPECT_EQ(tls_fingerprint(""), "none");
 }
 
+class ProcessFigures : public RpcWorld {
+ protected:
+  bool counts(const std::string& series) {
+    return send(get("/metrics", "metrics")).http.body.find("\n" + series + "\n") !=
+           std::string::npos;
+  }
+};
+
 class TlsSettings : public RpcWorld {
  protected:
   bool counts(const std::string& series) {
@@ -101,6 +109,31 @@ TEST_F(TlsSettings, of_a_refused_configuration_are_counted_too) {
   EXPECT_EQ(warnings()[0].at("code").as_string(), "conflicting_client_ca");
   EXPECT_TRUE(
       counts(R"(tls_env_warning_total{prefix="TB_RPC_TLS",code="conflicting_client_ca"} 1)"));
+}
+
+TEST_F(ProcessFigures, are_series) {
+  ASSERT_EQ(send(get("/v1/status", "status")).http.status, 200);
+  ASSERT_EQ(send(get("/nowhere", "status")).http.status, 404);
+  HttpRequest odd = get("/v1/status", "status");
+  odd.method = "BREW";
+  (void)send(odd);
+  const std::string text = send(get("/metrics", "metrics")).http.body;
+  const auto value = [&](const std::string& series) {
+    const std::size_t at = text.find("\n" + series + " ");
+    return at == std::string::npos ? -1.0
+                                   : std::strtod(text.c_str() + at + series.size() + 2, nullptr);
+  };
+  EXPECT_EQ(value(R"(moloch_api_latency_ms_count{method="GET",code="200"})"), 1);
+  EXPECT_EQ(value(R"(moloch_api_latency_ms_count{method="GET",code="404"})"), 1);
+  EXPECT_NE(text.find(R"(moloch_api_latency_ms_count{method="other",)"), std::string::npos);
+  EXPECT_GT(value("process_resident_memory_bytes"), 1e6);
+  EXPECT_GE(value("process_cpu_seconds_total"), 0);
+  EXPECT_GE(value(R"(moloch_disk_io_bytes_total{direction="write"})"), 0);
+  EXPECT_EQ(value("moloch_finality_lag"), 0);
+  const double blocks = value("moloch_blocks_total");
+  ASSERT_TRUE(local_call("start_mining").body.as_object().contains("result"));
+  (void)local_call("stop_mining");
+  EXPECT_FALSE(counts("moloch_blocks_total " + std::to_string(static_cast<int>(blocks))));
 }
 
 }  // namespace
