@@ -10,7 +10,7 @@ import sys
 
 UNITS = pathlib.Path(__file__).resolve().parents[2] / "config" / "systemd"
 # Most exposure that a unit may have, of 10; docs/security.md names the figure of the node.
-EXPOSURE = {"the-block.service": 1.2, "energy-oracle.service": 1.5, "receipt-emitter.service": 1.2, "energy-market.service": 1.2}
+EXPOSURE = {"the-block.service": 1.2, "energy-oracle.service": 1.5, "mock-energy-oracle.service": 1.5, "receipt-emitter.service": 1.2, "energy-market.service": 1.2}
 # Units that reload a plugin of the node; the others start a program that stays.
 RELOADS = {"receipt-emitter.service": "receipts", "energy-market.service": "energy"}
 NEEDED = {"NoNewPrivileges": "yes", "ProtectSystem": "strict", "MemoryDenyWriteExecute": "yes", "CapabilityBoundingSet": "", "LimitCORE": "0", "UMask": "0077"}

@@ -102,7 +102,7 @@ class PackageTest:
         check("the user", self.out("getent", "passwd", "blockd").split(":")[5:], [DATA, "/usr/sbin/nologin"])
         check("owner and mode of the data", self.out("stat", "-c", "%U:%G %a", DATA), "blockd:blockd 700")
         check("the configuration is right", self.run("contract-cli", "config", "check", "/etc/the-block/node.yaml").stderr, "")
-        for unit in ("the-block.service", "energy-oracle.service"):
+        for unit in ("the-block.service", "energy-oracle.service", "mock-energy-oracle.service", "receipt-emitter.service", "energy-market.service"):
             check(f"{unit} is right", self.run("systemd-analyze", "verify", unit, check=False).stderr, "")
         for name in ("man/man1/contract-cli.1.gz", "man/man8/blockd.8.gz", "man/man5/blockd.yaml.5.gz", "bash-completion/completions/contract-cli",
                      "bash-completion/completions/tb-cli", "zsh/vendor-completions/_contract-cli", "fish/vendor_completions.d/contract-cli.fish"):

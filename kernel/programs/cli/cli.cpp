@@ -67,6 +67,7 @@ class Run {
 
     // Local verbs work without a node, and are tried first.
     Split split = split_words();
+    if (split.words.size() == 2 && split.words[1] == "help") return help({split.words[0]});
     std::size_t used = 0;
     const Verb local = catalogue_.find(split.words, args_, &used);
     // Words behind a verb that takes none may name a longer verb of the node.

@@ -142,6 +142,13 @@ TEST_F(GuideVerbs, node_keys_are_the_wallets) {
   EXPECT_EQ(parsed.command->nonce, 3u);
 }
 
+TEST_F(GuideVerbs, a_group_explains_itself) {
+  const Answer answer = run({"wallet", "help"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_EQ(answer.out, run({"help", "wallet"}).out);
+  EXPECT_NE(answer.out.find("wallet sign"), std::string::npos);
+}
+
 TEST_F(GuideVerbs, sign_tx_says_what_the_command_lacks) {
   write("pw", "correct horse\n");
   ASSERT_EQ(run({"node", "generate-key", "alice", "--password-file", home.file("pw"),
