@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import urllib.request
 
-from node import BIN, Node, wait_for
+from node import BIN, ROOT, Node, wait_for
 from test_streams import make_certificates
 
 
@@ -64,6 +64,15 @@ class GuideTest(unittest.TestCase):
         self.assertEqual(said["meta"]["undeclared"], [])
         self.assertIn(f"wrappers schema {wanted}\n", self.node.cli("telemetry", "wrappers", "--format", "text", "--hash-only").stdout)
         self.assertGreater(said["meta"]["namespaces"]["ledger"]["series"], 0)
+
+    def test_a_restart_of_the_unit_reloads_the_plugin(self):
+        unit = (ROOT / "config" / "systemd" / "receipt-emitter.service").read_text()
+        words = next(line for line in unit.splitlines() if line.startswith("ExecStart=")).split()[1:]
+        words = [word.replace("/var/lib/the-block", str(self.node.data)) for word in words]
+        before = self.node.output().count("plugin=receipts")
+        self.node.cli(*words)
+        self.assertGreater(self.node.output().count("plugin=receipts"), before)
+        self.assertEqual(self.node.rpc("plugin.info", {"id": "receipts"})["state"], "running")
 
     def test_a_refused_certificate_is_counted_and_explained(self):
         series = 'tls_env_warning_total{prefix="TB_RPC_TLS",code="missing_identity_component"}'
