@@ -1,5 +1,8 @@
 #include "plugins/energy/cli/snapshots.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -8,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <ostream>
 #include <vector>
 
@@ -88,6 +92,57 @@ std::uint64_t number_in(const json::object& object, std::string_view name) {
                               : 0;
 }
 
+struct Whole {
+  std::string path;
+  std::uint64_t height = 0;
+  Sum sum;
+};
+
+// The newest snapshot of the folder, if it is as its manifest says; else prints why not.
+std::optional<Whole> whole_snapshot(const std::string& folder, std::ostream& out) {
+  const auto refused = [&](std::string_view reason, const std::string& text) {
+    refuse(out, reason, text);
+    return std::nullopt;
+  };
+  if (!fs::exists(folder + "/manifest.json"))
+    return refused("missing", "there is no " + folder + "/manifest.json");
+  const json::value manifest = manifest_of(folder);
+  const json::object* o = manifest.if_object();
+  if (o == nullptr) return refused("corrupt", folder + "/manifest.json is no JSON object");
+  if (number_in(*o, "schema_version") != kKnownSchema) {
+    return refused("schema",
+                   "the snapshot has another schema_version than 1, which this program reads");
+  }
+  const std::uint64_t height = number_in(*o, "height");
+  const std::string path = folder + "/state-" + std::to_string(height) + ".json";
+  if (!fs::exists(path)) return refused("missing", "there is no " + path);
+  const Sum sum = sum_of(path);
+  const json::value* hash = o->if_contains("blake3");
+  if (hash == nullptr || !hash->is_string() || hash->get_string() != sum.blake3 ||
+      number_in(*o, "bytes") != sum.bytes) {
+    return refused("corrupt", path + " has " + std::to_string(sum.bytes) + " bytes with the hash " +
+                                  sum.blake3 + "; the manifest names others");
+  }
+  return Whole{path, height, sum};
+}
+
+bool sync(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool done = file >= 0 && ::fsync(file) == 0;
+  if (file >= 0) ::close(file);
+  return done;
+}
+
+// Copies the file so that `to` is either what it was or whole, also over a loss of power.
+bool place(const std::string& from, const std::string& to) {
+  std::error_code failed;
+  const std::string part = to + ".part";
+  fs::copy_file(from, part, fs::copy_options::overwrite_existing, failed);
+  if (failed || !sync(part)) return false;
+  fs::rename(part, to, failed);
+  return !failed && sync(fs::path(to).parent_path().string());
+}
+
 }  // namespace
 
 std::string market_folder(const std::string& given) {
@@ -109,31 +164,45 @@ int list_snapshots(const std::string& folder, std::ostream& out) {
 }
 
 int verify_snapshot(const std::string& folder, std::ostream& out) {
-  if (!fs::exists(folder + "/manifest.json"))
-    return refuse(out, "missing", "there is no " + folder + "/manifest.json");
-  const json::value manifest = manifest_of(folder);
-  const json::object* o = manifest.if_object();
-  if (o == nullptr) return refuse(out, "corrupt", folder + "/manifest.json is no JSON object");
-  if (number_in(*o, "schema_version") != kKnownSchema) {
-    return refuse(out, "schema",
-                  "the snapshot has another schema_version than 1, which this program reads");
-  }
-  const std::uint64_t height = number_in(*o, "height");
-  const std::string path = folder + "/state-" + std::to_string(height) + ".json";
-  if (!fs::exists(path)) return refuse(out, "missing", "there is no " + path);
-  const Sum sum = sum_of(path);
-  const json::value* hash = o->if_contains("blake3");
-  if (hash == nullptr || !hash->is_string() || hash->get_string() != sum.blake3 ||
-      number_in(*o, "bytes") != sum.bytes) {
-    return refuse(out, "corrupt",
-                  path + " has " + std::to_string(sum.bytes) + " bytes with the hash " +
-                      sum.blake3 + "; the manifest names others");
-  }
+  const std::optional<Whole> whole = whole_snapshot(folder, out);
+  if (!whole) return 1;
   out << json::serialize(json::object{{"status", "ok"},
-                                      {"path", path},
-                                      {"height", height},
-                                      {"bytes", sum.bytes},
-                                      {"blake3", sum.blake3}})
+                                      {"path", whole->path},
+                                      {"height", whole->height},
+                                      {"bytes", whole->sum.bytes},
+                                      {"blake3", whole->sum.blake3}})
+      << '\n';
+  return 0;
+}
+
+int restore_snapshot(const std::string& folder, const std::string& target, bool force,
+                     std::ostream& out) {
+  const std::optional<Whole> whole = whole_snapshot(folder, out);
+  if (!whole) return 1;
+  const json::value there = manifest_of(target);
+  const std::uint64_t held = there.is_object() ? number_in(there.get_object(), "height") : 0;
+  if (held > whole->height && !force) {
+    return refuse(out, "newer",
+                  target + " holds a snapshot of height " + std::to_string(held) +
+                      ", this one is " + std::to_string(whole->height) +
+                      "; --force takes the older one");
+  }
+  std::error_code failed;
+  fs::create_directories(target, failed);
+  const std::string path = target + "/" + fs::path(whole->path).filename().string();
+  // The manifest goes last: until it is there, the folder is what it was.
+  if (!fs::equivalent(folder, target, failed) &&
+      !(place(whole->path, path) && place(folder + "/manifest.json", target + "/manifest.json"))) {
+    return refuse(out, "unwritable", "the snapshot could not be written to " + target);
+  }
+  out << json::serialize(json::object{
+             {"status", "restored"},
+             {"path", path},
+             {"height", whole->height},
+             {"blake3", whole->sum.blake3},
+             {"next",
+              "start the node: a market that is empty begins with this snapshot, at height 0 or on "
+              "a chain with one validator; a market that holds something stays as it is"}})
       << '\n';
   return 0;
 }

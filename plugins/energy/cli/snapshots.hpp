@@ -16,4 +16,10 @@ int list_snapshots(const std::string& folder, std::ostream& out);
 // {"status":"refused","reason":"missing|schema|corrupt","text":...} with 1.
 int verify_snapshot(const std::string& folder, std::ostream& out);
 
+// Verifies as above, then puts the snapshot into `target`, the folder from which an empty market
+// begins. Refuses ("newer") over a newer snapshot there unless `force`, and "unwritable". Prints
+// {"status":"restored", "path", "height", "blake3", "next"}.
+int restore_snapshot(const std::string& folder, const std::string& target, bool force,
+                     std::ostream& out);
+
 }  // namespace energy

@@ -256,6 +256,21 @@ int sign_test(const std::vector<std::string>& args, std::ostream& out) {
   return valid ? 0 : 1;
 }
 
+// The folder that the plugin of the stopped node looks into.
+std::string restore_target(const Flags& flags) {
+  if (flags.contains("--to")) return flags.at("--to");
+  if (flags.contains("--data-dir")) return flags.at("--data-dir") + "/energy_market";
+  const char* env = std::getenv("TB_ENERGY_MARKET_DIR");
+  if (env != nullptr && *env != '\0') return env;
+  throw Misuse("say where to: --data-dir, --to, or TB_ENERGY_MARKET_DIR");
+}
+
+int restore(std::vector<std::string> args, std::ostream& out) {
+  const auto forced = std::erase(args, "--force");
+  const Flags flags = read_flags(args, 3, {"--dir", "--data-dir", "--to"});
+  return restore_snapshot(need(flags, "--dir"), restore_target(flags), forced > 0, out);
+}
+
 int help(const std::string& path, std::ostream& out) {
   const std::string all = tool_catalogue();
   const std::size_t at = all.find(path + "\t");
@@ -294,7 +309,13 @@ const char* tool_catalogue() {
          "energy snapshot list\t\tList the snapshots of the market in a folder"
          "\t--dir DIR\tFolder (TB_ENERGY_MARKET_DIR, or energy_market)\n"
          "energy snapshot verify\t\tSay whether the newest snapshot of a folder is whole"
-         "\t--dir DIR\tFolder (TB_ENERGY_MARKET_DIR, or energy_market)\n";
+         "\t--dir DIR\tFolder (TB_ENERGY_MARKET_DIR, or energy_market)\n"
+         "energy snapshot restore\t\tPut a snapshot where the empty market of a stopped node "
+         "begins "
+         "with it"
+         "\t--dir DIR\tFolder of the snapshot\t--data-dir DIR\tData directory of the node"
+         "\t--to DIR\tFolder of the market (TB_ENERGY_MARKET_DIR, or energy_market in the data "
+         "directory)\t--force\tTake it also over a newer one\n";
 }
 
 int run_energy_tool(const std::vector<std::string>& args, std::ostream& out, std::ostream& err) {
@@ -303,17 +324,19 @@ int run_energy_tool(const std::vector<std::string>& args, std::ostream& out, std
     const std::string verb = args.size() > 1 ? args[1] : "";
     const bool test = verb == "oracle" && args.size() > 2 && args[2] == "sign-test";
     const std::string word = args.size() > 2 ? args[2] : "";
-    const bool snapshot = verb == "snapshot" && (word == "list" || word == "verify");
+    const bool snapshot =
+        verb == "snapshot" && (word == "list" || word == "verify" || word == "restore");
     const bool known = verb == "sign-reading" || verb == "verify-reading" || test || snapshot;
     if (!known) {
       throw Misuse(
-          "expected sign-reading, verify-reading, oracle sign-test, snapshot list or snapshot "
-          "verify");
+          "expected sign-reading, verify-reading, oracle sign-test, snapshot list, snapshot "
+          "verify or snapshot restore");
     }
     for (const std::string& arg : args) {
       if (arg == "--help" || arg == "-h")
         return help(test || snapshot ? "energy " + verb + " " + word : "energy " + verb, out);
     }
+    if (snapshot && word == "restore") return restore(args, out);
     if (snapshot) {
       const Flags flags = read_flags(args, 3, {"--dir"});
       const std::string folder = market_folder(flags.contains("--dir") ? flags.at("--dir") : "");

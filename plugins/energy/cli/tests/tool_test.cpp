@@ -6,6 +6,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value_to.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -112,6 +113,42 @@ TEST_F(Tool, explains_itself) {
   const Answer answer = run({"energy", "sign-reading", "--help"});
   EXPECT_EQ(answer.code, 0);
   EXPECT_NE(answer.out.find("--provider-id ID  Provider, as it is to be sent"), std::string::npos);
+}
+
+// A folder with the market's snapshot of `height`, whose state is "{}".
+std::string snapshot_folder(const std::string& folder, int height) {
+  std::filesystem::create_directories(folder);
+  const std::string at = std::to_string(height);
+  std::ofstream(folder + "/state-" + at + ".json") << "{}";
+  std::ofstream(folder + "/manifest.json")
+      << R"({"schema_version":1,"bytes":2,"height":)" << at
+      << R"(,"blake3":"6e46dd10defc9b56c29a6ec56b508c21f54c08192194e4df25bf36f0c9c3c279"})";
+  return folder;
+}
+
+TEST_F(Tool, restores_a_whole_snapshot_and_no_other) {
+  ::unsetenv("TB_ENERGY_MARKET_DIR");
+  const std::string old = snapshot_folder(file_ + ".old", 5),
+                    young = snapshot_folder(file_ + ".young", 9), data = file_ + ".data";
+  const auto restore = [&](const std::string& from, std::vector<std::string> more) {
+    more.insert(more.begin(), {"energy", "snapshot", "restore", "--dir", from});
+    return run(more);
+  };
+  EXPECT_EQ(restore(old, {}).code, 2);  // where to?
+  EXPECT_EQ(restore(young, {"--data-dir", data}).code, 0);
+  EXPECT_EQ(run({"energy", "snapshot", "verify", "--dir", data + "/energy_market"}).code, 0);
+  const Answer older = restore(old, {"--data-dir", data});
+  EXPECT_EQ(older.code, 1);
+  EXPECT_NE(older.out.find("newer"), std::string::npos) << older.out;
+  const Answer forced = restore(old, {"--force", "--to", data + "/energy_market"});
+  EXPECT_EQ(forced.code, 0) << forced.out << forced.err;
+  EXPECT_NE(forced.out.find("\"height\":5"), std::string::npos) << forced.out;
+  std::ofstream(old + "/state-5.json") << "{ }";
+  const Answer broken = restore(old, {"--data-dir", file_ + ".none"});
+  EXPECT_EQ(broken.code, 1);
+  EXPECT_NE(broken.out.find("corrupt"), std::string::npos) << broken.out;
+  EXPECT_FALSE(std::filesystem::exists(file_ + ".none"));
+  for (const std::string& folder : {old, young, data}) std::filesystem::remove_all(folder);
 }
 
 }  // namespace
