@@ -1,11 +1,13 @@
 #include "tests/vectors_tool/compare.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 namespace blockd {
 namespace {
 
 constexpr std::size_t kShownBytes = 200;
+constexpr std::string_view kAnyOf = "result_any_of";
 
 std::string shown(const json::value* value) {
   if (value == nullptr) return "(absent)";
@@ -54,10 +56,23 @@ class Comparison {
   void compare_members(const json::object& expected, const json::object& got,
                        const std::string& path) {
     for (const auto& member : expected) {
+      if (path.empty() && member.key() == kAnyOf) {
+        compare_any(member.value(), got.if_contains("result"));
+        continue;
+      }
       std::string inner = path.empty() ? "" : path + ".";
       inner.append(member.key().data(), member.key().size());
       compare(member.value(), got.if_contains(member.key()), inner);
     }
+  }
+  void compare_any(const json::value& allowed, const json::value* got) {
+    const json::array* list = allowed.if_array();
+    const bool found = list != nullptr && got != nullptr &&
+                       std::any_of(list->begin(), list->end(), [&](const json::value& one) {
+                         return compare_expected(one, *got, 1).empty();
+                       });
+    if (!found && found_.size() < limit_)
+      found_.push_back({"result", "one of " + shown(&allowed), shown(got)});
   }
   void compare_elements(const json::array& expected, const json::array& got,
                         const std::string& path) {

@@ -15,7 +15,8 @@ struct Difference {
 };
 
 // The first `limit` differences. Only the members of `expected` are compared; a list has to have
-// the same length. A number equals the same number as a decimal string.
+// the same length. A number equals the same number as a decimal string. `result_any_of` at the top
+// is a list of which one has to equal `result`.
 std::vector<Difference> compare_expected(const json::value& expected, const json::value& got,
                                          std::size_t limit);
 

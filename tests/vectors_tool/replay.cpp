@@ -11,6 +11,7 @@
 #include "tests/plugins/energy/vectors.hpp"
 #include "tests/plugins/gov-core/vectors.hpp"
 #include "tests/vectors_tool/compare.hpp"
+#include "tests/vectors_tool/wide.hpp"
 
 namespace blockd {
 namespace {
@@ -93,7 +94,9 @@ Tally replay_lines(const std::string& subsystem, const std::string& file_stem, s
   for (std::string line; std::getline(text, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const Result<Case> one = parse_case(line, file_stem);
+    // Only the laws of economics count beyond 64 bits; elsewhere such a number is bad input.
+    const bool wide = subsystem == "economics";
+    const Result<Case> one = parse_case(wide ? quote_wide_numbers(line) : line, file_stem);
     if (!one.ok()) out << "FAIL line " << number << "\n  " << one.status().to_string() << "\n";
     const bool passed = one.ok() && run_case(subsystem, *one, out);
     ++(passed ? tally.passed : tally.failed);

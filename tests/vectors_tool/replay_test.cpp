@@ -5,6 +5,7 @@
 
 #include "tests/vectors_tool/compare.hpp"
 #include "tests/vectors_tool/replay.hpp"
+#include "tests/vectors_tool/wide.hpp"
 
 namespace blockd {
 namespace {
@@ -39,6 +40,24 @@ TEST(Compare, names_the_place_of_each_difference) {
   EXPECT_EQ(found[2].path, "y");
   EXPECT_EQ(differences("[]", "[1]").size(), 1u);
   EXPECT_EQ(compare_expected(parsed("[1,2,3]"), parsed("[4,5,6]"), 2).size(), 2u);
+}
+
+TEST(Compare, takes_one_of_several_results) {
+  constexpr std::string_view kEither = R"({"result_any_of":["x","y"]})";
+  EXPECT_TRUE(differences(kEither, R"({"result":"y"})").empty());
+  EXPECT_EQ(differences(kEither, R"({"result":"z"})").size(), 1u);
+  EXPECT_EQ(differences(kEither, R"({})").size(), 1u);
+  EXPECT_EQ(differences(R"({"result_any_of":"x"})", R"({"result":"x"})").size(), 1u);
+}
+
+TEST(WideNumbers, become_texts_and_nothing_else_does) {
+  EXPECT_EQ(quote_wide_numbers("[18446744073709551615,18446744073709551616,123456789012345678901]"),
+            "[18446744073709551615,\"18446744073709551616\",\"123456789012345678901\"]");
+  for (std::string_view same : {"{\"99999999999999999999999\":1.5e300}", "-99999999999999999999999",
+                                "[\"\\\"99999999999999999999999\",0.99999999999999999999999]",
+                                "\"open 99999999999999999999999"}) {
+    EXPECT_EQ(quote_wide_numbers(same), same);
+  }
 }
 
 // Replays one case of the Merkle mountain range whose root is right, or what `expected` says.

@@ -20,6 +20,17 @@ std::uint64_t number_or(const object& in, std::string_view name, std::uint64_t o
   const json::value* found = in.if_contains(name);
   return found == nullptr ? otherwise : number(*found);
 }
+// Amounts on their way may need 128 bits; those that do are texts.
+U128 wide_number(const json::value& value) {
+  const auto* text = value.if_string();
+  if (text == nullptr) return number(value);
+  U128 out = 0;
+  for (const char digit : *text) {
+    if (digit < '0' || digit > '9') throw std::runtime_error("expected decimal digits");
+    out = out * 10 + static_cast<unsigned>(digit - '0');
+  }
+  return out;
+}
 std::int64_t signed_number(const json::value& value) { return value.to_number<std::int64_t>(); }
 
 Market market_named(std::string_view name) {
@@ -43,7 +54,10 @@ PerMarket<std::uint64_t> numbers_by_market(const json::value& value) {
 
 Metric metric_of_case(const object& in) {
   Metric out;
-  out.utilization_ppm = number_or(in, "utilization_ppm", 0);
+  // A share below nothing is one of nothing: every law takes it so.
+  if (const auto* share = in.if_contains("utilization_ppm")) {
+    out.utilization_ppm = share->is_int64() && share->get_int64() < 0 ? 0 : number(*share);
+  }
   if (const auto* margin = in.if_contains("margin_ppm")) out.margin_ppm = signed_number(*margin);
   out.cost_micro = number_or(in, "cost_micro", 0);
   out.payout_micro = number_or(in, "payout_micro", 0);
@@ -118,7 +132,7 @@ object replay_issuance(const object& in) {
                       number(epoch.at("total_emission"))};
     const std::uint64_t reward = block_reward(genesis, params, baselines, activity);
     const Issuance issuance = issuance_of(reward, activity.emission);
-    baselines = next_baselines(params, baselines, activity);
+    baselines = next_baselines(genesis, params, baselines, activity);
     epochs.push_back(object{{"block_reward_per_block", reward},
                             {"annual_issuance_block", issuance.annual_issuance},
                             {"realized_inflation_bps", issuance.realized_inflation_bps},
@@ -284,7 +298,7 @@ object replay_usage(const object& in) {
     usage += usage_nano(number(rates[i]), number(deltas[i]));
   const UsageMint out =
       mint_usage(usage, number(in.at("multiplier_ppm")), number_or(in, "kill_switch", 0),
-                 number(in.at("carry_nano")), number(in.at("budget_left")));
+                 wide_number(in.at("carry_nano")), number(in.at("budget_left")));
   return {{"mint", out.mint},
           {"carry_nano", shown_wide(out.carry_nano)},
           {"budget_left", out.budget_left}};

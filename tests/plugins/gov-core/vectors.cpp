@@ -4,6 +4,8 @@
 #include <boost/json/serialize.hpp>
 #include <stdexcept>
 
+#include "plugins/gov-core/text.hpp"
+
 namespace gov {
 
 namespace json = boost::json;
@@ -12,6 +14,9 @@ std::uint64_t u64_of(const json::value& value) {
   if (value.is_uint64()) return value.get_uint64();
   if (value.is_int64() && value.get_int64() >= 0)
     return static_cast<std::uint64_t>(value.get_int64());
+  if (value.is_string()) {
+    if (const auto number = digits_to_u64(value.get_string())) return *number;
+  }
   throw std::runtime_error("expected a number of 0 to 2^64 - 1");
 }
 

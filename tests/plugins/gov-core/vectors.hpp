@@ -24,7 +24,7 @@ Answered replay_disbursements(std::string_view fn, const boost::json::object& in
 Answered replay_proposals(std::string_view fn, const boost::json::object& input);
 Answered replay_audit(std::string_view fn, const boost::json::object& input);
 
-// What the adapters share. Numbers that are none of u64 throw.
+// What the adapters share. Numbers that are none of u64, also as a text of digits, throw.
 std::uint64_t u64_of(const boost::json::value& value);
 std::uint64_t u64_in(const boost::json::object& object, std::string_view name);
 std::string text_in(const boost::json::object& object, std::string_view name);

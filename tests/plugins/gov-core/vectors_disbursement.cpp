@@ -31,7 +31,7 @@ class Treasury {
     json::object out;
     std::string error;
     if (what == "accrue") {
-      accrue(u64_in(op, "amount"));
+      error = accrue(u64_in(op, "amount"));
     } else if (what == "submit") {
       error = submit(op.at("payload"), out);
     } else if (what == "votes") {
@@ -60,9 +60,13 @@ class Treasury {
     history_.push_back(std::move(row));
   }
 
-  void accrue(std::uint64_t amount) {
+  // The ledger moves amounts below 2^63 only, and nothing for nothing.
+  std::string accrue(std::uint64_t amount) {
+    if (amount > kMaxAmount - balance_) return "amount_overflow";
+    if (amount == 0) return {};
     balance_ += amount;
     row("accrual", static_cast<std::int64_t>(amount), 0);
+    return {};
   }
 
   std::string submit(const json::value& input, json::object& out) {
@@ -90,8 +94,11 @@ class Treasury {
     const auto found = records_.find(u64_in(op, "id"));
     if (found == records_.end()) return "unknown_disbursement";
     const auto house = [&](std::string_view name) {
-      const json::object& in = op.at(name).as_object();
-      return HouseTally{u64_in(in, "total"), u64_in(in, "yes"), u64_in(in, "no"), 0};
+      const json::value* given = op.if_contains(name);
+      if (given == nullptr) return HouseTally{};
+      const json::object& in = given->as_object();
+      const std::uint64_t abstain = in.contains("abstain") ? u64_in(in, "abstain") : 0;
+      return HouseTally{u64_in(in, "total"), u64_in(in, "yes"), u64_in(in, "no"), abstain};
     };
     found->second.operators = house("operators");
     found->second.builders = house("builders");
@@ -107,7 +114,7 @@ class Treasury {
     if (what == "advance") {
       error = step(id, found->second, epoch).error;
     } else if (what == "execute") {
-      error = execute(id, found->second, epoch, text_in(op, "tx_hash"));
+      error = execute(id, found->second, epoch, op);
     } else if (what == "rollback") {
       error = rollback(id, found->second, epoch, text_in(op, "reason"));
     } else {
@@ -143,7 +150,19 @@ class Treasury {
     return changed;
   }
 
-  std::string execute(std::uint64_t id, Record& record, std::uint64_t epoch, std::string tx) {
+  static std::vector<ReceiptLine> receipts_of(const json::object& op) {
+    std::vector<ReceiptLine> lines;
+    const json::value* given = op.if_contains("receipts");
+    if (given == nullptr) return lines;
+    for (const json::value& line : given->as_array()) {
+      const json::object& in = line.as_object();
+      lines.push_back({text_in(in, "account"), u64_in(in, "amount")});
+    }
+    return lines;
+  }
+
+  std::string execute(std::uint64_t id, Record& record, std::uint64_t epoch,
+                      const json::object& op) {
     std::vector<Dependency> deps;
     for (std::uint64_t dep : record.deps) {
       const auto found = records_.find(dep);
@@ -154,9 +173,12 @@ class Treasury {
         check_execution(record.progress.state, record.payload.scheduled_epoch, epoch, deps,
                         balance_, record.payload.amount);
     if (!error.empty()) return std::string(error);
+    const std::vector<ReceiptLine> given = receipts_of(op);
+    if (!given.empty() && !receipts_sum_to(given, record.payload.amount))
+      return "expected_receipts_mismatch";
     record.progress.state = State::kExecuted;
     record.progress.executed_epoch = epoch;
-    record.tx_hash = std::move(tx);
+    record.tx_hash = text_in(op, "tx_hash");
     balance_ -= record.payload.amount;
     row("executed", -static_cast<std::int64_t>(record.payload.amount), id);
     return {};

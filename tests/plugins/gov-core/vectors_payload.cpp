@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <stdexcept>
 
 #include "kernel/base/blake3.hpp"
+#include "kernel/base/json.hpp"
 #include "plugins/gov-core/dependencies.hpp"
 #include "plugins/gov-core/provenance.hpp"
+#include "plugins/treasury/cli/payload_json.hpp"
 #include "tests/plugins/gov-core/vectors.hpp"
 
 namespace gov {
@@ -19,61 +22,6 @@ Ids ids_of(const json::value& list) {
   Ids ids;
   for (const json::value& id : list.as_array()) ids.push_back(u64_of(id));
   return ids;
-}
-
-// Throws where a member is none of `known`, or misses: invalid_params.
-const json::object& known_members(const json::value& value,
-                                  std::initializer_list<const char*> known) {
-  for (const auto& [name, member] : value.as_object()) {
-    if (std::find(known.begin(), known.end(), std::string_view(name)) == known.end())
-      throw std::runtime_error("unknown field " + std::string(name));
-  }
-  return value.get_object();
-}
-
-template <class Fn>
-void each(const json::object& object, std::string_view name, Fn&& fn) {
-  const json::value* list = object.if_contains(name);
-  if (list == nullptr) return;
-  for (const json::value& item : list->as_array()) fn(item);
-}
-
-void optional_u64(const json::object& object, std::string_view name, std::uint64_t* out) {
-  if (const json::value* value = object.if_contains(name)) *out = u64_of(*value);
-}
-
-void read_proposal(const json::value& value, Payload& p) {
-  const json::object& in =
-      known_members(value, {"title", "summary", "deps", "attachments", "quorum",
-                            "vote_window_epochs", "timelock_epochs", "rollback_window_epochs"});
-  p.title = text_in(in, "title");
-  p.summary = text_in(in, "summary");
-  if (const json::value* deps = in.if_contains("deps")) p.deps = ids_of(*deps);
-  each(in, "attachments", [&](const json::value& item) {
-    const json::object& a = known_members(item, {"name", "uri"});
-    p.attachments.push_back({text_in(a, "name"), text_in(a, "uri")});
-  });
-  if (const json::value* quorum = in.if_contains("quorum")) {
-    const json::object& q = known_members(*quorum, {"operators_ppm", "builders_ppm"});
-    optional_u64(q, "operators_ppm", &p.quorum.operators_ppm);
-    optional_u64(q, "builders_ppm", &p.quorum.builders_ppm);
-  }
-  optional_u64(in, "vote_window_epochs", &p.vote_window_epochs);
-  optional_u64(in, "timelock_epochs", &p.timelock_epochs);
-  optional_u64(in, "rollback_window_epochs", &p.rollback_window_epochs);
-}
-
-void read_disbursement(const json::value& value, Payload& p) {
-  const json::object& in = known_members(value, {"destination", "amount", "amount_ct", "memo",
-                                                 "scheduled_epoch", "expected_receipts"});
-  p.destination = text_in(in, "destination");
-  p.amount = u64_in(in, in.contains("amount_ct") ? "amount_ct" : "amount");
-  if (in.contains("memo")) p.memo = text_in(in, "memo");
-  p.scheduled_epoch = u64_in(in, "scheduled_epoch");
-  each(in, "expected_receipts", [&](const json::value& item) {
-    const json::object& r = known_members(item, {"account", "amount"});
-    p.expected_receipts.push_back({text_in(r, "account"), u64_in(r, "amount")});
-  });
 }
 
 json::value validate(const json::object& input) {
@@ -116,6 +64,12 @@ Digest blake3_digest(std::string_view bytes) {
   return out;
 }
 
+std::string canonical_text(const json::value& value) {
+  blockd::Result<std::string> text = blockd::canonical_json(value);
+  if (!text.ok()) throw std::runtime_error(text.status().to_string());
+  return *std::move(text);
+}
+
 json::value chain(const json::object& input) {
   json::array hashes;
   std::string prev(kFirstPrevHash);
@@ -137,7 +91,7 @@ json::value chain(const json::object& input) {
     e.reason = optional_of<std::string>(in, "reason", text_in);
     e.tx_hash = optional_of<std::string>(in, "tx_hash", text_in);
     e.subject = optional_of<std::string>(in, "subject", text_in);
-    if (const json::value* data = in.if_contains("data")) e.data_json = json::serialize(*data);
+    if (const json::value* data = in.if_contains("data")) e.data_json = canonical_text(*data);
     prev = entry_hash(e, &blake3_digest);
     hashes.push_back(json::value(prev));
   }
@@ -147,15 +101,10 @@ json::value chain(const json::object& input) {
 }  // namespace
 
 std::optional<Payload> decode_payload(const json::value& value) {
-  try {
-    Payload p;
-    const json::object& in = known_members(value, {"proposal", "disbursement"});
-    read_proposal(in.at("proposal"), p);
-    read_disbursement(in.at("disbursement"), p);
-    return p;
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  Payload payload;
+  std::string problem;
+  if (!treasury::parse_payload(json::serialize(value), &payload, &problem)) return std::nullopt;
+  return payload;
 }
 
 Answered replay_payloads(std::string_view fn, const json::object& input) {

@@ -85,12 +85,15 @@ class ProposalCase {
     for (const json::value& item : in_.at("votes").as_array()) {
       const json::object& vote = item.as_object();
       const auto choice = parse_choice(text_in(vote, "choice"));
+      const std::string house = vote.contains("house") ? text_in(vote, "house") : "operators";
       if (!choice) {
         answers.emplace_back("unknown_choice");
+      } else if (house != "operators" && house != "builders") {
+        answers.emplace_back("not_eligible");
       } else if (!vote_is_open(status_, u64_in(vote, "epoch"), deadline)) {
         answers.emplace_back("vote_closed");
       } else {
-        ballots_[text_in(vote, "voter")] = {*choice, u64_in(vote, "weight")};
+        ballots_[{text_in(vote, "voter"), house}] = {*choice, u64_in(vote, "weight")};
         answers.emplace_back("ok");
       }
     }
@@ -100,14 +103,17 @@ class ProposalCase {
   void tally() {
     const std::uint64_t epoch = u64_in(in_, "tally_epoch");
     if (!tally_is_due(status_, epoch, u64_in(in_, "deadline"))) return;
-    HouseTally operators = house_of(in_.at("house_totals").as_object(), "");
-    operators.total = u64_or(in_.at("house_totals").as_object(), "operators", 0);
+    const json::object& totals = in_.at("house_totals").as_object();
+    HouseTally operators, builders;
+    operators.total = u64_or(totals, "operators", 0);
+    builders.total = u64_or(totals, "builders", 0);
     for (const auto& [voter, ballot] : ballots_) {
-      (ballot.choice == Choice::kYes  ? operators.yes
-       : ballot.choice == Choice::kNo ? operators.no
-                                      : operators.abstain) += ballot.weight;
+      HouseTally& house = voter.second == "builders" ? builders : operators;
+      (ballot.choice == Choice::kYes  ? house.yes
+       : ballot.choice == Choice::kNo ? house.no
+                                      : house.abstain) += ballot.weight;
     }
-    const bool passed = decide(operators, {}, quorum_of(in_)) == Verdict::kPassed;
+    const bool passed = decide(operators, builders, quorum_of(in_)) == Verdict::kPassed;
     status_ = passed ? ProposalStatus::kPassed : ProposalStatus::kRejected;
     due_ = activation_epoch(epoch, entry_->timelock_epochs);
   }
@@ -142,7 +148,7 @@ class ProposalCase {
   const CatalogueEntry* entry_;
   std::uint64_t value_, new_value_ = 0, due_ = 0, activated_ = 0;
   ProposalStatus status_ = ProposalStatus::kOpen;
-  std::map<std::string, Ballot> ballots_;
+  std::map<std::pair<std::string, std::string>, Ballot> ballots_;  // by voter and house
   json::object out_;
 };
 
@@ -171,6 +177,7 @@ json::value replay_release(const json::object& input) {
     in.signatures.push_back({text_in(attestation, "signer"), text_in(attestation, "signature")});
   }
   std::vector<std::string> known = texts_in(input, "known");
+  for (std::string& hash : texts_in(input, "known_releases")) known.push_back(std::move(hash));
   const ReleaseVerdict verdict = check_release(
       in,
       [&](std::string_view hash) {
