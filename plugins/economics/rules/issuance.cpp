@@ -7,8 +7,6 @@ constexpr U128 kLeastRatio = 10'000'000;             // 0.01
 constexpr U128 kRatioScale = 1'000'000'000'000'000;  // 1e15: the largest ratio, too
 constexpr std::uint64_t kLeastBaseline = 1'000'000;  // one unit
 constexpr std::uint64_t kMaxInflation = 65'535;
-// Larger rewards saturate here, so that the three factors (each at most 100) stay inside 128 bits.
-constexpr U128 kMaxReward = U128{1} << 88;
 
 U128 ratio(std::uint64_t observed, std::uint64_t baseline_micro) {
   const U128 raw = U128{observed} * kRatioScale / std::max(baseline_micro, kLeastBaseline);
@@ -20,8 +18,10 @@ U128 within(U128 value, std::uint64_t low, std::uint64_t high) {
   return std::max<U128>(std::min<U128>(value, std::max(low, high)), low);
 }
 
+// reward * factor_nano / kNano without the product, which may need more than 128 bits: a reward is
+// below 2^106 (cap * 0.9 * 100 * 100 in nano) and a factor at most 100, so that both terms fit.
 U128 scaled(U128 reward, U128 factor_nano) {
-  return std::min(reward * factor_nano / kNano, kMaxReward);
+  return reward / kNano * factor_nano + reward % kNano * factor_nano / kNano;
 }
 
 std::uint64_t smoothed(std::uint64_t alpha, std::uint64_t observed, std::uint64_t baseline,
@@ -38,7 +38,7 @@ std::uint64_t block_reward(const Genesis& genesis, const Params& params, const B
   const std::uint64_t cap = genesis.max_supply, blocks = params[kExpectedTotalBlocks];
   const std::uint64_t remaining = cap > in.emission ? cap - in.emission : 0;
   if (blocks == 0 || remaining == 0) return 0;
-  const U128 base = std::min(U128{cap} * 900'000'000 / blocks, kMaxReward);
+  const U128 base = U128{cap} * 900'000'000 / blocks;
   const U128 trade = isqrt(ratio(in.tx_count, baselines.tx_count_micro) *
                            ratio(in.tx_volume, baselines.tx_volume_micro));
   const U128 activity = within(trade * (kPpm + in.utilization_ppm) / kPpm, params[kActivityMin],
@@ -61,8 +61,10 @@ Issuance issuance_of(std::uint64_t reward, std::uint64_t emission) {
   return out;
 }
 
-Baselines next_baselines(const Params& p, const Baselines& old, const Activity& in) {
-  if (p[kAdaptiveBaselines] == 0 || p[kExpectedTotalBlocks] == 0) return old;
+Baselines next_baselines(const Genesis& genesis, const Params& p, const Baselines& old,
+                         const Activity& in) {
+  const bool rewards = p[kExpectedTotalBlocks] != 0 && genesis.max_supply != 0;
+  if (p[kAdaptiveBaselines] == 0 || !rewards) return old;
   const std::uint64_t alpha = p[kEmaAlpha];
   Baselines next;
   next.tx_count_micro = smoothed(alpha, in.tx_count, old.tx_count_micro, p[kBaselineMinTxCount],

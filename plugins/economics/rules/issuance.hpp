@@ -36,7 +36,8 @@ struct Issuance {
 std::uint64_t block_reward(const Genesis& genesis, const Params& params, const Baselines& baselines,
                            const Activity& activity);
 Issuance issuance_of(std::uint64_t block_reward, std::uint64_t emission);
-Baselines next_baselines(const Params& params, const Baselines& baselines,
+// They stay where the genesis pays no rewards at all.
+Baselines next_baselines(const Genesis& genesis, const Params& params, const Baselines& baselines,
                          const Activity& activity);
 
 struct LegacyInflation {

@@ -43,7 +43,7 @@ Snapshot run_laws(const Genesis& genesis, const Params& params, const LawState& 
   if (!params.frozen(kIssuanceLayer)) {
     const Activity activity = activity_of(inputs);
     next.block_reward = block_reward(genesis, params, state.baselines, activity);
-    next.baselines = next_baselines(params, state.baselines, activity);
+    next.baselines = next_baselines(genesis, params, state.baselines, activity);
   }
   out.issuance = issuance_of(next.block_reward, inputs.emission);
   out.target_inflation_bps = params[kInflationTarget];

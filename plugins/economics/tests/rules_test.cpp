@@ -36,6 +36,27 @@ TEST(Fixed, muldiv_of_wide_factors_agrees_with_division_by_parts) {
   EXPECT_EQ(muldiv(10, c / 3, c).whole, 3u);
 }
 
+TEST(Reward, of_the_largest_supply_in_one_block_is_exact) {
+  Params params;
+  params.set(kExpectedTotalBlocks, 1);
+  const Genesis genesis{std::uint64_t{1} << 62, 120};
+  const Activity busy{1000, 100'000, 40, 0, 0};
+  // 0.9 of the supply, twice for activity, once and a half for spread: more than there is.
+  EXPECT_EQ(block_reward(genesis, params, {}, busy), std::uint64_t{1} << 62);
+  const Activity quiet{0, 0, 0, 0, 0};  // 0.9 * 0.5 * 0.5
+  EXPECT_EQ(block_reward(genesis, params, {}, quiet), 1'037'629'354'146'162'279u);
+}
+
+TEST(Reward, baselines_stay_where_there_are_no_rewards) {
+  Params params;
+  const Activity busy{9000, 900'000, 90, 500'000, 0};
+  const Baselines old;
+  EXPECT_NE(next_baselines({}, params, old, busy), old);
+  EXPECT_EQ(next_baselines({0, 120}, params, old, busy), old);
+  params.set(kExpectedTotalBlocks, 0);
+  EXPECT_EQ(next_baselines({}, params, old, busy), old);
+}
+
 TEST(Mint, distribute_gives_out_all_of_it) {
   const std::vector<U128> weights = {U128{1} << 95, U128{1} << 96, 7, 0};
   const auto parts = distribute(1'000'001, weights);
