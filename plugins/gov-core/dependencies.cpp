@@ -32,7 +32,11 @@ Ids ids_of_list(std::string_view list) {
 class CycleSearch {
  public:
   explicit CycleSearch(std::span<const Node> graph) {
-    for (const Node& node : graph) nodes_.emplace(node.id, Mark{&node, 0, false});
+    for (const Node& node : graph) {
+      Mark& mark = nodes_[node.id];
+      mark.deps = node.deps;
+      std::sort(mark.deps.begin(), mark.deps.end());
+    }
   }
 
   Ids run() {
@@ -45,21 +49,21 @@ class CycleSearch {
 
  private:
   struct Mark {
-    const Node* node;
-    std::size_t next;  // dependency to look at; above 0 while on the path
-    bool done;
+    Ids deps;              // ascending
+    std::size_t next = 0;  // dependency to look at; above 0 while on the path
+    bool done = false;
   };
 
   Ids from(std::uint64_t start) {
     Ids path{start};
     while (!path.empty()) {
       Mark& top = nodes_.at(path.back());
-      if (top.next == top.node->deps.size()) {
+      if (top.next == top.deps.size()) {
         top.done = true;
         path.pop_back();
         continue;
       }
-      const std::uint64_t next = top.node->deps[top.next++];
+      const std::uint64_t next = top.deps[top.next++];
       const auto found = nodes_.find(next);
       if (found == nodes_.end() || found->second.done) continue;
       const auto at =

@@ -7,7 +7,7 @@
 
 namespace gov {
 
-// Without spaces, tabs and line ends at both ends.
+// Without the white space of Unicode at both ends.
 std::string_view trimmed(std::string_view text);
 inline bool is_blank(std::string_view text) { return trimmed(text).empty(); }
 

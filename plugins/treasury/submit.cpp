@@ -11,11 +11,18 @@ namespace {
 constexpr std::size_t kMaxSearched = 20'000;  // records that a search for cycles may look at
 constexpr std::uint32_t kMaxIds = 65'536;  // of the list of dependencies, before they are counted
 
+struct QuorumIn {
+  std::optional<std::uint32_t> operators_ppm, builders_ppm;
+
+  Quorum filled() const { return {operators_ppm.value_or(0), builders_ppm.value_or(0)}; }
+};
+BOOST_DESCRIBE_STRUCT(QuorumIn, (), (operators_ppm, builders_ppm))
+
 struct ProposalIn {
   std::string title, summary;
   std::optional<std::vector<std::uint64_t>> deps;
   std::optional<std::vector<Attachment>> attachments;
-  std::optional<Quorum> quorum;
+  std::optional<QuorumIn> quorum;
   std::uint64_t vote_window_epochs = 4, timelock_epochs = 2, rollback_window_epochs = 1;
 };
 BOOST_DESCRIBE_STRUCT(ProposalIn, (),
@@ -45,7 +52,7 @@ gov::Payload payload_of(const SubmitParams& in) {
   p.deps = in.proposal.deps.value_or(std::vector<std::uint64_t>());
   for (const Attachment& a : in.proposal.attachments.value_or(std::vector<Attachment>()))
     p.attachments.push_back({a.name, a.uri});
-  const Quorum quorum = in.proposal.quorum.value_or(Quorum{});
+  const Quorum quorum = in.proposal.quorum.value_or(QuorumIn{}).filled();
   p.quorum = {quorum.operators_ppm, quorum.builders_ppm};
   p.vote_window_epochs = in.proposal.vote_window_epochs;
   p.timelock_epochs = in.proposal.timelock_epochs;
@@ -70,7 +77,7 @@ Record record_of(const SubmitParams& in, std::string_view proposer) {
   r.summary = in.proposal.summary;
   r.explicit_deps = in.proposal.deps.value_or(std::vector<std::uint64_t>());
   r.attachments = in.proposal.attachments.value_or(std::vector<Attachment>());
-  r.quorum = in.proposal.quorum.value_or(Quorum{});
+  r.quorum = in.proposal.quorum.value_or(QuorumIn{}).filled();
   r.vote_window_epochs = in.proposal.vote_window_epochs;
   r.timelock_epochs = in.proposal.timelock_epochs;
   r.rollback_window_epochs = in.proposal.rollback_window_epochs;

@@ -7,6 +7,7 @@
 #include "plugins/gov-core/disbursement.hpp"
 #include "plugins/gov-core/payload.hpp"
 #include "plugins/gov-core/provenance.hpp"
+#include "plugins/gov-core/text.hpp"
 
 namespace gov {
 namespace {
@@ -85,6 +86,18 @@ TEST(MemoRules, the_first_hundred_items_are_looked_at) {
   std::string memo = R"({"depends_on":[)";
   for (int i = 0; i < 100; ++i) memo += "null,";
   EXPECT_EQ(memo_deps(memo + "5]}"), Ids{});
+}
+
+TEST(TextRules, white_space_of_unicode_is_trimmed) {
+  EXPECT_EQ(trimmed("\u00a0\t a\u00a0b \u2003\u3000\n"), "a\u00a0b");
+  EXPECT_TRUE(is_blank("\u1680\u2028\u205f\u0085"));
+  EXPECT_FALSE(is_blank("\u200b"));    // has no width, but is no white space
+  EXPECT_EQ(trimmed("\xa0"), "\xa0");  // half a letter is none
+}
+
+TEST(CycleRules, dependencies_are_followed_from_the_lowest) {
+  const Node graph[] = {{1, {5, 3}}, {3, {1}}, {5, {1}}};
+  EXPECT_EQ(find_cycle(graph), (Ids{1, 3}));
 }
 
 TEST(CycleRules, a_long_chain_needs_no_stack) {
