@@ -33,6 +33,20 @@ class TreasuryTest(unittest.TestCase):
     def state(self, each):
         return self.node.rpc("gov.treasury.show", {"id": each})["status"]["state"]
 
+    def test_half_a_quorum_is_one_and_a_blank_of_any_kind_is_blank(self):
+        self.node.start()
+        each = self.submit(1, quorum={"operators_ppm": 670000})
+        self.assertEqual(self.node.rpc("gov.treasury.show", {"id": each})["proposal"]["quorum"], {"operators_ppm": 670000, "builders_ppm": 0})
+        with self.assertRaises(RpcError) as refused:
+            self.submit(1, quorum={"builders_ppm": 1000001})
+        self.assertEqual((refused.exception.code, refused.exception.name), (-32600, "invalid_quorum"))
+        with self.assertRaises(RpcError) as refused:
+            self.submit(1, title="\u00a0")
+        self.assertEqual((refused.exception.code, refused.exception.name), (-32600, "empty_title"))
+        wait_for("the vote", lambda: self.state(each) == "voting")
+        self.assertEqual(self.node.cli_json("gov", "vote", each, "yes", "--kind", "disb")["weight"], {"operators": 1, "builders": 1})
+        wait_for("the count", lambda: self.state(each) == "queued")
+
     def vote(self, ids):
         for each in ids:
             wait_for(f"the vote on {each}", lambda: self.state(each) == "voting")
@@ -80,6 +94,14 @@ class TreasuryTest(unittest.TestCase):
         refused = cli("gov", "treasury", "schedule", PAYEE, 5, check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertIn("requires_proposal", refused.stderr)
+        self.assertEqual(self.node.cli_json("governance", "treasury", "show", "--id", second), record, "the long name of the group")
+        late = cli("gov", "vote", second, "yes", "--kind", "disb", check=False)
+        self.assertEqual((late.returncode, late.stdout), (1, ""))
+        self.assertIn("vote_closed", late.stderr)
+        nobody = cli("gov", "vote", second + 9, "yes", "--kind", "disb", check=False)
+        self.assertIn("unknown_disbursement", nobody.stderr)
+        odd = cli("gov", "vote", second, "yes", "--kind", "other", check=False)
+        self.assertEqual((odd.returncode, odd.stdout), (2, ""))
         wrong = cli("gov", "disburse", "show", "--id", "twelve", check=False)
         self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
         example = ROOT / "examples" / "governance" / "disbursement_example.json"

@@ -56,6 +56,14 @@ bool mentions(const std::vector<std::string>& words, const std::string& flag) {
                      [&](const std::string& word) { return split_flag(word).name == flag; });
 }
 
+// `governance` is another name of the group `gov`, whichever plugin a verb comes from.
+std::optional<std::vector<std::string>> with_short_group(const std::vector<std::string>& words) {
+  if (words.empty() || words[0] != "governance") return std::nullopt;
+  std::vector<std::string> renamed = words;
+  renamed[0] = "gov";
+  return renamed;
+}
+
 }  // namespace
 
 std::string LocalArgs::get(const std::string& flag, const std::string& otherwise) const {
@@ -98,6 +106,18 @@ const LocalVerb* Catalogue::find_local(const std::vector<std::string>& words,
 
 Verb Catalogue::find(const std::vector<std::string>& words, const std::vector<std::string>& all,
                      std::size_t* used) const {
+  const Verb found = find_as_said(words, all, used);
+  const auto renamed = with_short_group(words);
+  if (!renamed) return found;
+  std::size_t short_used = 0;
+  const Verb other = find_as_said(*renamed, all, &short_used);
+  if (short_used <= *used) return found;
+  *used = short_used;
+  return other;
+}
+
+Verb Catalogue::find_as_said(const std::vector<std::string>& words,
+                             const std::vector<std::string>& all, std::size_t* used) const {
   std::size_t local_used = 0, node_used = 0;
   const LocalVerb* local = find_local(words, all, &local_used);
   const CliNode* node = tree_.find(words, &node_used);
@@ -110,6 +130,12 @@ Verb Catalogue::find(const std::vector<std::string>& words, const std::vector<st
 }
 
 std::vector<std::string> Catalogue::next_words(const std::vector<std::string>& words) const {
+  std::set<std::string> found = next_words_as_said(words);
+  if (const auto renamed = with_short_group(words)) found.merge(next_words_as_said(*renamed));
+  return {found.begin(), found.end()};
+}
+
+std::set<std::string> Catalogue::next_words_as_said(const std::vector<std::string>& words) const {
   const std::vector<std::string> from_tree = tree_.next_words(words);
   std::set<std::string> found(from_tree.begin(), from_tree.end());
   const std::string prefix = words.empty() ? "" : joined(words, words.size()) + " ";
@@ -121,7 +147,7 @@ std::vector<std::string> Catalogue::next_words(const std::vector<std::string>& w
     look(verb.path);
     for (const std::string& alias : verb.aliases) look(alias);
   }
-  return {found.begin(), found.end()};
+  return found;
 }
 
 std::optional<std::string> Catalogue::nearest(const std::vector<std::string>& words) const {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +68,10 @@ class Catalogue {
  private:
   const LocalVerb* find_local(const std::vector<std::string>& words,
                               const std::vector<std::string>& all, std::size_t* used) const;
+  Verb find_as_said(const std::vector<std::string>& words, const std::vector<std::string>& all,
+                    std::size_t* used) const;
+  std::set<std::string> next_words_as_said(const std::vector<std::string>& words) const;
+
   std::vector<LocalVerb> locals_;
   CliTree tree_;
 };

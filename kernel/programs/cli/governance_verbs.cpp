@@ -21,11 +21,12 @@ int fail(Session& session, const Status& status) {
   return session.refused ? session.fail(*session.refused) : session.fail(status);
 }
 
-int send(Session& session, const std::string& method, json::object params) {
+int send(Session& session, const std::string& method, json::object params,
+         const char* plugin = kPlugin, const char* role = "open") {
   CliNode node;
   node.method = method;
-  node.plugin = kPlugin;
-  node.role = "open";
+  node.plugin = plugin;
+  node.role = role;
   node.kind = MethodKind::kCommand;
   const Result<json::value> result = call_verb(session, node, std::move(params));
   return result.ok() ? print_result(session, *result) : fail(session, result.status());
@@ -83,6 +84,24 @@ int submit_file(Session& session, const LocalArgs& args) {
   return session.fail(Status(Code::kInvalid, args.words[0] + ": `kind` is missing or unknown",
                              "param, energy_settlement, script, script_disable, house, release or "
                              "keyset"));
+}
+
+// Ballots on a disbursement are the treasury's: governance knows nothing of it.
+int vote_by_kind(Session& session, const LocalArgs& args) {
+  const std::string kind = args.get("--kind");
+  if (kind != "prop" && kind != "disb")
+    return session.fail(
+        Status(Code::kInvalid, "--kind: expected prop or disb, found '" + kind + "'"));
+  const std::string id = args.words.empty() ? args.get("--id") : args.words[0];
+  const std::string choice = args.words.size() < 2 ? args.get("--choice") : args.words[1];
+  const auto number = parse_u64(id);
+  if (!number)
+    return session.fail(
+        Status(Code::kInvalid, "--id must be an unsigned integer", "found '" + id + "'"));
+  json::object params{{"id", *number}, {"choice", choice}};
+  return kind == "disb"
+             ? send(session, "gov.treasury.vote", std::move(params), "treasury", "operator")
+             : send(session, "gov.vote", std::move(params));
 }
 
 int timeline(Session& session, const LocalArgs&) {
@@ -185,54 +204,67 @@ LocalVerb only_with(LocalVerb verb, const std::string& flag) {
 }  // namespace
 
 std::vector<LocalVerb> governance_verbs() {
-  return {sending({"gov script propose",
-                   "<file>",
-                   "Propose the Lua script of a file; its header stands in its `hook` table",
-                   {{"--reason", "TEXT", "Why"},
-                    {"--vote-window", "EPOCHS", "How long it is voted on"}},
-                   1,
-                   1,
-                   propose_script,
-                   {{"contract-cli gov script propose price-guard.lua", "Opens a proposal"}},
-                   {"governance script propose"}}),
-          sending({"gov submit",
-                   "<file>",
-                   "Propose what a JSON file says: its `kind` and the fields of that kind",
-                   {},
-                   1,
-                   1,
-                   submit_file,
-                   {{"contract-cli gov submit proposal.json", "Opens a proposal"}},
-                   {"governance submit"}}),
-          only_with({"gov energy-settlement",
-                     "",
-                     "Changes of the energy market's settlement, newest first",
-                     {{"--timeline", "", "Show the changes instead of proposing one"}},
-                     0,
-                     0,
-                     timeline,
-                     {{"contract-cli gov energy-settlement --timeline", "Prints the records"}},
-                     {"governance energy-settlement"}},
-                    "--timeline"),
-          {"gov param preview",
-           "<key> <value>",
-           "Execute the last epochs again with another value, and show what would have differed",
-           {kEpochs},
-           2,
-           2,
-           preview_param,
-           {{"contract-cli gov param preview energy_min_stake 500 --epochs 2",
-             "Shows commands, records and sums that differ; changes nothing"}},
-           {"gov params preview", "governance param preview"}},
-          {"gov script replay",
+  return {
+      sending(
+          {"gov script propose",
            "<file>",
-           "Execute the last epochs again with a script, and show what would have differed",
-           {kEpochs},
+           "Propose the Lua script of a file; its header stands in its `hook` table",
+           {{"--reason", "TEXT", "Why"}, {"--vote-window", "EPOCHS", "How long it is voted on"}},
            1,
            1,
-           replay_script,
-           {{"contract-cli gov script replay price-guard.lua --epochs 2", "Changes nothing"}},
-           {"governance script replay"}}};
+           propose_script,
+           {{"contract-cli gov script propose price-guard.lua", "Opens a proposal"}},
+           {"governance script propose"}}),
+      sending({"gov submit",
+               "<file>",
+               "Propose what a JSON file says: its `kind` and the fields of that kind",
+               {},
+               1,
+               1,
+               submit_file,
+               {{"contract-cli gov submit proposal.json", "Opens a proposal"}},
+               {"governance submit"}}),
+      only_with(sending({"gov vote",
+                         "[<id> <choice>]",
+                         "Vote on a proposal (prop) or on a disbursement (disb)",
+                         {{"--kind", "KIND", "prop or disb"},
+                          {"--id", "N", "Of the proposal or the disbursement"},
+                          {"--choice", "CHOICE", "yes, no or abstain"}},
+                         0,
+                         2,
+                         vote_by_kind,
+                         {{"contract-cli gov vote 12 yes --kind disb", "votes on disbursement 12"}},
+                         {"governance vote"}}),
+                "--kind"),
+      only_with({"gov energy-settlement",
+                 "",
+                 "Changes of the energy market's settlement, newest first",
+                 {{"--timeline", "", "Show the changes instead of proposing one"}},
+                 0,
+                 0,
+                 timeline,
+                 {{"contract-cli gov energy-settlement --timeline", "Prints the records"}},
+                 {"governance energy-settlement"}},
+                "--timeline"),
+      {"gov param preview",
+       "<key> <value>",
+       "Execute the last epochs again with another value, and show what would have differed",
+       {kEpochs},
+       2,
+       2,
+       preview_param,
+       {{"contract-cli gov param preview energy_min_stake 500 --epochs 2",
+         "Shows commands, records and sums that differ; changes nothing"}},
+       {"gov params preview", "governance param preview"}},
+      {"gov script replay",
+       "<file>",
+       "Execute the last epochs again with a script, and show what would have differed",
+       {kEpochs},
+       1,
+       1,
+       replay_script,
+       {{"contract-cli gov script replay price-guard.lua --epochs 2", "Changes nothing"}},
+       {"governance script replay"}}};
 }
 
 }  // namespace blockd::cli
