@@ -146,7 +146,7 @@ TEST_F(GuideVerbs, a_group_explains_itself) {
   const Answer answer = run({"wallet", "help"});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(answer.out, run({"help", "wallet"}).out);
-  EXPECT_NE(answer.out.find("wallet sign"), std::string::npos);
+  EXPECT_EQ(answer.out.find("Usage: contract-cli wallet <verb>"), 0u) << answer.out;
 }
 
 TEST_F(GuideVerbs, sign_tx_says_what_the_command_lacks) {
