@@ -20,11 +20,13 @@ struct MempoolLimits {
   std::uint64_t fee_ttl_ms = 1'800'000, service_ttl_ms = 86'400'000;
   std::uint64_t min_fee_per_byte = 1;
   std::uint64_t min_fee_per_byte_consumer = 0, min_fee_per_byte_industrial = 0;  // 0: the one above
+  std::uint64_t service_min_fee_per_byte = 0;
   // Industrial commands are held back while the consumer lane's 90th percentile of fees is above
   // it; 0: never. Unset: the parameter consumer_fee_comfort_p90_microunits of governance.
   std::optional<std::uint64_t> comfort_p90 = 0;
 
   std::uint64_t least_per_byte(Lane lane) const {
+    if (lane == Lane::kService) return service_min_fee_per_byte;
     const std::uint64_t own = lane == Lane::kConsumer     ? min_fee_per_byte_consumer
                               : lane == Lane::kIndustrial ? min_fee_per_byte_industrial
                                                           : 0;
@@ -36,7 +38,14 @@ struct MempoolLimits {
 // Fees of the next block in one lane.
 struct LanePrice {
   std::uint64_t base_fee = 0;  // least fee of a command
-  std::uint64_t floor = 0;     // least fee per byte of its envelope
+  std::uint64_t floor = 0;     // least tip (what is above the base fee) per byte of its envelope
+};
+
+// What a sender has, on the head that admission looked at.
+struct Funds {
+  std::uint64_t balance = 0;
+  std::uint64_t nonce = 0;                   // commands up to this one have paid already
+  std::uint64_t receiver_room = UINT64_MAX;  // up to the largest balance
 };
 
 struct PoolEntry {
@@ -45,12 +54,15 @@ struct PoolEntry {
   std::uint64_t entered_ms = 0;
   bool own_account = false;       // of this node: exempt from the account cap
   std::uint64_t total_debit = 0;  // amounts + fee, for fee lanes
+  std::optional<Funds> funds;     // of the sender, for fee lanes; unset: not asked
+  bool sender_known = true;       // the sender has a balance or a nonce
   bool fills_gap =
       false;  // a chain.noop of this node in place of a lost command: needs no room and no cap
 };
 
 struct PoolView {  // what admission needs to know of the chain's head
   std::uint64_t height = 0;
+  std::uint64_t base_fee = 0;  // of the next block; only take() asks for it
   // Asked under the pool's lock, and only for accounts that the pool does not hold: must look at
   // the head of that moment and not call the pool.
   std::function<std::uint64_t(std::string_view account)> nonce;
@@ -65,14 +77,14 @@ class Mempool {
     bool parked = false;
     std::vector<Hash> evicted;
   };
-  // Checks 11, 12, 13 and 17 of the admission list. The caller has done the others.
+  // Checks 11 to 15 and 17 of the admission list. The caller has done the others.
   virtual std::optional<Refusal> precheck(const PoolEntry& entry,
-                                          const PoolView& head) const = 0;  // 11, 12 and 13 only
+                                          const PoolView& head) const = 0;  // 11 to 15 only
   virtual std::optional<Refusal> add(PoolEntry entry, const PoolView& head, Added* added) = 0;
   // What is taken stays in the pool, in nobody's way, until put_back, committed or drop; its
   // sender's next nonces may be taken meanwhile, its own is not given twice. Up to the
   // limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by
-  // nonce without a gap.
+  // nonce without a gap. A fee below `head.base_fee` stays where it is.
   virtual std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes,
                                        const PoolView& head) = 0;
   // Puts back what a produced block left out, and forgets what it holds.

@@ -5,6 +5,7 @@
 #include "kernel/base/address.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/bus/bus.hpp"
+#include "kernel/chain/block_codec.hpp"
 #include "kernel/chain/store/log_views.hpp"
 #include "kernel/rpc/kernel_methods.hpp"
 
@@ -162,16 +163,15 @@ Answer tx_status(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
-json::object lane_stats(const RpcImpl& rpc, Lane lane, const Config& config) {
+json::object lane_stats(const RpcImpl& rpc, Lane lane) {
   const Mempool::LaneFigures f = rpc.parts().producer->pool().figures(lane);
-  const bool service = lane == Lane::kService;
   const LanePrice price = rpc.parts().producer->price(lane);
   return {{"size", f.size},
           {"age_p50", f.age_p50_ms},
           {"age_p95", f.age_p95_ms},
           {"fee_p50", f.fee_p50},
           {"fee_p90", f.fee_p90},
-          {"fee_floor", service ? config.u64("mempool.service_min_fee_per_byte") : price.floor},
+          {"fee_floor", price.floor},
           {"base_fee", price.base_fee}};
 }
 
@@ -183,13 +183,12 @@ Lane lane_of(std::string_view name) {
 
 Answer mempool_stats(RpcImpl& rpc, const Call& call, std::string* result) {
   const Mempool::Stats pool = rpc.parts().producer->pool().stats();
-  const std::shared_ptr<const Config> config = rpc.parts().config();
   json::object out;
   if (has_param(call, "lane")) {
-    out = lane_stats(rpc, lane_of(call.text("lane")), *config);
+    out = lane_stats(rpc, lane_of(call.text("lane")));
   } else {
     for (Lane lane : {Lane::kConsumer, Lane::kIndustrial, Lane::kService})
-      out[lane_name(lane)] = lane_stats(rpc, lane, *config);
+      out[lane_name(lane)] = lane_stats(rpc, lane);
     out["size"] = pool.size[0] + pool.size[1] + pool.size[2];
   }
   out["parked"] = pool.parked;
@@ -233,17 +232,43 @@ json::object block_head(const BlockRecord& block) {
   return out;
 }
 
+json::value data_of(const std::string& text) {
+  Result<json::value> parsed = parse_json(text.empty() ? "{}" : text);
+  return parsed.ok() ? *std::move(parsed) : json::value(text);
+}
+
+// What the receipt root covers of a step: its result (but for the hash of the events, which whoever
+// verifies computes), its events and its records.
+json::object covered(const BlockRecord& block, const Step& step) {
+  json::object result{{"code", step.code}, {"name", step.name}};
+  result["outcome"] = outcome_name(step.outcome);
+  if (step.kind == StepKind::kCommand) {
+    result["kind"] = "result";
+    if (step.command < block.commands.size())
+      result["id"] = to_hex(block.commands[step.command]->id);
+  } else {
+    result["kind"] = "step";
+    result["hook"] = step_kind_name(step.kind);
+    result["plugin"] = step.plugin;
+  }
+  json::array events, records;
+  for (const Event& event : step.events)
+    events.push_back(json::object{{"data", data_of(event.data)}, {"topic", event.topic}});
+  for (const Record& record : step.records)
+    records.push_back(json::object{{"data", data_of(record.data)}, {"kind", record.kind}});
+  return {{"result", std::move(result)},
+          {"events", std::move(events)},
+          {"records", std::move(records)}};
+}
+
 void put_full(const BlockRecord& block, json::object* out) {
-  json::array commands, results, records, events;
+  json::array commands, results, records, events, steps;
   for (const CommandPtr& command : block.commands) {
     Result<json::value> parsed = parse_json(command->envelope);
     commands.push_back(parsed.ok() ? *std::move(parsed) : json::value(nullptr));
   }
-  auto data_of = [](const std::string& text) {
-    Result<json::value> parsed = parse_json(text.empty() ? "{}" : text);
-    return parsed.ok() ? *std::move(parsed) : json::value(text);
-  };
   for (const Step& step : block.steps) {
+    if (has_receipt_leaf(step)) steps.push_back(covered(block, step));
     for (const Event& event : step.events) {
       const std::string cursor =
           cursor_text(block.header.height, static_cast<std::uint32_t>(events.size()));
@@ -264,7 +289,10 @@ void put_full(const BlockRecord& block, json::object* out) {
   (*out)["results"] = std::move(results);
   (*out)["records"] = std::move(records);
   (*out)["events"] = std::move(events);
+  (*out)["steps"] = std::move(steps);
+  (*out)["receipts_commitment"] = to_hex(block.receipts_commitment);
   (*out)["certificate"] = to_hex(block.certificate);
+  (*out)["proposer_signature"] = to_hex(block.proposer_signature);
 }
 
 Answer answer_block(RpcImpl& rpc, const Call& call, std::uint64_t height, std::string* result) {

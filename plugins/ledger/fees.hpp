@@ -17,6 +17,11 @@ struct FeeSplit {
 // The share `pct` of a fee, rounded up, goes to the consumer pool. REQUIRES: pct <= 100.
 FeeSplit split_fee(std::uint64_t fee, std::uint64_t pct);
 
+// What is left of a fee above the base fee of the block: 0 when it is not above.
+constexpr std::uint64_t tip_of(std::uint64_t fee, std::uint64_t base_fee) {
+  return fee > base_fee ? fee - base_fee : 0;
+}
+
 // The base fee of the next block; divisions truncate toward zero. At least 1.
 std::uint64_t next_base_fee(std::uint64_t previous, std::uint64_t gas);
 

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "plugins/ledger/transfer.hpp"
+
 namespace ledger {
 namespace {
 
@@ -46,7 +48,7 @@ tb::Status open_session(tb::Ctx& ctx, const OpenSessionParams& in, tb::Out& out)
   out.put("expires_at_ms", in.expires_at_ms);
   out.put("limit", in.limit);
   ctx.add(kSessionsOpened);
-  return tb::ok();
+  return charge_fee(ctx);
 }
 
 tb::Status close_session(tb::Ctx& ctx, const CloseSessionParams& in, tb::Out& out) {
@@ -57,7 +59,7 @@ tb::Status close_session(tb::Ctx& ctx, const CloseSessionParams& in, tb::Out& ou
   ctx.erase(key);
   out.put("session_pk", in.session_pk);
   out.put("closed", true);
-  return tb::ok();
+  return charge_fee(ctx);
 }
 
 tb::Status spend_session(tb::Ctx& ctx, std::uint64_t amount) {

@@ -186,18 +186,23 @@ tb::Status take_sample(tb::Ctx& ctx) {
   const tb_caller& caller = ctx.caller();
   if (caller.envelope_bytes == 0) return tb::ok();
   FeeState fees = ctx.load<FeeState>(kFeesKey).value_or(FeeState{});
+  const std::uint64_t tip = tip_of(caller.fee, fees.base_fee);
   fees.gas += kGasPerByte * caller.envelope_bytes;
   if (caller.lane == TB_LANE_CONSUMER || caller.lane == TB_LANE_INDUSTRIAL) {
     std::uint64_t& taken =
         caller.lane == TB_LANE_CONSUMER ? fees.consumer_samples : fees.industrial_samples;
-    ctx.store(sample_key(caller.lane, taken++), Sample{caller.fee / caller.envelope_bytes});
+    ctx.store(sample_key(caller.lane, taken++), Sample{tip / caller.envelope_bytes});
   }
   ctx.store(kFeesKey, fees);
-  if (caller.fee <= fees.base_fee) return tb::ok();
-  return count(ctx, ctx.account(), caller.fee - fees.base_fee);  // the tip
+  return tip == 0 ? tb::ok() : count(ctx, ctx.account(), tip);
 }
 
 }  // namespace
+
+tb::Status charge_fee(tb::Ctx& ctx) {
+  if (auto s = pay_fee(ctx); !s) return s;
+  return take_sample(ctx);
+}
 
 tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out) {
   Payment payment;
@@ -215,8 +220,7 @@ tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out) 
   if (auto s = move(ctx, {"transfer", ctx.account(), to, payment.total(), memo}); !s) return s;
   note_credit(ctx, to, {std::string(ctx.account()), payment.total(), std::string(kDonation)});
   if (auto s = pay_levy(ctx, levy); !s) return s;
-  if (auto s = pay_fee(ctx); !s) return s;
-  if (auto s = take_sample(ctx); !s) return s;
+  if (auto s = charge_fee(ctx); !s) return s;
   ctx.record(kTransferRecord,
              {ctx.command_id(), ctx.account(), to, payment.consumer, payment.industrial, fee});
   out.put("from", ctx.account());

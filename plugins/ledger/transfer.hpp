@@ -36,6 +36,10 @@ BOOST_DESCRIBE_STRUCT(TransferParams, (), (to, amount, amount_consumer, amount_i
 // Command ledger.transfer.
 tb::Status apply_transfer(tb::Ctx& ctx, const TransferParams& in, tb::Out& out);
 
+// The fee of the command that runs, out of its sender's account into the fee pools, and its sample
+// for the floor of its lane. Every command of the ledger pays so, last of all it does.
+tb::Status charge_fee(tb::Ctx& ctx);
+
 // Hook `end`: base fee and fee floors of the next block.
 tb::Status end_block(tb::Ctx& ctx);
 tb::Status params_changed(tb::Ctx& ctx, const tb::ParamChanges& changes);

@@ -10,6 +10,15 @@ namespace {
 
 // The one plugin whose commands pay fees and travel in the fee lanes (node-and-cli spec 3.2).
 constexpr std::string_view kLedgerId = "ledger";
+constexpr std::string_view kSessionExpired = "session_expired";
+
+std::uint64_t least_fee(const LanePrice& price, std::uint64_t envelope_bytes) {
+  std::uint64_t least = 0;
+  if (__builtin_mul_overflow(price.floor, envelope_bytes, &least) ||
+      __builtin_add_overflow(least, price.base_fee, &least))
+    return kMaxFee;
+  return std::min(least, kMaxFee);
+}
 
 bool pays_fee(const MachineSet::MethodRef& method) {
   return method.machine->machine.manifest->id == kLedgerId;
@@ -71,21 +80,13 @@ std::optional<Refusal> find_method(const StateViewPtr& view, const Command& comm
   return std::nullopt;
 }
 
-// The words of the admission list that only the ledger's machine can find.
-int ledger_word(std::string_view name) {
-  struct Word {
-    std::string_view name;
-    int code;
-  };
-  constexpr Word kWords[] = {{"unknown_sender", admission::kUnknownSender},
-                             {"insufficient_balance", admission::kInsufficientBalance},
-                             {"balance_overflow", admission::kBalanceOverflow},
-                             {"fee_too_low", admission::kFeeTooLow},
-                             {"session_expired", admission::kSessionExpired}};
-  for (const Word& word : kWords) {
-    if (word.name == name) return word.code;
+// The member of the params that names who receives the amount; empty when there is none.
+std::string_view receiver_of(const std::vector<Field>& fields,
+                             const std::vector<tb_value>& values) {
+  for (std::size_t i = 0; i < fields.size() && i < values.size(); ++i) {
+    if (fields[i].name == "to" && values[i].type == TB_TYPE_STR) return to_view(values[i].str);
   }
-  return 0;
+  return {};
 }
 
 }  // namespace
@@ -140,18 +141,59 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
   if (verify) {
     if (auto refusal = verify_signatures(*command)) return refusal;
   }
+  if (auto refusal = check_session(view, *entry)) return refusal;
   if (auto refusal = check_fee(view, *command, *entry)) return refusal;
-  if (entry->lane == Lane::kService && service_requires_account_) {
-    Result<std::uint64_t> nonce = chain_.nonce(view, command->from);
-    if (!nonce.ok()) return make_refusal(kRpcInternal, "internal", nonce.status().to_string());
-    if (*nonce == 0 && !entry->own_account) {
-      return admission_refusal(
-          admission::kUnknownSender, "unknown_sender",
-          "account " + command->from +
-              " has sent nothing yet; its first command must be one of the ledger");
-    }
-  }
+  find_funds(view, receiver_of(method.spec->params, values), entry);
   return std::nullopt;
+}
+
+std::optional<Refusal> Admission::check_session(const StateViewPtr& view,
+                                                const PoolEntry& entry) const {
+  const Command& command = *entry.command;
+  if (command.session.empty() || entry.lane == Lane::kService) return std::nullopt;
+  const std::optional<std::uint64_t> end =
+      LedgerFacts(view).session_end(command.from, command.session);
+  if (!end || *end > entry.entered_ms) return std::nullopt;
+  if (*end != 0) {  // the ledger counts those that have expired
+    const DryRun dry = chain_.dry_run(view, command);
+    if (dry.name == kSessionExpired) chain_.report_refusal(dry);
+  }
+  Refusal out =
+      admission_refusal(admission::kSessionExpired, std::string(kSessionExpired),
+                        "session key " + command.session + " of account " + command.from +
+                            (*end == 0 ? " is not open" : " expired at " + std::to_string(*end)));
+  out.hint = "open one with ledger.open_session, signed by the account";
+  return out;
+}
+
+// Leaves `funds` unset where no ledger tells them.
+void Admission::find_funds(const StateViewPtr& view, std::string_view receiver,
+                           PoolEntry* entry) const {
+  const bool pays = entry->lane != Lane::kService;
+  if (!pays && !service_requires_account_) return;
+  const LedgerFacts ledger(view);
+  const std::string& sender = entry->command->from;
+  const Result<std::uint64_t> nonce = chain_.nonce(view, sender);
+  if (!nonce.ok()) return;  // the pool finds no window for it then
+  const std::optional<bool> exists = *nonce == 0 ? ledger.exists(sender) : std::nullopt;
+  entry->sender_known = *nonce > 0 || exists.value_or(pays);
+  const std::optional<std::uint64_t> balance = pays ? ledger.balance(sender) : std::nullopt;
+  if (!balance) return;
+  entry->funds = Funds{*balance, *nonce, UINT64_MAX};
+  if (receiver.empty() || receiver == sender) return;
+  if (const std::optional<std::uint64_t> held = ledger.balance(receiver))
+    entry->funds->receiver_room = UINT64_MAX - *held;
+}
+
+std::optional<Refusal> Admission::check_sender(const PoolEntry& entry) const {
+  const bool service = entry.lane == Lane::kService;
+  if (entry.sender_known || (service && entry.own_account)) return std::nullopt;
+  Refusal out = admission_refusal(
+      admission::kUnknownSender, "unknown_sender",
+      "account " + entry.command->from + " has neither a balance nor sent a command before");
+  out.hint = service ? "somebody must pay the account first (mempool.service_requires_account)"
+                     : "somebody must pay the account first";
+  return out;
 }
 
 void Admission::set_limits(const MempoolLimits& limits) {
@@ -164,38 +206,21 @@ MempoolLimits Admission::limits() const {
   return limits_;
 }
 
-// Asked once for each block that somebody pays a fee in.
-Admission::LedgerFees Admission::ledger_fees(const StateViewPtr& view) const {
+LedgerFacts::Fees Admission::ledger_fees(const StateViewPtr& view) const {
   {
     std::lock_guard lock(mutex_);
-    if (fees_.height == view->height) return fees_;
+    if (fees_height_ == view->height) return fees_;
   }
-  LedgerFees fees;
-  fees.height = view->height;
-  const MachineSet::FunctionRef told = view->machines->find_function("ledger/1", "fee_state");
-  if (told.machine != nullptr && told.machine->machine.table->answer != nullptr) {
-    ViewContext context(view, told.machine->machine.manifest);
-    ValueArena arena, error_arena;
-    ValueOut out(arena), error(error_arena);
-    const tb_status status =
-        told.machine->machine.table->answer(context.view(), told.service, told.function,
-                                            to_str("chain"), nullptr, 0, out.out(), error.out());
-    const tb_value* answer = status == TB_OK ? out.finish() : nullptr;
-    for (std::uint64_t i = 0; answer != nullptr && i < answer->count; ++i) {
-      const tb_value& item = answer->items[i];
-      if (to_view(item.name) == "base_fee") fees.base_fee = item.num;
-      if (to_view(item.name) == "consumer_floor") fees.floor[0] = item.num;
-      if (to_view(item.name) == "industrial_floor") fees.floor[1] = item.num;
-    }
-  }
+  const LedgerFacts::Fees fees = LedgerFacts(view).fees();
   std::lock_guard lock(mutex_);
   fees_ = fees;
+  fees_height_ = view->height;
   return fees;
 }
 
 LanePrice Admission::price(const StateViewPtr& view, Lane lane) const {
-  if (lane == Lane::kService) return {};
-  const LedgerFees fees = ledger_fees(view);
+  if (lane == Lane::kService) return {0, limits().service_min_fee_per_byte};
+  const LedgerFacts::Fees fees = ledger_fees(view);
   const std::uint64_t floor = fees.floor[lane == Lane::kIndustrial ? 1 : 0];
   return {fees.base_fee, std::max(floor, limits().least_per_byte(lane))};
 }
@@ -225,14 +250,18 @@ std::optional<Refusal> Admission::check_comfort(const StateViewPtr& view) const 
 
 std::optional<Refusal> Admission::check_fee(const StateViewPtr& view, const Command& command,
                                             const PoolEntry& entry) const {
-  if (entry.lane == Lane::kService) return std::nullopt;
   const LanePrice price = this->price(view, entry.lane);
-  if (command.fee < price.base_fee || command.fee / command.envelope.size() < price.floor) {
-    return admission_refusal(admission::kFeeTooLow, "fee_too_low",
-                             "fee " + std::to_string(command.fee) + " for " +
-                                 std::to_string(command.envelope.size()) +
-                                 " bytes; the base fee is " + std::to_string(price.base_fee) +
-                                 ", the floor " + std::to_string(price.floor) + " a byte");
+  const std::uint64_t size = command.envelope.size();
+  if (command.fee < price.base_fee || (command.fee - price.base_fee) / size < price.floor) {
+    Refusal out =
+        admission_refusal(admission::kFeeTooLow, "fee_too_low",
+                          "fee " + std::to_string(command.fee) + " for " + std::to_string(size) +
+                              " bytes; the base fee is " + std::to_string(price.base_fee) +
+                              ", the floor " + std::to_string(price.floor) + " a byte above it");
+    const std::uint64_t least = least_fee(price, size);
+    out.hint = "an envelope of this size is let in with a fee of " + std::to_string(least);
+    if (least <= kMaxSafeInteger) out.expected = least;
+    return out;
   }
   return entry.lane == Lane::kIndustrial ? check_comfort(view) : std::nullopt;
 }
@@ -242,10 +271,7 @@ std::optional<Refusal> Admission::dry_run(const StateViewPtr& view, const Comman
   DryRun ran = chain_.dry_run(view, command);
   std::optional<Refusal> refusal;
   if (ran.outcome == Outcome::kRejected) {
-    const MachineSet::MethodRef method = view->machines->find_command(command.method);
-    const int word = method.machine != nullptr && pays_fee(method) ? ledger_word(ran.name) : 0;
-    refusal = make_refusal(word != 0 ? kRpcAdmission : ran.code, ran.name, ran.text);
-    refusal->admission_code = word;
+    refusal = make_refusal(ran.code, ran.name, ran.text);
     refusal->outcome = outcome_name(Outcome::kRejected);
     if (!ran.error_data.empty()) {
       Result<json::value> data = parse_json(ran.error_data);
@@ -256,14 +282,11 @@ std::optional<Refusal> Admission::dry_run(const StateViewPtr& view, const Comman
   return refusal;
 }
 
-std::uint64_t Admission::least_fee(const StateViewPtr& view, std::string_view method,
-                                   std::uint64_t envelope_bytes) const {
+std::uint64_t Admission::least_fee_of(const StateViewPtr& view, std::string_view method,
+                                      std::uint64_t envelope_bytes) const {
   const MachineSet::MethodRef found = view->machines->find_command(method);
-  if (found.machine == nullptr || !pays_fee(found)) return 0;
-  std::uint64_t floor = 0;
-  const LanePrice price = this->price(view, Lane::kConsumer);
-  if (__builtin_mul_overflow(price.floor, envelope_bytes, &floor)) return kMaxFee;
-  return std::min(std::max(floor, price.base_fee), kMaxFee);
+  if (found.machine == nullptr) return 0;
+  return least_fee(price(view, pays_fee(found) ? Lane::kConsumer : Lane::kService), envelope_bytes);
 }
 
 }  // namespace blockd

@@ -1,7 +1,7 @@
 // Admission: the checks of node-and-cli spec 5.6.1 that need neither the pool nor a thread: form
-// against the manifest, selector, fee, expiry, signatures, fee floor. The pool answers rows 11 to
-// 13 and 17; what only a machine knows (balances, sessions, its own rules: rows 8, 14, 15, 16) a
-// dry run on the head answers.
+// against the manifest, selector, fee, expiry, signatures, session key, fee floor. It also asks the
+// ledger what sender and receiver hold; with that the pool answers rows 11 to 15, and 17. The
+// machine's own rules (row 16) a dry run on the head answers.
 //
 // Thread safe; holds no lock while it verifies or runs.
 #pragma once
@@ -13,12 +13,10 @@
 #include "kernel/base/clock.hpp"
 #include "kernel/chain/admission_policy.hpp"
 #include "kernel/chain/chain.hpp"
+#include "kernel/chain/flow/ledger_facts.hpp"
 #include "kernel/chain/mempool.hpp"
 
 namespace blockd {
-
-// The base fee of the first block, and of a chain whose ledger tells none.
-inline constexpr std::uint64_t kBaseFee = 1;
 
 class Admission {
  public:
@@ -38,10 +36,15 @@ class Admission {
   // Above it the consumer lane's fees hold the industrial lane back; 0: never.
   std::uint64_t comfort_threshold(const StateViewPtr& view) const;
 
-  // Rows 1 to 10. On success `*entry` has command, lane, entry time and debit. `verify` false: the
-  // signatures are this node's own of just now.
+  // Rows 1 to 9. On success `*entry` has command, lane, entry time, debit, funds, and whether the
+  // sender is known. `verify` false: the signatures are this node's own of just now.
   std::optional<Refusal> check(const StateViewPtr& view, const CommandPtr& command, bool verify,
                                PoolEntry* entry) const;
+
+  // Row 10, of what check() has let pass. Not asked of commands that were admitted before a
+  // restart: their sender may have been lost with its state, which is for the sweep of orphans to
+  // judge.
+  std::optional<Refusal> check_sender(const PoolEntry& entry) const;
 
   // What the operator of this node wants of a command that check() has let pass. Asked once for
   // each command that is submitted here, and for nothing else: no dry run, no block, nothing
@@ -50,22 +53,19 @@ class Admission {
     return policy_ == nullptr ? std::nullopt : policy_->admit(*entry.command, entry.lane);
   }
 
-  // Rows 8, 14, 15 and 16: what the machine says on `view`. `*dry` may be null.
+  // Row 16: what the machine says on `view`. `*dry` may be null.
   std::optional<Refusal> dry_run(const StateViewPtr& view, const Command& command,
                                  DryRun* dry) const;
 
-  // The least fee that is admitted now for an envelope of this size; 0 for a command that travels
-  // in `service`.
-  std::uint64_t least_fee(const StateViewPtr& view, std::string_view method,
-                          std::uint64_t envelope_bytes) const;
+  // The least fee that is admitted now for an envelope of this size.
+  std::uint64_t least_fee_of(const StateViewPtr& view, std::string_view method,
+                             std::uint64_t envelope_bytes) const;
 
  private:
-  // What the ledger's state says of the next block.
-  struct LedgerFees {
-    std::uint64_t height = UINT64_MAX;  // of the view; none yet
-    std::uint64_t base_fee = kBaseFee, floor[2] = {0, 0};
-  };
-  LedgerFees ledger_fees(const StateViewPtr& view) const;
+  // Asked once for each block that somebody pays a fee in.
+  LedgerFacts::Fees ledger_fees(const StateViewPtr& view) const;
+  std::optional<Refusal> check_session(const StateViewPtr& view, const PoolEntry& entry) const;
+  void find_funds(const StateViewPtr& view, std::string_view receiver, PoolEntry* entry) const;
   MempoolLimits limits() const;
   std::optional<Refusal> check_fee(const StateViewPtr& view, const Command& command,
                                    const PoolEntry& entry) const;
@@ -78,7 +78,8 @@ class Admission {
   std::function<std::uint64_t()> consumer_p90_;
   mutable std::mutex mutex_;  // a leaf
   MempoolLimits limits_;
-  mutable LedgerFees fees_;  // of the newest view that was asked for
+  mutable LedgerFacts::Fees fees_;
+  mutable std::uint64_t fees_height_ = UINT64_MAX;  // of their view; none yet
 };
 
 }  // namespace blockd

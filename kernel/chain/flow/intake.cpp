@@ -61,6 +61,12 @@ PoolView Intake::head() const {
   return out;
 }
 
+PoolView Intake::priced_head() const {
+  PoolView out = head();
+  out.base_fee = price(Lane::kConsumer).base_fee;
+  return out;
+}
+
 Status Intake::recover(const AdmissionOptions& options,
                        const std::function<void(std::string_view)>& note) {
   if (options.journal_dir.empty()) return {};
@@ -100,19 +106,11 @@ bool Intake::bring_back(const JournalRecord& record, std::vector<Hash>* orphans)
     return false;
   }
   entry.entered_ms = record.entered_ms;
-  const bool orphan = is_orphan(entry);
+  const bool orphan = entry.lane != Lane::kService && !entry.sender_known;
+  entry.funds.reset();  // it was let in when it could be paid, and its sender has been told so
   if (pool_->add(std::move(entry), head(), nullptr)) return false;
   if (orphan) orphans->push_back(record.command->id);
   return true;
-}
-
-bool Intake::is_orphan(const PoolEntry& entry) {
-  if (entry.lane == Lane::kService) return false;
-  const StateViewPtr view = chain_.view();
-  const Result<std::uint64_t> nonce = chain_.nonce(view, entry.command->from);
-  if (!nonce.ok() || *nonce > 0) return false;
-  const auto refusal = admission_.dry_run(view, *entry.command, nullptr);
-  return refusal && refusal->name == "unknown_account";
 }
 
 // A few may become payable again (somebody pays them before their time ends); a pool that is mostly
@@ -138,6 +136,7 @@ std::optional<Refusal> Intake::check(const CommandPtr& command, DryRun* dry) {
   entry.own_account = own_.contains(command->from);
   StateViewPtr view = chain_.view();
   if (auto refusal = admission_.check(view, command, true, &entry)) return refusal;
+  if (auto refusal = admission_.check_sender(entry)) return refusal;
   if (auto refusal = pool_->precheck(entry, head())) return refusal;
   return admission_.dry_run(view, *command, dry);
 }
@@ -158,6 +157,7 @@ std::optional<Refusal> Intake::dry_run_if_first(const PoolEntry& entry) {
 
 std::optional<Refusal> Intake::enter(const PoolEntry& entry, CommandDone done) {
   const Hash id = entry.command->id;
+  if (auto refusal = admission_.check_sender(entry)) return refusal;
   if (auto refusal = pool_->precheck(entry, head())) return refusal;
   if (auto refusal = dry_run_if_first(entry)) return refusal;
   // The waiter is there before the command is: its block may be made before add() returns.
@@ -206,7 +206,7 @@ Result<CommandPtr> Intake::sign_own(const OwnAccount& account, std::uint64_t non
   for (int i = 0;; ++i) {
     Result<CommandPtr> made = sign_command(draft, account.key);
     if (!made.ok()) return made;
-    const std::uint64_t least = admission_.least_fee(view, method, (*made)->envelope.size());
+    const std::uint64_t least = admission_.least_fee_of(view, method, (*made)->envelope.size());
     if (draft.fee >= least || i == kFeeTries) return made;
     draft.fee = least;
   }

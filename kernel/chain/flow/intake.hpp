@@ -42,6 +42,7 @@ class Intake {
   std::uint64_t comfort_threshold() const { return admission_.comfort_threshold(chain_.view()); }
 
   PoolView head() const;
+  PoolView priced_head() const;  // with the base fee of the next block
   Mempool& pool() { return *pool_; }
   const Mempool& pool() const { return *pool_; }
   Waiters& waiters() { return waiters_; }
@@ -51,9 +52,8 @@ class Intake {
   std::optional<Refusal> journal(const CommandPtr& command, std::uint64_t entered_ms);
   std::optional<Refusal> dry_run_if_first(const PoolEntry& entry);
   bool bring_back(const JournalRecord& record, std::vector<Hash>* orphans);
-  // Whether nobody on the chain could pay for it: its sender was there when it was admitted, on a
-  // state that has been replaced since.
-  bool is_orphan(const PoolEntry& entry);
+  // `orphans`: whose sender the chain does not know, so that nobody could pay. It was there when
+  // they were admitted, on a state that has been replaced since.
   void sweep(const std::vector<Hash>& orphans);
   Result<CommandPtr> sign_own(const OwnAccount& account, std::uint64_t nonce,
                               std::string_view method, const json::value& params,

@@ -25,6 +25,11 @@ constexpr std::size_t kMaxMisfits = 16;  // commands per lane that one batch may
 std::size_t place(Lane lane) { return static_cast<std::size_t>(lane); }
 bool pays_fee(Lane lane) { return lane != Lane::kService; }
 
+json::value number_json(std::uint64_t number) {
+  if (number <= kMaxSafeInteger) return number;
+  return json::value(std::to_string(number));
+}
+
 struct Entry;
 
 struct SoonerEnds {
@@ -36,19 +41,26 @@ struct Entry {
   PoolEntry what;
   std::uint64_t order = 0;            // of arrival
   std::uint64_t deadline = 0;         // first millisecond at which it has expired
+  bool payable = true;                // its fee reaches the base fee
+  std::uint64_t tip_per_byte = 0;     // at that base fee
   Deadlines::iterator by_deadline{};  // unless it is taken
   bool taken = false;
 
   const Command& command() const { return *what.command; }
   std::uint64_t size() const { return command().envelope.size(); }
-  std::uint64_t fee_per_byte() const { return command().fee / size(); }
+  void price(std::uint64_t base_fee) {
+    payable = !pays_fee(what.lane) || command().fee >= base_fee;
+    tip_per_byte = payable && pays_fee(what.lane) ? (command().fee - base_fee) / size() : 0;
+  }
 };
 
-// Best first: fee lanes by fee per byte, then age, then id; the service lane by arrival.
+// Best first: fee lanes by tip per byte, then age, then id, and what cannot pay the base fee last;
+// the service lane by arrival.
 struct Better {
   bool operator()(const Entry* a, const Entry* b) const {
     if (!pays_fee(a->what.lane)) return a->order < b->order;
-    if (a->fee_per_byte() != b->fee_per_byte()) return a->fee_per_byte() > b->fee_per_byte();
+    if (a->payable != b->payable) return a->payable;
+    if (a->tip_per_byte != b->tip_per_byte) return a->tip_per_byte > b->tip_per_byte;
     if (a->what.entered_ms != b->what.entered_ms) return a->what.entered_ms < b->what.entered_ms;
     return a->command().id < b->command().id;
   }
@@ -86,6 +98,7 @@ class Pool final : public Mempool {
     held.what = std::move(entry);
     held.order = ++arrivals_;
     held.deadline = deadline_of(held);
+    held.price(base_fee_);
     std::vector<Entry*> victims;
     if (!held.what.fills_gap && !make_plan(held, &victims)) return full(held);
     for (Entry* victim : victims) {
@@ -98,8 +111,9 @@ class Pool final : public Mempool {
   }
 
   std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes,
-                               const PoolView&) override {
+                               const PoolView& head) override {
     std::lock_guard lock(mutex_);
+    reprice(head.base_fee);
     std::vector<CommandPtr> out;
     std::array<std::uint64_t, kLanes> taken{}, weight{};
     std::array<std::vector<Entry*>, kLanes> misfits;
@@ -133,6 +147,7 @@ class Pool final : public Mempool {
       entry->taken = false;
       --taken_;
       account.next = std::min(account.next, command->nonce);
+      entry->price(base_fee_);
       rank(entry);
       wait_for_deadline(entry);
       ready_front(account);
@@ -209,7 +224,7 @@ class Pool final : public Mempool {
   bool ready() const override {
     std::lock_guard lock(mutex_);
     return std::any_of(ready_.begin(), ready_.end(),
-                       [](const auto& lane) { return !lane.empty(); });
+                       [](const Ranks& lane) { return can_go(lane); });
   }
 
   std::uint64_t waiting() const override {
@@ -338,7 +353,41 @@ class Pool final : public Mempool {
           "the account has " + std::to_string(cap_of(entry)) +
               " commands waiting, as many as it may; wait until some are committed");
     }
-    return std::nullopt;
+    return entry.funds ? check_funds(entry, account) : std::nullopt;
+  }
+
+  // Row 14: what the sender's waiting commands take, and this one, out of what it has.
+  static std::optional<Refusal> check_funds(const PoolEntry& entry, const Account* account) {
+    __extension__ typedef unsigned __int128 Wide;
+    Wide waiting = 0;
+    if (account != nullptr) {
+      for (auto at = account->by_nonce.upper_bound(entry.funds->nonce);
+           at != account->by_nonce.end(); ++at) {
+        waiting += at->second->what.total_debit;
+      }
+    }
+    if (waiting + entry.total_debit <= entry.funds->balance) return check_receiver(entry);
+    const std::uint64_t held =
+        waiting > UINT64_MAX ? UINT64_MAX : static_cast<std::uint64_t>(waiting);
+    Refusal refusal = admission_refusal(
+        admission::kInsufficientBalance, "insufficient_balance",
+        "account " + entry.command->from + " holds " + std::to_string(entry.funds->balance) +
+            ", its waiting commands take " + std::to_string(held) +
+            " of it, amount and fee of this one are " + std::to_string(entry.total_debit));
+    refusal.hint = "send less, or wait until somebody has paid the account";
+    refusal.data["balance"] = number_json(entry.funds->balance);
+    refusal.data["pending"] = number_json(held);
+    refusal.data["needed"] = number_json(entry.total_debit);
+    return refusal;
+  }
+
+  // Row 15.
+  static std::optional<Refusal> check_receiver(const PoolEntry& entry) {
+    if (entry.total_debit - entry.command->fee <= entry.funds->receiver_room) return std::nullopt;
+    return admission_refusal(admission::kBalanceOverflow, "balance_overflow",
+                             "the receiver's balance has room for " +
+                                 std::to_string(entry.funds->receiver_room) +
+                                 " more below 2^64; send less");
   }
 
   Refusal full(const Entry& entry) const {
@@ -508,6 +557,23 @@ class Pool final : public Mempool {
 
   // ---- who may go next
 
+  // What cannot pay stands last.
+  static bool can_go(const Ranks& ready) { return !ready.empty() && (*ready.begin())->payable; }
+
+  // Orders the fee lanes anew when the base fee has moved, which it does slowly.
+  void reprice(std::uint64_t base_fee) {
+    if (base_fee == base_fee_) return;
+    base_fee_ = base_fee;
+    for (Lane lane : {Lane::kConsumer, Lane::kIndustrial}) {
+      for (Ranks* ranks : {&ready_[place(lane)], &ranked_[place(lane)]}) {
+        const std::vector<Entry*> held(ranks->begin(), ranks->end());
+        ranks->clear();
+        for (Entry* entry : held) entry->price(base_fee);
+        ranks->insert(held.begin(), held.end());
+      }
+    }
+  }
+
   void extend_run(Account& account) {
     for (auto at = account.by_nonce.find(account.run_end + 1);
          at != account.by_nonce.end() && at->first == account.run_end + 1; ++at) {
@@ -547,7 +613,7 @@ class Pool final : public Mempool {
                         const std::array<std::vector<Entry*>, kLanes>& misfits) const {
     std::size_t best = kLanes;
     for (std::size_t i = 0; i < kLanes; ++i) {
-      if (ready_[i].empty() || misfits[i].size() >= kMaxMisfits) continue;
+      if (!can_go(ready_[i]) || misfits[i].size() >= kMaxMisfits) continue;
       if (best == kLanes || taken[i] * weight[best] < taken[best] * weight[i]) best = i;
     }
     return best;
@@ -556,6 +622,7 @@ class Pool final : public Mempool {
   mutable std::mutex mutex_;
   MempoolLimits limits_;
   Clock& clock_;
+  std::uint64_t base_fee_ = 0;  // by which the fee lanes are in order
   std::uint64_t arrivals_ = 0, bytes_ = 0, parked_ = 0, taken_ = 0;
   std::uint64_t expired_ = 0, expired_at_start_ = 0, evicted_ = 0;
   std::uint64_t orphans_ = 0, not_found_ = 0;

@@ -206,8 +206,8 @@ class ExecutorProducer final : public Producer {
       cut_ = work_ = false;
     }
     const Genesis& genesis = chain_.genesis();
-    std::vector<CommandPtr> batch = intake_.pool().take(genesis.max_commands_per_block,
-                                                        genesis.max_block_bytes, intake_.head());
+    std::vector<CommandPtr> batch = intake_.pool().take(
+        genesis.max_commands_per_block, genesis.max_block_bytes, intake_.priced_head());
     Result<Chain::Produced> produced = chain_.produce(batch);
     last_block_us_ = clock_.monotonic_us();
     show_life();

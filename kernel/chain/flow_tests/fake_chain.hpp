@@ -1,5 +1,5 @@
 // FakeChain: a chain of nonces for the tests of the flow. Its machines know "t.do" and
-// "ledger.transfer"; what a command's memo says, happens: "refuse", "poor" at the dry run, "poison"
+// "ledger.transfer"; what a command's memo says, happens: "refuse" at the dry run, "poison"
 // when the block is made. With ahead() blocks stay in flight until make_durable() or fail_syncs().
 #pragma once
 
@@ -10,12 +10,66 @@
 
 #include "kernel/chain/chain.hpp"
 #include "kernel/chain/flow_tests/support.hpp"
+#include "kernel/manifest/values.hpp"
 
 namespace blockd {
+
+// The ledger/1 of the fake chain. An account that no test has spoken of has more than anybody asks
+// for; no session is open unless it was said.
+struct FakeLedger {
+  static inline std::mutex mutex;
+  static inline std::map<std::string, std::uint64_t> balances, sessions;
+  static inline std::uint64_t base_fee = 1;
+
+  static void reset() {
+    std::lock_guard lock(mutex);
+    balances.clear();
+    sessions.clear();
+    base_fee = 1;
+  }
+  static void set_balance(const std::string& account, std::uint64_t amount) {
+    std::lock_guard lock(mutex);
+    balances[account] = amount;
+  }
+  static void set_session(const std::string& account, std::uint64_t expires_at_ms) {
+    std::lock_guard lock(mutex);
+    sessions[account] = expires_at_ms;
+  }
+  static void set_base_fee(std::uint64_t fee) {
+    std::lock_guard lock(mutex);
+    base_fee = fee;
+  }
+
+  static constexpr const char* kProvides =
+      R"("provides":[{"name":"ledger/1","functions":[
+        {"name":"balance","read":true,"params":[{"name":"account","type":"string"}]},
+        {"name":"exists","read":true,"params":[{"name":"account","type":"string"}]},
+        {"name":"session","read":true,"params":[{"name":"account","type":"string"},{"name":"key","type":"hash"}]},
+        {"name":"fee_state","read":true}]}])";
+  static tb_status answer(tb_view*, std::uint32_t, std::uint32_t function, tb_str,
+                          const tb_value* args, std::uint32_t, tb_out* out, tb_out*) {
+    std::lock_guard lock(mutex);
+    const auto put = [out](std::string_view name, std::uint64_t number) {
+      out->api->put_u64(out, to_str(name), number);
+      return TB_OK;
+    };
+    if (function == 3) return put("base_fee", base_fee);
+    const std::string account(to_view(args[0].str));
+    if (function == 2)
+      return sessions.contains(account) ? put("expires_at_ms", sessions[account]) : TB_FAILED;
+    const bool spoken_of = balances.contains(account);
+    if (function == 1) {
+      out->api->put_bool(out, to_str("exists"), !spoken_of || balances[account] > 0);
+      return TB_OK;
+    }
+    return put("amount", spoken_of ? balances[account] : std::uint64_t{1} << 62);
+  }
+};
 
 class FakeChain final : public Chain {
  public:
   explicit FakeChain(Clock& clock) : clock_(clock) {
+    FakeLedger::reset();
     genesis_.chain_id = "dev";
     genesis_.max_block_bytes = 1u << 20;
     view_ = next_view(0);
@@ -72,10 +126,10 @@ class FakeChain final : public Chain {
     std::lock_guard lock(mutex_);
     ++dry_runs_;
     DryRun out;
-    if (command.memo == "refuse" || command.memo == "poor") {
+    if (command.memo == "refuse") {
       out.outcome = Outcome::kRejected;
       out.code = -33333;
-      out.name = command.memo == "poor" ? "insufficient_balance" : "no_way";
+      out.name = "no_way";
       out.text = "says the machine";
       out.error_data = R"({"left":3})";
     }
@@ -195,17 +249,23 @@ class FakeChain final : public Chain {
       tb_machine out{};
       out.size = sizeof out;
       out.sm = out.sm_min = 1;
+      out.answer = &FakeLedger::answer;
       return out;
     }();
+    static const std::string ledger =
+        std::string(
+            R"({"id":"ledger","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{
+             "name":"ledger.transfer","kind":"command","role":"open","summary":"pay",
+             "params":[{"name":"to","type":"string","optional":true,"help":"who"},
+                       {"name":"amount","type":"u64","optional":true,"help":"how much"}]}],)") +
+        FakeLedger::kProvides + "}";
     std::vector<std::pair<RosterEntry, Machine>> machines;
     for (
         const char* text :
         {R"({"id":"t","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{"name":"t.do",
              "kind":"command","role":"open","summary":"do it","max_bytes":4096,
              "params":[{"name":"kwh","type":"u64","optional":true,"help":"energy"}]}]})",
-         R"({"id":"ledger","version":"1.0.0","summary":"for tests","sm":1,"sm_min":1,"schema":1,"methods":[{
-             "name":"ledger.transfer","kind":"command","role":"open","summary":"pay",
-             "params":[{"name":"amount","type":"u64","optional":true,"help":"how much"}]}]})"}) {
+         ledger.c_str()}) {
       Result<std::shared_ptr<const Manifest>> manifest = Manifest::parse(text);
       EXPECT_TRUE(manifest.ok()) << manifest.status().to_string();
       RosterEntry entry;

@@ -178,6 +178,25 @@ TEST_F(MempoolTest, fee_lanes_go_by_fee_per_byte_then_age) {
   EXPECT_EQ(taken, (std::vector<CommandPtr>{old_one, young, low}));
 }
 
+TEST_F(MempoolTest, a_new_base_fee_orders_the_lanes_anew) {
+  make();
+  const std::string memo(400, 'x');
+  // The long one pays more, and less a byte; by what is above a high base fee it is the better one.
+  CommandPtr brief = test_command(a_, 1, 6000), lengthy = test_command(b_, 1, 10'000, "t.do", memo),
+             cheap = test_command(c_, 1, 4000);
+  for (const CommandPtr& command : {cheap, lengthy, brief}) add(command, Lane::kConsumer);
+  EXPECT_EQ(take(), (std::vector<CommandPtr>{brief, lengthy, cheap}));
+  pool_->put_back({brief, lengthy, cheap});
+  head_.base_fee = 5000;
+  EXPECT_EQ(take(), (std::vector<CommandPtr>{lengthy, brief}));
+  EXPECT_FALSE(pool_->ready()) << "what cannot pay the base fee is no work";
+  pool_->put_back({lengthy, brief});
+  EXPECT_TRUE(pool_->ready());
+  commit(take());
+  head_.base_fee = 4000;
+  EXPECT_EQ(take(), std::vector<CommandPtr>{cheap});
+}
+
 TEST_F(MempoolTest, no_lane_starves) {
   make();
   for (std::uint64_t n = 1; n <= 40; ++n) add(test_command(a_, n));

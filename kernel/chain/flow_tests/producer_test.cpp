@@ -4,6 +4,9 @@
 
 #include <thread>
 
+#include "kernel/base/blake3.hpp"
+#include "kernel/base/hex.hpp"
+
 namespace blockd {
 namespace {
 
@@ -229,14 +232,123 @@ TEST_F(ProducerTest, admission_refuses_in_the_order_of_the_list) {
                        "ledger.transfer"))
                 ->admission_code,
             3);
+  FakeLedger::set_balance(address_of(a_.public_key()), 100'004);
   EXPECT_EQ(submit(draft(
                        [](CommandDraft& d) {
                          d.fee = 100'000;
-                         d.memo = "poor";
+                         d.params = {{"amount", 5}};
+                         d.memo = "refuse";
                        },
                        "ledger.transfer"))
                 ->admission_code,
-            2);
+            2)
+      << "found before the machine is asked";
+}
+
+// A command that is wrong in every way that is left is refused for the first; each step mends one.
+TEST_F(ProducerTest, of_several_reasons_the_first_of_the_list_is_told) {
+  start();
+  const std::string sender = address_of(a_.public_key()), receiver = address_of(b_.public_key());
+  CommandDraft draft;
+  draft.chain = "dev";
+  draft.method = "ledger.transfer";
+  draft.nonce = 65;
+  draft.fee = 10;
+  draft.memo = "refuse";
+  draft.params = {{"to", receiver}, {"amount", 1000}};
+  const auto code = [&] { return submit(*sign_command(draft, a_))->admission_code; };
+  FakeLedger::set_balance(sender, 0);
+  FakeLedger::set_balance(receiver, UINT64_MAX - 999);
+  EXPECT_EQ(code(), 10) << "the fee, before the unknown sender";
+  draft.fee = 100'000;
+  EXPECT_EQ(code(), 1) << "the unknown sender, before the nonce";
+  FakeLedger::set_balance(sender, 101'000 - 1);
+  EXPECT_EQ(code(), 3) << "the nonce, before the balance";
+  draft.nonce = 1;
+  EXPECT_EQ(code(), 2) << "the balance, before the receiver";
+  FakeLedger::set_balance(sender, 101'000);
+  EXPECT_EQ(code(), 8) << "the receiver, before the machine";
+  FakeLedger::set_balance(receiver, UINT64_MAX - 1000);
+  EXPECT_EQ(submit(*sign_command(draft, a_))->name, "no_way");
+  draft.memo.clear();
+  EXPECT_FALSE(submit(*sign_command(draft, a_)));
+}
+
+TEST_F(ProducerTest, what_waits_counts_against_the_balance) {
+  chain_.hold();
+  start();
+  producer_->cut_now();
+  chain_.await_started(1);
+  const std::string sender = address_of(a_.public_key());
+  FakeLedger::set_balance(sender, 3000);
+  ASSERT_FALSE(submit(test_command(a_, 1, 1000, "ledger.transfer")));
+  ASSERT_FALSE(submit(test_command(a_, 3, 1000, "ledger.transfer"))) << "a parked one counts too";
+  const std::optional<Refusal> refusal = submit(test_command(a_, 2, 1001, "ledger.transfer"));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->admission_code, 2);
+  EXPECT_EQ(refusal->data.at("balance").to_number<int>(), 3000);
+  EXPECT_EQ(refusal->data.at("pending").to_number<int>(), 2000);
+  EXPECT_EQ(refusal->data.at("needed").to_number<int>(), 1001);
+  EXPECT_FALSE(submit(test_command(a_, 2, 1000, "ledger.transfer"))) << "exactly all there is";
+  EXPECT_FALSE(submit(test_command(a_, 4))) << "the service lane takes nothing";
+  chain_.release();
+  for (const CommandResult& end : ends_.await(4)) EXPECT_FALSE(end.refusal);
+}
+
+TEST_F(ProducerTest, a_session_key_must_be_open_at_the_moment) {
+  start();
+  const SigningKey session = test_key(9);
+  const std::string sender = address_of(a_.public_key());
+  const auto with_session = [&](std::uint64_t fee) {
+    Bytes command = R"({"chain":"dev","fee":)" + std::to_string(fee) + R"(,"from":")" + sender +
+                    R"(","method":"ledger.transfer","nonce":1,"params":{},"session":")" +
+                    to_hex(session.public_key()) + "\"}";
+    const Hash id = blake3({BytesView("tb/command/v1"), command});
+    return parse_envelope(Bytes("{\"command\":") + command + R"(,"signatures":[{"key":")" +
+                          to_hex(session.public_key()) + R"(","sig":")" +
+                          to_hex(session.sign(view(id))) + "\"}]}")
+        .command;
+  };
+  EXPECT_EQ(submit(with_session(0))->admission_code, 18) << "before the fee";
+  FakeLedger::set_session(sender, clock_.unix_ms());
+  EXPECT_EQ(submit(with_session(100'000))->name, "session_expired");
+  FakeLedger::set_session(sender, clock_.unix_ms() + 1);
+  EXPECT_EQ(submit(with_session(0))->admission_code, 10);
+  EXPECT_FALSE(submit(with_session(100'000)));
+}
+
+TEST_F(ProducerTest, the_service_lane_can_be_closed_to_strangers) {
+  admission_.service_requires_account = true;
+  start();
+  const std::string sender = address_of(a_.public_key());
+  FakeLedger::set_balance(sender, 0);
+  EXPECT_EQ(submit(test_command(a_, 1))->admission_code, 1);
+  chain_.set_nonce(sender, 4);
+  EXPECT_FALSE(submit(test_command(a_, 5))) << "a nonce is enough";
+  EXPECT_FALSE(submit(test_command(b_, 1))) << "and so is a balance";
+}
+
+TEST_F(ProducerTest, a_fee_below_the_base_fee_waits_and_makes_no_block) {
+  chain_.hold();
+  start();
+  producer_->cut_now();
+  chain_.await_started(1);
+  ASSERT_FALSE(submit(test_command(a_, 1, 1000, "ledger.transfer")));
+  ASSERT_FALSE(submit(test_command(b_, 1, 5000, "ledger.transfer")));
+  FakeLedger::set_base_fee(1001);
+  chain_.release();
+  EXPECT_EQ(ends_.await(1)[0].refusal, std::nullopt);
+  turn();
+  EXPECT_EQ(producer_->pool().pending(address_of(a_.public_key())), 1u);
+  EXPECT_FALSE(producer_->pool().ready());
+  EXPECT_EQ(chain_.batches(), (std::vector<std::size_t>{0, 1}));
+  FakeLedger::set_base_fee(1000);
+  // As the beat of an idle chain does: the first of these two blocks brings the new base fee.
+  producer_->cut_now();
+  chain_.await_blocks(3);
+  producer_->cut_now();
+  ends_.await(2);
+  EXPECT_EQ(producer_->pool().pending(address_of(a_.public_key())), 0u);
 }
 
 TEST_F(ProducerTest, the_fee_floor_counts_to_the_byte) {
@@ -244,8 +356,11 @@ TEST_F(ProducerTest, the_fee_floor_counts_to_the_byte) {
   const std::uint64_t size = test_command(a_, 1, 400, "ledger.transfer")->envelope.size();
   ASSERT_GE(size, 100u);
   ASSERT_LT(size, 1000u);
-  EXPECT_EQ(submit(test_command(a_, 1, size - 1, "ledger.transfer"))->admission_code, 10);
-  EXPECT_FALSE(submit(test_command(a_, 1, size, "ledger.transfer")));
+  const std::optional<Refusal> refusal = submit(test_command(a_, 1, size, "ledger.transfer"));
+  ASSERT_TRUE(refusal) << "the base fee of 1 counts to no byte";
+  EXPECT_EQ(refusal->admission_code, 10);
+  EXPECT_EQ(refusal->expected, size + 1);
+  EXPECT_FALSE(submit(test_command(a_, 1, size + 1, "ledger.transfer")));
 }
 
 TEST_F(ProducerTest, bad_signatures_and_selectors_are_refused_by_number) {

@@ -68,6 +68,7 @@ MempoolLimits NodeImpl::mempool_limits(const Config& c) const {
   limits.fee_ttl_ms = c.u64("mempool.ttl_secs") * 1000;
   limits.service_ttl_ms = c.u64("mempool.service_ttl_ms");
   limits.min_fee_per_byte = c.u64("mempool.min_fee_per_byte");
+  limits.service_min_fee_per_byte = c.u64("mempool.service_min_fee_per_byte");
   limits.max_bytes = c.u64("mempool.max_bytes");
   if (c.has("mempool.min_fee_per_byte_consumer"))
     limits.min_fee_per_byte_consumer = c.u64("mempool.min_fee_per_byte_consumer");

@@ -84,7 +84,7 @@ Result<bool> settle_fee(Session& session, NodeClient& client, const LocalArgs& a
   Result<json::value> stats = client.call("mempool.stats", json::object{{"lane", t->lane}});
   if (!stats.ok()) return stats.status();
   t->floor = number(*stats, "fee_floor");
-  const U128 least = U128{t->floor} * bytes;
+  const U128 least = U128{t->floor} * bytes + number(*stats, "base_fee");
   if (least > kMaxFee)
     return Status(Code::kLimit, "the lane's fee floor is beyond the largest fee");
   t->floor_fee = static_cast<std::uint64_t>(least);
@@ -121,7 +121,7 @@ Result<std::uint64_t> least_fee(Session& session) {
   NodeClient client(session);
   Result<json::value> stats = client.call("mempool.stats", json::object{{"lane", "consumer"}});
   if (!stats.ok()) return stats.status();
-  return number(*stats, "fee_floor") * kUsualBytes;
+  return number(*stats, "fee_floor") * kUsualBytes + number(*stats, "base_fee");
 }
 
 Result<Transfer> read_transfer(const Session& session, const LocalArgs& args) {
