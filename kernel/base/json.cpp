@@ -133,10 +133,18 @@ class Builder {
   std::string repeated_;
 };
 
-Status parse_failure(const json::error_code& ec, std::size_t offset, const std::string& repeated) {
+Status parse_failure(const json::error_code& ec, std::string_view text, std::size_t offset,
+                     int max_depth, const std::string& repeated) {
   std::string where = "JSON at byte " + std::to_string(offset) + ": ";
   if (!repeated.empty())
     return Status(Code::kInvalid, where + "member \"" + repeated + "\" is repeated");
+  if (ec == json::error::too_deep)
+    return Status(Code::kInvalid,
+                  where + "nested deeper than " + std::to_string(max_depth) + " levels");
+  const bool foreign_byte =
+      offset < text.size() && static_cast<unsigned char>(text[offset]) >= 0x80;
+  if (ec == json::error::syntax && foreign_byte)
+    return Status(Code::kInvalid, where + "invalid UTF-8");
   return Status(Code::kInvalid, where + ec.message());
 }
 
@@ -277,8 +285,8 @@ Result<json::value> parse_json(std::string_view text, int max_depth, json::stora
   json::basic_parser<Builder> parser(options, text, std::move(storage));
   json::error_code ec;
   std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
-  if (ec) return parse_failure(ec, used, parser.handler().repeated());
-  if (used < text.size()) return parse_failure(json::error::extra_data, used, {});
+  if (ec) return parse_failure(ec, text, used, max_depth, parser.handler().repeated());
+  if (used < text.size()) return parse_failure(json::error::extra_data, text, used, max_depth, {});
   return parser.handler().release();
 }
 

@@ -141,6 +141,21 @@ bool is_utf8(std::string_view s, int& bad_line) {
   return true;
 }
 
+// Whether line `number` (from 0), where the parser gave up, or one next to it begins with a tab.
+bool has_tab_near(std::string_view text, int number) {
+  int line = 0;
+  for (std::size_t at = 0; at < text.size() && line <= number + 1; ++line) {
+    if (line >= number - 1) {
+      const std::size_t begin = text.find_first_not_of(' ', at);
+      if (begin != std::string_view::npos && text[begin] == '\t') return true;
+    }
+    const std::size_t end = text.find('\n', at);
+    if (end == std::string_view::npos) break;
+    at = end + 1;
+  }
+  return false;
+}
+
 }  // namespace
 
 YamlNode::YamlNode() = default;
@@ -172,6 +187,8 @@ bool parse_yaml(std::string_view text, YamlNode& root, YamlFault& fault) {
     return false;
   } catch (const YAML::Exception& e) {
     fault = {e.mark.line + 1, "not YAML: " + e.msg};
+    if (has_tab_near(text, e.mark.line))
+      fault.text += "; a line is indented with a tab, and YAML takes blanks only";
     return false;
   }
   if (root.kind != YamlNode::Kind::kMap && root.kind != YamlNode::Kind::kNull) {

@@ -1,6 +1,7 @@
 // A YAML tree under the schema: which key each node is, and whether its value fits.
 #include <charconv>
 
+#include "kernel/base/json.hpp"
 #include "kernel/config/config_layers.hpp"
 #include "kernel/config/yaml_file.hpp"
 
@@ -127,6 +128,20 @@ class Walker {
             "'" + key.name + "' is repeated; it is set at " + it->second.origin + " already");
   }
 
+  // The section that an unknown one is a misspelling of: at most two letters away, and with a key
+  // that stands in it.
+  std::optional<std::string> meant_section(const std::string& section, const YamlNode& node) const {
+    constexpr std::size_t kSlip = 2;  // letters
+    if (node.kind != YamlNode::Kind::kMap) return std::nullopt;
+    for (const auto& [name, member] : node.members) {
+      const std::optional<std::string> key = schema_.nearest_key(section + "." + name);
+      if (!key || !key->ends_with("." + name)) continue;
+      std::string meant = key->substr(0, key->size() - name.size() - 1);
+      if (edit_distance(section, meant) <= kSlip) return meant;
+    }
+    return std::nullopt;
+  }
+
   // In a section that exists an unknown key is a slip of the pen; a whole unknown section may
   // belong to a plugin that is not loaded.
   void unknown(const std::string& path, const YamlNode& node) {
@@ -140,6 +155,8 @@ class Walker {
                    nearest ? "unknown key; did you mean " + *nearest + "?" : "unknown key");
     }
     if (!warned_.insert(section).second) return;
+    if (const std::optional<std::string> meant = meant_section(section, node))
+      return error(node, section, "unknown section; did you mean " + *meant + "?");
     problems_.warn(
         {true, file_.path, node.line, section, "unknown section; no loaded plugin has it"});
   }

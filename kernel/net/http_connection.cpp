@@ -181,7 +181,10 @@ class HttpConnection final : public Connection {
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       enter_phase(Phase::kHandshake, limits_.handshake_timeout_ms);
       stream_.async_handshake(asio::ssl::stream_base::server, [self = self()](const Error& error) {
-        if (error || self->phase_ == Phase::kClosed) return self->close();
+        if (error || self->phase_ == Phase::kClosed) {
+          self->core_->failed_handshakes.fetch_add(1, std::memory_order_relaxed);
+          return self->close();
+        }
         self->info_.client_cert = peer_certificate(self->stream_.native_handle());
         self->wait_first();
       });
@@ -240,7 +243,7 @@ class HttpConnection final : public Connection {
   void on_read(const Error& error, std::size_t n) {
     if (phase_ == Phase::kClosed) return;
     if (phase_ == Phase::kLinger) return linger_on(error, n);
-    if (timed_out_) return refuse(text_response(408, "the request took too long"));
+    if (timed_out_) return refuse_slow();
     if (error) return close();
     end_ += n;
     parse();
@@ -268,8 +271,7 @@ class HttpConnection final : public Connection {
     started_us_ = now_us();
     if (core_->generation.load(std::memory_order_acquire) != generation_) refresh();
     request_ = std::make_shared<HttpRequest>();
-    parser_.reset(request_.get(), limits_.head_bytes,
-                  settings_->body_bytes != 0 ? settings_->body_bytes : limits_.body_bytes);
+    parser_.reset(request_.get(), limits_.head_bytes, most_body_bytes());
     phase_ = Phase::kHead;
     set_deadline(started_us_ / 1000 + limits_.header_timeout_ms);
     return true;
@@ -292,12 +294,27 @@ class HttpConnection final : public Connection {
                       });
   }
 
+  void refuse_slow() {
+    const std::uint32_t limit =
+        phase_ == Phase::kBody ? limits_.body_timeout_ms : limits_.header_timeout_ms;
+    refuse(text_response(408, std::string("the ") + (phase_ == Phase::kBody ? "body" : "head") +
+                                  " of the request took longer than " + std::to_string(limit) +
+                                  " ms"));
+  }
+
+  std::uint64_t most_body_bytes() const {
+    return settings_->body_bytes != 0 ? settings_->body_bytes : limits_.body_bytes;
+  }
+
   void refuse_malformed() {
     switch (parser_.error_status()) {
       case 413:
-        return refuse(text_response(413, "the body is larger than this listener accepts"));
+        return refuse(text_response(413, "the body is larger than the " +
+                                             std::to_string(most_body_bytes()) +
+                                             " bytes that this listener takes"));
       case 431:
-        return refuse(text_response(431, "the request line and headers are too large"));
+        return refuse(text_response(431, "the request line and headers are larger than " +
+                                             std::to_string(limits_.head_bytes) + " bytes"));
       case 505:
         return refuse(text_response(505, "this server speaks HTTP/1.1"));
       default:
@@ -479,6 +496,7 @@ class HttpConnection final : public Connection {
 
   void expire() {
     if (phase_ == Phase::kClosed || !deadline_passed()) return;
+    if (phase_ == Phase::kWrite) core_->stalled_writes.fetch_add(1, std::memory_order_relaxed);
     if (phase_ != Phase::kHead && phase_ != Phase::kBody) return close();
     // The pending read ends with an error and on_read answers 408.
     timed_out_ = true;

@@ -477,7 +477,9 @@ HttpServerStats HttpServer::stats() const {
           core.refused_requests.load(),
           core.accept_failures.load(),
           core.reads_without_ready.load(),
-          core.writes_without_ready.load()};
+          core.writes_without_ready.load(),
+          core.failed_handshakes.load(),
+          core.stalled_writes.load()};
 }
 
 }  // namespace blockd

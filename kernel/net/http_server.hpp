@@ -83,6 +83,8 @@ struct HttpServerStats {
   std::uint64_t accept_failures = 0;      // out of file descriptors or memory
   std::uint64_t reads_without_ready = 0;  // that succeeded although the event loop said nothing
   std::uint64_t writes_without_ready = 0;
+  std::uint64_t failed_handshakes = 0;  // TLS: broken, or not done in time
+  std::uint64_t stalled_writes = 0;     // connections cut because the client did not read
 };
 
 class HttpServer {

@@ -137,6 +137,8 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   std::atomic<std::uint64_t> refused_connections{0};
   std::atomic<std::uint64_t> refused_requests{0};
   std::atomic<std::uint64_t> accept_failures{0};
+  std::atomic<std::uint64_t> failed_handshakes{0};
+  std::atomic<std::uint64_t> stalled_writes{0};
   std::atomic<std::uint64_t> reads_without_ready{0};
   std::atomic<std::uint64_t> writes_without_ready{0};
 

@@ -2,6 +2,7 @@
 // of queries.
 
 #include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
 
 #include "kernel/base/hex.hpp"
@@ -18,6 +19,19 @@ constexpr std::uint32_t kMaxCountedUs = 5 * kInlineCostUs;  // of one call, in t
 constexpr std::uint32_t kHeightPollMs = 5;
 constexpr std::uint64_t kWrongCredentialCost =
     10;  // requests' worth of the client's rate, against guessing
+
+constexpr std::array<std::string_view, 4> kCallMembers = {"jsonrpc", "id", "method", "params"};
+
+// The first member that a call does not have; empty: none. A misspelt `params` would otherwise be a
+// call without any.
+std::string_view unknown_member(const json::object& call) {
+  for (const json::key_value_pair& member : call) {
+    const std::string_view name(member.key().data(), member.key().size());
+    if (std::find(kCallMembers.begin(), kCallMembers.end(), name) == kCallMembers.end())
+      return name;
+  }
+  return {};
+}
 
 std::string id_text(const json::value* id) {
   if (!id) return {};
@@ -144,8 +158,9 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   message->body = message->owned_body.empty() ? body : std::string_view(message->owned_body);
   Result<json::value> parsed = parse_json(message->body);
   if (!parsed.ok()) {
-    reply(error_text("null", rpc_error(-32700, "parse_error", parsed.status().message())), 200, 0);
-    return;
+    RpcError error = rpc_error(-32700, "parse_error", parsed.status().message());
+    if (!parsed.status().hint().empty()) error.data["hint"] = parsed.status().hint();
+    return refuse_message(error, reply);
   }
   message->root = *std::move(parsed);
   const json::array* batch = message->root.if_array();
@@ -155,13 +170,13 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   }
   const std::uint64_t max_batch = parts_.config()->u64("rpc.max_batch");
   if (batch->empty() || batch->size() > max_batch) {
-    reply(error_text("null", rpc_error(-32600, "invalid_request",
-                                       batch->empty()
-                                           ? "an empty batch"
-                                           : "a batch of " + std::to_string(batch->size()) +
-                                                 " calls; at most " + std::to_string(max_batch))),
-          200, 0);
-    return;
+    RpcError error = rpc_error(-32600, "invalid_request",
+                               batch->empty() ? "an empty batch"
+                                              : "a batch of " + std::to_string(batch->size()) +
+                                                    " calls; at most " + std::to_string(max_batch));
+    error.data["hint"] = batch->empty() ? "send at least one call"
+                                        : "send several smaller ones, or raise rpc.max_batch";
+    return refuse_message(error, reply);
   }
   message->in_batch = true;
   struct Gather {
@@ -191,6 +206,12 @@ void RpcImpl::handle_text(std::shared_ptr<const HttpRequest> request, Caller cal
   }
 }
 
+// What was sent is no call at all.
+void RpcImpl::refuse_message(const RpcError& error, const Done& reply) {
+  metrics_.client_errors->counter({std::string_view(std::to_string(error.code))})->add();
+  reply(error_text("null", error), error.http_status, 0);
+}
+
 // Code and state of one moment, which the call keeps to its end.
 void RpcImpl::take_view(Call& call) {
   RequestView now = parts_.host->request_view();
@@ -213,6 +234,16 @@ void RpcImpl::dispatch(const MessagePtr& message, const json::value& element, Do
   const json::value* version = o ? o->if_contains("jsonrpc") : nullptr;
   const json::value* method = o ? o->if_contains("method") : nullptr;
   const json::value* params = o ? o->if_contains("params") : nullptr;
+  const std::string_view stray = o ? unknown_member(*o) : std::string_view();
+  if (!stray.empty()) {
+    if (call->id.empty()) call->id = "null";
+    RpcError error = rpc_error(-32600, "invalid_request",
+                               "a call has no member '" + std::string(stray.substr(0, 64)) + "'");
+    error.data["field"] = stray.substr(0, 64);
+    if (auto nearest = nearest_name(stray.substr(0, 64), kCallMembers))
+      error.data["nearest"] = *nearest;
+    return refuse(std::move(error));
+  }
   if (!o || (id && call->id.empty()) || !version || !version->is_string() ||
       version->get_string() != "2.0" || !method || !method->is_string() ||
       (params && !params->is_object() && !params->is_array())) {

@@ -36,6 +36,8 @@ constexpr std::string_view kMetrics = R"json({
 {"name": "fee_floor_reject_total", "type": "counter", "help": "Commands refused below the fee floor"},
 {"name": "fee_floor_warning_total", "type": "counter", "labels": ["lane"], "help": "Wallets that raised a fee to the floor of the lane"},
 {"name": "finalized_height", "type": "gauge", "help": "Height of the newest final block"},
+{"name": "http_connections_dropped_total", "type": "counter", "labels": ["reason"], "help": "Connections that the node did not take, or cut, by reason"},
+{"name": "http_errors_total", "type": "counter", "labels": ["status"], "help": "HTTP requests that were answered with this status"},
 {"name": "industrial_admitted_total", "type": "counter", "help": "Commands of the industrial lane that were admitted"},
 {"name": "industrial_deferred_total", "type": "counter", "help": "Industrial commands that the comfort guard held back"},
 {"name": "industrial_rejected_total", "type": "counter", "labels": ["reason"], "help": "Commands of the industrial lane that were refused"},

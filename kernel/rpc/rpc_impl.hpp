@@ -242,6 +242,7 @@ class RpcImpl final : public Rpc, public std::enable_shared_from_this<RpcImpl> {
   HttpResponse checkpoint_page(bool latest) const;
 
   // dispatch.cpp
+  void refuse_message(const RpcError& error, const Done& reply);
   void dispatch(const MessagePtr& message, const json::value& element, Done done);
   std::optional<RpcError> check_ready(const Call& call) const;
   std::optional<RpcError> check_access(Call& call);

@@ -41,13 +41,17 @@ class Declarer {
 
 class RequestObserver final : public HttpObserver {
  public:
-  explicit RequestObserver(Histogram* seconds) : seconds_(seconds) {}
-  void on_request(std::string_view, std::uint64_t duration_us, int) override {
+  RequestObserver(Histogram* seconds, MetricFamily* errors) : seconds_(seconds), errors_(errors) {}
+  void on_request(std::string_view, std::uint64_t duration_us, int status) override {
     seconds_->observe(static_cast<double>(duration_us) * 1e-6);
+    if (status >= kFirstError) errors_->counter({std::string_view(std::to_string(status))})->add();
   }
 
  private:
+  static constexpr int kFirstError = 400;
+
   Histogram* seconds_;
+  MetricFamily* errors_;
 };
 
 }  // namespace
@@ -136,7 +140,13 @@ Result<std::shared_ptr<HttpObserver>> Rpc::request_observer(MetricRegistry& metr
                                  .help = "HTTP requests, first byte read to last byte written",
                                  .buckets = kSeconds});
   if (!family.ok()) return family.status();
-  return std::shared_ptr<HttpObserver>(std::make_shared<RequestObserver>((*family)->histogram()));
+  Result<MetricFamily*> errors =
+      metrics.declare("kernel", {.name = "http_errors_total",
+                                 .labels = {"status"},
+                                 .help = "HTTP requests that were answered with this status"});
+  if (!errors.ok()) return errors.status();
+  return std::shared_ptr<HttpObserver>(
+      std::make_shared<RequestObserver>((*family)->histogram(), *errors));
 }
 
 }  // namespace blockd

@@ -33,7 +33,10 @@ Status translate(const leveldb::Status& status, const std::string& dir) {
   }
   // A table that was cut short answers a read behind its end with EINVAL.
   if (status.IsCorruption() || status.IsNotFound() || has("Invalid argument")) {
-    return Status(Code::kCorrupt, message, "restore the newest snapshot and replay");
+    return Status(
+        Code::kCorrupt, message,
+        "stop the node and run `contract-cli storage repair --data DIR`: the state is made again "
+        "from the log");
   }
   if (has("does not exist")) return Status(Code::kNotFound, message);
   if (has("lock "))

@@ -63,9 +63,11 @@ std::optional<RecordHeader> decode_header(BytesView bytes) {
 }
 
 Status damage(const Segment& segment, std::uint64_t offset, std::string_view why) {
-  return Status(
-      Code::kCorrupt, segment.path + ": offset " + std::to_string(offset) + ": " + std::string(why),
-      "the file is damaged and was left as it is: restore the newest snapshot and replay");
+  return Status(Code::kCorrupt,
+                segment.path + ": offset " + std::to_string(offset) + ": " + std::string(why),
+                "the file is damaged and was left as it is: stop the node, `contract-cli storage "
+                "repair --data DIR "
+                "--dry-run` says what is whole, docs/runbooks/data-corruption.md what to do");
 }
 
 Result<SegmentWalk> walk_segment(const Segment& segment) {

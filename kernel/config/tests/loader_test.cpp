@@ -60,6 +60,14 @@ TEST_F(Loader, unknown_section_is_one_warning) {
                    "node.yaml:4: range_boost: unknown section; no loaded plugin has it"}));
 }
 
+TEST_F(Loader, a_misspelt_section_is_an_error) {
+  EXPECT_EQ(errors(load_text("mempol:\n  max: 5\n")),
+            (Texts{"node.yaml:2: mempol: unknown section; did you mean mempool?"}));
+  EXPECT_EQ(errors(load_text("rcp:\n  max_batch: 5\n")),
+            (Texts{"node.yaml:2: rcp: unknown section; did you mean rpc?"}));
+  EXPECT_TRUE(load_text("naming:\n  max: 5\n").ok()) << "a plugin that is not loaded";
+}
+
 TEST_F(Loader, tags_anchors_aliases_repeats_and_second_documents_are_refused) {
   EXPECT_EQ(errors(load_text("a: &x 1\n")), (Texts{"node.yaml:1: anchors are not allowed"}));
   EXPECT_EQ(errors(load_text("snapshot_interval: !!int 1024\n")),
@@ -72,6 +80,9 @@ TEST_F(Loader, tags_anchors_aliases_repeats_and_second_documents_are_refused) {
             (Texts{"node.yaml:1: expected a mapping of sections"}));
   EXPECT_FALSE(load_text("rpc: *nowhere\n").ok());
   EXPECT_FALSE(load_text("rpc: [1, 2\n").ok());
+  const Texts tab = errors(load_text("rpc:\n\tmax_batch: 1\n"));
+  ASSERT_EQ(tab.size(), 1u);
+  EXPECT_NE(tab[0].find("indented with a tab"), std::string::npos) << tab[0];
   EXPECT_EQ(errors(load_text("a: 1\nb: \xff\n")), (Texts{"node.yaml:2: not UTF-8"}));
 }
 

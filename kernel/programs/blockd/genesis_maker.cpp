@@ -139,7 +139,13 @@ Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
     Result<Bytes> text = read_file(path);
     if (!text.ok()) return text.status();
     Result<Genesis> genesis = Genesis::parse(*text);
-    return genesis.ok() ? std::move(genesis) : Result<Genesis>(genesis.status().in(path));
+    if (genesis.ok()) return genesis;
+    const Status wrong = genesis.status().in(path);
+    return Status(wrong.code(), wrong.message(),
+                  wrong.hint().empty() ? "it must be the document that this chain was made from: "
+                                         "take it from a backup, or from `contract-cli block "
+                                         "genesis` of another node"
+                                       : wrong.hint());
   }
   if (config.text("chain.genesis") != "create") {
     return Status(

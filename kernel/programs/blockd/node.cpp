@@ -422,13 +422,27 @@ Status NodeImpl::show_wakeups() {
                                   .help = "Writes that succeeded without an event of the socket"});
   if (!reads.ok()) return reads.status();
   if (!writes.ok()) return writes.status();
+  Result<MetricFamily*> dropped = metrics_.declare(
+      "kernel", {.name = "http_connections_dropped_total",
+                 .labels = {"reason"},
+                 .help = "Connections that the node did not take, or cut, by reason",
+                 .presets = {{"limit"}, {"accept"}, {"handshake"}, {"not_reading"}}});
+  if (!dropped.ok()) return dropped.status();
   metrics_.on_render([server = std::weak_ptr<HttpServer>(server_), read = (*reads)->counter(),
-                      write = (*writes)->counter()] {
+                      write = (*writes)->counter(), dropped = *dropped] {
     const std::shared_ptr<HttpServer> alive = server.lock();
     if (!alive) return;
     const HttpServerStats stats = alive->stats();
     read->add(stats.reads_without_ready - read->value());
     write->add(stats.writes_without_ready - write->value());
+    const auto raise = [dropped](std::string_view reason, std::uint64_t to) {
+      Counter* counter = dropped->counter({reason});
+      counter->add(to - counter->value());
+    };
+    raise("limit", stats.refused_connections);
+    raise("accept", stats.accept_failures);
+    raise("handshake", stats.failed_handshakes);
+    raise("not_reading", stats.stalled_writes);
   });
   return {};
 }
