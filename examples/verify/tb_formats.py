@@ -409,9 +409,13 @@ def _blob(data):
     return struct.pack("<I", len(data)) + data
 
 
+def namespace_root(entries):
+    """`entries`: (key, value) in key order."""
+    return tree([_blob(key) + value for key, value in entries])
+
+
 def namespace_leaf(name, entries):
-    """Leaf of the state root: `entries` are (key, value) in key order."""
-    return bytes([len(name)]) + name.encode() + struct.pack("<Q", len(entries)) + tree([_blob(k) + v for k, v in entries])
+    return bytes([len(name)]) + name.encode() + struct.pack("<Q", len(entries)) + namespace_root(entries)
 
 
 def state_root(namespaces):

@@ -36,7 +36,11 @@ HostImpl::~HostImpl() { stop(); }
 
 std::string HostImpl::path_of(const PluginRequest& request) const {
   const std::string file = request.file.empty() ? request.id + ".so" : request.file;
-  return file.find('/') == std::string::npos ? options_.plugins_dir + "/" + file : file;
+  if (file.find('/') != std::string::npos) return file;
+  for (const std::string& dir : options_.library_dirs) {
+    if (file_exists(dir + "/" + file)) return dir + "/" + file;
+  }
+  return options_.plugins_dir + "/" + file;
 }
 
 std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <future>
 #include <set>
 #include <thread>
@@ -12,6 +13,7 @@
 
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
+#include "kernel/base/json.hpp"
 #include "kernel/chain/producer.hpp"
 #include "kernel/host/host_impl.hpp"
 #include "kernel/manifest/diff.hpp"
@@ -22,6 +24,7 @@ constexpr std::uint64_t kRehearsalBlocks = 64;
 constexpr std::uint64_t kRehearsalMs = 1000;
 
 constexpr int kRehearsalNice = 10;
+constexpr std::size_t kMaxSuggestions = 1000;  // libraries that are looked at for a near name
 
 // Executes the newest blocks again on a thread that gives way to everybody else: clients should
 // not feel a reload.
@@ -237,11 +240,32 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
   return plan;
 }
 
+namespace {
+
+// Who asked for a plugin by its id learns which are there.
+Status no_library(const std::string& id, const std::string& path, const HostOptions& options) {
+  std::vector<std::string> dirs = options.library_dirs, ids;
+  dirs.push_back(options.plugins_dir);
+  for (const std::string& dir : dirs) {
+    std::error_code ec;
+    for (std::filesystem::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
+      if (it->path().extension() == ".so") ids.push_back(it->path().stem().string());
+      if (ids.size() == kMaxSuggestions) break;
+    }
+  }
+  const std::optional<std::string> nearest = nearest_name(id, ids);
+  return Status(Code::kNotFound, "no library of a plugin '" + id + "': there is no " + path,
+                nearest ? "did you mean " + *nearest + "?" : "give the path of its file");
+}
+
+}  // namespace
+
 Status HostImpl::load(const std::string& file_or_id) {
   Operation operation(operation_mutex_);
   std::string path = file_or_id;
   if (path.find('/') == std::string::npos && !path.ends_with(".so")) {
     path = path_of(request_for(file_or_id));
+    if (!file_exists(path)) return no_library(file_or_id, path, options_);
   }
   Result<std::shared_ptr<Plugin>> loaded = load_plugin(path);
   if (!loaded.ok()) return loaded.status();

@@ -60,7 +60,6 @@ void describe_commands(tb::Plugin& p) {
       .summary("Let a session key sign transfers of this account for at most a day")
       .error(kNotAllowed, "signed by a session key")
       .error(kTooManySessions)
-      .error(kInsufficientFunds, "the fee")
       .field("session_pk")
       .help("Ed25519 public key")
       .field("expires_at_ms")
@@ -72,7 +71,6 @@ void describe_commands(tb::Plugin& p) {
       .summary("Close a session key of this account")
       .error(kNotAllowed, "signed by a session key")
       .error(kUnknownSession)
-      .error(kInsufficientFunds, "the fee")
       .field("session_pk")
       .help("Ed25519 public key");
 }

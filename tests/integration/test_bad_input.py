@@ -33,6 +33,32 @@ class BadInputTest(unittest.TestCase):
         self.error("[]", -32600)
         self.error('{"jsonrpc":"1.0","id":1,"method":"node.status"}', -32600)
 
+    def test_what_is_no_call_is_counted_and_says_why(self):
+        self.assertIn("nested deeper than 64 levels", self.error("[" * 70 + "]" * 70, -32700)["message"])
+        self.assertIn("invalid UTF-8", self.error(b'{"jsonrpc":"2.0","id":1,"method":"node.\xff"}', -32700)["message"])
+        before = self.node.metric('rpc_client_error_total{code="-32700"}')
+        self.error("{", -32700)
+        self.assertEqual(self.node.metric('rpc_client_error_total{code="-32700"}'), before + 1)
+        batch = self.error("[" + ",".join(['{"jsonrpc":"2.0","id":1,"method":"node.status"}'] * 10_000) + "]", -32600)
+        self.assertIn("rpc.max_batch", batch["data"]["hint"])
+        error = self.error('{"jsonrpc":"2.0","id":1,"method":"block.get","parms":{"height":0}}', -32600, "invalid_request")
+        self.assertEqual((error["data"]["field"], error["data"]["nearest"]), ("parms", "params"))
+
+    def test_what_is_no_request_is_counted_by_its_status(self):
+        port = self.node.ports()["rpc"]
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        for status, text, words in ((413, head + b"Content-Length: 99999999\r\n\r\n", b"1048576 bytes"), (431, head + b"X: " + b"a" * 99_999, b"16384 bytes"),
+                                    (400, b"\x16\x03\x01 no HTTP at all\r\n\r\n", b"malformed")):
+            before = self.node.metric(f'http_errors_total{{status="{status}"}}', 0)
+            with socket.create_connection(("127.0.0.1", port)) as s:
+                s.sendall(text)
+                answer = b""
+                while part := s.recv(4096):
+                    answer += part
+            self.assertIn(b" %d " % status, answer.splitlines()[0])
+            self.assertIn(words, answer)
+            self.assertEqual(self.node.metric(f'http_errors_total{{status="{status}"}}'), before + 1)
+
     def test_unknown_method_names_the_nearest(self):
         error = self.error('{"jsonrpc":"2.0","id":1,"method":"energy.setle"}', -32601, "method_not_found")
         self.assertEqual(error["data"]["nearest"], "energy.settle")

@@ -32,7 +32,8 @@ class Client:
         self.node = node
 
     def send(self, command, *seeds):
-        answer = self.node.request(request(f.envelope(command, *seeds)))
+        """Waits until the command is in a block: that is what a call of the method itself does."""
+        answer = self.node.request(request(f.envelope(command, *seeds), command["method"]))
         if "error" in answer:
             raise RpcError(answer["error"])
         return answer["result"]
@@ -72,7 +73,7 @@ class ChainTest(unittest.TestCase):
         cls.node = Node(env={"TB_RPC_TOKENS_PER_SEC": "1000000"}).start()
         cls.client = Client(cls.node)
         for account in (ALICE, CAROL, f.group_address(2, [f.public_key(seed) for seed in SEEDS[:3]])):
-            cls.node.rpc("ledger.transfer", {"to": account, "amount": 50_000_000})
+            cls.node.rpc("ledger.transfer", {"to": account, "amount": 1_000_000})
 
     @classmethod
     def tearDownClass(cls):
@@ -83,25 +84,31 @@ class ChainTest(unittest.TestCase):
 
     def test_commands_of_every_shape_are_taken_and_the_whole_chain_verifies(self):
         client, keys = self.client, sorted(f.public_key(seed) for seed in SEEDS[:3])
-        first = transfer(ALICE, self.nonce(ALICE), memo="\u20ac \U0001f600 \\ \" \b\f\n\r\t\x01\x7f \u2028")
+        price = iter(range(30_000, 200_000, 10_000))  # each command raises the floor for the next
+
+        def alice(**members):
+            return transfer(ALICE, self.nonce(ALICE), fee=next(price), **members)
+
+        first = alice(memo="\u20ac \U0001f600 \\ \" \b\f\n\r\t\x01\x7f \u2028")
         self.assertEqual(client.send(first, SEEDS[0])["command_id"], f.command_id(first).hex())
-        client.send(transfer(ALICE, self.nonce(ALICE), amount="250"), SEEDS[0])
-        client.send(transfer(ALICE, self.nonce(ALICE), pct=33, lane="industrial", fee=30001), SEEDS[0])
-        client.send(transfer(ALICE, self.nonce(ALICE), expires_at_ms=2**53 - 1), SEEDS[0], SEEDS[3])  # with a co-signer
+        client.send(alice(amount="250"), SEEDS[0])
+        client.send(alice(pct=33, lane="industrial"), SEEDS[0])
+        client.send(alice(expires_at_ms=f.MAX_SAFE), SEEDS[0], SEEDS[3])  # with a co-signer
         group = f.group_address(2, keys)
-        of_group = transfer(group, self.nonce(group), signers=[key.hex() for key in keys], threshold=2)
+        of_group = transfer(group, self.nonce(group), fee=2 * next(price), signers=[key.hex() for key in keys], threshold=2)
         with self.assertRaises(RpcError) as one:
             client.send(of_group, SEEDS[0])
         self.assertEqual((one.exception.name, one.exception.data["admission_code"]), ("pending_signatures", 17))
         client.send(of_group, SEEDS[0], SEEDS[2])
         now = self.node.rpc("block.latest")["time_ms"]
-        opened = {"session_pk": f.public_key(SEEDS[3]).hex(), "expires_at_ms": now + 3_600_000, "limit": 100_000}
-        client.send(transfer(ALICE, self.nonce(ALICE), method="ledger.open_session", params=opened), SEEDS[0])
-        client.send(transfer(ALICE, self.nonce(ALICE), session=f.public_key(SEEDS[3]).hex()), SEEDS[3])
-        with self.assertRaises(RpcError) as refused:  # is in a block all the same: the next command of the account waits for it
-            client.send(transfer(ALICE, self.nonce(ALICE), to="nobody-here"), SEEDS[0])
+        opened = {"session_pk": f.public_key(SEEDS[3]).hex(), "expires_at_ms": now + 3_600_000, "limit": 200_000}
+        client.send(dict(alice(method="ledger.open_session"), params=opened), SEEDS[0])
+        client.send(alice(session=f.public_key(SEEDS[3]).hex()), SEEDS[3])
+        with self.assertRaises(RpcError) as refused:
+            client.send(alice(to="nobody-here"), SEEDS[0])
         self.assertEqual(refused.exception.code, -32602)
-        self.node.rpc("energy.register_provider", {"capacity_kwh": 1000, "jurisdiction": "US_CA", "meter_address": "m1", "stake": 1000})
+        market = {"capacity_kwh": 1000, "price_per_kwh": 120, "meter_address": "m1", "jurisdiction": "US_CA", "stake": 1000}
+        client.send({"chain": "dev", "from": ALICE, "nonce": self.nonce(ALICE), "method": "energy.register_provider", "params": market}, SEEDS[0])
         seen = verify_node.check_chain(self.node.rpc)
         self.assertGreaterEqual(len(seen), 10)
         self.check_proofs(seen)
@@ -186,7 +193,7 @@ class AdmissionTest(unittest.TestCase):
     def setUp(self):
         self.node = Node(plugins=["ledger"], env={"TB_RPC_TOKENS_PER_SEC": "1000000"})
         # Blocks on demand only: what is sent waits until the test cuts one.
-        text = self.node.write_config().read_text().replace("profile: dev\n", "profile: dev\n  block_interval_ms: 3600000\n  empty_block_interval_ms: 0\n")
+        text = self.node.write_config().read_text().replace("profile: dev\n", "profile: dev\n  block_interval_ms: 60000\n  empty_block_interval_ms: 0\n")
         (self.node.dir / "node.yaml").write_text(text)
         self.node.start()
 
@@ -221,7 +228,7 @@ class AdmissionTest(unittest.TestCase):
         told.append(self.submit(wrong))
         self.assertEqual(told, [(21, "wrong_chain"), (19, "unknown_command"), (-32602, "invalid_params"), (4, "invalid_selector"), (14, "fee_too_large"),
                                 (9, "fee_overflow"), (20, "expired"), (5, "bad_signature"), (10, "fee_too_low"), (1, "unknown_sender")])
-        self.node.rpc("ledger.transfer", {"to": ALICE, "amount": 16 * 20005 + 20004, "_tx": {"wait": "none", "fee": 20000}})
+        self.node.rpc("ledger.transfer", {"to": ALICE, "amount": 16 * 20005 + 30004, "_tx": {"wait": "none", "fee": 5000}})
         self.cut()
         self.assertEqual(self.submit(wrong), (3, "nonce_gap"))
         for nonce in (3, 1, 2):  # in any order within the window
@@ -231,9 +238,10 @@ class AdmissionTest(unittest.TestCase):
             self.assertEqual(self.submit(transfer(ALICE, nonce)), (0, "ok"))
         self.assertEqual(self.submit(transfer(ALICE, 17)), (13, "pending_limit"))
         self.cut()
-        self.assertEqual(self.submit(transfer(ALICE, 17, to="nobody-here")), (2, "insufficient_balance"))
-        self.assertEqual(self.submit(transfer(ALICE, 17, to="nobody-here", amount=4)), (-32602, "invalid_params"))
-        self.assertEqual(self.submit(transfer(ALICE, 17, amount=4)), (0, "ok"))
+        # 30000 is above the floor that those made.
+        self.assertEqual(self.submit(transfer(ALICE, 17, to="nobody-here", fee=30000)), (2, "insufficient_balance"))
+        self.assertEqual(self.submit(transfer(ALICE, 17, to="nobody-here", amount=4, fee=30000)), (-32602, "invalid_params"))
+        self.assertEqual(self.submit(transfer(ALICE, 17, amount=4, fee=30000)), (0, "ok"))
         self.cut()
         self.assertEqual(self.node.rpc("balance", {"address": ALICE})["amount"], 0)
         # Each was counted under its word.
@@ -243,7 +251,7 @@ class AdmissionTest(unittest.TestCase):
 
     def test_sessions_and_the_price_of_their_commands(self):
         node = self.node
-        node.rpc("ledger.transfer", {"to": ALICE, "amount": 200_000, "_tx": {"wait": "none", "fee": 20000}})
+        node.rpc("ledger.transfer", {"to": ALICE, "amount": 200_000, "_tx": {"wait": "none", "fee": 5000}})
         self.cut()
         key = f.public_key(SEEDS[3]).hex()
         unopened = transfer(ALICE, 1, session=key, fee=0)
@@ -253,9 +261,9 @@ class AdmissionTest(unittest.TestCase):
         self.cut()
         self.assertEqual(node.rpc("balance", {"address": ALICE})["amount"], 180_000)
         self.assertEqual(self.submit(transfer(ALICE, 2, session=key, fee=0), SEEDS[3]), (10, "fee_too_low"))
-        self.assertEqual(self.submit(transfer(ALICE, 2, session=key), SEEDS[3]), (0, "ok"))
+        self.assertEqual(self.submit(transfer(ALICE, 2, session=key, fee=40000), SEEDS[3]), (0, "ok"))
         self.cut()
-        self.assertEqual(node.rpc("balance", {"address": ALICE})["amount"], 159_995)
+        self.assertEqual(node.rpc("balance", {"address": ALICE})["amount"], 139_995)
 
 
 if __name__ == "__main__":

@@ -166,6 +166,7 @@ Status NodeImpl::load_plugins() {
   requests_ = plugin_requests(*first_config_);
   options.load = requests_;
   options.library_dirs = first_config_->list("plugins.dir");
+  options.plugins_dir = plugins_dir_of(std::filesystem::path(program_).parent_path().string());
   options.stores_dir = data_dir_ + "/stores";
   options.kernel_manifests = Rpc::kernel_manifests();
   options.metrics = &metrics_;

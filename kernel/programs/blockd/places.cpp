@@ -29,6 +29,12 @@ std::vector<std::string> profile_dirs_of(const std::string& config_file,
           program_dir + kShare + "/config/profiles", program_dir + "/../../../config/profiles"};
 }
 
+std::string plugins_dir_of(const std::string& program_dir) {
+  const std::string built = program_dir + "/../plugins";
+  const std::string dir = file_exists(built) ? built : program_dir + "/../lib/the-block/plugins";
+  return std::filesystem::weakly_canonical(dir).string();
+}
+
 std::string plugin_file(const Config& config, const std::string& program_dir,
                         const PluginLoad& wanted) {
   if (wanted.file.starts_with('/')) return wanted.file;

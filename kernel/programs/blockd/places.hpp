@@ -21,6 +21,8 @@ std::string default_config_file(const std::map<std::string, std::string>& enviro
 // Where <profile>.yaml is looked for, in order: beside the configuration file first.
 std::vector<std::string> profile_dirs_of(const std::string& config_file,
                                          const std::string& program_dir);
+// The folder of the libraries that came with the program.
+std::string plugins_dir_of(const std::string& program_dir);
 // The library of an entry of plugins.load: absolute as written, else the first that exists in the
 // program's own folders and then in plugins.dir; where none exists, the last place that was looked
 // at.

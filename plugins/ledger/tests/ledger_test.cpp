@@ -160,6 +160,25 @@ TEST_F(Ledger, sessions_live_a_day_at_most_and_can_be_closed) {
             "unknown_session");
 }
 
+TEST_F(Ledger, opening_and_closing_a_session_cost_their_fee) {
+  const std::string key(64, 'b');
+  const auto open = [&](std::uint64_t fee) {
+    return chain_.run("ledger.open_session",
+                      R"({"session_pk":")" + key + R"(","expires_at_ms":)" +
+                          std::to_string(chain_.time_ms() + 60'000) + "}",
+                      {.from = "alice", .fee = fee, .lane = "consumer"});
+  };
+  EXPECT_EQ(open(1001).error_name, "insufficient_funds");
+  EXPECT_TRUE(open(600).ok());
+  EXPECT_EQ(balance("alice"), R"({"amount":400,"balance":400})");
+  EXPECT_TRUE(chain_
+                  .run("ledger.close_session", R"({"session_pk":")" + key + R"("})",
+                       {.from = "alice", .fee = 400, .lane = "consumer"})
+                  .ok());
+  EXPECT_EQ(balance("alice"), R"({"amount":0,"balance":0})");
+  expect_sound();
+}
+
 TEST_F(Ledger, an_account_says_whose_escrow_it_is) {
   EXPECT_EQ(chain_.query("ledger.account", R"({"account":"energy:stakes"})").json,
             R"({"account":"energy:stakes","exists":true,"amount":7,"balance":7,"escrow":true,)"

@@ -39,6 +39,12 @@ TEST(Fees, the_base_fee_follows_the_gas) {
   EXPECT_EQ(next_base_fee(kMax, 2'000'000), kMax);
 }
 
+TEST(Fees, a_tip_is_what_is_above_the_base_fee) {
+  EXPECT_EQ(tip_of(1000, 1), 999u);
+  EXPECT_EQ(tip_of(7, 7), 0u);
+  EXPECT_EQ(tip_of(6, 7), 0u);
+}
+
 TEST(Fees, the_floor_is_the_percentile_of_the_window) {
   std::vector<std::uint64_t> ten = {10, 9, 8, 7, 6, 5, 4, 3, 2, 1};
   EXPECT_EQ(fee_floor(ten, 75, 0), 8u);
