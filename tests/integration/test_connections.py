@@ -78,6 +78,10 @@ class ConnectionsTest(unittest.TestCase):
             for s in sockets:
                 s.close()
         wait_for("a place for the next client", self.answers)
+        self.assertGreaterEqual(self.dropped("limit"), WANTED - MAX_CONNECTIONS)
+
+    def dropped(self, reason):
+        return self.node.metric(f'http_connections_dropped_total{{reason="{reason}"}}')
 
     def answers(self):
         try:
@@ -118,6 +122,9 @@ class ConnectionsTest(unittest.TestCase):
                 self.assertTrue(self.answers())
                 time.sleep(0.2)  # the pace of the client that is played
             self.assertEqual(self.node.rpc("whoami")["role"], "admin")
+            # Neither stays for ever, and both are counted.
+            wait_for("the end of the slow one", lambda: self.node.metric('http_errors_total{status="408"}', 0) >= 1)
+            wait_for("the end of the silent one", lambda: self.dropped("not_reading") >= 1)
         finally:
             silent.close()
             slow.close()
