@@ -85,8 +85,10 @@ def payments(Node, wait_for, **_):
         if turn % 5 == 0:
             node.cli("wallet", "metasend", "--from", accounts[0][1], "--to", to, "--amount", 700, "--session-sk", session["session_sk"], "--auto-bump", "--json", check=False)
             node.cli("wallet", "send", "--to", STRANGER, "--amount", 10**15, "--key", file, "--fee", "9000", "--force", "--json", check=False)
-    for amount in (1, 2**40, 5):  # the second is refused when it is applied: the first of its account waits before it
-        node.rpc("ledger.transfer", {"to": STRANGER, "amount": amount, "_tx": {"wait": "none", "fee": 9000}})
+    file, address = accounts[1]
+    nonce = node.rpc("account.nonce", {"account": address})["nonce"]
+    for ahead, to in ((2, "nobody-here"), (1, STRANGER)):  # the first waits for the other, so that it is tried in the block only, and refused there
+        node.cli("wallet", "send", "--to", to, "--amount", 5, "--key", file, "--fee", 90_000, "--force", "--nonce", nonce + ahead, "--no-wait", "--json")
     height = node.height()
     wait_for("an epoch", lambda: node.height() > height + 25, 120)
     return node
