@@ -13,7 +13,6 @@
 namespace receipts {
 namespace {
 
-constexpr std::uint64_t kCookie = 1;
 constexpr std::string_view kPath = "receipt_providers";
 
 // Why an entry cannot be one; empty: it can.
@@ -54,6 +53,7 @@ void put_rotation(tb::Out& out, const ConfiguredProvider& entry) {
 
 void Face::on_commit(tb::View& view) {
   if (!providers_checked_.exchange(true)) reconcile_providers(view);
+  if (!markets_asked_.exchange(true)) ask_for_markets();
 }
 
 void Face::on_config() {
@@ -86,18 +86,20 @@ bool Face::send_provider(const ConfiguredProvider& entry, bool known) {
   if (known) {
     return host_
         .post(
-            "receipts.rotate_provider", [&](tb::Out& out) { put_rotation(out, entry); }, kCookie)
+            "receipts.rotate_provider", [&](tb::Out& out) { put_rotation(out, entry); },
+            kProvidersCookie)
         .ok();
   }
   return host_
       .post(
           "receipts.register_provider", [&](tb::Out& out) { put_registration(out, entry); },
-          kCookie)
+          kProvidersCookie)
       .ok();
 }
 
 void Face::on_reply(std::uint64_t cookie, const tb::Reply& reply) {
-  if (cookie != kCookie || reply.ok) return;
+  if (cookie == kMarketsCookie && reply.ok) return show_markets(reply.value);
+  if (cookie != kProvidersCookie || reply.ok) return;
   host_.log(TB_LOG_ERROR,
             tb::cat("receipt_provider_config_failed: ", kPath, ": ", reply.value["message"].text(),
                     "; the account of the node's admin key needs the role admin"));

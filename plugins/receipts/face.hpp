@@ -77,6 +77,9 @@ struct ConfiguredProvider {
 };
 BOOST_DESCRIBE_STRUCT(ConfiguredProvider, (), (provider_id, verifying_key_hex, region, asn))
 inline constexpr std::uint64_t kMaxConfiguredProviders = 1000;
+
+// What the face asks the node for, and awaits at on_reply.
+inline constexpr std::uint64_t kProvidersCookie = 1, kMarketsCookie = 2;
 inline constexpr tb::Config<std::optional<std::vector<ConfiguredProvider>>> kProviders{0};
 
 class Face {
@@ -112,10 +115,12 @@ class Face {
   void show_age(tb::View& view);
   void reconcile_providers(tb::View& view);
   bool send_provider(const ConfiguredProvider& entry, bool known);
+  void ask_for_markets();
+  void show_markets(const tb::Value& plugins);
   void sample(tb::View& view);
 
   tb::Host host_;
-  std::atomic<bool> validating_{false}, providers_checked_{false};
+  std::atomic<bool> validating_{false}, providers_checked_{false}, markets_asked_{false};
 };
 
 // receipts.validate, receipts.reset_validation_state and the timer.

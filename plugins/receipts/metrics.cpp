@@ -92,6 +92,10 @@ void describe_node_metrics(tb::Plugin& p) {
       .help("Age of the oldest block whose receipts are kept, where a retention is set; else 0");
   p.counter(kRootEvictions, "root_queue_evictions_total")
       .help("Micro-shard roots that a full queue pushed out before their bundle");
+  p.histogram(kDerivationDuration, "metrics_derivation_duration_ms")
+      .buckets({1, 5, 25, 100, 500, 2500, 10'000, 60'000})
+      .scale(1000)
+      .help("How long it took to derive blocks again from their receipts");
 }
 
 }  // namespace
@@ -99,12 +103,9 @@ void describe_node_metrics(tb::Plugin& p) {
 void describe_metrics(tb::Plugin& p) {
   p.counter(kEmitted, "receipt_emitted_total")
       .labels({"market"})
-      .preset({"storage"})
-      .preset({"compute"})
-      .preset({"energy"})
-      .preset({"ad"})
-      .preset({"relay"})
-      .help("Receipts placed in blocks, slashes included");
+      .help(
+          "Receipts placed in blocks, slashes included; a market has its series where its plugin "
+          "runs");
   describe_errors(p);
   describe_gauges(p);
   describe_node_metrics(p);

@@ -338,6 +338,7 @@ inline constexpr tb::Counter kSampleSuccesses{43};
 inline constexpr tb::Counter kSampleFailures{44};
 inline constexpr tb::Gauge kOldestAge{45};
 inline constexpr tb::Counter kRootEvictions{46};
+inline constexpr tb::Histogram kDerivationDuration{47};
 
 struct Sealed {
   std::uint64_t height = 0;

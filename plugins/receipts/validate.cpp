@@ -271,7 +271,11 @@ tb::Status Face::validate(tb::LocalCall& call, const ValidateParams& in, tb::Out
     problem = read_range(in, view.height(), range);
     if (!problem.empty()) return tb::ok();
     Validation validation(host_, view, in, range);
+    const auto begin = std::chrono::steady_clock::now();
     validation.run();
+    const auto took = std::chrono::steady_clock::now() - begin;
+    host_.observe(kDerivationDuration,
+                  std::chrono::duration_cast<std::chrono::microseconds>(took).count());
     validation.put(out);
     flaws = validation.flaws();
     return tb::ok();
@@ -304,6 +308,7 @@ void Face::refresh() {
     return tb::ok();
   });
   if (!read) host_.log(TB_LOG_WARN, "receipts: the state could not be read for a sample");
+  ask_for_markets();  // a plugin may have been loaded since
 }
 
 void Face::show_keys(tb::View& view) {

@@ -115,6 +115,17 @@ class ReceiptsTest(unittest.TestCase):
         node.cli("receipts", "provider", "register", "grid-2", *by_admin[4:])
         self.assertEqual(node.cli_json("receipts", "provider", "show", "grid-2")["region"], "eu")
 
+    def test_only_markets_that_run_here_are_counted(self):
+        self.node = node = Node(plugins=["ledger", "receipts", "energy"]).start()
+
+        def emitted():
+            lines = [line for line in node.metrics().splitlines() if line.startswith("receipt_emitted_total")]
+            return lines or None
+
+        self.assertEqual(wait_for("the market's counter", emitted), ['receipt_emitted_total{market="energy"} 0'])
+        node.cli("receipts", "validate", "--from-block", "0")
+        self.assertIn("metrics_derivation_duration_ms_count 1", node.metrics())
+
     def test_announced_roots_are_bundled(self):
         self.node = node = Node(plugins=["ledger", "receipts"]).start()
         self.assertEqual(node.cli_json("receipts", "roots"), [])
