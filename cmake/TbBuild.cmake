@@ -35,10 +35,17 @@ if(TB_MOLD)
 endif()
 
 set(TB_SANITIZE "" CACHE STRING "address;undefined, or thread, or empty")
+set(TB_TENFOLD "")  # behind a number of seconds after which a test hangs: programs that a sanitizer watches are slower
 if(TB_SANITIZE)
+  set(TB_TENFOLD 0)
   string(REPLACE ";" "," TB_SANITIZE_LIST "${TB_SANITIZE}")
   add_compile_options(-fsanitize=${TB_SANITIZE_LIST} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${TB_SANITIZE_LIST})
+  if(NOT TB_SANITIZE MATCHES "fuzzer")
+    # How the runtimes behave and whose findings are not ours; see there.
+    add_library(tb_sanitizer_defaults OBJECT ${PROJECT_SOURCE_DIR}/cmake/sanitizer_defaults.cpp)
+    link_libraries($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:$<TARGET_OBJECTS:tb_sanitizer_defaults>>)
+  endif()
 endif()
 option(TB_COVERAGE "Measure coverage" OFF)
 if(TB_COVERAGE)
@@ -157,7 +164,7 @@ function(tb_test name)
   target_compile_definitions(${name} PRIVATE TB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TB_BINARY_DIR="${CMAKE_BINARY_DIR}")
   tb_test_options(${name} "${arg_SEPARATE}")
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS unit)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60${TB_TENFOLD} PROPERTIES TIMEOUT 600${TB_TENFOLD} LABELS unit)
 endfunction()
 
 # A program of the benchmarks. Only the target `benchmarks` builds it (`./dev bench`, and lint so that it stays buildable): who

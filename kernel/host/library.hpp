@@ -19,6 +19,7 @@
 
 #include "kernel/base/bytes.hpp"
 #include "kernel/base/crypto.hpp"
+#include "kernel/base/sanitizer.hpp"
 #include "kernel/base/status.hpp"
 #include "kernel/manifest/manifest.hpp"
 #include "tb/plugin.h"
@@ -65,7 +66,7 @@ struct LoadRules {
   std::vector<std::pair<std::string, std::string>> min_version;  // id -> version
   std::string store_dir;                                         // <data>/plugins
   std::string probe_program;                                     // path of blockd
-  std::uint64_t probe_timeout_ms = 5000;
+  std::uint64_t probe_timeout_ms = 5'000 * kSanitizerSlowdown;
   // Asked last, with the id and the BLAKE3 of the file; may be null. [any]
   std::function<Status(std::string_view id, const Hash& file)> admit = {};
   // Whether the plugin `id` is to run in a process of its own (isolation: process), and how such a

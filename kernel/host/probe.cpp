@@ -24,6 +24,8 @@ namespace blockd {
 namespace {
 
 constexpr std::size_t kMaxProbeOutput = 32u << 20;  // a manifest of 4 MiB, every byte escaped
+constexpr rlim_t kProbeCpuSeconds = 10 * kSanitizerSlowdown;
+constexpr rlim_t kProbeMemory = 2ull << 30;
 constexpr std::string_view kMarker = "\x1etb-probe ";
 
 std::string how_it_ended(int wait_status) {
@@ -181,14 +183,11 @@ Result<ProbeResult> probe_plugin(const LoadRules& rules, const std::string& path
 
 int probe_main(const std::string& path) {
   // A probe that goes wild costs little: seconds of CPU and a bounded heap.
-  rlimit cpu{10, 10}, memory{2ull << 30, 2ull << 30}, core{0, 0};
+  rlimit cpu{kProbeCpuSeconds, kProbeCpuSeconds}, memory{kProbeMemory, kProbeMemory}, core{0, 0};
   ::setrlimit(RLIMIT_CPU, &cpu);
   ::setrlimit(RLIMIT_CORE, &core);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  ::setrlimit(RLIMIT_AS, &memory);
-#else
-  (void)memory;
-#endif
+  // A sanitizer reserves more memory than any limit.
+  if constexpr (!kSanitized) ::setrlimit(RLIMIT_AS, &memory);
   try {
     const std::string line = "\n" + std::string(kMarker) + json::serialize(examine(path));
     std::fwrite(line.data(), 1, line.size(), stdout);

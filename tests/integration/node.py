@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,24 @@ BIN = BUILD / "bin"
 START_SECONDS = 60  # a bound against hanging, not a measure
 
 
+def is_sanitized():
+    """Whether the programs were built with a sanitizer (presets asan, tsan)."""
+    cache = BUILD / "CMakeCache.txt"
+    return cache.exists() and re.search(r"^TB_SANITIZE:\w+=.", cache.read_text(), re.MULTILINE) is not None
+
+
+SANITIZED = is_sanitized()
+PATIENCE = 10 if SANITIZED else 1  # every bound against hanging is multiplied by it
+FINDING = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: ).*$", re.MULTILINE)
+
+
+def no_findings(who, text):
+    """What a sanitizer has printed fails the test, whatever became of the process."""
+    found = FINDING.search(text) if SANITIZED else None
+    if found:
+        raise AssertionError(f"a sanitizer found something in {who}:\n{text[found.start():][:8000]}")
+
+
 class RpcError(Exception):
     def __init__(self, error):
         super().__init__(error["message"])
@@ -27,7 +46,7 @@ class RpcError(Exception):
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout=30):
-        super().__init__("localhost", timeout=timeout)
+        super().__init__("localhost", timeout=timeout * PATIENCE)
         self.path = path
 
     def connect(self):
@@ -38,6 +57,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 def wait_for(what, condition, seconds=START_SECONDS):
     """Polls until `condition()` is true; the bound only keeps a broken test from hanging."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()
@@ -135,7 +155,7 @@ class Node:
         return found
 
     def get(self, listener, path, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30 * PATIENCE)
         try:
             connection.request("GET", path, headers=headers or {})
             response = connection.getresponse()
@@ -144,7 +164,7 @@ class Node:
             connection.close()
 
     def post(self, listener, body, headers=None, path="/"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30 * PATIENCE)
         try:
             all_headers = {"Content-Type": "application/json"}
             all_headers.update(headers or {})
@@ -168,7 +188,8 @@ class Node:
 
     def cli(self, *args, check=True, stdin=None):
         result = subprocess.run([BIN / "contract-cli", *map(str, args)], env=self.environment(), cwd=self.dir, text=True,
-                                input=stdin, capture_output=True, timeout=120)
+                                input=stdin, capture_output=True, timeout=120 * PATIENCE)
+        no_findings("contract-cli", result.stderr)
         if check and result.returncode != 0:
             raise AssertionError(f"contract-cli {' '.join(map(str, args))}: exit {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result
@@ -182,19 +203,28 @@ class Node:
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=120)
+            self.process.wait(timeout=120 * PATIENCE)
         if self.process:
             self.out.close()
+            self.no_findings()
         return self.process.returncode if self.process else None
 
     def kill(self):
         self.process.kill()
         self.process.wait()
         self.out.close()
+        self.no_findings()
+
+    def no_findings(self):
+        printed = self.dir / "stdout.txt"
+        if SANITIZED and printed.exists():
+            no_findings("the node", printed.read_text(errors="replace"))
 
     def close(self):
         if self.process and self.process.poll() is None:
             self.kill()
+        if self.process:
+            self.no_findings()
         if self.own_dir:
             shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <string>
 
+#include "kernel/base/sanitizer.hpp"
 #include "kernel/host/isolation/boot.hpp"
 #include "kernel/host/isolation/mailbox.hpp"
 #include "kernel/host/library.hpp"
@@ -26,7 +27,7 @@ inline constexpr std::uint64_t kCpuWindowMs = 2'000;
 struct ChildOptions {
   std::string program;  // blockd
   std::string library;
-  std::uint64_t start_ms = 10'000;
+  std::uint64_t start_ms = 10'000 * kSanitizerSlowdown;
 };
 
 // Why a child has ended, as the metric's label says it and for people.

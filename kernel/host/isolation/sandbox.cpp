@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "kernel/base/file.hpp"
+#include "kernel/base/sanitizer.hpp"
 
 namespace blockd::isolation {
 namespace {
@@ -237,14 +238,10 @@ Result<int> open_sizes() {
 }
 
 Status limit_memory(int sizes, std::uint64_t bytes) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  (void)bytes;  // a sanitizer reserves more memory than any limit
-  ::close(sizes);
-  return {};
-#else
   char text[256] = {};
   const ssize_t n = ::pread(sizes, text, sizeof text - 1, 0);
   ::close(sizes);
+  if constexpr (kSanitized) return {};  // a sanitizer reserves more memory than any limit
   unsigned long long all = 0, data = 0;
   if (n <= 0 || std::sscanf(text, "%llu %*u %*u %*u %*u %llu", &all, &data) != 2)
     return Status(Code::kInternal, "/proc/self/statm cannot be read");
@@ -255,7 +252,6 @@ Status limit_memory(int sizes, std::uint64_t bytes) {
   if (::setrlimit(RLIMIT_DATA, &heap) != 0 || ::setrlimit(RLIMIT_AS, &space) != 0)
     return errno_status("memory limit of a plugin's process");
   return {};
-#endif
 }
 
 }  // namespace blockd::isolation
