@@ -100,11 +100,11 @@ class HttpConnection final : public Connection {
         settings_(std::move(settings)),
         in_(kFirstBuffer, '\0') {
     refresh();
-    core_->enter(this);
   }
   ~HttpConnection() override { core_->leave(this); }
 
   void start() {
+    core_->enter(this);
     asio::dispatch(executor_, [self = self()] { self->handshake(); });
   }
 

@@ -152,7 +152,8 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   // Until all slots are free; false after `wait_ms`.
   bool wait_empty(std::uint32_t wait_ms);
 
-  // REQUIRES: leave() before the object's memory goes (in its destructor).
+  // REQUIRES: a shared_ptr owns it already (so not in its constructor: others ask for its
+  // weak_from_this() at once); leave() before the object's memory goes (in its destructor).
   void enter(Connection* connection);
   void leave(Connection* connection);
   std::vector<std::shared_ptr<Connection>> connections() const;

@@ -108,7 +108,6 @@ class WsSession final : public Connection, public WsPeer {
         ws_(std::move(stream)),
         in_(limits_.ws_message_bytes) {
     configure(start.subprotocol);
-    core_->enter(this);
     core_->websockets.fetch_add(1);
   }
   ~WsSession() override {
@@ -117,6 +116,7 @@ class WsSession final : public Connection, public WsPeer {
   }
 
   void run() {
+    core_->enter(this);
     ws_.async_accept(asio::buffer(received_), [self = self()](const Error& error) {
       self->received_ = std::string();
       if (error || self->finished_) return self->finish();

@@ -158,7 +158,9 @@ TEST_F(LoaderTest, two_hundred_reloads_give_everything_back) {
   }
   EXPECT_EQ(mappings(), mapped);
   // A sanitizer keeps what was freed, to see who still uses it.
-  if constexpr (!kSanitized) EXPECT_LT(resident_kib(), resident + 2048);
+  if constexpr (!kSanitized) {
+    EXPECT_LT(resident_kib(), resident + 2048);
+  }
   EXPECT_TRUE(leaked_images().empty());
   EXPECT_EQ(stored_files(), 0u);
 }
