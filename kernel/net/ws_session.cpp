@@ -124,6 +124,7 @@ class WsSession final : public Connection, public WsPeer {
       self->handler_->on_open(
           std::make_shared<PeerHandle>(std::static_pointer_cast<WsPeer>(self), self->max_queue()));
       if (self->core_->draining.load()) self->close(websocket::going_away, "server stops");
+      if (self->write_due_) self->write();
       self->read();
     });
   }
@@ -228,6 +229,10 @@ class WsSession final : public Connection, public WsPeer {
 
   // Writes the next message; when none is left, the close frame if one is due. REQUIRES: writing_.
   void write() {
+    if (!opened_) {  // the server stops while the answer to the handshake is being written
+      write_due_ = true;
+      return;
+    }
     bool idle = false;
     bool drained = false;
     bool close_now = false;
@@ -298,6 +303,7 @@ class WsSession final : public Connection, public WsPeer {
   beast::flat_buffer in_;
   std::string out_;  // being written
   bool opened_ = false;
+  bool write_due_ = false;  // write() is to be called once it is opened
   bool finished_ = false;
 
   mutable std::mutex mutex_;

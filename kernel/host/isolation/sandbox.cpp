@@ -104,10 +104,11 @@ class Filter {
 };
 
 // Through a pipe to itself a sanitizer learns whether memory may be read, before it looks; and it
-// asks whether a library that is opened is a link. To be called first: other rules refuse this.
+// asks whether a library that is opened is a link, and lets go of its stack at the end. To be
+// called first: other rules refuse this.
 void allow_sanitizer(Filter& f) {
   if constexpr (!kSanitized) return;
-  f.allow({SYS_pipe2, SYS_read, SYS_write, SYS_close, SYS_readlinkat});
+  f.allow({SYS_pipe2, SYS_read, SYS_write, SYS_close, SYS_readlinkat, SYS_sigaltstack});
 #if defined(__x86_64__)
   f.allow({SYS_readlink});
 #endif
