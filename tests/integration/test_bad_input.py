@@ -59,6 +59,16 @@ class BadInputTest(unittest.TestCase):
             self.assertIn(words, answer)
             self.assertEqual(self.node.metric(f'http_errors_total{{status="{status}"}}'), before + 1)
 
+    def test_misspelt_plugins_and_sections_name_the_nearest(self):
+        refused = self.node.cli("plugin", "load", "recepts", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("did you mean receipts?", refused.stderr)
+        file = self.node.dir / "slip.yaml"
+        file.write_text("mempol:\n  max: 5\n")
+        refused = self.node.cli("config", "check", file, check=False)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("slip.yaml:2: mempol: unknown section; did you mean mempool?", refused.stderr)
+
     def test_unknown_method_names_the_nearest(self):
         error = self.error('{"jsonrpc":"2.0","id":1,"method":"energy.setle"}', -32601, "method_not_found")
         self.assertEqual(error["data"]["nearest"], "energy.settle")
