@@ -361,7 +361,10 @@ TEST_F(Dispatch, catches_exceptions_and_names_them) {
   EXPECT_EQ(send("throw-in-data"), TB_FAILED);
   EXPECT_EQ(step.failure, "-32603 internal_plugin_error in data {}");
   EXPECT_EQ(send("bad-row"), TB_FAILED);
-  EXPECT_EQ(step.failure, "-32603 internal_plugin_error the row 'row' does not decode {}");
+  EXPECT_EQ(step.failure,
+            "-32603 internal_plugin_error the row 'row' does not decode: it has "
+            "layout 110 and is read as layout 1; rows that no migration has reached yet must "
+            "be read too (row_layout) {}");
 }
 
 TEST_F(Dispatch, lack_of_memory_is_trouble_of_the_host_and_no_outcome) {

@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "tb/detail/traits.hpp"
+#include "tb/detail/check.hpp"
 
 namespace tb {
 
@@ -192,14 +192,16 @@ void RowReader::read(T& out) {
 }  // namespace detail
 
 // Appends the row form of `value` to `out`; nothing is allocated beyond it.
-template <detail::Described T>
+template <class T>
 void encode_row(const T& value, std::string& out) {
-  const std::size_t start = out.size();
-  out.resize(start + 1 + detail::row_size(value));
-  out[start] = static_cast<char>(detail::layout_of<T>());
-  detail::write_row(out.data() + start + 1, value);
+  if constexpr (detail::checked<T>()) {
+    const std::size_t start = out.size();
+    out.resize(start + 1 + detail::row_size(value));
+    out[start] = static_cast<char>(detail::layout_of<T>());
+    detail::write_row(out.data() + start + 1, value);
+  }
 }
-template <detail::Described T>
+template <class T>
 std::string encode_row(const T& value) {
   std::string out;
   encode_row(value, out);
@@ -212,20 +214,36 @@ inline std::uint8_t row_layout(std::string_view row) {
 }
 
 // False if the bytes are not a row of T's layout.
-template <detail::Described T>
+template <class T>
 [[nodiscard]] bool decode_row(std::string_view row, T& out) {
-  if (row_layout(row) != detail::layout_of<T>()) return false;
-  detail::RowReader reader(row.substr(1));
-  reader.read(out);
-  return reader.done();
+  if constexpr (detail::checked<T>()) {
+    if (row_layout(row) != detail::layout_of<T>()) return false;
+    detail::RowReader reader(row.substr(1));
+    reader.read(out);
+    return reader.done();
+  } else {
+    return false;
+  }
 }
+
+namespace detail {
+// Why a row is not a T, behind "the row ..." in an error.
+template <class T>
+std::string why_not(std::string_view row) {
+  const std::string of = std::to_string(row_layout(row)), wanted = std::to_string(layout_of<T>());
+  if (row.empty()) return "is empty, and a struct is read from it";
+  if (of == wanted) return "does not decode, although its layout " + of + " is the right one";
+  return "does not decode: it has layout " + of + " and is read as layout " + wanted +
+         "; rows that no migration has reached yet must be read too (row_layout)";
+}
+}  // namespace detail
 
 // The same for rows that a scan delivers: throws (which fails the step) when the row does not
 // decode.
-template <detail::Described T>
+template <class T>
 T row_as(std::string_view row) {
   T value{};
-  if (!decode_row(row, value)) throw std::runtime_error("a row does not decode");
+  if (!decode_row(row, value)) throw std::runtime_error("a row " + detail::why_not<T>(row));
   return value;
 }
 

@@ -31,14 +31,16 @@ class Ctx : public View {
   }
   void erase(std::string_view key) { note(raw_ctx_->api->erase(raw_ctx_, to_str(key))); }
   // Writes a row in the form of codec.hpp. Rows up to 512 bytes cost no allocation.
-  template <detail::Described T>
+  template <class T>
   void store(std::string_view key, const T& value) {
-    char small[kSmallRow];
-    const std::size_t size = 1 + detail::row_size(value);
-    if (size > kSmallRow) return put(key, encode_row(value));
-    small[0] = static_cast<char>(detail::layout_of<T>());
-    detail::write_row(small + 1, value);
-    put(key, {small, size});
+    if constexpr (detail::checked<T>()) {
+      char small[kSmallRow];
+      const std::size_t size = 1 + detail::row_size(value);
+      if (size > kSmallRow) return put(key, encode_row(value));
+      small[0] = static_cast<char>(detail::layout_of<T>());
+      detail::write_row(small + 1, value);
+      put(key, {small, size});
+    }
   }
 
   template <class T>

@@ -131,8 +131,10 @@ class FieldsEntry : public Entry<Self> {
   // For the SDK: takes the fields from a described struct.
   template <class T>
   void take_fields() {
-    this->json_->set(fields_key(), detail::fields_of<T>());
-    initials_ = detail::initials_of<T>();
+    if constexpr (detail::checked<T>()) {
+      this->json_->set(fields_key(), detail::fields_of<T>());
+      initials_ = detail::initials_of<T>();
+    }
   }
 
  protected:
@@ -175,9 +177,9 @@ class Method : public FieldsEntry<Method> {
     return this->error(error.code, error.name, text);
   }
   // The shape of the result, for documentation.
-  template <detail::Described T>
+  template <class T>
   Method& result() {
-    json_->set("result", detail::fields_of<T>());
+    if constexpr (detail::checked<T>()) json_->set("result", detail::fields_of<T>());
     return *this;
   }
   Method& example(std::string_view command, std::string_view shows) {

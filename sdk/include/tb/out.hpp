@@ -11,7 +11,7 @@
 // An empty std::optional is left out of a record and is null in a list.
 #pragma once
 
-#include "tb/detail/traits.hpp"
+#include "tb/detail/check.hpp"
 
 namespace tb {
 
@@ -110,7 +110,7 @@ void Out::put(std::string_view name, const T& value) {
   } else if constexpr (Described<T>) {
     record(name, [&](Out& out) { out.write(value); });
   } else {
-    static_assert(kUnsupported<T>, "a type that tb/values.hpp does not list");
+    static_cast<void>(checked_member<Out, T>());  // refuses it, with what to write instead
   }
 }
 

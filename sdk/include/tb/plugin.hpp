@@ -168,6 +168,15 @@ class Plugin {
         {[fn](Ctx& ctx, detail::Args, Out& out) { return fn(ctx, out); }, {}, {}});
     return method<NoArgs>(name, "command");
   }
+  template <class Fn>
+  Method& command(std::string_view name,
+                  Fn) requires detail::NoHandler<Fn, Status (*)(Ctx&, Out&)> {
+    static_assert(detail::kUnsupported<Fn>,
+                  "a command is handled by a function tb::Status f(tb::Ctx&, const P&, tb::Out&), "
+                  "or f(tb::Ctx&, tb::Out&) without params; P is a described struct. A lambda "
+                  "with params needs a + in front");
+    return method<NoArgs>(name, "command");
+  }
 
   template <class P>
   Method& query(std::string_view name, Status (*fn)(View&, const P&, Out&)) {
@@ -206,6 +215,15 @@ class Plugin {
         &typeid(F));
   }
 
+  template <class Fn>
+  Method& query(std::string_view name, Fn) requires detail::NoHandler<Fn, Status (*)(View&, Out&)> {
+    static_assert(detail::kUnsupported<Fn>,
+                  "a query is answered by a function tb::Status f(tb::View&, const P&, tb::Out&), "
+                  "or f(tb::View&, tb::Out&) without params, free or a member of the face; P is a "
+                  "described struct. A query reads only, so it takes no tb::Ctx");
+    return method<NoArgs>(name, "query");
+  }
+
   template <class P>
   Method& local(std::string_view name, Status (*fn)(LocalCall&, const P&, Out&)) {
     return add_local<P>(name, [fn](void*, LocalCall& call, const P& params, Out& out) {
@@ -229,6 +247,14 @@ class Plugin {
           return (static_cast<F*>(face)->*fn)(call, out);
         },
         &typeid(F));
+  }
+
+  template <class Fn>
+  Method& local(std::string_view name, Fn) requires detail::NoHandler<Fn> {
+    static_assert(detail::kUnsupported<Fn>,
+                  "a local method is answered by a function tb::Status f(tb::LocalCall&, const "
+                  "P&, tb::Out&), free or a member of the face; a member may leave P out");
+    return method<NoArgs>(name, "local");
   }
 
   template <class T>
@@ -316,6 +342,18 @@ class Plugin {
     detail::Json& json = json_.array_at("timers").push(detail::Json::object());
     json.set("name", name);
     json.set("interval_ms", interval_ms);
+    return *this;
+  }
+  template <class Fn>
+  RouteEntry& route(std::string_view method, std::string_view, Fn) requires detail::NoHandler<Fn> {
+    static_assert(detail::kUnsupported<Fn>,
+                  "a route is answered by a member of the face: tb::Status f(tb::View&, const "
+                  "tb::HttpRequest&, tb::HttpReply&)");
+    return entry(routes_, "http", "method", method);
+  }
+  template <class Fn>
+  Plugin& timer(std::string_view, std::uint64_t, Fn) requires detail::NoHandler<Fn> {
+    static_assert(detail::kUnsupported<Fn>, "a timer is a member of the face: void f()");
     return *this;
   }
   template <class F>

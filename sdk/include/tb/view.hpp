@@ -84,15 +84,18 @@ class View {
   }
   // Decodes the row at `key`. A row that is there and does not decode fails the step: the state is
   // damaged, or the plugin reads another layout than it wrote.
-  template <detail::Described T>
+  template <class T>
   std::optional<T> load(std::string_view key) {
     static_assert(!detail::borrows<T>(),
-                  "T would point into bytes that are gone: use owning members, or read()");
+                  "the loaded row would point into bytes that are gone: give it std::string and "
+                  "tb::Blob members in place of std::string_view and tb::Bytes, or use read()");
     std::optional<T> value;
-    read(key, [&](std::string_view bytes) {
-      if (!decode_row(bytes, value.emplace()))
-        throw std::runtime_error("the row '" + printable(key) + "' does not decode");
-    });
+    if constexpr (detail::checked<T>()) {
+      read(key, [&](std::string_view bytes) {
+        if (!decode_row(bytes, value.emplace()))
+          throw std::runtime_error("the row '" + printable(key) + "' " + detail::why_not<T>(bytes));
+      });
+    }
     return value;
   }
 

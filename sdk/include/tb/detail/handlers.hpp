@@ -130,7 +130,7 @@ template <class Params, class Where, class Body>
 Status with_params(const std::string& invalid_name, Where& where, Args args, Body&& body) {
   if constexpr (std::is_same_v<Params, NoArgs>) {
     return body(NoArgs{});
-  } else {
+  } else if constexpr (is_usable<Params>()) {
     Params params{};
     std::string problem;
     if (!decode_params(args.items, args.count, params, &problem)) {
@@ -138,6 +138,8 @@ Status with_params(const std::string& invalid_name, Where& where, Args args, Bod
                         "'" + problem + "' is missing or of another type");
     }
     return body(static_cast<const Params&>(params));
+  } else {
+    return Status(TB_FAILED);  // not reached: the declaration of the method does not compile
   }
 }
 

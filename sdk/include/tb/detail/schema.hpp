@@ -2,8 +2,8 @@
 // library loads.
 #pragma once
 
+#include "tb/detail/check.hpp"
 #include "tb/detail/json.hpp"
-#include "tb/detail/traits.hpp"
 
 namespace tb::detail {
 
