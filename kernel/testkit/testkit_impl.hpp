@@ -477,8 +477,10 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     ViewContext context(chain->view(), loaded.manifest);
     const tb_status status =
         loaded.plugin->face->http(loaded.face->instance(), context.view(), &request, &reply);
-    if (status != TB_OK) return {500, ""};
-    return {reply.status, reply.sent ? reply.text : out.finish()};
+    // As the node answers: a route that fails may have said why in the body, and with which status.
+    if (status != TB_OK && !reply.sent && out.empty()) return {500, ""};
+    const std::uint32_t shown = status != TB_OK && reply.status < 400 ? 500 : reply.status;
+    return {shown, reply.sent ? reply.text : out.finish()};
   }
 
   void require_started() const {
