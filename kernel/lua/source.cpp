@@ -1,7 +1,6 @@
 #include "kernel/lua/source.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "kernel/base/json.hpp"
 
@@ -152,40 +151,6 @@ void scan(std::string_view source, const std::function<bool(const Token&)>& take
   while (const std::optional<Token> token = scanner.next()) {
     if (!take(*token)) return;
   }
-}
-
-std::vector<std::string> absent_names(std::string_view source) {
-  constexpr std::string_view kAbsent[] = {
-      "_G",           "_VERSION",     "collectgarbage", "coroutine",  "debug",  "dofile",
-      "getmetatable", "io",           "load",           "loadfile",   "next",   "os",
-      "package",      "pcall",        "print",          "rawget",     "rawset", "require",
-      "utf8",         "setmetatable", "warn",           "loadstring", "unpack", "xpcall"};
-  const auto is_absent = [&](std::string_view name) {
-    return std::find(std::begin(kAbsent), std::end(kAbsent), name) != std::end(kAbsent);
-  };
-  std::vector<Token> uses;
-  std::set<std::string_view> defined;
-  Token before{Token::Kind::kSymbol, "", 0}, last = before;
-  scan(source, [&](const Token& token) {
-    // `last` is looked at when what follows it is known.
-    if (last.kind == Token::Kind::kName && is_absent(last.text)) {
-      const bool is_field = before.text == "." || before.text == ":";
-      if (before.text == "local" || before.text == "function" || token.text == "=")
-        defined.insert(last.text);
-      else if (!is_field)
-        uses.push_back(last);
-    }
-    before = last;
-    last = token;
-    return true;
-  });
-  std::vector<std::string> out;
-  for (const Token& use : uses) {
-    if (defined.contains(use.text)) continue;
-    out.push_back("script:" + std::to_string(use.line) + ": `" + std::string(use.text) +
-                  "` does not exist in a script");
-  }
-  return out;
 }
 
 SourceFacts look_at_source(std::string_view source) {

@@ -28,8 +28,9 @@ struct SourceFacts {
 };
 SourceFacts look_at_source(std::string_view source);
 
-// Globals that stock Lua has and a script has not, such as os or print, where the text uses one
-// that it does not define: "script:3: `os` does not exist in a script".
+// Names that a script has not, where the text uses one that it does not define: globals
+// ("script:3: `os` does not exist in a script"), fields of the tables that it has (`math.random`),
+// methods of strings; and what is written into a table that is for reading.
 std::vector<std::string> absent_names(std::string_view source);
 
 }  // namespace blockd::lua

@@ -134,5 +134,57 @@ TEST(Names, that_do_not_exist_are_found_with_their_line) {
   EXPECT_TRUE(absent_names("return 'print'").empty());
 }
 
+TEST(Names, of_functions_that_nobody_wrote_are_found) {
+  const auto only = [](std::string_view source) {
+    const std::vector<std::string> found = absent_names(source);
+    return found.size() == 1 ? found[0] : std::to_string(found.size()) + " names";
+  };
+  EXPECT_EQ(only("\nreturn clamp(1, 2, 3)"), "script:2: `clamp` does not exist in a script");
+  EXPECT_EQ(only("return math.random(6)"), "script:1: `math.random` does not exist in a script");
+  EXPECT_EQ(only("local s = 'a' return s:upper()"),
+            "script:1: a string has no method `upper` in a script: string.upper(s, …)");
+  EXPECT_EQ(
+      only("function f(c)\n  state.last = c.new\nend"),
+      "script:2: nothing is kept by writing to `state.last`: on_epoch and on_block return what "
+      "they keep, {state = {…}}");
+  for (const char* fine :
+       {"local function clamp(a) return a end return clamp(1)",
+        "for i, v in ipairs(t or {}) do t = v + i end", "a, b = 1, 2 return a + b",
+        "local math = {} math.random = 1 return math.random",
+        "function f(c, ...) return c.x, {y = 1, z = c} end", "goto done ::done::",
+        "return fx.muldiv(1, 2, 3)", "local t = {} function t:upper() end t:upper()",
+        "return params.get('k') or state.get('s')"}) {
+    EXPECT_TRUE(absent_names(fine).empty()) << fine << ": " << absent_names(fine)[0];
+  }
+}
+
+// The tables of names.cpp against the sandbox itself.
+TEST(Names, are_those_of_the_sandbox) {
+  const std::string source =
+      "hook = {name = 'n', version = '1.0.0', on = {'on_epoch'}}\n"
+      "function on_epoch(c)\n  local all = {}\n"
+      "  for name, t in pairs({string = string, table = table, math = math, fx = fx, params = "
+      "params,"
+      " state = state, econ = econ, treasury = treasury, log = log}) do\n"
+      "    for field in pairs(t) do all[#all + 1] = name .. '.' .. field end\n  end\n"
+      "  return {events = {{name = 'all', data = {names = table.concat(all, ' ')}}}}\nend";
+  const auto script = compiled(source);
+  ASSERT_TRUE(script);
+  const Result<json::object> ran = run_once(
+      *script,
+      json::object{{"fn", "script_call"}, {"event", "on_epoch"}, {"argument", json::object{}}});
+  ASSERT_TRUE(ran.ok()) << ran.status().to_string();
+  const std::string shown = json::serialize(*ran);
+  const std::size_t begin = shown.find("econ.");
+  ASSERT_NE(begin, std::string::npos) << shown;
+  std::istringstream names(shown.substr(begin, shown.find('"', begin) - begin));
+  std::size_t count = 0;
+  for (std::string name; names >> name; ++count) {
+    EXPECT_TRUE(absent_names("return " + name).empty()) << name;
+    EXPECT_FALSE(absent_names("return " + name + "x").empty()) << name;
+  }
+  EXPECT_EQ(count, 31u);  // as many as names.cpp lists
+}
+
 }  // namespace
 }  // namespace blockd::lua

@@ -93,15 +93,36 @@ Status take_object(Session& session, const LocalArgs& args, const std::string& f
   return {};
 }
 
-// The case that the flags describe, for run_once().
-Result<json::object> input_of(Session& session, const LocalArgs& args) {
+// The members that the table of an event has in a chain, for those that --argument leaves out.
+void fill_argument(std::string_view event, json::object* argument) {
+  struct Row {
+    std::string_view event;
+    std::vector<const char*> numbers, words;
+  };
+  static const std::vector<Row> rows = {
+      {"on_epoch", {"epoch", "height", "time", "epoch_blocks"}, {}},
+      {"on_block", {"epoch", "height", "time", "commands", "failed"}, {}},
+      {"before_apply", {"height"}, {"method", "from"}},
+      {"after_apply", {"height"}, {"method", "from"}}};
+  for (const Row& row : rows) {
+    if (row.event != event) continue;
+    for (const char* name : row.numbers)
+      if (!argument->contains(name)) (*argument)[name] = 0;
+    for (const char* name : row.words)
+      if (!argument->contains(name)) (*argument)[name] = "";
+  }
+}
+
+// The case that the flags describe, for run_once(). `only` is the event of a script that has one.
+Result<json::object> input_of(Session& session, const LocalArgs& args, const std::string& only) {
   json::object input, argument;
   TB_TRY(take_object(session, args, "--reads", &input));
   TB_TRY(take_object(session, args, "--argument", &argument));
-  const std::string event = args.get("--event", "on_param_change");
+  const std::string event = args.get("--event", only);
   if (event != "on_param_change") {
     input["fn"] = "script_call";
     input["event"] = event;
+    fill_argument(event, &argument);
     input["argument"] = std::move(argument);
     return input;
   }
@@ -109,7 +130,8 @@ Result<json::object> input_of(Session& session, const LocalArgs& args) {
   if (!args.has("--value") && !argument.contains("new"))
     return Status(
         Code::kInvalid, "--value is missing",
-        "usage: contract-cli gov script run FILE --event on_param_change --key K --value V");
+        "it calls on_param_change: contract-cli gov script run FILE --key K --value V; another "
+        "function is chosen by --event");
   TB_TRY(take_number(args, "--value", "new", 0, &argument));
   TB_TRY(take_number(args, "--old", "old", 0, &argument));
   TB_TRY(take_number(args, "--min", "min", 0, &argument));
@@ -128,11 +150,14 @@ Result<json::object> input_of(Session& session, const LocalArgs& args) {
 int run(Session& session, const LocalArgs& args) {
   const Result<Source> source = read_source(session, args);
   if (!source.ok()) return session.fail(source.status());
-  const Result<json::object> input = input_of(session, args);
-  if (!input.ok()) return session.fail(input.status());
   lua::Answer answer;
   const auto script = lua::Script::compile(source->text, &answer);
   if (!script) return refuse(session, *source, answer);
+  const auto header = lua::read_header(*script, &answer);
+  const bool has_one = header && header->on.size() == 1;
+  const Result<json::object> input =
+      input_of(session, args, has_one ? header->on[0] : "on_param_change");
+  if (!input.ok()) return session.fail(input.status());
   const Result<json::object> outcome = lua::run_once(*script, *input);
   if (!outcome.ok()) return session.fail(outcome.status());
   if (const json::value* text = outcome->if_contains("text")) {
@@ -183,7 +208,8 @@ std::vector<LocalVerb> script_verbs() {
           {"gov script run",
            "<file>",
            "Call one function of a script and print what it decides",
-           {{"--event", "EVENT", "on_param_change (default), on_epoch, on_block, on_gate, …"},
+           {{"--event", "EVENT",
+             "on_param_change, on_epoch, … (the only one of the script, if it has one)"},
             {"--key", "KEY", "Parameter of the change"},
             {"--value", "N", "Its new value"},
             {"--old", "N", "Its value before (0)"},
