@@ -61,7 +61,9 @@ class Checker {
  public:
   explicit Checker(BytesView bytes) : image_(bytes) {}
 
-  Status run() {
+  // Names of undefined symbols go to `imports` if it is given.
+  Status run(std::vector<std::string>* imports) {
+    imports_ = imports;
     TB_TRY(check_header());
     TB_TRY(check_segments());
     TB_TRY(read_dynamic());
@@ -307,6 +309,7 @@ class Checker {
         if (name == "__cxa_thread_atexit" || name == "__cxa_thread_atexit_impl") {
           return refuse("a thread_local with a destructor would keep the image mapped");
         }
+        if (imports_ != nullptr) imports_->emplace_back(name);
         continue;
       }
       if (symbol.st_shndx == SHN_ABS) continue;  // the version's own name
@@ -321,6 +324,7 @@ class Checker {
     return entry ? Status() : refuse("it does not export tb_plugin_entry");
   }
 
+  std::vector<std::string>* imports_ = nullptr;
   Image image_;
   Elf64_Ehdr header_{};
   std::vector<Elf64_Phdr> loads_;
@@ -331,6 +335,12 @@ class Checker {
 
 }  // namespace
 
-Status check_elf(BytesView image) { return Checker(image).run(); }
+Status check_elf(BytesView image) { return Checker(image).run(nullptr); }
+
+Result<std::vector<std::string>> elf_imports(BytesView image) {
+  std::vector<std::string> imports;
+  TB_TRY(Checker(image).run(&imports));
+  return imports;
+}
 
 }  // namespace blockd

@@ -80,6 +80,9 @@ struct LoadRules {
 // symbols, exactly one export (tb_plugin_entry), no import of
 // __cxa_thread_atexit. Pure. Errors: kInvalid, one sentence.
 Status check_elf(BytesView image);
+// The names of the functions and objects that such an image takes from other libraries (at most
+// the symbols that check_elf allows). Errors: those of check_elf.
+Result<std::vector<std::string>> elf_imports(BytesView image);
 
 struct ProbeResult {
   std::string manifest;  // the JSON as the library returned it

@@ -134,11 +134,46 @@ Result<ProbeResult> read_answer(std::string_view text, int wait_status) {
   return result;
 }
 
+// What the library prints to stderr while it loads: a plugin of the SDK says there what is wrong
+// with its declaration. What a pipe does not hold is dropped.
+class PrintedErrors {
+ public:
+  PrintedErrors() {
+    if (::pipe2(fds_, O_NONBLOCK | O_CLOEXEC) == 0) ::dup2(fds_[1], STDERR_FILENO);
+  }
+  // One line of at most kMaxPrinted bytes, printable ASCII: it goes into JSON and on terminals.
+  std::string take() const {
+    char buffer[kMaxPrinted];
+    const ssize_t n = fds_[0] < 0 ? 0 : ::read(fds_[0], buffer, sizeof buffer);
+    std::string text(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
+    for (char& c : text) c = c == '\n' ? ' ' : c < ' ' || c > '~' ? '?' : c;
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    return text;
+  }
+
+ private:
+  static constexpr std::size_t kMaxPrinted = 2048;
+  int fds_[2] = {-1, -1};
+};
+
+// A refusal with what the library itself said about it.
+void explain(std::string printed, json::object* answer) {
+  constexpr std::string_view kDeclaration = "error[plugin_declaration]: ";
+  if (printed.empty()) return;
+  if (printed.starts_with(kDeclaration)) {
+    (*answer)["error"] = "its declaration is wrong: " + printed.substr(kDeclaration.size());
+    (*answer)["hint"] = "describe() of the plugin says this; correct it and build again";
+  } else {
+    (*answer)["hint"] = "it printed: " + printed;
+  }
+}
+
 // What the library is, seen from inside the child. It is closed before the answer is printed, so
 // that one which cannot be closed is refused too.
 json::object examine(const std::string& path) {
   boost::dll::shared_library library;
   json::object answer;
+  const PrintedErrors printed;
   Result<const tb_plugin*> plugin = open_plugin(path, &library);
   Status status = plugin.ok() ? Status() : plugin.status();
   if (status.ok()) {
@@ -148,6 +183,7 @@ json::object examine(const std::string& path) {
   if (!status.ok()) {
     answer["error"] = status.message();
     answer["hint"] = status.hint();
+    if (!plugin.ok()) explain(printed.take(), &answer);
     return answer;
   }
   answer["manifest"] = json::string(to_view_of(**plugin));

@@ -249,7 +249,7 @@ constexpr std::string_view kPlugins = R"json(
             {"name": "suspend", "type": "string", "optional": true, "help": "id of a plugin to suspend"},
             {"name": "resume", "type": "string", "optional": true, "help": "id of a plugin to resume"},
             {"name": "remove", "type": "string", "optional": true, "help": "id of a plugin to remove"}],
- "cli": {"path": "plugin upgrade", "aliases": ["plugins upgrade"], "positionals": ["path"]}},
+ "cli": {"path": "plugin upgrade", "aliases": ["plugins upgrade"], "positionals": ["path"], "ok_member": "ok"}},
 {"name": "plugin.stage", "kind": "local", "role": "admin", "summary": "Check a library and keep it for a coming switch",
  "params": [{"name": "path", "type": "string", "aliases": ["file"], "help": "library"}],
  "cli": {"path": "plugin stage", "aliases": ["plugins stage"], "positionals": ["path"]}},

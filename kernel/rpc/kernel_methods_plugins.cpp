@@ -245,6 +245,13 @@ Answer unload(RpcImpl& rpc, const Call& call, std::string* result) {
   return std::nullopt;
 }
 
+// Whether the trial of a switch came to its end: what contract-cli makes its exit code of.
+bool trial_holds(const json::object& report) {
+  const json::value* migration = report.if_contains("migration");
+  return migration == nullptr || !migration->is_object() ||
+         !migration->get_object().contains("error");
+}
+
 Answer upgrade(RpcImpl& rpc, const Call& call, std::string* result) {
   int wishes = 0;
   for (const char* name : {"path", "suspend", "resume", "remove"})
@@ -262,6 +269,7 @@ Answer upgrade(RpcImpl& rpc, const Call& call, std::string* result) {
   json::object out{{"diff", plan->diff}, {"report", plan->report}};
   if (call.flag("dry_run")) {
     out["dry_run"] = true;
+    out["ok"] = trial_holds(plan->report);
     out["entry"] = params_of(plan->entry, "active");
     *result = to_text(out);
     return std::nullopt;

@@ -11,6 +11,7 @@
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/keys.hpp"
 #include "kernel/programs/cli/output.hpp"
+#include "kernel/programs/cli/plugin_advice.hpp"
 #include "kernel/programs/cli/submit.hpp"
 
 namespace blockd::cli {
@@ -81,8 +82,14 @@ json::object describe(const CheckedPlugin& found) {
 int check(Session& session, const LocalArgs& args) {
   Result<CheckedPlugin> found =
       check_plugin_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
-  return found.ok() ? print_result(session, describe(*found), shape_with_ids("id"))
-                    : session.fail(found.status());
+  if (!found.ok()) return session.fail(found.status());
+  const Result<std::vector<std::string>> advice = advice_on_file(args.words[0]);
+  if (!advice.ok()) return session.fail(advice.status());
+  json::object out = describe(*found);
+  json::array warnings;
+  for (const std::string& line : *advice) warnings.emplace_back(line);
+  if (!warnings.empty()) out["warnings"] = std::move(warnings);
+  return print_result(session, out, shape_with_ids("id"));
 }
 
 Result<std::vector<PublicKey>> read_signers(Session& session, const LocalArgs& args) {
