@@ -100,7 +100,9 @@ class DocsTest(unittest.TestCase):
             listed = {p["id"]: p for p in node.rpc("plugin.list")}
             self.assertEqual((listed["my-market"]["state"], listed["my-market"]["version"]), ("running", "0.1.1"))
             self.assertEqual(node.cli_json("my-market", "read", "motto")["text"], "one log, many machines")
-            self.assert_shown_in(page, [work / "my-market" / "plugin.cpp", work / "my-market" / "tests" / "plugin_test.cpp"])
+            parking = pathlib.Path(env["HOME"]) / "the-block-sdk" / "share" / "the-block-sdk" / "examples" / "parking"
+            self.assert_shown_in(page, [work / "my-market" / "plugin.cpp", work / "my-market" / "tests" / "plugin_test.cpp",
+                                        parking / "commands.cpp", parking / "migrate.cpp", parking / "state.hpp"])
 
     def test_the_tour_of_the_readme(self):
         page = ROOT / "README.md"
