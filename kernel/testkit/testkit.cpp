@@ -14,12 +14,9 @@ TestChain::~TestChain() {
   impl_->chain.reset();
 }
 
-void TestChain::add(tb_plugin_entry_fn entry) {
-  tb_host_info info{sizeof(tb_host_info), TB_ABI_MAJOR, TB_ABI_MINOR, 0, to_str("testkit")};
-  impl_->add(entry(&info));
-}
-void TestChain::add(const tb_plugin* plugin) { impl_->add(plugin); }
-void TestChain::add_library(const std::string& path) {
+namespace {
+
+tb_plugin_entry_fn entry_of(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) misuse(std::string("cannot load ") + path + ": " + dlerror());
   void* symbol = dlsym(library, "tb_plugin_entry");
@@ -27,8 +24,64 @@ void TestChain::add_library(const std::string& path) {
   tb_plugin_entry_fn entry = nullptr;
   static_assert(sizeof entry == sizeof symbol);
   std::memcpy(&entry, &symbol, sizeof entry);
-  add(entry);
+  return entry;
 }
+
+}  // namespace
+
+void TestChain::add(tb_plugin_entry_fn entry) {
+  tb_host_info info{sizeof(tb_host_info), TB_ABI_MAJOR, TB_ABI_MINOR, 0, to_str("testkit")};
+  impl_->add(entry(&info));
+}
+void TestChain::add(const tb_plugin* plugin) { impl_->add(plugin); }
+void TestChain::add_library(const std::string& path) { add(entry_of(path)); }
+// Tried on a copy first, so that a refusal leaves everything as it was.
+std::string TestChain::Impl::upgrade(const tb_plugin* plugin) {
+  if (plugin == nullptr || plugin->machine == nullptr)
+    misuse("upgrade(): the plugin has no machine, or cannot run under this ABI");
+  Result<std::shared_ptr<const Manifest>> manifest = Manifest::parse(to_view(plugin->manifest));
+  must(manifest.status());
+  const auto it = plugins.find((*manifest)->id);
+  if (it == plugins.end()) misuse("upgrade(): no plugin " + (*manifest)->id + " to replace");
+  RosterEntry entry;
+  entry.id = (*manifest)->id;
+  entry.sm = plugin->machine->sm;
+  entry.schema = plugin->machine->schema;
+  entry.consensus_hash = (*manifest)->consensus_hash;
+  Result<SwitchTrial> trial =
+      chain->try_switch(Machine{*manifest, plugin->machine, nullptr}, entry);
+  must(trial.status());
+  if (!trial->complete) return trial->error;
+  const Ran sent =
+      run("chain.set_plugin",
+          json::serialize(json::object{{"id", entry.id},
+                                       {"sm", entry.sm},
+                                       {"schema", entry.schema},
+                                       {"consensus_hash", to_hex(entry.consensus_hash)}}),
+          {});
+  if (!sent.ok()) return sent.error_text;
+  Loaded& loaded = it->second;
+  earlier.push_back(Machine{loaded.manifest, loaded.plugin->machine, nullptr});
+  loaded.face.reset();
+  loaded.plugin = plugin;
+  loaded.manifest = *manifest;
+  // A block of the switch has two versions of a plugin, and check_again() takes one.
+  const bool twice = std::exchange(options.execute_twice, false);
+  for (std::uint64_t i = 0; i < trial->blocks; ++i) {
+    clock.now += options.block_ms;
+    commit({});
+  }
+  options.execute_twice = twice;
+  make_face(loaded);
+  return {};
+}
+
+std::string TestChain::upgrade(tb_plugin_entry_fn entry) {
+  impl_->require_started();
+  tb_host_info info{sizeof(tb_host_info), TB_ABI_MAJOR, TB_ABI_MINOR, 0, to_str("testkit")};
+  return impl_->upgrade(entry(&info));
+}
+std::string TestChain::upgrade_library(const std::string& path) { return upgrade(entry_of(path)); }
 void TestChain::allocate(std::string_view account, std::uint64_t amount) {
   impl_->alloc[impl_->account(account)] = amount;
 }

@@ -57,7 +57,14 @@ struct TestChain::Impl : MachineProvider, EffectSink {
     loaded.manifest = *manifest;
   }
 
+  std::string upgrade(const tb_plugin* plugin);
+
   Result<Machine> find(const RosterEntry& entry) override {
+    for (const Machine& build : earlier) {
+      if (build.manifest->id == entry.id && build.table->sm == entry.sm &&
+          build.manifest->consensus_hash == entry.consensus_hash)
+        return build;
+    }
     auto it = plugins.find(entry.id);
     if (it == plugins.end() || it->second.plugin->machine == nullptr)
       return Status(Code::kUnavailable, "here: no plugin " + entry.id);
@@ -569,6 +576,7 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   TestClock clock;
   FaultDisk disk{1};
   std::map<std::string, Loaded> plugins;
+  std::vector<Machine> earlier;  // versions that upgrade() has replaced
   std::map<std::string, std::uint64_t> alloc, params;
   std::map<std::string, std::string> roles;
   std::unique_ptr<Chain> chain;

@@ -290,6 +290,17 @@ class Library {
 
 }  // namespace tb::detail
 
+namespace tb {
+
+// A plugin as TestChain::add() and upgrade() take it, in a test that has more than one: an earlier
+// version, or a stand-in for a provider.
+template <void (*Describe)(Plugin&)>
+tb_plugin_entry_fn entry_of() {
+  return &detail::Library<Describe>::entry;
+}
+
+}  // namespace tb
+
 // Defines the one symbol of the library from a function `static void describe(tb::Plugin&)`.
 #define TB_PLUGIN(describe)                                                         \
   extern "C" TB_EXPORT const tb_plugin* tb_plugin_entry(const tb_host_info* host) { \

@@ -154,6 +154,13 @@ class TestChain {
   void run_timer(std::string_view plugin, std::string_view name);
   void deliver();
 
+  // Brings another version of a plugin of this chain into force through the log, as `plugin
+  // upgrade` does, and makes empty blocks until its migration is done. Empty, or why the chain
+  // refuses it; the version before stays then. replay_check() executes each block with the version
+  // of its time.
+  std::string upgrade(tb_plugin_entry_fn entry);
+  std::string upgrade_library(const std::string& path);
+
   // Takes effect as an activated proposal at the next block; false, with `why`, if check_params
   // refuses.
   bool set_param(std::string_view key, std::uint64_t value, std::string* why = nullptr);

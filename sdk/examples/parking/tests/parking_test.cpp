@@ -6,6 +6,27 @@
 #include <sstream>
 #include <tb/testkit.hpp>
 
+#include "../parking.hpp"
+
+// Version 1 as far as its rows go: what a migration has to read.
+namespace version_1 {
+
+tb::Status buy(tb::Ctx& ctx, const parking::PermitParams& in, tb::Out&) {
+  for (std::uint64_t id = 1; id <= in.id; ++id) {
+    ctx.store(parking::permit_key(id), parking::PermitOf1{"harbour", "AB-1", "ada", 0, 0, 3600});
+  }
+  return tb::ok();
+}
+
+void describe(tb::Plugin& p) {
+  p.id("parking").version("1.0.0").sm(1).schema(1).summary("Version 1.");
+  p.escrow_prefix("parking");
+  parking::Ledger::require(p);
+  p.command("parking.buy", &buy).role("open");
+}
+
+}  // namespace version_1
+
 namespace {
 
 constexpr std::uint64_t kStart = 1'700'000'000'000;
@@ -93,6 +114,25 @@ TEST_F(Parking, the_gate_asks_by_http) {
   EXPECT_EQ(status, 404u);
   EXPECT_NE(body.find("UnknownPermit"), std::string::npos) << body;
   EXPECT_EQ(chain.http("GET", "/parking/permits/x").first, 404u);
+}
+
+TEST(Migration, takes_the_permits_of_version_1_in_two_steps_and_knows_no_way_back) {
+  tb::TestChain chain;
+  chain.add_library(TB_SDK_PLUGINS "/ledger.so");
+  chain.add(tb::entry_of<&version_1::describe>());
+  chain.start();
+  ASSERT_TRUE(chain.run("parking.buy", R"({"id":2500})").ok());
+  const std::uint64_t before = chain.height();
+  ASSERT_EQ(chain.upgrade(tb_plugin_entry), "");
+  EXPECT_EQ(chain.height(), before + 3);  // the command, and two blocks that migrate
+  for (const char* id : {"1", "2000", "2001", "2500"}) {
+    const auto permit = chain.query("parking.permit", std::string(R"({"id":)") + id + "}");
+    EXPECT_NE(permit.json.find(R"("kind":"car")"), std::string::npos) << permit.json;
+  }
+  for (const auto& [key, row] : chain.rows("parking", "permit/")) EXPECT_EQ(tb::row_layout(row), 2);
+  EXPECT_NE(chain.upgrade(tb::entry_of<&version_1::describe>()), "");
+  EXPECT_TRUE(chain.query("parking.permit", R"({"id":7})").ok());
+  EXPECT_EQ(chain.replay_check(), "");
 }
 
 // Golden vectors: each line of the file is "sender method params", and behind "=>" what it must
