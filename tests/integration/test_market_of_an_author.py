@@ -97,5 +97,45 @@ class MarketTest(unittest.TestCase):
         self.assertTrue(node.rpc("maintenance.verify", {}, timeout=120)["ok"])
 
 
+class MistakesTest(unittest.TestCase):
+    """What an author is told before anything of his ran: the place and what to do."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="tb-mistakes-")
+        cls.sdk = InstalledSdk(cls.dir)
+        cls.node = Node(plugins=["ledger"]).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.close()
+        shutil.rmtree(cls.dir, ignore_errors=True)
+
+    def counter(self, *edits):
+        return self.sdk.build(self.sdk.examples() / "counter", "counter", edits)
+
+    def test_a_wrong_declaration_is_told_in_the_words_of_the_sdk(self):
+        library = self.sdk.build(self.sdk.examples() / "greeter", "greeter", [('.field("language")', '.field("langage")')])
+        for verb in (["check", library], ["upgrade", library]):
+            refused = self.node.cli("plugin", *verb, check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("its declaration is wrong: 'greeter.greet': field 'langage' is not a described member", refused.stderr)
+
+    def test_a_clock_in_a_machine_is_warned_of(self):
+        library = self.counter(("#include <string.h>", "#include <string.h>\n#include <time.h>"),
+                               ("number.value += amount;", "number.value += amount + (uint64_t)time(NULL);"))
+        warnings = self.node.cli_json("plugin", "check", library)["warnings"]
+        self.assertEqual(len(warnings), 1)
+        self.assertTrue(warnings[0].startswith("a clock (time)"), warnings)
+        self.assertNotIn("warnings", self.node.cli_json("plugin", "check", self.counter()))
+
+    def test_a_trial_that_fails_ends_with_one(self):
+        library = self.counter(('\\"summary\\":', '\\"requires\\":[{\\"name\\":\\"nobody/1\\"}],\\"summary\\":'))
+        tried = self.node.cli("plugin", "upgrade", library, "--dry-run", check=False)
+        self.assertEqual(tried.returncode, 1)
+        self.assertIn("requires the service nobody/1, which no plugin provides", tried.stdout)
+        self.assertEqual(self.node.cli("plugin", "upgrade", self.counter(), "--dry-run").returncode, 0)
+
+
 if __name__ == "__main__":
     unittest.main()

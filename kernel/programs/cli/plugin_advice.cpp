@@ -2,7 +2,10 @@
 // ever ran.
 #include "kernel/programs/cli/plugin_advice.hpp"
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "kernel/base/file.hpp"
 #include "kernel/host/library.hpp"
@@ -55,6 +58,15 @@ bool concerns(const Advice& advice, std::string_view import) {
                      [&](std::string_view begin) { return import.starts_with(begin); });
 }
 
+// A C++ name as it was written.
+std::string readable(const std::string& import) {
+  int failed = 0;
+  char* text = abi::__cxa_demangle(import.c_str(), nullptr, nullptr, &failed);
+  const std::string name = failed == 0 && text != nullptr ? text : import;
+  std::free(text);
+  return name;
+}
+
 }  // namespace
 
 std::vector<std::string> advice_on(const std::vector<std::string>& imports) {
@@ -64,8 +76,8 @@ std::vector<std::string> advice_on(const std::vector<std::string>& imports) {
       return concerns(advice, import);
     });
     if (found == imports.end()) continue;
-    out.push_back("it takes " + std::string(advice.what) + " from the system (" + *found +
-                  "), and a machine whose results depend on that differs from node to node; " +
+    out.push_back(std::string(advice.what) + " (" + readable(*found) +
+                  "): a machine that asks the system comes to other results on other nodes; " +
                   std::string(advice.instead));
   }
   return out;

@@ -83,7 +83,9 @@ int check(Session& session, const LocalArgs& args) {
   Result<CheckedPlugin> found =
       check_plugin_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
   if (!found.ok()) return session.fail(found.status());
-  const Result<std::vector<std::string>> advice = advice_on_file(args.words[0]);
+  const bool has_machine = found->manifest->sm != 0;  // a face alone may ask whom it wants
+  const Result<std::vector<std::string>> advice =
+      has_machine ? advice_on_file(args.words[0]) : std::vector<std::string>();
   if (!advice.ok()) return session.fail(advice.status());
   json::object out = describe(*found);
   json::array warnings;

@@ -1,4 +1,5 @@
 // gov script check, run and test: a script in the sandbox, without a node.
+#include <algorithm>
 #include <ostream>
 #include <sstream>
 
@@ -113,12 +114,22 @@ void fill_argument(std::string_view event, json::object* argument) {
   }
 }
 
-// The case that the flags describe, for run_once(). `only` is the event of a script that has one.
-Result<json::object> input_of(Session& session, const LocalArgs& args, const std::string& only) {
+// Which function is called: that of --event, on_param_change, or the only one that there is.
+Result<std::string> event_of(const std::optional<lua::Header>& header, const LocalArgs& args) {
+  const std::string usual = "on_param_change";
+  if (args.has("--event") || !header || header->on.empty()) return args.get("--event", usual);
+  if (header->on.size() == 1) return header->on[0];
+  if (std::find(header->on.begin(), header->on.end(), usual) != header->on.end()) return usual;
+  std::string all;
+  for (const std::string& event : header->on) all += (all.empty() ? "" : ", ") + event;
+  return Status(Code::kInvalid, "--event is missing", "the script has " + all);
+}
+
+// The case that the flags describe, for run_once().
+Result<json::object> input_of(Session& session, const LocalArgs& args, const std::string& event) {
   json::object input, argument;
   TB_TRY(take_object(session, args, "--reads", &input));
   TB_TRY(take_object(session, args, "--argument", &argument));
-  const std::string event = args.get("--event", only);
   if (event != "on_param_change") {
     input["fn"] = "script_call";
     input["event"] = event;
@@ -147,6 +158,17 @@ Result<json::object> input_of(Session& session, const LocalArgs& args, const std
   return input;
 }
 
+// A parameter that the answer sets although the script does not own it; empty if there is none.
+std::string not_owned(const std::optional<lua::Header>& header, const json::object& outcome) {
+  const json::value* params = outcome.if_contains("params");
+  if (!header || params == nullptr || !params->is_object()) return {};
+  for (const auto& entry : params->get_object()) {
+    if (std::find(header->owns.begin(), header->owns.end(), entry.key()) == header->owns.end())
+      return std::string(entry.key());
+  }
+  return {};
+}
+
 int run(Session& session, const LocalArgs& args) {
   const Result<Source> source = read_source(session, args);
   if (!source.ok()) return session.fail(source.status());
@@ -154,9 +176,9 @@ int run(Session& session, const LocalArgs& args) {
   const auto script = lua::Script::compile(source->text, &answer);
   if (!script) return refuse(session, *source, answer);
   const auto header = lua::read_header(*script, &answer);
-  const bool has_one = header && header->on.size() == 1;
-  const Result<json::object> input =
-      input_of(session, args, has_one ? header->on[0] : "on_param_change");
+  const Result<std::string> event = event_of(header, args);
+  if (!event.ok()) return session.fail(event.status());
+  const Result<json::object> input = input_of(session, args, *event);
   if (!input.ok()) return session.fail(input.status());
   const Result<json::object> outcome = lua::run_once(*script, *input);
   if (!outcome.ok()) return session.fail(outcome.status());
@@ -164,6 +186,13 @@ int run(Session& session, const LocalArgs& args) {
     const std::string name(outcome->at("result").get_string());
     return session.fail(
         RpcError{kScriptCode, name, source->placed(std::string(text->get_string())), {}});
+  }
+  if (const std::string key = not_owned(header, *outcome); !key.empty()) {
+    return session.fail(RpcError{
+        kScriptCode,
+        "lua_bad_return",
+        source->placed(*event + ": params: " + key + " is not in `owns`, so the chain refuses it"),
+        {}});
   }
   if (const int code = print_result(session, *outcome); code != kExitOk) return code;
   return outcome->at("result") == "ok" ? kExitOk : kExitRefused;

@@ -204,7 +204,7 @@ void encode_row(const T& value, std::string& out) {
 template <class T>
 std::string encode_row(const T& value) {
   std::string out;
-  encode_row(value, out);
+  tb::encode_row(value, out);
   return out;
 }
 
@@ -243,7 +243,7 @@ std::string why_not(std::string_view row) {
 template <class T>
 T row_as(std::string_view row) {
   T value{};
-  if (!decode_row(row, value)) throw std::runtime_error("a row " + detail::why_not<T>(row));
+  if (!tb::decode_row(row, value)) throw std::runtime_error("a row " + detail::why_not<T>(row));
   return value;
 }
 

@@ -36,7 +36,7 @@ class Ctx : public View {
     if constexpr (detail::checked<T>()) {
       char small[kSmallRow];
       const std::size_t size = 1 + detail::row_size(value);
-      if (size > kSmallRow) return put(key, encode_row(value));
+      if (size > kSmallRow) return put(key, tb::encode_row(value));
       small[0] = static_cast<char>(detail::layout_of<T>());
       detail::write_row(small + 1, value);
       put(key, {small, size});

@@ -92,7 +92,7 @@ class View {
     std::optional<T> value;
     if constexpr (detail::checked<T>()) {
       read(key, [&](std::string_view bytes) {
-        if (!decode_row(bytes, value.emplace()))
+        if (!tb::decode_row(bytes, value.emplace()))
           throw std::runtime_error("the row '" + printable(key) + "' " + detail::why_not<T>(bytes));
       });
     }

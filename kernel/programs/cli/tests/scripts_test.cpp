@@ -85,6 +85,24 @@ TEST_F(ScriptVerbs, run_prints_what_the_script_decides) {
   EXPECT_NE(run({"gov", "script", "run", path, "--event", "on_day", "--argument", "{}"}).code, 0);
 }
 
+TEST_F(ScriptVerbs, run_calls_the_only_function_and_judges_as_the_chain_does) {
+  const auto called = [&](const std::string& hook, const std::string& body) {
+    return run({"gov", "script", "run",
+                script("hook = {name = 'g', version = '1.0.0', " + hook + "}\n" + body), "--format",
+                "json"});
+  };
+  const std::string each = "function on_epoch(c) return {params = {fee = c.epoch + 1}} end";
+  const Answer owned = called("on = {'on_epoch'}, owns = {'fee'}", each);
+  EXPECT_EQ(owned.code, 0) << owned.err;
+  EXPECT_EQ(parsed(owned.out).at("params").at("fee"), 1);
+  const Answer foreign = called("on = {'on_epoch'}", each);
+  EXPECT_EQ(foreign.code, 1);
+  EXPECT_NE(foreign.err.find("params: fee is not in `owns`"), std::string::npos) << foreign.err;
+  const Answer two = called("on = {'on_epoch', 'on_block'}", each + " function on_block(c) end");
+  EXPECT_NE(two.code, 0);
+  EXPECT_NE(two.err.find("the script has on_epoch, on_block"), std::string::npos) << two.err;
+}
+
 TEST_F(ScriptVerbs, test_runs_the_cases_beside_the_script) {
   const std::string path = script(kGuard);
   const std::string line =
