@@ -61,7 +61,7 @@ std::string TestChain::Impl::upgrade(const tb_plugin* plugin) {
           {});
   if (!sent.ok()) return sent.error_text;
   Loaded& loaded = it->second;
-  earlier.push_back(Machine{loaded.manifest, loaded.plugin->machine, nullptr});
+  replaced.push_back(Machine{loaded.manifest, loaded.plugin->machine, nullptr});
   loaded.face.reset();
   loaded.plugin = plugin;
   loaded.manifest = *manifest;

@@ -60,7 +60,7 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   std::string upgrade(const tb_plugin* plugin);
 
   Result<Machine> find(const RosterEntry& entry) override {
-    for (const Machine& build : earlier) {
+    for (const Machine& build : replaced) {
       if (build.manifest->id == entry.id && build.table->sm == entry.sm &&
           build.manifest->consensus_hash == entry.consensus_hash)
         return build;
@@ -576,7 +576,7 @@ struct TestChain::Impl : MachineProvider, EffectSink {
   TestClock clock;
   FaultDisk disk{1};
   std::map<std::string, Loaded> plugins;
-  std::vector<Machine> earlier;  // versions that upgrade() has replaced
+  std::vector<Machine> replaced;  // versions that upgrade() has replaced
   std::map<std::string, std::uint64_t> alloc, params;
   std::map<std::string, std::string> roles;
   std::unique_ptr<Chain> chain;
