@@ -130,7 +130,7 @@ class MistakesTest(unittest.TestCase):
         self.assertNotIn("warnings", self.node.cli_json("plugin", "check", self.counter()))
 
     def test_a_trial_that_fails_ends_with_one(self):
-        library = self.counter(('\\"summary\\":', '\\"requires\\":[{\\"name\\":\\"nobody/1\\"}],\\"summary\\":'))
+        library = self.counter((r'\"summary\":\"Keeps', r'\"requires\":[{\"name\":\"nobody/1\"}],\"summary\":\"Keeps'))
         tried = self.node.cli("plugin", "upgrade", library, "--dry-run", check=False)
         self.assertEqual(tried.returncode, 1)
         self.assertIn("requires the service nobody/1, which no plugin provides", tried.stdout)
