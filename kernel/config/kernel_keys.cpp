@@ -1,5 +1,8 @@
 #include "kernel/config/kernel_keys.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "kernel/config/child_limits.hpp"
 #include "kernel/config/config.hpp"
 
@@ -483,6 +486,22 @@ std::optional<RuleFinding> check_node_key(const Config& c) {
   return RuleFinding{"node.key_hex", "expected 64 hex digits"};
 }
 
+// The logger reads it when the node starts; a word that is wrong must not wait until then.
+std::optional<RuleFinding> check_log_level(const Config& c) {
+  static constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
+  const std::string levels = c.text("log.level");
+  for (std::string_view rest = levels; !rest.empty();) {
+    std::string_view word = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    word.remove_prefix(word.find('=') + 1);  // npos + 1 is 0
+    if (std::find(std::begin(kLevels), std::end(kLevels), word) == std::end(kLevels))
+      return RuleFinding{"log.level", "'" + std::string(word) +
+                                          "' is no level; expected trace, debug, info, warn, "
+                                          "error or off, or target=level, with commas between"};
+  }
+  return std::nullopt;
+}
+
 // The mock energy oracle answers on 8080 itself; a node beside it moves its status listener.
 std::optional<json::value> status_beside_oracle(const Config& c) {
   Result<std::vector<PluginLoad>> list = parse_plugin_list(c.get("plugins.load"));
@@ -509,7 +528,7 @@ void add_kernel_keys(ConfigSchema& schema) {
   add_net(table);
   add_log_and_bus(table);
   for (auto* rule : {check_empty_blocks, check_history, check_chain_id, check_peers, check_plugins,
-                     check_node_key}) {
+                     check_node_key, check_log_level}) {
     schema.add_rule(rule);
   }
   schema.add_default("listeners.status", status_beside_oracle);

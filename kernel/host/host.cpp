@@ -1,6 +1,7 @@
 #include "kernel/host/host.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "kernel/base/file.hpp"
 #include "kernel/chain/producer.hpp"
@@ -65,7 +66,8 @@ Status HostImpl::put_local(const std::string& id,
   return {};
 }
 
-Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path) {
+Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path,
+                                                      std::vector<std::string>* unsigned_files) {
   const LogTarget log = options_.log->target("host");
   Result<std::shared_ptr<Library>> library =
       Library::load(loading_rules(), path, [&](std::string_view line) {
@@ -74,10 +76,32 @@ Result<std::shared_ptr<Plugin>> HostImpl::load_plugin(const std::string& path) {
   if (!library.ok()) return library.status();
   const LibraryFile& file = (*library)->file();
   if (options_.rules.policy == SignaturePolicy::kWarn && file.signature != SignatureState::kValid) {
-    log.warn("plugin without a valid release signature",
-             {{"file", path}, {"signature", signature_state_name(file.signature)}});
+    if (file.signature == SignatureState::kBad) {
+      log.warn("plugin without a valid release signature",
+               {{"file", path}, {"signature", signature_state_name(file.signature)}});
+    } else if (unsigned_files != nullptr) {
+      unsigned_files->push_back(path);
+    } else {
+      log_unsigned({path});
+    }
   }
   return std::make_shared<Plugin>(services_, *library, store_of((*library)->manifest()->id));
+}
+
+// Where no signer is known nobody could have signed, and there is nothing to warn of.
+void HostImpl::log_unsigned(const std::vector<std::string>& files) const {
+  if (files.empty()) return;
+  std::string names;
+  for (const std::string& file : files)
+    names += (names.empty() ? "" : ",") + std::filesystem::path(file).stem().string();
+  const LogTarget log = options_.log->target("host");
+  const std::string text = "plugins without the signature of a release signer";
+  const bool expected = options_.rules.signers.empty();
+  if (expected) {
+    log.info(text, {{"plugins", names}, {"signers_known", "none"}});
+  } else {
+    log.warn(text, {{"plugins", names}, {"hint", "contract-cli plugin sign FILE --key KEY"}});
+  }
 }
 
 Status HostImpl::check_against_others(const Manifest& manifest) const {
@@ -117,10 +141,11 @@ Status HostImpl::load_all() {
     std::lock_guard lock(switch_mutex_);
     failed_[request.id] = status.message();
   };
+  std::vector<std::string> unsigned_files;
   for (const PluginRequest& request : options_.load) {
     if (!request.enabled) continue;
     const std::string path = path_of(request);
-    Result<std::shared_ptr<Plugin>> plugin = load_plugin(path);
+    Result<std::shared_ptr<Plugin>> plugin = load_plugin(path, &unsigned_files);
     Status status = plugin.ok() ? Status() : plugin.status();
     if (status.ok() && (*plugin)->manifest().id != request.id) {
       status = Status(Code::kInvalid, path + ": it is plugin '" + (*plugin)->manifest().id +
@@ -137,6 +162,7 @@ Status HostImpl::load_all() {
       refuse(request, status);
     }
   }
+  log_unsigned(unsigned_files);
   // A machine's services are the chain's business, which looks at the roster.
   for (const PluginRequest& request : options_.load) {
     const PluginMap plugins = present();

@@ -37,6 +37,8 @@ class HostImpl final : public Host {
   std::vector<std::string> not_ready() const override;
   Status reload(const std::string& id, const std::string& file) override;
   Result<UpgradePlan> stage(const std::string& file, bool dry_run) override;
+  // Whether the loaded library and the roster have this version of its rules.
+  bool runs_these_rules(const RosterEntry& entry);
   Status load(const std::string& file_or_id) override;
   Status unload(const std::string& id) override;
   Result<std::vector<std::string>> prune(std::optional<unsigned> keep) override;
@@ -94,7 +96,11 @@ class HostImpl final : public Host {
   // Reloads what runs in another mode than plugins.load now says. REQUIRES: the same.
   void follow_isolation();
   // Checks, probes and maps the file; it is not accepted yet.
-  Result<std::shared_ptr<Plugin>> load_plugin(const std::string& path);
+  // Libraries that no known signer signed are named in `unsigned_files` if it is given, else in the
+  // log.
+  Result<std::shared_ptr<Plugin>> load_plugin(const std::string& path,
+                                              std::vector<std::string>* unsigned_files = nullptr);
+  void log_unsigned(const std::vector<std::string>& files) const;
   // The one store object of this id, as long as anybody uses it: its database can be opened only
   // once.
   std::shared_ptr<LocalStore> store_of(const std::string& id);

@@ -191,6 +191,22 @@ Status try_on_copy(const Chain& chain, const Machine& machine, Host::UpgradePlan
 }
 }  // namespace
 
+bool HostImpl::runs_these_rules(const RosterEntry& entry) {
+  const auto same = [&](std::uint32_t sm, const Hash& rules) {
+    return sm == entry.sm && rules == entry.consensus_hash;
+  };
+  const PluginMap plugins = present();
+  const auto loaded = plugins.find(entry.id);
+  if (loaded == plugins.end() ||
+      !same(loaded->second->manifest().sm, loaded->second->manifest().consensus_hash))
+    return false;
+  const StateViewPtr view = chain_.load()->view();
+  const std::vector<RosterEntry>& roster = view->machines->roster();
+  return std::any_of(roster.begin(), roster.end(), [&](const RosterEntry& e) {
+    return e.id == entry.id && same(e.sm, e.consensus_hash);
+  });
+}
+
 Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run) {
   Operation operation(operation_mutex_);
   if (!running_)
@@ -228,6 +244,16 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
   if (dry_run) {
     TB_TRY(try_on_copy(*chain_.load(), next->machine(), &plan));
     return plan;
+  }
+  if (runs_these_rules(plan.entry)) {
+    // No switch would ever take it: the chain goes on with what runs.
+    if (before.at(now.id)->library()->file().blake3 == next->library()->file().blake3) return plan;
+    return Status(Code::kInvalid,
+                  file + ": " + now.id + " runs at sm " + std::to_string(now.sm) +
+                      " with these very rules already, so that there is nothing to switch",
+                  "another build of the same rules: contract-cli plugin reload " + now.id +
+                      " --file " + file + "; one that is suspended: contract-cli plugin upgrade " +
+                      "--resume " + now.id);
   }
   TB_TRY(store_->note(*next->library()));
   {

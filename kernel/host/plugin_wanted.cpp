@@ -131,7 +131,9 @@ std::vector<Host::RosterWish> HostImpl::apply_requests(const std::shared_ptr<Pen
     const PluginRequest* request = request_of(pending.requests_, entry.id);
     const PluginRequest* before = request_of(was, entry.id);
     if (request == nullptr || before == nullptr || request->enabled == before->enabled) continue;
-    if (request->enabled != (entry.status == RosterStatus::kActive))
+    // A suspension may be in the next block and not yet in the view; whoever switches on is served
+    // even so, and installing what is active changes nothing.
+    if (request->enabled || entry.status == RosterStatus::kActive)
       wishes.push_back({entry, request->enabled});
   }
   producer_->run_between_blocks([] {});  // a chain that waits for one of them goes on at once

@@ -19,6 +19,7 @@ constexpr std::uint64_t kNewestShown =
     250;  // receipts, disputes and slashes of market_state without `full`
 constexpr std::uint32_t kMaxStandings = 1000;  // series of the per-provider gauges
 constexpr std::uint32_t kMirrorMs = 120'000;   // a large market takes long
+constexpr std::int64_t kNotReady = -34004;
 constexpr std::string_view kImportedTopic = "chain.namespace_imported";
 constexpr std::string_view kSettlementTopic = "gov.energy_settlement";
 constexpr std::uint64_t kKeysCookie = 1, kSnapshotCookie = 2;
@@ -382,7 +383,7 @@ void Face::snapshot_when_due(std::uint64_t height) {
 // The node writes the mirror, as it does at its snapshots and when it stops.
 tb::Status Face::create_snapshot(tb::LocalCall& call, tb::Out& out) {
   const std::uint64_t begin = host_.unix_ms();
-  bool made = false;
+  bool made = false, writes = true;
   std::string problem = "the node does not answer";
   const tb::Status asked = host_.call(
       "snapshots.mirror", [](tb::Out& params) { params.put("namespace", "energy"); }, kMirrorMs,
@@ -390,6 +391,7 @@ tb::Status Face::create_snapshot(tb::LocalCall& call, tb::Out& out) {
         made = reply.ok;
         if (!made) {
           problem = reply.value["message"].text("unknown");
+          writes = reply.value["code"].i64() != kNotReady;
           return;
         }
         out.put("path", reply.value["path"].text());
@@ -399,8 +401,10 @@ tb::Status Face::create_snapshot(tb::LocalCall& call, tb::Out& out) {
       });
   host_.observe(kSnapshotSeconds, static_cast<std::int64_t>(host_.unix_ms() - begin));
   if (asked && made) return tb::ok();
-  host_.add(kSnapshotFailures);
-  host_.log(TB_LOG_ERROR, tb::cat("energy snapshot failed reason=write: ", problem));
+  if (writes) {  // a node that starts, stops or only reads its data has not failed to
+    host_.add(kSnapshotFailures);
+    host_.log(TB_LOG_ERROR, tb::cat("energy snapshot failed reason=write: ", problem));
+  }
   return call.fail(kSnapshotFailed, problem);
 }
 

@@ -141,16 +141,19 @@ class TlsTest(unittest.TestCase):
         return connection
 
     def port(self):
-        for line in (self.node.dir / "stdout.txt").read_text().splitlines():
-            words = line.split()
-            if len(words) >= 2 and words[0] == "JSON-RPC" and words[1].startswith("https://"):
-                return int(words[1].split(":")[2].split("/")[0])
-        self.fail("the greeting names no https listener:\n" + (self.node.dir / "stdout.txt").read_text())
+        return self.node.ports()["rpc"]  # waits for the greeting, which comes behind the first answers
 
     def ask(self, connection, message):
         connection.request("POST", "/", json.dumps(message), {"Content-Type": "application/json"})
         response = connection.getresponse()
         return outcome(response.status, response.read())
+
+    def test_node_start_sees_a_node_that_asks_for_certificates(self):
+        node = self.node
+        node.stop()
+        words = ("--config", node.dir / "node.yaml", "--data-dir", node.data)
+        self.addCleanup(node.cli, "node", "stop", "--data-dir", node.data, check=False)
+        self.assertIn("started pid=", node.cli("node", "start", *words).stdout)
 
     def test_a_certificate_gives_its_owner_a_role(self):
         alice, bob = self.connect("alice"), self.connect("bob")

@@ -109,6 +109,15 @@ class CheckTest(unittest.TestCase):
         self.assertIn("node.yaml:4", wrong.stderr)
         self.assertIn("stall_warn_secs", wrong.stderr)
 
+    def test_members_of_records_are_checked_without_a_node(self):
+        load = "plugins:\n  load: [ledger, receipts, energy]\nenergy:\n  provider_keys:\n    - {provider_id: energy-0x00000001, %s: " + "ab" * 32 + "}\n"
+        right = self.check(load % "public_key_hex")
+        self.assertEqual((right.returncode, right.stderr), (0, ""))
+        wrong = self.check(load % "public_key")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("energy.provider_keys", wrong.stderr)
+        self.assertIn("public_key_hex", wrong.stderr)
+
     def test_a_library_that_is_not_here_is_a_warning(self):
         result = self.check("plugins:\n  load: [no-such-plugin]\n")
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -126,6 +135,7 @@ class LifeTest(unittest.TestCase):
         try:
             started = node.cli("node", "start", *flags)
             pid = int(re.fullmatch(rf"started pid=(\d+) rpc={re.escape(address)} metrics=.*\n", started.stdout).group(1))
+            self.assertEqual(node.data.stat().st_mode & 0o007, 0, "others have no business in the data directory")
             self.assertIn("--dry-run", node.cli("storage", "repair", "--help").stdout)
             self.assertEqual(node.cli("storage", "repair", check=False).returncode, 2)
             busy = node.cli("storage", "repair", "--data", node.data, "--dry-run", check=False)

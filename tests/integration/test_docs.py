@@ -17,7 +17,7 @@ ORACLE = f"mock_oracle:\n  listen: 127.0.0.1:0\n  step_ms: 50\n  data_file: {ROO
 # Pages with commands, and the test that runs them.
 RUN_BY = {"governance-authors.md": "test_docs.py", "operators.md": "test_docs.py", "plugin-authors.md": "test_docs.py", "governance-tour.md": "test_governance_tour.py",
           "runbooks/backup-restore.md": "test_backup.py", "runbooks/economics.md": "test_docs.py", "runbooks/energy.md": "test_energy_runbook.py",
-          "runbooks/governance.md": "test_docs.py", "runbooks/receipts.md": "test_energy_runbook.py", "runbooks/store.md": "test_store_runbook.py",
+          "runbooks/governance.md": "test_docs.py", "runbooks/key-rotation.md": "test_docs_commands.py", "runbooks/receipts.md": "test_energy_runbook.py", "runbooks/store.md": "test_store_runbook.py",
           "runbooks/treasury.md": "test_treasury_runbook.py"}
 
 

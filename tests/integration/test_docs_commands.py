@@ -1,10 +1,15 @@
 """Every command that a page names in its text or in a block that no test runs: the verb exists, and so does each flag."""
 import json
+import os
+import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 
-from doc_runner import fences
-from node import ROOT, Node
+from doc_runner import DocRunner, fences
+from node import BIN, ROOT, Node
 
 PLUGINS = ["ledger", "governance", "receipts", "treasury", "economics", "energy", "mock-oracle"]
 # What a service is called on the machines of operators.
@@ -111,6 +116,17 @@ class DocsCommandsTest(unittest.TestCase):
                 if "/var/log/node" in text:
                     wrong.append(f"{where}: the service logs to /var/log/the-block")
         self.assertEqual(wrong, [])
+
+    def test_the_account_of_a_node_is_rotated_as_the_page_key_rotation_says(self):
+        work = pathlib.Path(tempfile.mkdtemp(prefix="tb-rotation-"))
+        self.addCleanup(shutil.rmtree, work, ignore_errors=True)
+        shutil.copytree(ROOT / "config", work / "config")
+        env = {k: v for k, v in os.environ.items() if not k.startswith("TB_")}
+        env.update(TB_RPC_ADDR="127.0.0.1:0", TB_METRICS_ADDR="127.0.0.1:0", TB_STATUS_ADDR="127.0.0.1:0", MOCK_ENERGY_ORACLE_ADDR="127.0.0.1:0",
+                   HOME=str(work), PATH=f"{BIN}:{os.environ['PATH']}")
+        self.addCleanup(subprocess.run, [BIN / "contract-cli", "node", "stop"], cwd=work, env=env, capture_output=True)
+        subprocess.run([BIN / "contract-cli", "node", "start"], cwd=work, env=env, check=True, capture_output=True)
+        self.assertEqual(DocRunner(work, env, {}).check(ROOT / "docs" / "runbooks" / "key-rotation.md"), 1)
 
 
 if __name__ == "__main__":

@@ -329,7 +329,10 @@ class LivePluginTest(unittest.TestCase):
         other = self.plugins.live("live-more", VERSION="1.0.3")
         load = Load(self, node, commands=2, queries=1, streams=1)
         load.wait("commands", 20)
-        node.rpc("plugin.stage", {"path": str(other)}, timeout=60)
+        with self.assertRaisesRegex(RpcError, "these very rules"):  # no switch would ever take it: that is a reload's
+            node.rpc("plugin.stage", {"path": str(other)}, timeout=60)
+        self.assertEqual(self.row(node)["state"], "running")
+        node.rpc("plugin.stage", {"path": str(self.second)}, timeout=60)
         self.assertEqual(self.row(node)["state"], "staged")
         load.wait("commands", load.lines[-1]["commands"] + 20)
         load.end()

@@ -76,6 +76,16 @@ class SignedPluginsTest(unittest.TestCase):
         shutil.copy(f"{self.library}.sig", f"{other}.sig")
         self.assertEqual(self.verify(other).returncode, 1)
 
+    def test_a_folder_that_is_named_goes_before_the_libraries_beside_the_program(self):
+        node = self.node
+        node.plugins = ["ledger"]
+        path = node.write_config("")
+        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {self.signers}\n  dir: [{self.folder}]\n", 1))
+        self.sign()
+        node.start()
+        ledger = {p["id"]: p for p in node.rpc("plugin.list")}["ledger"]
+        self.assertEqual((ledger["file"], ledger["signature"]), (str(self.library), "valid"))
+
     def test_a_reload_needs_a_signature_as_the_start_does(self):
         self.sign()
         self.node.start()
@@ -107,6 +117,35 @@ class SignedPluginsTest(unittest.TestCase):
         hashes = subprocess.run(["b3sum", "--no-names", BIN / "blockd", self.library], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
         self.assertEqual([found["node"]["blake3"], found["plugins"][0]["blake3"]], hashes)
         self.assertEqual((found["plugins"][0]["id"], found["plugins"][0]["signature"]), ("ledger", "valid"))
+
+
+class DevelopmentTest(unittest.TestCase):
+    """Nobody signs on a development machine: that is said once, and is no warning until somebody is known who signs."""
+
+    def lines(self, node):
+        return [line for line in (node.dir / "node.log").read_text().splitlines() if "signature of a release signer" in line]
+
+    def test_libraries_that_nobody_could_sign_are_one_line_and_no_warning(self):
+        node = Node(plugins=["ledger", "receipts"])
+        self.addCleanup(node.close)
+        path = node.dir / "node.yaml"
+        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {node.dir}/none.txt\n", 1))
+        node.start()
+        lines = self.lines(node)
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn(" INFO ", lines[0])
+        self.assertRegex(lines[0], "plugins=.*ledger.*receipts")
+
+    def test_where_a_signer_is_known_they_are_one_warning(self):
+        node = Node(plugins=["ledger", "receipts"])
+        self.addCleanup(node.close)
+        (node.dir / "signers.txt").write_text("e94c77d3f52004783c9793450c606a55586ed4959f96b7e5013cfc315adf69d9\n")
+        path = node.dir / "node.yaml"
+        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {node.dir}/signers.txt\n", 1))
+        node.start()
+        lines = self.lines(node)
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn(" WARN ", lines[0])
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ class Staging(unittest.TestCase):
         # Its operator may do what operators do, and its blocks are its own.
         other.rpc("chain.noop", {})
         height = other.height()
+        self.assertEqual(other.get("status", "/readyz")[0], 200, other.get("status", "/readyz")[1])
+        self.assertNotIn(" ERROR ", other.output())
         made = other.cli_json("snapshots", "create")
         self.assertGreater(made["height"], self.made["height"])
         self.assertTrue(other.cli_json("snapshots", "verify", made["path"])["ok"])

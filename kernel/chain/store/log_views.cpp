@@ -166,7 +166,11 @@ Status LogViews::open_views() {
   Result<std::uint64_t> events = read_count(*index_, kEventsRow);
   if (!events.ok()) return events.status();
   events_.store(*events);
-  if (!options_.log->head()) return {};
+  if (!options_.log->head()) {
+    if (options_.base_blocks == 0) return {};
+    head_ = options_.base_blocks - 1;
+    return begin_at_base();
+  }
   TB_TRY(begin_at_base());
   return level(head_);
 }
@@ -176,7 +180,7 @@ Status LogViews::check_mmr(std::string* wrong) const {
   Result<std::uint64_t> leaves = read_count(*mmr_, kLeavesRow);
   if (!leaves.ok()) return leaves.status();
   const std::optional<std::uint64_t> head = options_.log->head();
-  if (*leaves == 0) return {};
+  if (*leaves == 0 || (!head && *leaves == options_.base_blocks)) return {};
   if (!head || *leaves > *head + 1) {
     *wrong = "it has " + std::to_string(*leaves) + " leaves, more than the log has blocks";
     return {};
@@ -237,7 +241,7 @@ Status LogViews::make_anew(std::unique_ptr<KvStore>& store, const std::string& d
 
 // The blocks in front of a snapshot are not here; their mountains are.
 Status LogViews::begin_at_base() {
-  const std::uint64_t first = options_.log->first_pruned().value_or(0);
+  const std::uint64_t first = options_.log->first_pruned().value_or(options_.base_blocks);
   if (indexed_.load() < first) indexed_.store(first);
   if (leaves_.load() >= first) return {};
   const std::vector<MmrMountain> mountains = mmr_mountains(first);

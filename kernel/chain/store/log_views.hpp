@@ -47,6 +47,7 @@ struct LogViewsOptions {
   const BlockLog* log = nullptr;  // outlives the views
   // Of a chain that began behind a snapshot: the mountains in front of the log's first block.
   std::vector<Hash> base_peaks;
+  std::uint64_t base_blocks = 0;  // their blocks, where the log has none yet
   // Lines for the log of the node: what was made anew, how far it is.
   std::function<void(std::string)> note;
 };

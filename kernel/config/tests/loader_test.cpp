@@ -170,6 +170,13 @@ TEST_F(Loader, dotenv_reports_lines_that_are_no_assignments) {
   EXPECT_EQ(loaded.config->source("rpc.max_batch"), ConfigSource::kDotEnv);
 }
 
+TEST_F(Loader, a_level_that_the_logger_does_not_know_is_found_before_a_start) {
+  EXPECT_EQ(errors(load_text("log:\n  level: info,rpc=loud\n")),
+            (Texts{"node.yaml:2: log.level: 'loud' is no level; expected trace, debug, info, warn, "
+                   "error or off, or target=level, with commas between"}));
+  EXPECT_TRUE(load_text("log: {level: 'warn,rpc=debug,host=off'}\n").ok());
+}
+
 TEST_F(Loader, rules_over_several_keys_name_the_place) {
   EXPECT_EQ(
       errors(load_text("chain:\n  block_interval_ms: 2000\n  empty_block_interval_ms: 500\n")),

@@ -135,6 +135,17 @@ TEST_F(HostTest, an_upgrade_switches_machine_and_face_at_the_block_of_the_roster
   EXPECT_TRUE(replay.ok) << replay.difference;
 }
 
+TEST_F(HostTest, an_upgrade_to_the_rules_that_run_stages_nothing) {
+  must_run();
+  const Result<Host::UpgradePlan> same = host_->stage(built("good"), false);
+  ASSERT_TRUE(same.ok()) << same.status().to_string();
+  EXPECT_EQ(row("good").state, "running");
+  const Result<Host::UpgradePlan> other = host_->stage(built("good-build2"), false);
+  EXPECT_EQ(other.status().code(), Code::kInvalid);
+  EXPECT_NE(other.status().hint().find("plugin reload good"), std::string::npos);
+  EXPECT_EQ(row("good").state, "running");
+}
+
 TEST_F(HostTest, a_suspended_plugin_is_listed_as_such) {
   must_run();
   RosterEntry entry = host_->genesis_roster().at(0);

@@ -1,5 +1,6 @@
 #include "kernel/programs/blockd/flags.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "kernel/base/file.hpp"
@@ -116,7 +117,7 @@ std::string node_flags_help(const ConfigSchema& schema) {
   std::string out = "usage: blockd run [FLAGS]\n\n";
   for (const NodeFlagRow& row : node_flag_rows(schema)) {
     std::string line = "  " + row.flag;
-    if (line.size() < 25) line.resize(25, ' ');
+    line.resize(std::max<std::size_t>(line.size() + 2, 25), ' ');
     out += line + row.help + "\n";
   }
   return out;

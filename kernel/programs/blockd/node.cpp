@@ -84,7 +84,7 @@ Status NodeImpl::load_first_config(int* exit_code) {
 }
 
 Status NodeImpl::open_data_dir() {
-  TB_TRY(make_directories(data_dir_, 0755));
+  TB_TRY(make_directories(data_dir_, 0750));
   Result<DirectoryLock> lock = DirectoryLock::acquire(data_dir_);
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);

@@ -37,10 +37,16 @@ Status set_state_aside(const std::string& dir, std::uint64_t unix_secs,
   return {};
 }
 
-// The mountains in front of the first block of a log that begins behind a snapshot.
-Result<std::vector<Hash>> base_peaks(Chain& chain) {
-  std::vector<Hash> out;
-  if (chain.log()->first_pruned().value_or(0) == 0) return out;
+// What stands in front of the first block of a log that begins behind a snapshot, also of one that
+// has no block yet: how many blocks, and their mountains.
+struct Front {
+  std::uint64_t blocks = 0;
+  std::vector<Hash> peaks;
+};
+
+Result<Front> front_of(Chain& chain) {
+  Front out;
+  if (chain.log()->first_pruned() == 0) return out;
   std::optional<Bytes> row;
   TB_TRY(chain.state_store()->get(kBaseRow, &row));
   if (!row) return out;
@@ -50,9 +56,10 @@ Result<std::vector<Hash>> base_peaks(Chain& chain) {
   Bytes bytes;
   base->peaks.append_to(bytes);
   Reader in(bytes);
-  for (std::uint64_t count = in.u64(); count != 0; count &= count - 1)
-    out.push_back(in.array<32>());
-  std::reverse(out.begin(), out.end());  // stored from the smallest
+  out.blocks = in.u64();
+  for (std::uint64_t count = out.blocks; count != 0; count &= count - 1)
+    out.peaks.push_back(in.array<32>());
+  std::reverse(out.peaks.begin(), out.peaks.end());  // stored from the smallest
   return out;
 }
 
@@ -262,13 +269,14 @@ Status NodeStores::open_views(Chain& chain, std::function<void(std::string)> not
     std::lock_guard lock(shared_->mutex);
     shared_->chain = &chain;
   }
-  Result<std::vector<Hash>> peaks = base_peaks(chain);
-  if (!peaks.ok()) return peaks.status();
+  Result<Front> front = front_of(chain);
+  if (!front.ok()) return front.status();
   LogViewsOptions options;
   options.mmr_dir = dirs_.mmr;
   options.index_dir = dirs_.index;
   options.log = chain.log();
-  options.base_peaks = *std::move(peaks);
+  options.base_blocks = front->blocks;
+  options.base_peaks = std::move(front->peaks);
   options.note = std::move(note);
   Result<std::unique_ptr<LogViews>> views = LogViews::open(std::move(options));
   if (!views.ok()) return views.status();

@@ -38,9 +38,13 @@ std::string plugins_dir_of(const std::string& program_dir) {
 std::string plugin_file(const Config& config, const std::string& program_dir,
                         const PluginLoad& wanted) {
   if (wanted.file.starts_with('/')) return wanted.file;
+  // What somebody set goes before what was installed; the default, a folder below the present one,
+  // does not.
   std::vector<std::string> dirs = {program_dir + "/../plugins",
                                    program_dir + "/../lib/the-block/plugins"};
-  for (const std::string& dir : config.list("plugins.dir")) dirs.push_back(dir);
+  const std::vector<std::string> named = config.list("plugins.dir");
+  const bool chosen = config.source("plugins.dir") != ConfigSource::kDefault;
+  dirs.insert(chosen ? dirs.begin() : dirs.end(), named.begin(), named.end());
   for (const std::string& dir : dirs) {
     const std::string file = dir + "/" + wanted.file;
     if (file_exists(file)) return std::filesystem::weakly_canonical(file).string();

@@ -2,7 +2,9 @@
 
 #include <cctype>
 
+#include "kernel/config/config.hpp"
 #include "kernel/config/kernel_keys.hpp"
+#include "kernel/manifest/values.hpp"
 
 namespace blockd {
 namespace {
@@ -39,6 +41,20 @@ std::optional<json::value> bound(const std::optional<U128>& limit) {
 }  // namespace
 
 namespace {
+
+// Lists and records as the plugin will read them: the members of a record are declared too.
+std::optional<RuleFinding> check_structure(const Config& c, const std::string& key,
+                                           const Field& field) {
+  const json::value& value = c.get(key);
+  if (value.is_null()) return std::nullopt;
+  ValueArena arena;
+  tb_value decoded{};
+  const std::optional<ParamError> wrong = decode_field(field, value, arena, &decoded);
+  if (!wrong) return std::nullopt;
+  const std::string place = wrong->field.empty() ? "" : key + wrong->field + ": ";
+  const std::string advice = wrong->nearest.empty() ? "" : "; did you mean " + wrong->nearest + "?";
+  return RuleFinding{key, place + wrong->message + advice};
+}
 
 // "A,B": the first that is set wins.
 std::vector<std::string> variables_of(std::string_view list) {
@@ -104,6 +120,11 @@ Result<std::shared_ptr<const ConfigSchema>> make_schema(
       key.aliases = {};
       key.secret = spec.field.secret;
       key.owner = manifest->id;
+      if (key.type == ConfigType::kList || spec.field.type == FieldType::kRecord) {
+        schema->add_rule([name = key.name, manifest, field = &spec.field](const Config& c) {
+          return check_structure(c, name, *field);
+        });
+      }
       TB_TRY(schema->add(std::move(key)).in("plugin " + manifest->id));
     }
     TB_TRY(add_token_keys(*manifest, schema.get()).in("plugin " + manifest->id));

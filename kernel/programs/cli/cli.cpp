@@ -218,7 +218,10 @@ class Run {
     std::size_t used = 0;
     [[maybe_unused]] const Verb same = catalogue_.find(split.words, args_, &used);
     Result<LocalArgs> args = parse_local(session_, verb, rest_of(split, used));
-    if (session_.options.help) return print(verb_help(Verb{nullptr, &verb}));
+    const bool asks_for_help =
+        verb.raw && std::any_of(args_.begin(), args_.end(),
+                                [](const auto& a) { return a == "--help" || a == "-h"; });
+    if (session_.options.help || asks_for_help) return print(verb_help(Verb{nullptr, &verb}));
     if (!args.ok()) return session_.fail(args.status());
     return verb.run(session_, *args);
   }
@@ -263,12 +266,24 @@ class Run {
 
   int send(const CliNode& node, json::object params) {
     Result<json::value> result = call_verb(session_, node, std::move(params));
-    if (!result.ok()) return session_.fail(result.status());
+    if (!result.ok()) {
+      if (session_.refused) explain_hidden(node, *session_.refused);
+      return session_.fail(result.status());
+    }
     const Shape shape{node.list, node.columns, node.id_field, node.format == "json", node.say};
     Result<std::string> text = format_result(session_, *result, shape);
     if (!text.ok()) return session_.fail(text.status());
     session_.world.out << *text;
     return says_no(node, *result) ? kExitRefused : kExitOk;
+  }
+
+  // Methods that a caller may not use do not exist for it.
+  static void explain_hidden(const CliNode& node, RpcError& error) {
+    if (error.name != "method_not_found" || node.role.empty() || node.role == "open") return;
+    if (error.data.contains("hint")) return;
+    error.data["hint"] = "it is for callers with the role " + node.role +
+                         ", and is hidden from others: --token or --admin-token gives one, or "
+                         "call over the node's local socket";
   }
 
   // The verb answered, and what it was asked to check does not hold.
@@ -286,10 +301,10 @@ class Run {
       // Nobody could say whether the verb exists.
       const bool away =
           node_error_.code() == Code::kUnavailable || node_error_.code() == Code::kTimeout;
+      const std::string advice = node_error_.hint();
       return Status(away ? node_error_.code() : Code::kDenied, node_error_.message(),
-                    "'" + shown +
-                        "' is a verb of the node, which could not be asked, and no earlier "
-                        "description of it is here");
+                    advice + (advice.empty() ? "" : "\n") + "'" + shown +
+                        "' is none of the verbs that need no node");
     }
     const Words first(words.begin(), words.begin() + (words.empty() ? 0 : 1));
     if (!words.empty() && catalogue_.next_words(first).empty()) {

@@ -19,7 +19,10 @@ constexpr ManualRow kExitRows[] = {
 
 constexpr ManualRow kVariableRows[] = {
     {"TB_RPC_ENDPOINT", "The node, as --url names it."},
-    {"TB_RPC_SOCKET", "Its local socket (<TB_DATA_DIR>/rpc.sock); used when it is this user's."},
+    {"TB_RPC_SOCKET",
+     "Its local socket, and no other way to a node; unset: rpc.sock in TB_DATA_DIR (node-data) "
+     "when "
+     "it is this user's, else http://localhost:26658."},
     {"TB_RPC_AUTH_TOKEN", "Bearer token for calls over the network."},
     {"TB_RPC_TIMEOUT_MS", "How long to wait for an answer."},
     {"TB_RPC_TLS_CA, TB_RPC_TLS_CERT, TB_RPC_TLS_KEY",

@@ -1,6 +1,7 @@
 // version, metrics, keygen, token sign, and the entries of help and completions.
 #include <ostream>
 
+#include "kernel/base/address.hpp"
 #include "kernel/base/base64.hpp"
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
@@ -50,7 +51,9 @@ int keygen(Session& session, const LocalArgs& args) {
   if (status.ok()) status = write_file_atomic(secret, to_hex(key.seed()) + "\n", 0600);
   if (status.ok()) status = write_file_atomic(open, public_key + "\n", 0644);
   if (!status.ok()) return session.fail(status);
-  return print_result(session, json::object{{"public_key", public_key}, {"file", secret}});
+  return print_result(session, json::object{{"public_key", public_key},
+                                            {"file", secret},
+                                            {"account", address_of(key.public_key())}});
 }
 
 Result<std::string> audience(Session& session, const LocalArgs& args) {

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::uint32_t kDefaultTimeoutMs = 5000;
 constexpr std::uint64_t kMaxAnswerBytes = 64u << 20;
+constexpr const char* kNodeAway =
+    "is the node running? `contract-cli node start` or `systemctl start the-block` starts it; "
+    "--url URL or TB_RPC_SOCKET names another";
 
 bool is_own_socket(const std::string& path) {
   struct stat info {};
@@ -63,6 +66,8 @@ std::string endpoint_of(const Session& session) {
   const World& world = session.world;
   if (const std::string url = world.variable("TB_RPC_ENDPOINT"); !url.empty()) return url;
   std::string socket = world.variable("TB_RPC_SOCKET");
+  // Who names a socket means that node: where it does not answer, no other may in its place.
+  if (!socket.empty() && socket != "off") return "unix:" + socket;
   if (socket.empty()) {
     const std::string data = world.variable("TB_DATA_DIR");
     socket = (data.empty() ? "node-data" : data) + "/rpc.sock";
@@ -138,6 +143,8 @@ Result<HttpClientResponse> NodeClient::post(std::string body, const std::string&
   if (response.ok()) return response;
   const Code code = response.status().code();
   // A URL or a TLS file that is wrong is the caller's; all else is a node that cannot be reached.
+  if (code == Code::kUnavailable && response.status().message().starts_with("cannot reach"))
+    return Status(code, response.status().message(), kNodeAway);
   if (code == Code::kInvalid || code == Code::kTimeout || code == Code::kUnavailable)
     return response.status();
   return Status(Code::kUnavailable, response.status().message(), response.status().hint());

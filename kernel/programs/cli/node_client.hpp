@@ -1,11 +1,10 @@
 // NodeClient: JSON-RPC calls to the node that the flags and the surroundings name.
 //
-// Endpoint, first that is there: --url, TB_RPC_ENDPOINT, the local socket (TB_RPC_SOCKET, else
-// rpc.sock in TB_DATA_DIR, else node-data/rpc.sock) when it exists and belongs to this user,
-// http://localhost:26658. Credential: --admin-token,
-// --token, then, but never over the local socket, TB_<PLUGIN>_{RPC,ADMIN,ORACLE,PROVIDER}_TOKEN of
-// the method's plugin and TB_RPC_AUTH_TOKEN. Nothing is sent twice: a command is not idempotent.
-// One thread.
+// Endpoint, first that is there: --url, TB_RPC_ENDPOINT, the local socket that TB_RPC_SOCKET names
+// (whether it answers or not), rpc.sock in TB_DATA_DIR, else node-data/rpc.sock, when it exists and
+// belongs to this user, http://localhost:26658. Credential: --admin-token, --token, then, but never
+// over the local socket, TB_<PLUGIN>_{RPC,ADMIN,ORACLE,PROVIDER}_TOKEN of the method's plugin and
+// TB_RPC_AUTH_TOKEN. Nothing is sent twice: a command is not idempotent. One thread.
 #pragma once
 
 #include <memory>

@@ -29,7 +29,8 @@ constexpr std::uint64_t kTailBytes = 64u << 10;
 
 // What start, stop and restart must know of the node's configuration.
 struct Place {
-  std::string data_dir, log_file, rpc, metrics;
+  std::string data_dir, log_file, rpc, metrics, socket;
+  bool tls = false;  // on the listener `rpc`
 };
 
 std::string first_of(const std::vector<std::string>& list) {
@@ -65,8 +66,12 @@ Result<Place> read_place(Session& session, const std::vector<std::string>& words
   const ConfigLoad loaded = load_config(std::move(schema), inputs);
   if (!loaded.ok()) return loaded.status();
   const Config& config = *loaded.config;
-  return Place{config.text("data_dir"), config.text("log.file"),
-               first_of(config.list("listeners.rpc")), first_of(config.list("listeners.metrics"))};
+  return Place{config.text("data_dir"),
+               config.text("log.file"),
+               first_of(config.list("listeners.rpc")),
+               first_of(config.list("listeners.metrics")),
+               config.text("rpc.socket"),
+               !config.text("tls.rpc.cert").empty()};
 }
 
 std::string last_lines(const std::string& path) {
@@ -143,8 +148,13 @@ std::string reachable(const std::string& address) {
   return address;
 }
 
+// The local socket knows no TLS and asks for no certificate; a path with a colon is no URL.
 bool answers(HttpClient& http, const Place& place) {
-  Result<HttpClientResponse> response = http.get("http://" + reachable(place.rpc) + "/readyz");
+  const bool local =
+      !place.socket.empty() && place.socket != "off" && place.socket.find(':') == std::string::npos;
+  const std::string origin = local ? "unix:" + place.socket + ":"
+                                   : (place.tls ? "https://" : "http://") + reachable(place.rpc);
+  Result<HttpClientResponse> response = http.get(origin + "/readyz");
   return response.ok() && response->status == 200;
 }
 
@@ -186,6 +196,8 @@ int start(Session& session, const LocalArgs& args) {
   if (!pid.ok()) return session.fail(pid.status());
   HttpClientOptions options;
   options.timeout_ms = 2000;
+  options.tls.insecure =
+      true;  // no more is asked than whether the node that was just started is up
   HttpClient http(options);
   const std::uint64_t deadline = session.world.clock.monotonic_us() + kReadyMs * 1000;
   while (session.world.clock.monotonic_us() < deadline) {

@@ -302,7 +302,7 @@ Result<json::object> hold_against_state(Session& session, const LocalArgs& args)
 // A room is made only when the files are known to be good.
 Result<json::object> restore_files(Session& session, const LocalArgs& args) {
   const std::string data = args.get("--data-dir"), state_dir = args.get("--state", data + "/state");
-  TB_TRY(make_directories(data));
+  TB_TRY(make_directories(data, 0750));
   Result<DirectoryLock> lock = DirectoryLock::acquire(data);
   if (!lock.ok())
     return lock.status().code() == Code::kBusy

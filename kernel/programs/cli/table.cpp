@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernel/log/format.hpp"
 #include "kernel/programs/cli/output.hpp"
 
 namespace blockd::cli {
@@ -65,6 +66,102 @@ std::string one_line(const json::value& value) {
   return out.empty() ? "(none)" : out;
 }
 
+// A hash, a key or an address: nothing that has parts to be read.
+bool is_long_name(const std::string& text) {
+  constexpr std::size_t kLong = 24;
+  return text.size() > kLong && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '_' || c == ':' || c == '-';
+         });
+}
+
+// Its ends.
+std::string shortened(const std::string& name) {
+  constexpr std::size_t kFront = 12, kBack = 6;
+  return name.substr(0, kFront) + "…" + name.substr(name.size() - kBack);
+}
+
+// The front of a UTF-8 text, `width` places of it.
+std::string cut(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) return text;
+  std::size_t at = 0;
+  for (std::size_t places = 0; at < text.size(); ++at) {
+    if ((static_cast<unsigned char>(text[at]) & 0xc0) != 0x80 && ++places == width) break;
+  }
+  return text.substr(0, at) + "…";
+}
+
+// On a terminal milliseconds since 1970 are a time of day.
+std::string member_text(const std::string& name, const json::value& value, std::size_t width) {
+  constexpr std::uint64_t kFirst = 1'000'000'000'000, kEnd = 10'000'000'000'000;
+  if (width != 0 && (name == "ts" || name == "time_ms" || name.ends_with("unix_ms"))) {
+    const std::uint64_t ms = value.is_uint64() ? value.get_uint64()
+                             : value.is_int64() && value.get_int64() >= 0
+                                 ? static_cast<std::uint64_t>(value.get_int64())
+                                 : 0;
+    if (ms >= kFirst && ms < kEnd) return format_time(ms);
+  }
+  return cell_text(value);
+}
+
+using Cells = std::vector<std::vector<std::string>>;
+
+std::size_t column_width(const std::string& heading, const Cells& rows, std::size_t column) {
+  std::size_t widest = display_width(heading);
+  for (const auto& row : rows) widest = std::max(widest, display_width(row[column]));
+  return widest;
+}
+
+std::size_t table_width(const std::vector<std::string>& headings, const Cells& rows) {
+  std::size_t used = headings.empty() ? 0 : 2 * (headings.size() - 1);
+  for (std::size_t i = 0; i < headings.size(); ++i) used += column_width(headings[i], rows, i);
+  return used;
+}
+
+// Makes a table that is too wide narrower, as far as that goes: hashes and addresses keep their
+// ends, but for the column `whole`, by which rows are named; then the last column is cut if it
+// holds structures. A text is there to be read: it goes on in the next line. True if something was
+// lost.
+bool narrow(const std::vector<std::string>& headings, Cells* rows, std::size_t width,
+            std::size_t whole, bool cut_last) {
+  constexpr std::size_t kLeast = 20;
+  if (width == 0 || headings.empty() || table_width(headings, *rows) <= width) return false;
+  bool lost = false;
+  for (auto& row : *rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i == whole || !is_long_name(row[i])) continue;
+      row[i] = shortened(row[i]);
+      lost = true;
+    }
+  }
+  const std::size_t last = headings.size() - 1, used = table_width(headings, *rows);
+  if (used <= width || last == whole || !cut_last) return lost;
+  const std::size_t now = column_width(headings[last], *rows, last), over = used - width;
+  const std::size_t room = now > over + kLeast ? now - over : kLeast;
+  for (auto& row : *rows) {
+    if (display_width(row[last]) <= room) continue;
+    row[last] = cut(row[last], room);
+    lost = true;
+  }
+  return lost;
+}
+
+// A mapping of records with the same members each, such as keys to their values: their names, else
+// nothing.
+std::vector<std::string> columns_of_mapping(const json::object& object) {
+  std::vector<std::string> names;
+  if (object.size() < 2) return names;
+  for (const auto& member : object) {
+    const json::object* record = member.value().if_object();
+    if (record == nullptr || record->empty()) return {};
+    std::vector<std::string> these;
+    for (const auto& one : *record) these.emplace_back(one.key());
+    if (names.empty()) names = these;
+    if (names != these) return {};
+  }
+  return names;
+}
+
 // ---- records
 
 class Record {
@@ -72,7 +169,11 @@ class Record {
   explicit Record(std::size_t width) : width_(width) {}
 
   std::string text(const json::object& object) {
-    put(object, 0);
+    if (columns_of_mapping(object).empty()) {
+      put(object, 0);
+    } else {
+      put_rows(named_rows(object), "");
+    }
     return std::move(out_);
   }
 
@@ -96,7 +197,7 @@ class Record {
       const std::string name = escape_controls(member.key());
       if (is_short(member.value(), depth)) {
         out_ += indent + name + std::string(widest - display_width(name) + 2, ' ') +
-                cell_text(member.value()) + "\n";
+                member_text(member.key(), member.value(), width_) + "\n";
       } else if (const json::object* inner = member.value().if_object()) {
         out_ += indent + name + ":\n";
         put(*inner, depth + 1);
@@ -104,6 +205,17 @@ class Record {
         put_list(name, member.value().get_array(), depth);
       }
     }
+  }
+
+  // The records of a mapping, each with its name in front.
+  static json::array named_rows(const json::object& mapping) {
+    json::array rows;
+    for (const auto& member : mapping) {
+      json::object row{{"name", member.key()}};
+      for (const auto& one : member.value().get_object()) row.insert(one);
+      rows.push_back(std::move(row));
+    }
+    return rows;
   }
 
   void put_list(const std::string& name, const json::array& list, std::size_t depth) {
@@ -163,13 +275,10 @@ class Record {
 
   // Where room is short a hash or an address shows its ends.
   std::string cell_of(const json::value& row, const std::string& column) const {
-    constexpr std::size_t kLong = 24, kFront = 12, kBack = 6;
     const json::value* cell = row.get_object().if_contains(column);
-    std::string text = cell != nullptr ? cell_text(*cell) : "-";
-    const bool name =
-        std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-    if (width_ == 0 || !name || text.size() <= kLong) return text;
-    return text.substr(0, kFront) + "…" + text.substr(text.size() - kBack);
+    std::string text = cell != nullptr ? member_text(column, *cell, width_) : "-";
+    if (width_ == 0) return text;
+    return is_long_name(text) ? shortened(text) : cut(text, kCellWidth);
   }
 
   const std::size_t width_;
@@ -268,13 +377,22 @@ std::string table_text(const json::value& result, const Shape& shape, std::size_
     std::vector<std::string> line;
     for (const std::string& column : columns) {
       const json::value* cell = member_at(row, column);
-      line.push_back(cell ? cell_text(*cell) : "-");
+      line.push_back(cell ? member_text(column, *cell, width) : "-");
     }
     if (columns.empty()) line.push_back(cell_text(row));
     cells.push_back(std::move(line));
   }
   if (columns.empty()) headings.push_back(cells.empty() ? "(none)" : "");
-  return align(headings, cells);
+  const bool cut_last =
+      !columns.empty() && std::any_of(rows->begin(), rows->end(), [&](const json::value& row) {
+        const json::value* cell = member_at(row, columns.back());
+        return cell != nullptr && !is_plain(*cell);
+      });
+  const auto id = std::find(columns.begin(), columns.end(), shape.id_field);
+  const bool lost =
+      narrow(headings, &cells, width, static_cast<std::size_t>(id - columns.begin()), cut_last);
+  if (rows->empty() && width != 0 && !columns.empty()) return align(headings, {}) + "(none)\n";
+  return align(headings, cells) + (lost ? "shortened, for lack of room: --format json\n" : "");
 }
 
 }  // namespace blockd::cli

@@ -15,6 +15,7 @@ namespace blockd::cli {
 
 inline constexpr std::size_t kShownRows = 20;    // of a table within a record
 inline constexpr std::size_t kInlineWidth = 60;  // of a record that stays on one line
+inline constexpr std::size_t kCellWidth = 40;    // of a cell of such a table on a terminal
 inline constexpr std::size_t kMaxDepth = 6;      // records within records; deeper ones are JSON
 
 // What a verb knows of its result.
@@ -27,7 +28,8 @@ struct Shape {
 };
 
 // `width` is that of the terminal in places: in a table within a record long names are shortened,
-// and columns that do not fit are left out and named. 0: nothing is too wide.
+// and columns that do not fit are left out and named; a list that is too wide is shortened but for
+// its ids, and says so; milliseconds are told as a time. 0: nothing is too wide.
 std::string table_text(const json::value& result, const Shape& shape, std::size_t width = 0);
 // The member at `path` ("a.b"), null if there is none.
 const json::value* member_at(const json::value& value, const std::string& path);

@@ -105,7 +105,7 @@ int top(Session& session, const LocalArgs& args) {
     if (before) {
       std::size_t width = 0, height = 0;
       screen_size(terminal, &width, &height);
-      if (terminal) session.world.out << "\x1b[H\x1b[J";
+      if (terminal && *frames != 1) session.world.out << "\x1b[H\x1b[J";
       session.world.out << top_frame(*before, *now, events.lines(), client.endpoint(), width,
                                      height, terminal)
                         << (terminal ? "" : "\n") << std::flush;

@@ -154,6 +154,38 @@ TEST_F(Views, a_directory_that_vanishes_is_an_error_and_not_made_anew_while_runn
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(dir_) / "mmr"));
 }
 
+// As after a restore: what is in front is known by its mountains, and no block is here yet.
+TEST_F(Views, begin_behind_a_snapshot_whose_log_is_still_empty) {
+  ASSERT_TRUE(open().ok());
+  views_.reset();
+  const std::uint64_t front = 8;
+  while (w_.chain->view()->height < front) grow(1);
+  World restored;
+  std::string cut;
+  log_ = *BlockLog::open(restored.disk, "chain", {.segment_bytes = 1u << 20}, &cut);
+  for (const char* life : {"first", "second"}) {
+    views_.reset();
+    notes_.clear();
+    LogViewsOptions options;
+    options.mmr_dir = dir_ + "/restored-mmr";
+    options.index_dir = dir_ + "/restored-index";
+    options.log = log_.get();
+    options.base_blocks = front;
+    options.base_peaks = {w_.chain->header(0)->hash()};
+    options.note = [this](std::string line) { notes_.push_back(std::move(line)); };
+    auto views = LogViews::open(std::move(options));
+    ASSERT_TRUE(views.ok()) << life << ": " << views.status().to_string();
+    views_ = *std::move(views);
+    EXPECT_EQ(views_->leaves(), front) << life;
+    EXPECT_EQ(views_->indexed_below(), front) << life;
+    EXPECT_TRUE(notes_.empty()) << life << ": " << notes_[0];
+  }
+  views_->committed(std::make_shared<BlockRecord>(**w_.chain->block(front)));
+  while (views_->health().ok() && views_->indexed_below() == front) std::this_thread::yield();
+  EXPECT_TRUE(views_->health().ok()) << views_->health().to_string();
+  EXPECT_EQ(views_->leaves(), front + 1);
+}
+
 TEST_F(Views, of_another_chain_are_replaced) {
   ASSERT_TRUE(open().ok());
   views_.reset();

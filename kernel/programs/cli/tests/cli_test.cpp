@@ -139,6 +139,27 @@ TEST_F(CliTest, a_dead_node_is_code_3) {
   EXPECT_EQ(run({"market", "list", "--json"}).code, 3);
 }
 
+TEST_F(CliTest, a_socket_that_is_named_is_the_only_way) {
+  environment.erase("TB_RPC_ENDPOINT");
+  environment["TB_RPC_SOCKET"] = home.file("gone/rpc.sock");
+  const Answer answer = run({"market", "list"});
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_NE(answer.err.find("cannot reach unix:" + home.file("gone/rpc.sock")), std::string::npos)
+      << answer.err;
+  EXPECT_NE(answer.err.find("contract-cli node start"), std::string::npos) << answer.err;
+}
+
+TEST_F(CliTest, a_method_that_is_hidden_from_the_caller_says_which_role_it_needs) {
+  ASSERT_EQ(run({"help"}).code, 0);
+  node.on("market.buy", json::object{{"!error",
+                                      {{"code", -32601},
+                                       {"message", "method_not_found: no method 'market.buy' here"},
+                                       {"data", json::object{{"name", "method_not_found"}}}}}});
+  const Answer answer = run({"market", "buy", "x", "1"});
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_NE(answer.err.find("role operator"), std::string::npos) << answer.err;
+}
+
 TEST_F(CliTest, the_description_is_kept_for_a_node_that_is_away) {
   ASSERT_EQ(run({"help"}).code, 0);
   const std::string url = node.url();

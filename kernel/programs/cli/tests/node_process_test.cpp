@@ -21,7 +21,7 @@ class NodeProcess : public CliTest {
   Answer node_verb(const std::string& verb) {
     return run({"node", verb, "--rpc-addr", "127.0.0.1:" + std::to_string(node.port()),
                 "--data-dir", home.file("data"), "--log-file", home.file("logs/node.log"),
-                "--metrics-addr=127.0.0.1:1"});
+                "--metrics-addr=127.0.0.1:1", "--rpc-socket=off"});
   }
 };
 
@@ -43,6 +43,15 @@ TEST_F(NodeProcess, start_says_where_the_node_answers) {
   const pid_t pid = static_cast<pid_t>(std::stol(match[1]));
   ASSERT_EQ(::kill(pid, SIGKILL), 0);
   ::waitpid(pid, nullptr, 0);
+}
+
+TEST_F(NodeProcess, help_of_start_starts_nothing) {
+  blockd_is("touch " + home.file("started") + "\n");
+  const Answer answer = run({"node", "start", "--help"});
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_TRUE(answer.out.starts_with("Start a node in the background")) << answer.out;
+  EXPECT_NE(answer.out.find("--data-dir VALUE  "), std::string::npos) << answer.out;
+  EXPECT_FALSE(file_exists(home.file("started")));
 }
 
 TEST_F(NodeProcess, a_failed_start_shows_the_last_lines) {

@@ -56,6 +56,42 @@ TEST(Output, a_table_in_a_record_says_what_it_leaves_out) {
   EXPECT_NE(wide.find('y'), std::string::npos) << wide;
 }
 
+TEST(Output, a_list_that_is_too_wide_is_shortened_but_for_its_ids_and_says_so) {
+  const Shape shape{"", {"id", "hash", "ts", "note"}, "id"};
+  const std::string id(64, 'a'), hash = std::string(32, 'b') + std::string(32, 'c');
+  json::array rows;
+  rows.push_back({{"id", id},
+                  {"hash", hash},
+                  {"ts", 1795387409659},
+                  {"note", {{"text", "ü" + std::string(100, 'n') + " end"}}}});
+  const std::string narrow = table_text(rows, shape, 140);
+  EXPECT_NE(narrow.find(id + "  bbbbbbbbbbbb…cccccc  2026-11-22T22:43:29.659Z  text ünn"),
+            std::string::npos)
+      << narrow;
+  EXPECT_EQ(narrow.find("end"), std::string::npos) << narrow;
+  EXPECT_TRUE(narrow.ends_with("…\nshortened, for lack of room: --format json\n")) << narrow;
+  const std::string wide = table_text(rows, shape, 300), piped = table_text(rows, shape);
+  EXPECT_NE(wide.find(hash), std::string::npos) << wide;
+  EXPECT_EQ(wide.find("shortened"), std::string::npos) << wide;
+  EXPECT_NE(piped.find("1795387409659"), std::string::npos) << piped;
+}
+
+TEST(Output, an_empty_list_says_so_on_a_terminal) {
+  const Shape shape{"", {"id", "name"}, "id"};
+  EXPECT_EQ(table_text(json::array{}, shape, 80), "ID  NAME\n(none)\n");
+  EXPECT_EQ(table_text(json::array{}, shape), "ID  NAME\n");
+}
+
+TEST(Output, a_mapping_of_like_records_is_a_table_of_its_names) {
+  const json::value keys = value(
+      R"({"log.file":{"value":"logs/node.log","source":"file"},"rpc.hosts":{"value":["a","b"],"source":"default"}})");
+  EXPECT_EQ(table_text(keys, Shape{}, 80),
+            "NAME       VALUE          SOURCE\nlog.file   logs/node.log  file\n"
+            "rpc.hosts  a, b           default\n");
+  const json::value unlike = value(R"({"a":{"x":1},"b":{"y":{"z":[{}]}}})");
+  EXPECT_EQ(table_text(unlike, Shape{}, 80).find("NAME"), std::string::npos);
+}
+
 TEST(Output, what_is_nested_too_deep_is_json) {
   json::value deep = json::object{{"end", json::array{json::array{1}}}};
   for (std::size_t i = 0; i <= kMaxDepth; ++i) deep = json::object{{"in", std::move(deep)}};
