@@ -65,6 +65,7 @@ class Node:
 
     def launch(self):
         self.out = open(self.dir / "stdout.txt", "ab")
+        self.greeted_from = self.out.tell()   # what is behind it, this process has said
         self.process = subprocess.Popen([self.drill.program("blockd"), "run", "--config", self.dir / "node.yaml", "--data-dir", self.data],
                                         stdout=self.out, stderr=subprocess.STDOUT, env=self.environment(), cwd=self.drill.home, user=self.user,
                                         group=self.user, extra_groups=[] if self.user else None)
@@ -78,7 +79,7 @@ class Node:
         if self.process.poll() is not None:
             raise DrillFailed(f"{self.name} ended at its start with {self.process.returncode}: {self.said()[-600:]}")
         try:
-            return self.call("node.status")
+            return self.call("node.status") and self.listeners()   # it answers before it greets
         except (OSError, http.client.HTTPException):
             return False
 
@@ -98,10 +99,15 @@ class Node:
             raise Refused(answer["error"])
         return answer["result"]
 
+    def listeners(self):
+        """Scheme and port of each listener that the greeting names; none before it is printed."""
+        greeting = (self.dir / "stdout.txt").read_bytes()[self.greeted_from:].decode()
+        return {name: (scheme, port) for name, scheme, port in re.findall(r"^\s*(JSON-RPC|metrics|status)\s+(https?)://[^:]+:(\d+)", greeting, re.M)}
+
     def get(self, listener, path):
         """Status and body of a GET on `metrics` or `status`."""
         names = {"metrics": "metrics", "status": "status", "rpc": "JSON-RPC"}
-        scheme, port = re.findall(rf"^\s*{names[listener]}\s+(https?)://[^:]+:(\d+)", (self.dir / "stdout.txt").read_text(), re.M)[-1]
+        scheme, port = self.listeners()[names[listener]]
         limit = CALL_SECONDS * self.drill.stretch
         if scheme == "https":   # a certificate that the drill itself made
             connection = http.client.HTTPSConnection("127.0.0.1", int(port), timeout=limit, context=ssl._create_unverified_context())
