@@ -1,8 +1,7 @@
 // TOML as older configuration files have it, as a JSON tree with the line of each value.
 //
-// TOML 1.0 but for dates, which no setting has: tables, arrays of tables, dotted keys, inline
-// tables, all kinds of strings and numbers. Whole numbers above 64 bits, repeated keys and anything
-// that is not TOML are errors that name the line. Pure. [any]
+// TOML 1.0 but for dates, which no setting has. Whole numbers above 63 bits, repeated keys and
+// anything that is not TOML are errors that name the line. Pure. [any]
 #pragma once
 
 #include <map>
@@ -15,7 +14,6 @@
 namespace blockd {
 
 inline constexpr std::size_t kMaxTomlBytes = 1u << 20;
-inline constexpr std::size_t kMaxTomlDepth = 32;
 
 struct TomlFile {
   json::object root;
