@@ -21,6 +21,7 @@ struct MempoolLimits {
   std::uint64_t min_fee_per_byte = 1;
   std::uint64_t min_fee_per_byte_consumer = 0, min_fee_per_byte_industrial = 0;  // 0: the one above
   std::uint64_t service_min_fee_per_byte = 0;
+  bool service_requires_account = false;  // commands without a fee, too, need a sender who is known
   // Industrial commands are held back while the consumer lane's 90th percentile of fees is above
   // it; 0: never. Unset: the parameter consumer_fee_comfort_p90_microunits of governance.
   std::optional<std::uint64_t> comfort_p90 = 0;

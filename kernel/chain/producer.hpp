@@ -57,7 +57,6 @@ struct ProducerOptions {
 
 struct AdmissionOptions {
   MempoolLimits limits;
-  bool service_requires_account = false;
   std::string journal_dir;  // <data>/mempool; empty: none (commands whose caller waits need none)
   Disk* disk = nullptr;     // of the journal; null: the system's
   std::vector<std::string> own_accounts;  // of this node's role keys: exempt from the account cap,

@@ -140,10 +140,11 @@ Result<std::shared_ptr<HttpObserver>> Rpc::request_observer(MetricRegistry& metr
                                  .help = "HTTP requests, first byte read to last byte written",
                                  .buckets = kSeconds});
   if (!family.ok()) return family.status();
-  Result<MetricFamily*> errors =
-      metrics.declare("kernel", {.name = "http_errors_total",
-                                 .labels = {"status"},
-                                 .help = "HTTP requests that were answered with this status"});
+  Result<MetricFamily*> errors = metrics.declare(
+      "kernel", {.name = "http_errors_total",
+                 .labels = {"status"},
+                 .help = "HTTP requests that were answered with this status",
+                 .presets = {{"400"}, {"404"}, {"408"}, {"413"}, {"429"}, {"503"}}});
   if (!errors.ok()) return errors.status();
   return std::shared_ptr<HttpObserver>(
       std::make_shared<RequestObserver>((*family)->histogram(), *errors));

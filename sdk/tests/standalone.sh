@@ -24,7 +24,7 @@ done
 # Without GoogleTest the plugin is built all the same, and configuring says what its tests want.
 cmake -S "$work/two-words" -B "$work/two-words/bare" -DCMAKE_PREFIX_PATH="$sdk" -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON > "$work/bare.log" 2>&1 ||
   { cat "$work/bare.log"; exit 1; }
-grep -q 'GoogleTest (libgtest-dev)' "$work/bare.log" || { echo "nothing says that GoogleTest is missing" >&2; exit 1; }
+tr -s ' \n' ' ' < "$work/bare.log" | grep -q 'GoogleTest (libgtest-dev)' || { echo "nothing says that GoogleTest is missing" >&2; exit 1; }
 
 for wrong in Upper 9lives a--b end- 'a b' chain; do
   if "$sdk/bin/tb-new-plugin" "$wrong" --dir "$work" > /dev/null 2>&1; then echo "accepted the name '$wrong'" >&2; exit 1; fi

@@ -170,7 +170,7 @@ std::optional<Refusal> Admission::check_session(const StateViewPtr& view,
 void Admission::find_funds(const StateViewPtr& view, std::string_view receiver,
                            PoolEntry* entry) const {
   const bool pays = entry->lane != Lane::kService;
-  if (!pays && !service_requires_account_) return;
+  if (!pays && !limits().service_requires_account) return;
   const LedgerFacts ledger(view);
   const std::string& sender = entry->command->from;
   const Result<std::uint64_t> nonce = chain_.nonce(view, sender);

@@ -21,11 +21,8 @@ namespace blockd {
 class Admission {
  public:
   // `policy` may be null.
-  Admission(Chain& chain, Clock& clock, bool service_requires_account, AdmissionPolicy* policy)
-      : chain_(chain),
-        clock_(clock),
-        service_requires_account_(service_requires_account),
-        policy_(policy) {}
+  Admission(Chain& chain, Clock& clock, AdmissionPolicy* policy)
+      : chain_(chain), clock_(clock), policy_(policy) {}
 
   void set_limits(const MempoolLimits& limits);
   // The 90th percentile of the fees that wait in the consumer lane, for the comfort guard.
@@ -73,7 +70,6 @@ class Admission {
 
   Chain& chain_;
   Clock& clock_;
-  const bool service_requires_account_;
   AdmissionPolicy* const policy_;
   std::function<std::uint64_t()> consumer_p90_;
   mutable std::mutex mutex_;  // a leaf

@@ -43,7 +43,7 @@ Intake::Intake(Chain& chain, Clock& clock, const AdmissionOptions& options,
     : chain_(chain),
       clock_(clock),
       pool_(Mempool::create(options.limits, clock)),
-      admission_(chain, clock, options.service_requires_account, options.policy),
+      admission_(chain, clock, options.policy),
       own_(options.own_accounts),
       wake_(std::move(wake)) {
   admission_.set_limits(options.limits);

@@ -318,7 +318,7 @@ TEST_F(ProducerTest, a_session_key_must_be_open_at_the_moment) {
 }
 
 TEST_F(ProducerTest, the_service_lane_can_be_closed_to_strangers) {
-  admission_.service_requires_account = true;
+  admission_.limits.service_requires_account = true;
   start();
   const std::string sender = address_of(a_.public_key());
   FakeLedger::set_balance(sender, 0);
@@ -326,6 +326,12 @@ TEST_F(ProducerTest, the_service_lane_can_be_closed_to_strangers) {
   chain_.set_nonce(sender, 4);
   EXPECT_FALSE(submit(test_command(a_, 5))) << "a nonce is enough";
   EXPECT_FALSE(submit(test_command(b_, 1))) << "and so is a balance";
+  const SigningKey stranger = test_key(3);
+  FakeLedger::set_balance(address_of(stranger.public_key()), 0);
+  EXPECT_EQ(submit(test_command(stranger, 1))->admission_code, 1);
+  admission_.limits.service_requires_account = false;
+  producer_->set_limits(admission_.limits);
+  EXPECT_FALSE(submit(test_command(stranger, 1))) << "and opened again while the node runs";
 }
 
 TEST_F(ProducerTest, a_fee_below_the_base_fee_waits_and_makes_no_block) {

@@ -326,7 +326,6 @@ Status NodeImpl::start_services() {
   workers_ = std::make_unique<WorkerPool>(kWorkers, kWorkerQueue);
   AdmissionOptions admission;
   admission.limits = mempool_limits(*c);
-  admission.service_requires_account = c->boolean("mempool.service_requires_account");
   admission.journal_dir = data_dir_ + "/mempool";
   admission.policy = local_scripts_.get();
   for (const auto& key : {keys_.op, keys_.admin, keys_.oracle})

@@ -69,6 +69,7 @@ MempoolLimits NodeImpl::mempool_limits(const Config& c) const {
   limits.service_ttl_ms = c.u64("mempool.service_ttl_ms");
   limits.min_fee_per_byte = c.u64("mempool.min_fee_per_byte");
   limits.service_min_fee_per_byte = c.u64("mempool.service_min_fee_per_byte");
+  limits.service_requires_account = c.boolean("mempool.service_requires_account");
   limits.max_bytes = c.u64("mempool.max_bytes");
   if (c.has("mempool.min_fee_per_byte_consumer"))
     limits.min_fee_per_byte_consumer = c.u64("mempool.min_fee_per_byte_consumer");
