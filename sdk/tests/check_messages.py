@@ -1,12 +1,14 @@
 """check_messages.py COMPILER INCLUDE_DIR...: what the compiler says first about the usual mistakes of an author must be a sentence of the SDK
 that says what to write instead, and the output must stay short enough to be read."""
+import pathlib
 import subprocess
 import sys
 import tempfile
 
 MAX_ERRORS = 2  # one for the declaration, one for the handler; what follows from them is not printed
 
-HEAD = "#include <tb/sdk.hpp>\n#include <map>\nnamespace m {\nnamespace {\n"
+SDK = "#include <tb/sdk.hpp>\n#include <map>\n"
+HEAD = "namespace m {\nnamespace {\n"
 TAIL = "\n}  // namespace\n}  // namespace m\nTB_PLUGIN(m::describe)\n"
 PARAMS = "struct P { std::uint64_t n = 0; };\nBOOST_DESCRIBE_STRUCT(P, (), (n))\n"
 RIGHT = "tb::Status go(tb::Ctx& ctx, const P& in, tb::Out& out) { out.put(\"h\", ctx.height() + in.n); return tb::ok(); }\n"
@@ -59,19 +61,29 @@ RIGHT_ONES = {
 }
 
 
-def compile_text(compiler, includes, text):
-    with tempfile.NamedTemporaryFile("w", suffix=".cpp") as source:
-        source.write(HEAD + text + TAIL)
-        source.flush()
-        return subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", *(f"-isystem{d}" for d in includes), source.name],
-                              text=True, capture_output=True)
+class Compiler:
+    """Reads the SDK once."""
+
+    def __init__(self, program, includes, folder):
+        self.command = [program, "-std=c++20", "-Wall", "-Wextra", *(f"-isystem{d}" for d in includes)]
+        self.header, self.source = folder / "sdk.hpp", folder / "plugin.cpp"
+        self.header.write_text(SDK)
+        subprocess.run([*self.command, "-x", "c++-header", self.header, "-o", f"{self.header}.gch"], check=True)
+
+    def compile(self, text):
+        self.source.write_text(HEAD + text + TAIL)
+        return subprocess.run([*self.command, "-fsyntax-only", "-include", self.header, self.source], text=True, capture_output=True)
 
 
 def main():
-    compiler, includes = sys.argv[1], sys.argv[2:]
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(check(Compiler(sys.argv[1], sys.argv[2:], pathlib.Path(folder))))
+
+
+def check(compiler):
     wrong = []
     for name, (text, sentence) in MISTAKES.items():
-        result = compile_text(compiler, includes, text)
+        result = compiler.compile(text)
         errors = [line for line in result.stderr.splitlines() if " error: " in line]
         if result.returncode == 0:
             wrong.append(f"{name}: it compiles")
@@ -80,11 +92,11 @@ def main():
         elif len(errors) > MAX_ERRORS:
             wrong.append(f"{name}: {len(errors)} errors, {MAX_ERRORS} are allowed:\n{result.stderr}")
     for name, text in RIGHT_ONES.items():
-        result = compile_text(compiler, includes, text)
+        result = compiler.compile(text)
         if result.returncode != 0 or result.stderr:
             wrong.append(f"{name}: refused:\n{result.stderr}")
     print("\n".join(wrong) or f"{len(MISTAKES)} mistakes are explained, {len(RIGHT_ONES)} right ones compile")
-    sys.exit(1 if wrong else 0)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class SecretsTest(unittest.TestCase):
         made = cls.node.rpc("token.create", {"role": "operator"})["token"]
         signed = cls.node.cli("token", "sign", "--role", "read", "--key", cls.node.data / "keys" / "operator.key", check=False).stdout.strip()
         seeds = [path.read_text().strip() for path in (cls.node.data / "keys").glob("*.key")]
-        cls.planted = {CALL, ADMIN, ORACLE, PROVIDER, NEXT, WRONG, SEED, made, made.split("_")[2], *seeds} | ({signed} if len(signed) > 20 else set())
+        cls.planted = {CALL, ADMIN, ORACLE, PROVIDER, NEXT, WRONG, SEED, made, made.split("_", 2)[2], *seeds} | ({signed} if len(signed) > 20 else set())
         tokens = (CALL, ADMIN, ORACLE, PROVIDER, made, WRONG, None)
         for token in tokens:
             for method, params in (("node.status", None), ("config.show", {}), ("config.env", {}), ("no.such.method", {}), ("token.list", {}),
