@@ -16,10 +16,10 @@ const char* __tsan_default_suppressions();
 
 // A crash stays a crash: whoever started the process is to see the signal, as without a sanitizer.
 // Threads that want a stack for signals have one of their own, which a runtime would unmap as if it
-// were its own.
+// were its own. The crash runs preload a library of faults, which comes before the runtime.
 const char* __asan_default_options() {
   return "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:use_sigaltstack=0:"
-         "strict_string_checks=1:"
+         "verify_asan_link_order=0:strict_string_checks=1:"
          "detect_stack_use_after_return=1:check_initialization_order=1";
 }
 

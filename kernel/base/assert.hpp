@@ -4,7 +4,7 @@
 
 namespace blockd {
 // Prints `expression` with its place on stderr and ends the process. [any]
-[[noreturn]] void assertion_failed(const char* expression, const char* file, int line);
+[[noreturn, gnu::cold]] void assertion_failed(const char* expression, const char* file, int line);
 }  // namespace blockd
 
 #define TB_ASSERT(expression)          \

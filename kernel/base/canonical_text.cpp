@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "kernel/base/json.hpp"
 
@@ -161,6 +162,20 @@ bool CanonicalText::Members::next(std::string_view* name) {
   first_ = false;
   last_ = *name;
   return good_;
+}
+
+bool CanonicalText::Members::next_is(std::string_view name) {
+  const char* at = in_.at_;
+  const std::size_t left = static_cast<std::size_t>(in_.end_ - at), punctuation = first_ ? 3 : 4;
+  if (!good_ || left < name.size() + punctuation) return false;
+  if (!first_ && *at++ != ',') return false;
+  if (*at++ != '"' || std::memcmp(at, name.data(), name.size()) != 0) return false;
+  at += name.size();
+  if (at[0] != '"' || at[1] != ':' || !(first_ || comes_behind(last_, name))) return false;
+  in_.at_ = at + 2;
+  first_ = false;
+  last_ = name;
+  return true;
 }
 
 }  // namespace blockd

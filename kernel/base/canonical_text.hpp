@@ -48,6 +48,9 @@ class CanonicalText {
     // False: not canonical. True with `name->data() == nullptr`: that was the last one, and the
     // reader is behind '}'.
     bool next(std::string_view* name);
+    // For who expects the member `name`, which needs no escapes: true, as next(), if it comes next.
+    // Else nothing is read; next() tells what does.
+    bool next_is(std::string_view name);
 
    private:
     CanonicalText& in_;

@@ -70,6 +70,14 @@ Status fill_temporary(int fd, const std::string& name, BytesView content, unsign
   return {};
 }
 
+// What the file has now; 0 when it does not tell (a pipe, /proc), or tells more than is allowed.
+std::size_t size_to_expect(int fd, std::uint64_t max_bytes) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0 || info.st_size < 0) return 0;
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  return size <= max_bytes ? static_cast<std::size_t>(size) : 0;
+}
+
 Status sync_directory(const std::string& dir) {
   Fd fd(open_retrying(dir.c_str(), O_RDONLY | O_DIRECTORY));
   if (!fd) return errno_status("cannot open directory " + dir);
@@ -102,10 +110,12 @@ Result<Bytes> read_file(const std::string& path, std::uint64_t max_bytes) {
   Fd fd(open_retrying(path.c_str(), O_RDONLY));
   if (!fd) return errno_status("cannot open " + path);
   Bytes out;
+  out.reserve(size_to_expect(fd.get(), max_bytes) + 1);  // the end is seen without growing
   while (true) {
     std::size_t old_size = out.size();
-    out.resize(old_size + kReadStep);
-    ssize_t n = ::read(fd.get(), out.data() + old_size, kReadStep);
+    const std::size_t room = out.capacity() - old_size;
+    out.resize(old_size + (room > 0 ? room : kReadStep));
+    ssize_t n = ::read(fd.get(), out.data() + old_size, out.size() - old_size);
     if (n < 0 && errno != EINTR) return errno_status("cannot read " + path);
     out.resize(old_size + static_cast<std::size_t>(n < 0 ? 0 : n));
     if (out.size() > max_bytes) {

@@ -4,7 +4,6 @@
 // value: copy it, keep it, return it from any thread. An ok Status costs one pointer.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,45 +38,42 @@ constexpr std::string_view code_name(Code code) {
   return kNames[static_cast<unsigned char>(code)];
 }
 
+// Failing is rare and being ok is not: all that a failure needs stands in status.cpp, away from the
+// code that runs with every command.
 class [[nodiscard]] Status {
  public:
   Status() = default;  // ok
-  Status(Code code, std::string message, std::string hint = {})
-      : rep_(std::make_shared<const Rep>(Rep{code, std::move(message), std::move(hint)})) {
-    TB_ASSERT(code != Code::kOk);
+  [[gnu::cold]] Status(Code code, std::string message, std::string hint = {});
+  Status(const Status& other) noexcept : rep_(other.rep_) {
+    if (rep_ != nullptr) [[unlikely]]
+      hold(rep_);
+  }
+  Status(Status&& other) noexcept : rep_(std::exchange(other.rep_, nullptr)) {}
+  Status& operator=(Status other) noexcept {
+    std::swap(rep_, other.rep_);
+    return *this;
+  }
+  ~Status() {
+    if (rep_ != nullptr) [[unlikely]]
+      let_go(rep_);
   }
 
   bool ok() const { return rep_ == nullptr; }
-  Code code() const { return rep_ ? rep_->code : Code::kOk; }
-  const std::string& message() const { return rep_ ? rep_->message : empty(); }
-  const std::string& hint() const { return rep_ ? rep_->hint : empty(); }
+  Code code() const;
+  const std::string& message() const;
+  const std::string& hint() const;
 
   // "config/node.yaml:17: rpc.port: expected 1..65535" (and the hint on a line of its own).
-  std::string to_string() const {
-    if (ok()) return "ok";
-    std::string out(code_name(rep_->code));
-    out.append(": ").append(rep_->message);
-    if (!rep_->hint.empty()) out.append("\n  ").append(rep_->hint);
-    return out;
-  }
-
+  std::string to_string() const;
   // The same failure seen from one level up: "<where>: <message>".
-  Status in(std::string_view where) const {
-    if (ok()) return *this;
-    return Status(rep_->code, std::string(where) + ": " + rep_->message, rep_->hint);
-  }
+  Status in(std::string_view where) const { return ok() ? Status() : seen_from(where); }
 
  private:
-  struct Rep {
-    Code code;
-    std::string message;
-    std::string hint;
-  };
-  static const std::string& empty() {
-    static const std::string kEmpty;
-    return kEmpty;
-  }
-  std::shared_ptr<const Rep> rep_;
+  struct Rep;
+  [[gnu::cold]] static void hold(Rep* rep) noexcept;
+  [[gnu::cold]] static void let_go(Rep* rep) noexcept;
+  [[gnu::cold]] Status seen_from(std::string_view where) const;
+  Rep* rep_ = nullptr;  // counts its owners
 };
 
 // Either a T or the Status that explains why there is none.
@@ -109,7 +105,8 @@ class [[nodiscard]] Result {
 }  // namespace blockd
 
 // Returns from the enclosing function when `expr` (a Status) is not ok.
-#define TB_TRY(expr)                                                               \
-  do {                                                                             \
-    if (::blockd::Status tb_status_ = (expr); !tb_status_.ok()) return tb_status_; \
+#define TB_TRY(expr)                                                         \
+  do {                                                                       \
+    if (::blockd::Status tb_status_ = (expr); !tb_status_.ok()) [[unlikely]] \
+      return tb_status_;                                                     \
   } while (0)

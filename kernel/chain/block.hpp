@@ -97,6 +97,22 @@ struct Batch {
 };
 // Parses the envelopes; `with_trees` as in parse_envelopes(). Errors: kCorrupt.
 Result<Batch> decode_batch(BytesView bytes, bool with_trees = true);
+// The same a few at a time.
+class BatchReader {
+ public:
+  // `bytes` must stay until the next begin(). Errors: kCorrupt.
+  Status begin(BytesView bytes);
+  std::uint64_t time_ms() const { return time_ms_; }
+  std::uint32_t count() const { return count_; }
+  std::uint32_t parsed() const { return parsed_; }
+  // Appends the next `n` commands, fewer at the end. Errors: kCorrupt.
+  Status parse(std::uint32_t n, bool with_trees, std::vector<CommandPtr>* out);
+
+ private:
+  Reader in_{{}};
+  std::uint64_t time_ms_ = 0;
+  std::uint32_t count_ = 0, parsed_ = 0;
+};
 
 Bytes encode_block(const BlockRecord& block);  // without the commands
 // `with_deltas` false skips them. Errors: kCorrupt.

@@ -291,9 +291,38 @@ void put_names(tb_out* result, std::string_view member, const std::vector<std::s
   result->api->end(result);
 }
 
+std::vector<std::string> command_names(const MachineSet& machines) {
+  std::vector<std::string> names;
+  for (const BoundMachine& m : machines.machines()) {
+    for (const MethodSpec& method : m.machine.manifest->methods) {
+      if (method.kind == MethodKind::kCommand) names.push_back(method.name);
+    }
+  }
+  return names;
+}
+
+// What is wrong with the commands that a header lists: before_apply and after_apply come by the
+// name of the command, so under another one the script would never be asked.
+void put_unknown_methods(const MachineSet& machines, const lua::Header& header, tb_out* result) {
+  result->api->begin_list(result, str("unknown_methods"));
+  for (const std::string& method : header.methods) {
+    const MachineSet::MethodRef found = machines.find_command(method);
+    if (found.machine != nullptr && found.spec->name == method) continue;
+    std::string text = "no active plugin has the command '" + method + "'";
+    std::optional<std::string> nearest;
+    if (found.machine != nullptr)
+      nearest = found.spec->name;
+    else
+      nearest = nearest_name(method, command_names(machines));
+    if (nearest) text += "; did you mean '" + *nearest + "'?";
+    result->api->put_str(result, {}, str(text));
+  }
+  result->api->end(result);
+}
+
 }  // namespace
 
-tb_status lua_check(tb_view*, tb_str, const tb_value* args, tb_out* result, tb_out* error) {
+tb_status lua_check(tb_view* view, tb_str, const tb_value* args, tb_out* result, tb_out* error) {
   lua::Answer answer;
   const std::unique_ptr<lua::Script> script = lua::Script::compile(to_view(args[0].str), &answer);
   if (script == nullptr) return lua_failed(error, answer);
@@ -310,6 +339,7 @@ tb_status lua_check(tb_view*, tb_str, const tb_value* args, tb_out* result, tb_o
   put_names(result, "methods", header->methods);
   out.put_i64(result, str("priority"), header->priority);
   out.end(result);
+  put_unknown_methods(run_of(view).machines(), *header, result);
   return TB_OK;
 }
 

@@ -143,7 +143,7 @@ constexpr std::string_view kManifest = R"json({
      "params": []}]},
    {"name": "lua/1", "functions": [
     {"name": "check", "read": true,
-     "help": "Compiles a text and reads its header: {hash, header: {name, version, on, keys, owns, methods, priority}}",
+     "help": "Compiles a text and reads its header: {hash, header: {name, version, on, keys, owns, methods, priority}, unknown_methods}; unknown_methods says of each method that no active plugin has which one is near",
      "params": [{"name": "source", "type": "string"}],
      "errors": [{"code": -32061, "name": "lua_syntax_error", "help": "the text does not compile"},
                 {"code": -32061, "name": "lua_bad_return", "help": "the header is wrong"}]},

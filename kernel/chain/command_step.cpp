@@ -13,11 +13,10 @@ constexpr std::int32_t kCodeUnknown = -32601, kCodeParams = -32602, kCodeHook = 
 
 Status CommandStep::prepare(const MachineSet& machines, const Command& command, std::uint32_t index,
                             const ActiveScripts* scripts) {
-  machines_ = &machines;
+  find_method(machines, command.method);
   command_ = &command;
   refusal_.reset();
   around_ = 0;
-  method_ = machines.find_command(command.method);
   if (method_.machine == nullptr) {
     refusal_ = {kCodeUnknown,
                 "unknown_command",
@@ -40,13 +39,23 @@ Status CommandStep::prepare(const MachineSet& machines, const Command& command, 
   return {};
 }
 
+// Commands of one name come one after another. A set of machines lives as long as its block, so
+// within one its address tells it from others.
+void CommandStep::find_method(const MachineSet& machines, std::string_view name) {
+  const bool same_set = machines_ == &machines && method_block_ == run_.blocks();
+  if (same_set && method_.machine != nullptr && method_.spec->name == name) return;
+  machines_ = &machines;
+  method_block_ = run_.blocks();
+  method_ = machines.find_command(name);
+}
+
 // Plain params are read from their text; others from their tree, which a command of a log brings
 // only if its text is not plain.
 Status CommandStep::read_params(const Command& command, std::optional<ParamError>* wrong) {
   const std::vector<Field>& fields = method_.spec->params;
   arena_.clear();
   values_.clear();
-  if (decode_plain_params(fields, command.params_text, arena_, &values_)) return {};
+  if (plain_params_.decode(fields, command.params_text, arena_, &values_)) return {};
   const bool has_tree = command.params_text.empty() || !command.params.is_null();
   if (!has_tree) {
     Result<json::value> parsed = parse_json(command.params_text);

@@ -11,6 +11,7 @@
 
 #include "kernel/chain/active_scripts.hpp"
 #include "kernel/chain/command.hpp"
+#include "kernel/manifest/plain_params.hpp"
 
 namespace blockd {
 
@@ -35,6 +36,7 @@ class CommandStep {
     std::int32_t code = 0;
     std::string name, text, data;
   };
+  void find_method(const MachineSet& machines, std::string_view name);
   Status read_params(const Command& command, std::optional<ParamError>* wrong);
   Status read_caller(const Command& command, std::uint32_t index);
   void note_verdict(const tb_value& answer);
@@ -42,11 +44,13 @@ class CommandStep {
   StepRun& run_;
   Overlay& overlay_;
   ValueArena arena_;
+  PlainParams plain_params_;
   std::vector<tb_value> values_;
   json::value tree_;  // values_ may point into it
   const MachineSet* machines_ = nullptr;
   const Command* command_ = nullptr;
   MachineSet::MethodRef method_;
+  std::uint64_t method_block_ = 0;  // in which method_ was found, by StepRun::blocks()
   std::uint8_t around_ = 0;
   tb_caller caller_{};
   std::string role_key_;

@@ -28,6 +28,7 @@ StepRun::~StepRun() = default;
 
 void StepRun::begin_block(const BlockScope& scope, VerifyCache* cache, Effects* effects,
                           bool with_texts) {
+  ++blocks_;
   scope_ = scope;
   cache_ = cache;
   effects_ = effects;
@@ -110,6 +111,8 @@ StepRun::Frame& StepRun::push(const BoundMachine* machine, const Manifest* manif
   block.sm = machine == nullptr ? manifest->sm : machine->roster.sm;
   block.schema = machine == nullptr ? manifest->schema : machine->roster.schema;
   std::memcpy(block.seed, scope_.seed.data(), sizeof block.seed);
+  block.params = frame.params.data();
+  block.param_count = frame.params.size();
   if (machine != nullptr && machine->index < ran_.size()) ran_[machine->index] = 1;
   return frame;
 }
@@ -333,6 +336,15 @@ void StepRun::finish(tb_status returned, Step* step) {
   for (const BoundMachine& machine : scope_.machines->machines()) {
     if (ran_[machine.index] != 0) step->plugins_run.push_back(machine.roster.id);
   }
+}
+
+void StepRun::recycle(Step* step) {
+  for (Event& event : step->events) {
+    if (spare_events_.size() == kMaxSpareEvents) break;
+    if (event.data.capacity() <= kMaxSpareEventBytes) spare_events_.push_back(std::move(event));
+  }
+  step->events.clear();
+  if (events_.empty()) events_.swap(step->events);
 }
 
 void StepRun::discard() {

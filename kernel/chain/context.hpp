@@ -39,6 +39,7 @@ inline constexpr std::size_t kMaxCallDepth = 16;
 inline constexpr std::size_t kMaxKeyBytes = 1024;
 inline constexpr std::size_t kMaxValueBytes = 8u << 20;
 inline constexpr std::size_t kMaxRecordBytes = 65'536;
+inline constexpr std::size_t kMaxSpareEvents = 64, kMaxSpareEventBytes = 4096;  // each
 inline constexpr std::uint64_t kHookRows = 100'000;
 inline constexpr std::uint64_t kHookRowsKept =
     kHookRows / 4;  // of them, for the provider of receipts/1
@@ -156,6 +157,9 @@ class StepRun {
   // The running hook may read and write that many rows, whatever others have used.
   void set_own_rows(std::uint64_t rows) { own_rows_ = rows; }
 
+  // Takes the memory of a step that finish() filled and nobody wants any more.
+  void recycle(Step* step);
+
   // Takes back everything that the step did, finished or not, and heals a poisoned run.
   void discard();
   // Keys and values that the step has put, and its events and records.
@@ -176,6 +180,8 @@ class StepRun {
   void set_patient(bool patient) { patient_ = patient; }
   bool patient() const { return patient_; }
   bool pending_work() const { return pending_work_; }
+  // How often begin_block() was called.
+  std::uint64_t blocks() const { return blocks_; }
   const MachineSet& machines() const { return *scope_.machines; }
   const PublicKey& proposer() const { return scope_.proposer; }
   // Fails the step from the kernel's side (params that do not decode, for example).
@@ -237,6 +243,7 @@ class StepRun {
   Mark start_{};
   std::uint64_t reads_ = 0, rows_ = 0, bytes_ = 0, calls_ = 0;
   std::uint64_t hook_rows_ = 0;  // of the block
+  std::uint64_t blocks_ = 0;
   std::optional<std::uint64_t> own_rows_;
   ScriptTally tally_;
   std::uint32_t checks_ = 0, attempts_ = 0;
@@ -247,7 +254,7 @@ class StepRun {
   bool patient_ = false;
   std::string result_;
   std::unique_ptr<JsonOut> json_;  // of events and records; with whoever is writing one
-  std::vector<Event> events_;
+  std::vector<Event> events_, spare_events_;
   std::vector<Record> records_;
   std::vector<std::uint32_t> false_checks_;
   std::vector<std::uint8_t> ran_;  // by machine index

@@ -256,12 +256,16 @@ tb_status ContextApi::emit(tb_ctx* ctx, std::uint32_t event, tb_fill fill, void*
     run.force(kCodeLimit, "limit_exceeded", "more than 10,000 events in one step");
     return TB_E_LIMIT;
   }
-  std::string data;
-  if (tb_status s =
-          filled(f, fill, user, kMaxEventBytes, "event", f.manifest->events[event].topic, &data);
+  Event made;
+  if (!run.spare_events_.empty()) {
+    made = std::move(run.spare_events_.back());
+    run.spare_events_.pop_back();
+  }
+  made.topic = f.manifest->events[event].topic;
+  if (tb_status s = filled(f, fill, user, kMaxEventBytes, "event", made.topic, &made.data);
       s != TB_OK)
     return s;
-  run.events_.push_back({f.manifest->events[event].topic, std::move(data)});
+  run.events_.push_back(std::move(made));
   return TB_OK;
 }
 
@@ -291,22 +295,24 @@ tb_status ContextApi::metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* la
   if (labels == nullptr && count != 0) return TB_E_INVALID;
   const bool refusing = f.run->refusing_ && !f.run->charged_ && f.run->depth_ == 1;
   Effects* effects = refusing ? &f.run->refused_ : f.run->effects_;
-  // Beyond the bound an increment is lost, never the step: metrics decide nothing.
-  if (effects == nullptr ||
-      effects->metrics.size() - (refusing ? 0 : f.run->start_.metrics) >= kMaxStepEffects)
-    return TB_OK;
-  note_metric(f, *effects, metric, labels, count, value);
-  return TB_OK;
+  if (effects == nullptr) return TB_OK;
+  return note_metric(f, *effects, metric, labels, count, value);
 }
 
-void ContextApi::note_metric(const Frame& f, Effects& effects, std::uint32_t metric,
-                             const tb_str* labels, std::uint32_t count, std::int64_t value) {
+// Beyond the bound an increment is lost, never the step: metrics decide nothing. Apart from
+// metric(), which has little to do where nobody will publish them.
+[[gnu::noinline]] tb_status ContextApi::note_metric(const Frame& f, Effects& effects,
+                                                    std::uint32_t metric, const tb_str* labels,
+                                                    std::uint32_t count, std::int64_t value) {
+  const std::size_t before = &effects == &f.run->refused_ ? 0 : f.run->start_.metrics;
+  if (effects.metrics.size() - before >= kMaxStepEffects) return TB_OK;
   Effects::Metric& out = effects.metrics.emplace_back();
   out.plugin = f.machine == nullptr ? f.run->view_manifest_ : f.machine->machine.manifest;
   out.metric = metric;
   out.value = value;
   for (std::uint32_t i = 0; i < count; ++i)
     out.labels.emplace_back(to_view(labels[i]).substr(0, kMaxLabel));
+  return TB_OK;
 }
 
 tb_status ContextApi::call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function,

@@ -79,8 +79,8 @@ struct ContextApi {
   static tb_status record(tb_ctx* ctx, std::uint32_t record, tb_fill fill, void* user);
   static tb_status metric(tb_ctx* ctx, std::uint32_t metric, const tb_str* labels,
                           std::uint32_t count, std::int64_t value);
-  static void note_metric(const Frame& f, Effects& effects, std::uint32_t metric,
-                          const tb_str* labels, std::uint32_t count, std::int64_t value);
+  static tb_status note_metric(const Frame& f, Effects& effects, std::uint32_t metric,
+                               const tb_str* labels, std::uint32_t count, std::int64_t value);
   static tb_status call(tb_ctx* ctx, std::uint32_t slot, std::uint32_t function,
                         const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error);
   static tb_status attempt(tb_ctx* ctx, tb_status (*body)(void* user, tb_ctx* ctx), void* user);

@@ -43,11 +43,11 @@ Hash root_of_writes(const std::vector<Overlay::Change>& changes) {
 // the params of the one in front of it.
 void fetch_ahead(const std::vector<CommandPtr>& commands, std::size_t running) {
   constexpr std::size_t kLine = 64, kMost = 384;
-  if (running + 4 < commands.size()) {
+  if (running + 4 < commands.size() && commands[running + 4] != nullptr) {
     const char* command = reinterpret_cast<const char*>(commands[running + 4].get());
     for (std::size_t at = 0; at < sizeof(Command); at += kLine) __builtin_prefetch(command + at);
   }
-  if (running + 2 < commands.size()) {
+  if (running + 2 < commands.size() && commands[running + 2] != nullptr) {
     const BytesView params = commands[running + 2]->params_text.substr(0, kMost);
     for (std::size_t at = 0; at < params.size(); at += kLine)
       __builtin_prefetch(params.data() + at);
@@ -162,7 +162,8 @@ Status Executor::begin_block(const KvReader& base, RowCache* rows, const BlockIn
   overlay_.reset(&base, rows);
   receipt_tree_.clear();
   command_tree_.clear();
-  envelope_bytes_ = write_bytes_ = failed_commands_ = 0;
+  envelope_bytes_ = write_bytes_ = 0;
+  taken_commands_ = failed_commands_ = 0;
   tries_ = 0;
   seed_ = block_seed(input.previous, input.height);
   BlockScope scope;  // counters of the block start at zero here, once
@@ -208,7 +209,7 @@ bool is_silent(const Step& step, std::size_t rows) {
 // delta.
 void Executor::keep_step(Step&& step, const Hash* command_id) {
   receipt_tree_.add(step, command_id);
-  if (!in_->collect) return;
+  if (!in_->collect) return run_.recycle(&step);
   overlay_.step_changes(&step_changes_);
   if (command_id == nullptr && is_silent(step, step_changes_.size())) return;
   append_step(out_->step_bytes, step);
@@ -292,9 +293,9 @@ Status Executor::find_commitment() {
 Status Executor::command_steps() {
   const std::size_t count = in_->commands == nullptr ? 0 : in_->commands->size();
   out_->step_of.assign(count, SIZE_MAX);
-  out_->commands.reserve(count);
+  if (in_->keep_commands) out_->commands.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (in_->before_command) in_->before_command(i);
+    if (in_->before_command) TB_TRY(in_->before_command(i));
     fetch_ahead(*in_->commands, i);
     TB_TRY(one_command(i));
   }
@@ -307,7 +308,7 @@ bool Executor::fits(const Command& command, std::string* why) const {
     *why = "is of another chain";
   } else if (command.expires_at_ms && *command.expires_at_ms < in_->time_ms) {
     *why = "has expired";
-  } else if (out_->commands.size() >= genesis_.max_commands_per_block ||
+  } else if (taken_commands_ >= genesis_.max_commands_per_block ||
              envelope_bytes_ + command.envelope.size() > genesis_.max_block_bytes) {
     *why = "does not fit into the block";
   }
@@ -319,12 +320,10 @@ Status Executor::one_command(std::size_t i) {
   overlay_.begin_step();
   const Overlay::Savepoint before = overlay_.savepoint();
   std::string why;
-  std::string nonce_key;
-  nonce_key.reserve(kNonceRows.size() + command->from.size());
-  nonce_key.append(kNonceRows).append(command->from);
+  nonce_key_.assign(kNonceRows).append(command->from);
   std::string scratch;
   std::optional<BytesView> row;
-  TB_TRY(overlay_.find(nonce_key, &scratch, &row));
+  TB_TRY(overlay_.find(nonce_key_, &scratch, &row));
   if (fits(*command, &why) && read_u64_row(row) + 1 != command->nonce)
     why = "has a nonce that is not the next";
   if (!why.empty()) {
@@ -335,11 +334,11 @@ Status Executor::one_command(std::size_t i) {
     return Status(Code::kInvalid, "block " + std::to_string(in_->height) + ": command " +
                                       std::to_string(i) + " " + why);
   }
-  CommandEntry entry{static_cast<std::uint32_t>(out_->commands.size()), before};
+  CommandEntry entry{static_cast<std::uint32_t>(taken_commands_), before};
   run_.tally().mark();
   TB_TRY(command_step_.prepare(*out_->machines, *command, entry.index, out_->scripts.get()));
-  if (command_step_.around() != 0) return scripted_command(i, std::move(nonce_key), entry);
-  TB_TRY(put_row(std::move(nonce_key), u64_row(command->nonce)));
+  if (command_step_.around() != 0) return scripted_command(i, nonce_key_, entry);
+  TB_TRY(overlay_.put(nonce_key_, u64_row(command->nonce)));
   Step step;
   command_step_.run(trusted(StepKind::kCommand, {}, entry.index), &step);
   if (run_.poisoned()) {
@@ -390,9 +389,10 @@ void Executor::note_command(std::size_t i, Outcome outcome) {
   tries_ = 0;
   envelope_bytes_ += command->envelope.size();
   if (in_->hash_commands)
-    command_tree_.add_borrowed(command->envelope);  // which stays in out_->commands
+    command_tree_.add_borrowed(command->envelope);  // stays until it is hashed with some others
   out_->step_of[i] = out_->steps.size();
-  out_->commands.push_back(command);
+  ++taken_commands_;
+  if (in_->keep_commands) out_->commands.push_back(command);
   if (outcome != Outcome::kApplied) ++failed_commands_;
 }
 

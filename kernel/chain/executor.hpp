@@ -34,6 +34,8 @@ struct BlockInput {
   std::shared_ptr<const ParamValues> params;  // in force before the block; null: read from the rows
   std::shared_ptr<const ActiveScripts> scripts;  // of `machines`; null: governance is asked
   const std::vector<CommandPtr>* commands = nullptr;
+  // False: BlockOutput::commands stays empty, and a command may go when 32 have begun after it.
+  bool keep_commands = true;
   bool producing =
       false;  // commands that do not fit may be left out; else they make the block invalid
   bool collect = false;                               // build steps, deltas, results and effects
@@ -44,8 +46,9 @@ struct BlockInput {
   // Peaks of the MMR over all headers below a height; asked when the block is a macro point. Null:
   // a trial, in which no block is one.
   std::function<Result<MmrPeaks>(std::uint64_t height)> peaks;
-  // Told before each command, with its place: somebody may fetch what it will read. May be empty.
-  std::function<void(std::size_t command)> before_command;
+  // Called before each command, with its place: somebody may bring the command, and fetch what it
+  // will read. An error ends the block. May be empty.
+  std::function<Status(std::size_t command)> before_command;
   bool changed_world = false;  // a preview: a point that the log knows may be none here
 };
 
@@ -53,7 +56,7 @@ struct BlockOutput {
   std::shared_ptr<const MachineSet> machines;    // in force after the block
   std::shared_ptr<const ParamValues> params;     // the same
   std::shared_ptr<const ActiveScripts> scripts;  // the same
-  std::vector<CommandPtr> commands;              // that are in it
+  std::vector<CommandPtr> commands;              // that are in it; see keep_commands
   std::vector<Step> steps;                       // without deltas
   Bytes step_bytes, delta_bytes;                 // as join_block() wants them
   Hash receipts_commitment{}, command_root{}, receipt_root{}, write_set_root{};
@@ -183,6 +186,7 @@ class Executor {
   Overlay overlay_;
   StepRun run_;
   CommandStep command_step_{run_, overlay_};
+  std::string nonce_key_;  // of the running command
   ValueArena arena_;
   std::vector<Overlay::Change> changes_, step_changes_;
   MerkleBatch command_tree_;
@@ -190,8 +194,9 @@ class Executor {
   const BlockInput* in_ = nullptr;
   BlockOutput* out_ = nullptr;
   ParamValues* values_in_force_ = nullptr;  // while plugins are told of changes
-  std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0, failed_commands_ = 0;
-  int tries_ = 0;                               // of the running command
+  std::uint64_t envelope_bytes_ = 0, write_bytes_ = 0;
+  std::size_t taken_commands_ = 0, failed_commands_ = 0;  // that are in the block; of these
+  int tries_ = 0;                                         // of the running command
   std::size_t step_room_ = 0, delta_room_ = 0;  // bytes of the last block: the next is like it
   Hash seed_{};
 };

@@ -61,7 +61,7 @@ Status Executor::after_block_step() {
   tallies.items = list.data();
   tallies.count = static_cast<std::uint32_t>(list.size());
   const std::vector<tb_value> args =
-      named_args(function, {number_value("commands", out_->commands.size()),
+      named_args(function, {number_value("commands", taken_commands_),
                             number_value("failed", failed_commands_), tallies});
   return service_step(StepKind::kLua, function, args.data(),
                       static_cast<std::uint32_t>(args.size()), nullptr);

@@ -55,6 +55,7 @@ struct PoolEntry {
   std::uint64_t entered_ms = 0;
   bool own_account = false;       // of this node: exempt from the account cap
   std::uint64_t total_debit = 0;  // amounts + fee, for fee lanes
+  std::uint64_t base_fee = 0;     // that admission saw, for fee lanes
   std::optional<Funds> funds;     // of the sender, for fee lanes; unset: not asked
   bool sender_known = true;       // the sender has a balance or a nonce
   bool fills_gap =
@@ -63,7 +64,9 @@ struct PoolEntry {
 
 struct PoolView {  // what admission needs to know of the chain's head
   std::uint64_t height = 0;
-  std::uint64_t base_fee = 0;  // of the next block; only take() asks for it
+  // Of the next block; only take() looks at it. Unset: nobody who pays was waiting when the head
+  // was looked at, so nobody was asked. Who came since waits for the next take().
+  std::optional<std::uint64_t> base_fee;
   // Asked under the pool's lock, and only for accounts that the pool does not hold: must look at
   // the head of that moment and not call the pool.
   std::function<std::uint64_t(std::string_view account)> nonce;
@@ -85,7 +88,8 @@ class Mempool {
   // What is taken stays in the pool, in nobody's way, until put_back, committed or drop; its
   // sender's next nonces may be taken meanwhile, its own is not given twice. Up to the
   // limits, in the order of spec 5.6.2: lanes in turn, weighted by length; within an account by
-  // nonce without a gap. A fee below `head.base_fee` stays where it is.
+  // nonce without a gap. A fee below `head.base_fee` stays where it is; without a base fee the fee
+  // lanes do.
   virtual std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes,
                                        const PoolView& head) = 0;
   // Puts back what a produced block left out, and forgets what it holds.
@@ -106,6 +110,7 @@ class Mempool {
   virtual MempoolLimits limits() const = 0;
 
   virtual bool ready() const = 0;             // at least one command could be taken
+  virtual bool holds_payers() const = 0;      // somebody is in a fee lane: take() needs a base fee
   virtual std::uint64_t waiting() const = 0;  // neither taken nor parked
   struct Stats {
     std::uint64_t size[3] = {0, 0, 0};

@@ -5,7 +5,17 @@
 #include <new>
 #include <span>
 
+#include "kernel/chain/replay_state.hpp"
+
 namespace blockd {
+namespace {
+
+constexpr std::size_t kMaxIndexes = 8;  // of a prefix each; further scans share one a namespace
+constexpr std::size_t kFirstSlots = 64, kKeptSlots = 1u << 17;
+
+std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+
+}  // namespace
 
 std::string space_prefix(std::string_view space) {
   std::string out = "s/";
@@ -61,10 +71,11 @@ void Arena::rewind(Mark mark) {
 
 void Overlay::reset(const KvReader* base, RowCache* cache) {
   base_ = base;
+  replayed_ = cache == nullptr ? dynamic_cast<const ReplayState*>(base) : nullptr;
   cache_ = cache;
-  if (count_ != 0) std::fill(table_.begin(), table_.end(), Slot());
-  if (table_.size() > (1u << 16)) table_.clear();
-  count_ = 0;
+  if (!entries_.empty()) std::fill(table_.begin(), table_.end(), Slot());
+  if (table_.size() > kKeptSlots) table_.clear();
+  entries_.clear();
   undo_.clear();
   touched_.clear();
   indexes_.clear();
@@ -74,81 +85,74 @@ void Overlay::reset(const KvReader* base, RowCache* cache) {
 }
 
 Overlay::Entry* Overlay::lookup(BytesView key, std::uint64_t hash) const {
-  if (count_ == 0) return nullptr;
-  std::size_t mask = table_.size() - 1;
-  for (std::size_t i = hash & mask; table_[i].entry != nullptr; i = (i + 1) & mask) {
-    if (table_[i].hash == hash && table_[i].entry->key == key) return table_[i].entry;
+  if (entries_.empty()) return nullptr;
+  const std::size_t mask = table_.size() - 1;
+  for (std::size_t i = hash & mask; table_[i].place != 0; i = (i + 1) & mask) {
+    if (table_[i].tag != tag_of(hash)) continue;
+    Entry* const entry = entries_[table_[i].place - 1];
+    if (entry->hash == hash && entry->key == key) return entry;
   }
   return nullptr;
 }
 
-void Overlay::place(const Slot& slot) {
+void Overlay::place(std::size_t number) {
+  const std::uint64_t hash = entries_[number]->hash;
   const std::size_t mask = table_.size() - 1;
-  std::size_t i = slot.hash & mask;
-  while (table_[i].entry != nullptr) i = (i + 1) & mask;
-  table_[i] = slot;
+  std::size_t i = hash & mask;
+  while (table_[i].place != 0) i = (i + 1) & mask;
+  table_[i] = {tag_of(hash), static_cast<std::uint32_t>(number + 1)};
+}
+
+void Overlay::grow() {
+  table_.assign(std::max(kFirstSlots, table_.size() * 2), Slot());
+  for (std::size_t i = 0; i < entries_.size(); ++i) place(i);
 }
 
 void Overlay::insert(Entry* entry) {
-  if (table_.empty()) table_.resize(64);
-  if ((count_ + 1) * 2 > table_.size()) {
-    std::vector<Slot> old(table_.size() * 2);
-    old.swap(table_);
-    for (const Slot& slot : old) {
-      if (slot.entry != nullptr) place(slot);
-    }
-  }
-  place({entry->hash, entry});
-  ++count_;
+  if ((entries_.size() + 1) * 4 > table_.size() * 3) grow();
+  entries_.push_back(entry);
+  place(entries_.size() - 1);
   ++shape_;
   for (auto& [prefix, index] : indexes_) {
     if (entry->key.starts_with(prefix)) index.insert(entry);
   }
 }
 
+// What was made since a savepoint is taken back in the reverse order. No other entry was placed
+// behind the newest one, so its slot is just emptied.
 void Overlay::remove(const Entry* entry) {
+  TB_ASSERT(entries_.back() == entry);
   for (auto& [prefix, index] : indexes_) {
-    if (entry->key.starts_with(prefix)) index.erase(const_cast<Entry*>(entry));
+    if (entry->key.starts_with(prefix)) index.erase(entries_.back());
   }
-  std::size_t mask = table_.size() - 1;
-  std::size_t hole = entry->hash & mask;
-  while (table_[hole].entry != entry) hole = (hole + 1) & mask;
-  table_[hole] = {};
-  for (std::size_t i = (hole + 1) & mask; table_[i].entry != nullptr; i = (i + 1) & mask) {
-    std::size_t home = table_[i].hash & mask;
-    if (((i - home) & mask) >= ((i - hole) & mask)) {
-      table_[hole] = table_[i];
-      table_[i] = {};
-      hole = i;
-    }
-  }
-  --count_;
+  const std::size_t mask = table_.size() - 1;
+  std::size_t i = entry->hash & mask;
+  while (table_[i].place != entries_.size()) i = (i + 1) & mask;
+  table_[i] = Slot();
+  entries_.pop_back();
   ++shape_;
+}
+
+Overlay::Value Overlay::borrow(std::optional<BytesView> value) {
+  if (!value) return {};
+  return {value->data(), static_cast<std::uint32_t>(value->size()), true};
 }
 
 Overlay::Value Overlay::keep(std::optional<BytesView> value) {
   if (!value) return {};
-  BytesView copy = arena_.copy(*value);
-  return {copy.data(), static_cast<std::uint32_t>(copy.size()), true};
+  return borrow(arena_.copy(*value));
 }
 
-Status Overlay::read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value,
-                          bool asked) const {
-  std::uint64_t hash = cache_ == nullptr ? 0 : key_hash(key);
+Status Overlay::read_base(BytesView key, std::uint64_t hash, std::string* scratch,
+                          std::optional<BytesView>* value, bool asked) const {
+  if (replayed_ != nullptr) {
+    *value = replayed_->find(key, hash);
+    return {};
+  }
   if (cache_ != nullptr && cache_->find(key, hash, value)) return {};
   TB_TRY(base_->lend(key, scratch, value));
   if (cache_ != nullptr && (asked || *value)) cache_->put(key, hash, *value);
   return {};
-}
-
-Status Overlay::find(BytesView key, std::string* scratch, std::optional<BytesView>* value) {
-  if (count_ != 0) {
-    if (const Entry* entry = lookup(key, key_hash(key))) {
-      *value = entry->now.view();
-      return {};
-    }
-  }
-  return read_base(key, scratch, value);
 }
 
 Status Overlay::change(BytesView key, std::optional<BytesView> value) {
@@ -158,11 +162,12 @@ Status Overlay::change(BytesView key, std::optional<BytesView> value) {
   if (created) {
     std::string scratch;
     std::optional<BytesView> base;
-    TB_TRY(read_base(key, &scratch, &base, false));  // a new row will not be absent for long
+    TB_TRY(read_base(key, hash, &scratch, &base, false));  // a new row will not be absent for long
     entry = new (arena_.allocate(sizeof(Entry))) Entry;
     entry->hash = hash;
     entry->key = arena_.copy(key);
-    entry->base = entry->before_step = entry->now = keep(base);
+    entry->base = entry->before_step = entry->now =
+        replayed_ != nullptr ? borrow(base) : keep(base);
     insert(entry);
   }
   undo_.push_back({entry, entry->before_step, entry->now, entry->step, created});
@@ -206,7 +211,7 @@ void Overlay::begin_part() {
 void Overlay::step_changes(std::vector<Change>* out) const {
   out->clear();
   for (const Entry* entry : touched_) {
-    Change change{entry->key, entry->before_step.view(), entry->now.view()};
+    Change change{entry->key, entry->hash, entry->before_step.view(), entry->now.view()};
     if (change.before != change.after) out->push_back(change);
   }
 }
@@ -293,55 +298,45 @@ void sort_by_space(std::vector<Overlay::Change>* changes) {
 
 }  // namespace
 
-// Entries lie in no order that the processor could foresee: it is told of those that come soon.
 void Overlay::net_changes(std::vector<Change>* out) const {
-  constexpr std::size_t kAhead = 16, kLines = 4, kLine = 64;  // entry, key and first value
   out->clear();
-  for (std::size_t i = 0; i < table_.size(); ++i) {
-    if (i + kAhead < table_.size() && table_[i + kAhead].entry != nullptr) {
-      const char* soon = reinterpret_cast<const char*>(table_[i + kAhead].entry);
-      for (std::size_t line = 0; line < kLines; ++line) __builtin_prefetch(soon + line * kLine);
-    }
-    const Entry* entry = table_[i].entry;
-    if (entry == nullptr) continue;
-    Change change{entry->key, entry->base.view(), entry->now.view()};
+  for (const Entry* entry : entries_) {
+    Change change{entry->key, entry->hash, entry->base.view(), entry->now.view()};
     if (change.before != change.after) out->push_back(change);
   }
   sort_by_space(out);
 }
 
 Status Overlay::get(BytesView key, std::optional<Bytes>* value) const {
-  if (const Entry* entry = count_ == 0 ? nullptr : lookup(key, key_hash(key))) {
-    value->reset();
-    if (entry->now.present) value->emplace(entry->now.data, entry->now.size);
-    return {};
-  }
   std::string scratch;
   std::optional<BytesView> row;
-  TB_TRY(read_base(key, &scratch, &row));
+  TB_TRY(lend(key, &scratch, &row));
   value->reset();
   if (row) value->emplace(*row);
   return {};
 }
 
 Status Overlay::lend(BytesView key, Bytes* scratch, std::optional<BytesView>* value) const {
-  if (const Entry* entry = count_ == 0 ? nullptr : lookup(key, key_hash(key))) {
+  const std::uint64_t hash = key_hash(key);
+  if (const Entry* entry = lookup(key, hash)) {
     *value = entry->now.view();
     return {};
   }
-  return read_base(key, scratch, value);
+  return read_base(key, hash, scratch, value);
 }
 
-Overlay::Index& Overlay::index_of(BytesView key) const {
-  std::size_t slash = key.size() < 2 ? BytesView::npos : key.find('/', 2);
-  BytesView prefix = slash == BytesView::npos ? key : key.substr(0, slash + 1);
+Overlay::Index& Overlay::index_of(BytesView prefix) const {
   for (auto& [name, index] : indexes_) {
-    if (name == prefix) return index;
+    if (prefix.starts_with(name)) return index;
+  }
+  if (indexes_.size() >= kMaxIndexes) {
+    const std::size_t slash = prefix.size() < 2 ? BytesView::npos : prefix.find('/', 2);
+    if (slash != BytesView::npos) prefix = prefix.substr(0, slash + 1);
   }
   Index& index = indexes_.emplace_back(std::string(prefix), Index()).second;
   std::vector<Entry*> found;
-  for (const auto& [hash, entry] : table_) {
-    if (entry != nullptr && entry->key.starts_with(prefix)) found.push_back(entry);
+  for (Entry* entry : entries_) {
+    if (entry->key.starts_with(prefix)) found.push_back(entry);
   }
   std::sort(found.begin(), found.end(), ByKey());
   for (Entry* entry : found) index.insert(index.end(), entry);
@@ -356,7 +351,7 @@ class Overlay::Cursor {
       : overlay_(overlay), prefix_(prefix), last_(bound), started_(!bound.empty()), back_(back) {}
 
   const Entry* peek() {
-    if (overlay_.count_ == 0) return nullptr;
+    if (overlay_.entries_.empty()) return nullptr;
     if (shape_ != overlay_.shape_) {
       Index& index = overlay_.index_of(prefix_);
       shape_ = overlay_.shape_;

@@ -48,11 +48,14 @@ class Arena {
   std::size_t chunk_ = 0, used_ = 0;
 };
 
+class ReplayState;
+
 class Overlay : public KvReader {
  public:
   // A changed key, with its full name.
   struct Change {
     BytesView key;
+    std::uint64_t hash;  // key_hash(key)
     std::optional<BytesView> before, after;
   };
   struct Savepoint {
@@ -69,7 +72,9 @@ class Overlay : public KvReader {
   void reset(const KvReader* base, RowCache* cache);
 
   // The value of `key`, borrowed. `*scratch` may be used to hold it. Errors of the store.
-  Status find(BytesView key, std::string* scratch, std::optional<BytesView>* value);
+  Status find(BytesView key, std::string* scratch, std::optional<BytesView>* value) const {
+    return lend(key, scratch, value);
+  }
   Status put(BytesView key, BytesView value) { return change(key, value); }
   Status erase(BytesView key) { return change(key, std::nullopt); }
 
@@ -123,34 +128,39 @@ class Overlay : public KvReader {
     bool operator()(BytesView a, const Entry* b) const { return a < b->key; }
   };
   using Index = std::set<Entry*, ByKey>;
-  // The hash stands beside the entry, so that a probe which meets another one does not touch it.
+  // Eight bytes, so that the table of a large block stays near the processor. Half of the hash
+  // tells nearly every other entry apart without a look at it.
   struct Slot {
-    std::uint64_t hash = 0;
-    Entry* entry = nullptr;  // null: empty
+    std::uint32_t tag = 0;
+    std::uint32_t place = 0;  // in entries_, counted from one; 0: empty
   };
   class Cursor;
 
   Status change(BytesView key, std::optional<BytesView> value);
   // `asked`: by a reader, for whom it is remembered if the row is absent.
-  Status read_base(BytesView key, std::string* scratch, std::optional<BytesView>* value,
-                   bool asked = true) const;
+  Status read_base(BytesView key, std::uint64_t hash, std::string* scratch,
+                   std::optional<BytesView>* value, bool asked = true) const;
   Entry* lookup(BytesView key, std::uint64_t hash) const;
   void insert(Entry* entry);
-  void place(const Slot& slot);
+  void grow();
+  void place(std::size_t number);
   void remove(const Entry* entry);
+  static Value borrow(std::optional<BytesView> value);
   Value keep(std::optional<BytesView> value);
-  // The sorted index of the namespace of `key`; built at its first scan and kept up from then on.
-  Index& index_of(BytesView key) const;
+  // A sorted index of the changed keys below `prefix`, or of more; built at its first scan and kept
+  // up from then on.
+  Index& index_of(BytesView prefix) const;
 
   const KvReader* base_ = nullptr;
+  const ReplayState* replayed_ = nullptr;  // base_, where it is one: its rows stay where they are
   RowCache* cache_ = nullptr;
-  std::vector<Slot> table_;  // open addressing, power of two
-  std::size_t count_ = 0;
+  std::vector<Slot> table_;      // open addressing, power of two; filled in the order of entries_
+  std::vector<Entry*> entries_;  // in the order in which they were made
   std::vector<Undo> undo_;
   std::vector<Entry*> touched_;
   std::uint64_t step_ = 1;
   Arena arena_;
-  mutable std::vector<std::pair<std::string, Index>> indexes_;  // by prefix "s/<namespace>/"
+  mutable std::vector<std::pair<std::string, Index>> indexes_;  // by prefix
   mutable std::uint64_t shape_ = 0;                             // counts entries made and removed
 };
 

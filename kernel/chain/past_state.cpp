@@ -40,7 +40,7 @@ Status PastState::differences(std::vector<Overlay::Change>* out, std::deque<Byte
     if (status.ok()) status = head_.lend(key, &scratch, &head);
     if (!status.ok() || head == now) return;
     if (head) head = rows->emplace_back(*head);
-    out->push_back({key, head, now});
+    out->push_back({key, key_hash(key), head, now});
   });
   std::sort(out->begin(), out->end(), [](const Overlay::Change& a, const Overlay::Change& b) {
     return split_key(a.key) < split_key(b.key);

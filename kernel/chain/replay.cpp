@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernel/base/hex.hpp"
+#include "kernel/chain/batch_window.hpp"
 #include "kernel/chain/chain_impl.hpp"
 #include "kernel/chain/kernel_rows.hpp"
 #include "kernel/chain/replay_state.hpp"
@@ -125,6 +126,13 @@ class RowComparison {
   bool same_ = true;
 };
 
+Status check_signatures(const Command& command, std::size_t index) {
+  const std::optional<Refusal> refusal = verify_signatures(command);
+  return refusal
+             ? Status(Code::kCorrupt, "command " + std::to_string(index) + ": " + refusal->message)
+             : Status();
+}
+
 std::string header_difference(const Header& a, const Header& b) {
   if (a.previous != b.previous) return "previous hash";
   if (a.command_root != b.command_root) return "command_root";
@@ -194,6 +202,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
                 ": a replay needs all of it");
   ReplayState state;
   RowsAhead ahead(state);
+  BatchWindow batch;
   Bytes block_bytes, batch_bytes;
   VerifyCache cache;
   Executor executor(
@@ -213,7 +222,6 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     BlockInput input;
     BlockOutput output;
     Status status;
-    Batch batch;
     std::vector<FalseChecks> checks;
     if (h == 0) {
       Result<std::shared_ptr<const MachineSet>> first =
@@ -224,27 +232,26 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     } else {
       if (Status read = log_->read_into(LogRecordType::kBatch, h, &batch_bytes); !read.ok())
         return stop(where + read.message());
-      Result<Batch> decoded = decode_batch(batch_bytes, false);
-      if (!decoded.ok()) return stop(where + decoded.status().message());
-      batch = *std::move(decoded);
+      if (Status begun = batch.begin(batch_bytes); !begun.ok())
+        return stop(where + begun.message());
       input.height = h;
-      input.time_ms = batch.time_ms;
+      input.time_ms = batch.time_ms();
       input.previous = previous;
       input.proposer = front->header.proposer;
       input.machines = machines;
       input.params = params;
       input.scripts = scripts;
-      input.commands = &batch.commands;
+      input.commands = &batch.commands();
+      input.keep_commands = false;
       input.macro = front->header.macro;
       input.peaks = [&mmr](std::uint64_t) -> Result<MmrPeaks> { return mmr; };
       ahead.begin(block_bytes);
-      input.before_command = [&ahead](std::size_t command) { ahead.before(command); };
-      if (verify_signatures) {
-        for (std::size_t i = 0; i < batch.commands.size(); ++i) {
-          if (auto refusal = blockd::verify_signatures(*batch.commands[i]))
-            return stop(where + "command " + std::to_string(i) + ": " + refusal->message);
-        }
-      } else {
+      input.before_command = [&](std::size_t command) -> Status {
+        ahead.before(command);
+        TB_TRY(batch.before(command));
+        return verify_signatures ? check_signatures(*batch.commands()[command], command) : Status();
+      };
+      if (!verify_signatures) {
         Result<std::vector<FalseChecks>> logged = decode_false_checks(block_bytes);
         if (!logged.ok()) return stop(where + logged.status().message());
         checks = *std::move(logged);
@@ -270,7 +277,7 @@ ReplayReport ChainImpl::replay(bool verify_signatures,
     params = output.params;
     scripts = output.scripts;
     report.to = h;
-    report.commands += batch.commands.size();
+    report.commands += h == 0 ? 0 : batch.commands().size();
     state.apply(executor.changes());
     if (output.macro_point) point_root = state.root();
     if (progress != nullptr && !progress(h)) return stop("stopped at height " + std::to_string(h));

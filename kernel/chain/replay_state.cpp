@@ -7,46 +7,56 @@
 #include "kernel/chain/block_codec.hpp"
 
 namespace blockd {
+namespace {
 
-ReplayState::Row* ReplayState::make_row(BytesView key, std::optional<BytesView> value) {
+constexpr std::uint32_t kMaxCapacity = (1u << 31) - 1;
+
+}  // namespace
+
+RowMemory::Place ReplayState::make_row(BytesView key, std::optional<BytesView> value) {
   const std::size_t size = value ? value->size() : 0;
-  const std::size_t capacity = (size + 15) & ~std::size_t{15};
-  Row* row = new (memory_.take(sizeof(Row) + key.size() + capacity))
-      Row{static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(size),
-          static_cast<std::uint32_t>(capacity), value.has_value()};
+  const std::size_t used = sizeof(Row) + key.size() + size;
+  // Memory comes in steps: what is left of the last one is room to grow.
+  const std::size_t whole = (used + RowMemory::kStep - 1) / RowMemory::kStep * RowMemory::kStep;
+  const RowMemory::Place place = memory_.take(whole);
+  Row* row = new (memory_.at(place)) Row;
+  row->key_size = static_cast<std::uint32_t>(key.size());
+  row->value_size = static_cast<std::uint32_t>(size);
+  row->capacity = static_cast<std::uint32_t>(size + whole - used) & kMaxCapacity;
+  row->present = value.has_value();
   std::memcpy(row->data(), key.data(), key.size());
   if (size != 0) std::memcpy(row->data() + key.size(), value->data(), size);
-  return row;
+  return place;
 }
 
 std::size_t ReplayState::slot_of(BytesView key, std::uint64_t hash) const {
   const std::size_t mask = table_.size() - 1;
-  std::size_t i = hash & mask;
-  while (table_[i].row != nullptr && (table_[i].hash != hash || table_[i].row->key() != key))
+  std::size_t i = home(hash);
+  while (table_[i].row != 0 &&
+         (table_[i].hash != half(hash) || row_at(table_[i].row)->key() != key))
     i = (i + 1) & mask;
   return i;
 }
 
 bool ReplayState::lookup(BytesView key, std::optional<BytesView>* value) const {
-  Row* row = table_.empty() ? nullptr : table_[slot_of(key, key_hash(key))].row;
+  Row* row = table_.empty() ? nullptr : row_of(table_[slot_of(key, key_hash(key))]);
   if (row == nullptr) return false;
   value->reset();
   if (row->present) value->emplace(row->value());
   return true;
 }
 
-std::optional<BytesView> ReplayState::find(BytesView key) const {
-  std::optional<BytesView> value;
-  lookup(key, &value);
-  return value;
+std::optional<BytesView> ReplayState::find(BytesView key, std::uint64_t hash) const {
+  Row* row = table_.empty() ? nullptr : row_of(table_[slot_of(key, hash)]);
+  return row != nullptr && row->present ? std::optional<BytesView>(row->value()) : std::nullopt;
 }
 
 void ReplayState::visit(
     const std::function<void(BytesView key, std::optional<BytesView>)>& visitor) const {
   for (const Slot& slot : table_) {
-    if (slot.row == nullptr) continue;
-    visitor(slot.row->key(),
-            slot.row->present ? std::optional<BytesView>(slot.row->value()) : std::nullopt);
+    Row* row = row_of(slot);
+    if (row == nullptr) continue;
+    visitor(row->key(), row->present ? std::optional<BytesView>(row->value()) : std::nullopt);
   }
 }
 
@@ -54,8 +64,8 @@ Hash ReplayState::root() const {
   std::vector<std::pair<std::pair<BytesView, BytesView>, BytesView>> rows;
   rows.reserve(static_cast<std::size_t>(count_ - absent_));
   for (const Slot& slot : table_) {
-    if (slot.row != nullptr && slot.row->present)
-      rows.emplace_back(split_key(slot.row->key()), slot.row->value());
+    Row* row = row_of(slot);
+    if (row != nullptr && row->present) rows.emplace_back(split_key(row->key()), row->value());
   }
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -66,15 +76,13 @@ Hash ReplayState::root() const {
   return root.finish();
 }
 
-// The rows at places of the table that have been fetched already.
-void ReplayState::fetch_hashed(std::span<const std::uint64_t> hashes) const {
+// REQUIRES: its place was fetched.
+void ReplayState::fetch_row(std::uint64_t hash) const {
   constexpr std::size_t kLine = 64, kLines = 4;  // what most rows have
-  for (const std::uint64_t hash : hashes) {
-    const Slot& slot = table_[hash & (table_.size() - 1)];
-    if (slot.hash != hash) continue;
-    const char* row = reinterpret_cast<const char*>(slot.row);
-    for (std::size_t line = 0; line < kLines; ++line) __builtin_prefetch(row + line * kLine);
-  }
+  const Slot& slot = table_[home(hash)];
+  if (slot.hash != half(hash) || slot.row == 0) return;
+  const char* row = memory_.at(slot.row);
+  for (std::size_t line = 0; line < kLines; ++line) __builtin_prefetch(row + line * kLine);
 }
 
 bool ReplayState::holds(std::span<const std::pair<Bytes, Bytes>> rows) const {
@@ -82,11 +90,11 @@ bool ReplayState::holds(std::span<const std::pair<Bytes, Bytes>> rows) const {
   std::array<std::uint64_t, kFetched> hashes;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     hashes[i] = key_hash(rows[i].first);
-    __builtin_prefetch(&table_[hashes[i] & (table_.size() - 1)]);
+    fetch_place(hashes[i]);
   }
-  fetch_hashed(std::span(hashes).first(rows.size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) fetch_row(hashes[i]);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    Row* row = table_[slot_of(rows[i].first, hashes[i])].row;
+    Row* row = row_of(table_[slot_of(rows[i].first, hashes[i])]);
     if (row == nullptr || !row->present || row->value() != rows[i].second) return false;
   }
   return true;
@@ -121,8 +129,7 @@ std::span<const std::uint64_t> RowsAhead::rows_of(std::size_t step) const {
 }
 
 void RowsAhead::fetch_places(std::size_t step) const {
-  for (const std::uint64_t hash : rows_of(step))
-    __builtin_prefetch(&state_.table_[hash & (state_.table_.size() - 1)]);
+  for (const std::uint64_t hash : rows_of(step)) state_.fetch_place(hash);
 }
 
 void RowsAhead::before(std::size_t command) const {
@@ -130,21 +137,19 @@ void RowsAhead::before(std::size_t command) const {
   for (std::size_t step = command == 0 ? 0 : kAhead; step <= kAhead; ++step)
     fetch_places(command + step);
   for (std::size_t step = command == 0 ? 0 : kAhead / 2; step <= kAhead / 2; ++step)
-    state_.fetch_hashed(rows_of(command + step));
+    for (const std::uint64_t hash : rows_of(command + step)) state_.fetch_row(hash);
 }
 
+// A row's place in the table is fetched long before its turn, and the row itself in between.
 void ReplayState::apply(std::span<const Overlay::Change> changes) {
-  constexpr std::size_t kAhead = 16;
+  constexpr std::size_t kPlaceAhead = 32, kRowAhead = 16;
   if (table_.empty()) table_.resize(1024);
-  std::uint64_t hashes[kAhead];
-  for (std::size_t i = 0; i < changes.size(); i += kAhead) {
-    const std::size_t n = std::min(kAhead, changes.size() - i);
-    for (std::size_t k = 0; k < n; ++k) {
-      hashes[k] = key_hash(changes[i + k].key);
-      __builtin_prefetch(&table_[hashes[k] & (table_.size() - 1)]);
-    }
-    fetch_hashed(std::span(hashes).first(n));
-    for (std::size_t k = 0; k < n; ++k) put(changes[i + k].key, hashes[k], changes[i + k].after);
+  const std::size_t n = changes.size();
+  for (std::size_t i = 0; i < std::min(kPlaceAhead, n); ++i) fetch_place(changes[i].hash);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (i + kPlaceAhead < n) fetch_place(changes[i + kPlaceAhead].hash);
+    if (i + kRowAhead < n) fetch_row(changes[i + kRowAhead].hash);
+    put(changes[i].key, changes[i].hash, changes[i].after);
   }
 }
 
@@ -152,17 +157,18 @@ void ReplayState::put_if_unknown(BytesView key, std::optional<BytesView> value) 
   if (table_.empty()) table_.resize(1024);
   const std::uint64_t hash = key_hash(key);
   const std::size_t slot = slot_of(key, hash);
-  if (table_[slot].row == nullptr && (value || remembers_)) add(slot, key, hash, value);
+  if (table_[slot].row == 0 && (value || remembers_)) add(slot, key, hash, value);
 }
 
 void ReplayState::put(BytesView key, std::uint64_t hash, std::optional<BytesView> value) {
   if (table_.empty()) table_.resize(1024);
   const std::size_t slot = slot_of(key, hash);
-  Row* row = table_[slot].row;
-  if (row == nullptr) {
+  const RowMemory::Place place = table_[slot].row;
+  if (place == 0) {
     if (value || remembers_) add(slot, key, hash, value);
     return;
   }
+  Row* row = row_at(place);
   if (!value) return erase(slot);
   if (value->size() <= row->capacity) {
     if (!value->empty()) std::memmove(row->data() + row->key_size, value->data(), value->size());
@@ -172,8 +178,8 @@ void ReplayState::put(BytesView key, std::uint64_t hash, std::optional<BytesView
     --absent_;
     return enter_orders(row);
   }
-  Row* larger = make_row(key, value);
-  table_[slot].row = larger;
+  table_[slot].row = make_row(key, value);
+  Row* larger = row_at(table_[slot].row);
   if (row->present) {
     for (Order& order : orders_) {
       if (order.covers(key)) order.replace(row, larger);
@@ -182,19 +188,19 @@ void ReplayState::put(BytesView key, std::uint64_t hash, std::optional<BytesView
     --absent_;
     enter_orders(larger);
   }
-  give_row(row);
+  memory_.give(place, row->bytes());
 }
 
 void ReplayState::add(std::size_t slot, BytesView key, std::uint64_t hash,
                       std::optional<BytesView> value) {
-  if ((count_ + 1) * 2 > table_.size()) {
+  if ((count_ + 1) * 4 > table_.size() * 3) {
     grow();
     slot = slot_of(key, hash);
   }
-  table_[slot] = {hash, make_row(key, value)};
+  table_[slot] = {half(hash), make_row(key, value)};
   ++count_;
   if (value) {
-    enter_orders(table_[slot].row);
+    enter_orders(row_at(table_[slot].row));
   } else {
     ++absent_;
   }
@@ -217,15 +223,15 @@ void ReplayState::grow() {
   old.swap(table_);
   const std::size_t mask = table_.size() - 1;
   for (const Slot& slot : old) {
-    if (slot.row == nullptr) continue;
+    if (slot.row == 0) continue;
     std::size_t i = slot.hash & mask;
-    while (table_[i].row != nullptr) i = (i + 1) & mask;
+    while (table_[i].row != 0) i = (i + 1) & mask;
     table_[i] = slot;
   }
 }
 
 void ReplayState::erase(std::size_t slot) {
-  Row* row = table_[slot].row;
+  Row* row = row_at(table_[slot].row);
   if (!row->present) return;
   leave_orders(row);
   if (remembers_) {
@@ -233,7 +239,7 @@ void ReplayState::erase(std::size_t slot) {
     ++absent_;
     return;
   }
-  give_row(row);
+  memory_.give(table_[slot].row, row->bytes());
   --count_;
   close_hole(slot);
 }
@@ -242,7 +248,7 @@ void ReplayState::erase(std::size_t slot) {
 void ReplayState::close_hole(std::size_t slot) {
   const std::size_t mask = table_.size() - 1;
   table_[slot] = Slot();
-  for (std::size_t i = (slot + 1) & mask; table_[i].row != nullptr; i = (i + 1) & mask) {
+  for (std::size_t i = (slot + 1) & mask; table_[i].row != 0; i = (i + 1) & mask) {
     const std::size_t home = table_[i].hash & mask;
     if (((i - home) & mask) < ((i - slot) & mask)) continue;
     table_[slot] = table_[i];
@@ -336,8 +342,8 @@ const ReplayState::Order& ReplayState::order_for(BytesView prefix) const {
   }
   std::vector<Row*> rows;
   for (const Slot& slot : table_) {
-    if (slot.row != nullptr && slot.row->present && slot.row->key().starts_with(prefix))
-      rows.push_back(slot.row);
+    Row* row = row_of(slot);
+    if (row != nullptr && row->present && row->key().starts_with(prefix)) rows.push_back(row);
   }
   std::sort(rows.begin(), rows.end(), [](Row* a, Row* b) { return a->key() < b->key(); });
   Order& order = orders_.emplace_back();

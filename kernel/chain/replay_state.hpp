@@ -4,7 +4,7 @@
 // A hash table of rows, because nearly all that a replay does is read and write single keys. An
 // order exists for those prefixes only that somebody has scanned: it is made at the first scan and
 // kept from then on, so rows that nobody walks through are never sorted. Nothing is ever taken
-// back, there are no snapshots. Memory: the rows, 90 bytes for each of them, 8 more for each prefix
+// back, there are no snapshots. Memory: the rows, 40 bytes for each of them, 8 more for each prefix
 // that has them in order (at most kMaxOrders prefixes; further scans share one order of the whole
 // namespace).
 //
@@ -45,7 +45,8 @@ class ReplayState final : public KvReader {
   // fetches them all at once, so that waiting for one is waiting for all.
   bool holds(std::span<const std::pair<Bytes, Bytes>> rows) const;
   // The value of `key`, borrowed; nullopt when there is none.
-  std::optional<BytesView> find(BytesView key) const;
+  std::optional<BytesView> find(BytesView key) const { return find(key, key_hash(key)); }
+  std::optional<BytesView> find(BytesView key, std::uint64_t hash) const;
   // False: the key is not known. True: `*value` is its row, or nullopt for one that was erased.
   bool lookup(BytesView key, std::optional<BytesView>* value) const;
   std::uint64_t rows() const { return count_ - absent_; }
@@ -68,16 +69,16 @@ class ReplayState final : public KvReader {
   friend class RowsAhead;
   // Key and value stand behind the struct, the value with room to grow.
   struct Row {
-    std::uint32_t key_size, value_size, capacity;
-    bool present;
+    std::uint32_t key_size, value_size, capacity : 31, present : 1;
     char* data() { return reinterpret_cast<char*>(this + 1); }
     BytesView key() { return {data(), key_size}; }
     BytesView value() { return {data() + key_size, value_size}; }
     std::size_t bytes() const { return sizeof(Row) + key_size + capacity; }
   };
+  // Half of the key's hash, which also says where a slot belongs, and the row's place.
   struct Slot {
-    std::uint64_t hash = 0;
-    Row* row = nullptr;
+    std::uint32_t hash = 0;
+    RowMemory::Place row = 0;  // 0: none
   };
   // Rows below one prefix in pages of bounded size: an insertion moves one page at most.
   struct Order {
@@ -101,9 +102,14 @@ class ReplayState final : public KvReader {
   static constexpr std::size_t kPageRows = 512;
 
   void put(BytesView key, std::uint64_t hash, std::optional<BytesView> value);
-  Row* make_row(BytesView key, std::optional<BytesView> value);
-  void give_row(Row* row) { memory_.give(reinterpret_cast<char*>(row), row->bytes()); }
-  void fetch_hashed(std::span<const std::uint64_t> hashes) const;
+  RowMemory::Place make_row(BytesView key, std::optional<BytesView> value);
+  Row* row_at(RowMemory::Place place) const { return reinterpret_cast<Row*>(memory_.at(place)); }
+  // Null: the slot is empty.
+  Row* row_of(const Slot& slot) const { return slot.row == 0 ? nullptr : row_at(slot.row); }
+  static std::uint32_t half(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
+  std::size_t home(std::uint64_t hash) const { return half(hash) & (table_.size() - 1); }
+  void fetch_place(std::uint64_t hash) const { __builtin_prefetch(&table_[home(hash)]); }
+  void fetch_row(std::uint64_t hash) const;
   std::size_t slot_of(BytesView key, std::uint64_t hash) const;
   void add(std::size_t slot, BytesView key, std::uint64_t hash, std::optional<BytesView> value);
   void erase(std::size_t slot);
@@ -116,7 +122,7 @@ class ReplayState final : public KvReader {
   const bool remembers_;
   RowMemory memory_;
   using Table = std::vector<Slot, HugePageAllocator<Slot>>;
-  Table table_;  // open addressing, power of two
+  Table table_;  // open addressing, power of two, at most three quarters full
   std::size_t count_ = 0, absent_ = 0;
   mutable std::deque<Order> orders_;
 };

@@ -2,6 +2,9 @@
 
 #include <sys/mman.h>
 
+#include <bit>
+#include <cstring>
+
 namespace blockd {
 
 void* take_huge_pages(std::size_t bytes) {
@@ -14,41 +17,58 @@ void* take_huge_pages(std::size_t bytes) {
 
 void RowMemory::FreeChunk::operator()(char* chunk) const { std::free(chunk); }
 
-void RowMemory::add_chunk() {
-  chunks_.emplace_back(static_cast<char*>(take_huge_pages(kChunkBytes)));
-  next_ = chunks_.back().get();
-  left_ = kChunkBytes;
-  bytes_ += kChunkBytes;
+std::size_t RowMemory::class_of(std::size_t size) {
+  if (size <= kLargest) return (size + kStep - 1) / kStep;
+  return kSmall + static_cast<std::size_t>(std::bit_width((size - 1) / kLargest)) - 1;
 }
 
-char* RowMemory::take(std::size_t size) {
-  if (size > kLargest) {
-    auto memory = std::make_unique_for_overwrite<char[]>(size);
-    char* out = memory.get();
-    large_.emplace(out, std::move(memory));
-    bytes_ += size;
-    return out;
-  }
-  const std::size_t steps = step_of(size);
-  if (Free* const found = free_[steps]; found != nullptr) {
-    free_[steps] = found->next;
-    return reinterpret_cast<char*>(found);
-  }
-  if (left_ < steps * kStep) add_chunk();  // the rest of the old one, less than a row, is lost
-  char* const out = next_;
-  next_ += steps * kStep;
-  left_ -= steps * kStep;
-  return out;
+std::size_t RowMemory::bytes_of(std::size_t row_class) {
+  return row_class < kSmall ? row_class * kStep : (kLargest << 1) << (row_class - kSmall);
 }
 
-void RowMemory::give(char* memory, std::size_t size) {
-  if (size > kLargest) {
-    large_.erase(memory);
-    bytes_ -= size;
-    return;
+// A row that is larger than a chunk takes as many numbers as chunks lie in it.
+void RowMemory::add_chunk(std::size_t bytes) {
+  constexpr std::size_t kMaxChunks = (std::size_t{1} << 32) / kChunkSteps;
+  const std::size_t numbers = bytes / kChunkBytes;
+  if (chunks_.size() + numbers > kMaxChunks) throw std::bad_alloc();
+  chunks_.emplace_back(static_cast<char*>(take_huge_pages(bytes)));
+  chunks_.resize(chunks_.size() + numbers - 1);
+  bytes_ += bytes;
+}
+
+RowMemory::Place RowMemory::cut(std::size_t bytes) {
+  if (bytes > kChunkBytes) {
+    const std::size_t chunk = chunks_.size();
+    add_chunk(bytes);
+    return static_cast<Place>(chunk * kChunkSteps);
   }
-  Free*& first = free_[step_of(size)];
-  first = new (memory) Free{first};
+  const std::size_t steps = bytes / kStep;
+  if (left_ < steps) {  // the rest of the old one is lost
+    next_ = chunks_.size() * kChunkSteps;
+    left_ = kChunkSteps;
+    add_chunk(kChunkBytes);
+  }
+  const std::size_t place = next_;
+  next_ += steps;
+  left_ -= steps;
+  return static_cast<Place>(place);
+}
+
+RowMemory::Place RowMemory::take(std::size_t size) {
+  const std::size_t row_class = class_of(size);
+  if (const Place found = free_[row_class]; found != 0) {
+    std::memcpy(&free_[row_class], at(found), sizeof found);
+    return found;
+  }
+  // The very first step stands for none.
+  if (chunks_.empty()) static_cast<void>(cut(kStep));
+  return cut(bytes_of(row_class));
+}
+
+void RowMemory::give(Place place, std::size_t size) {
+  Place& first = free_[class_of(size)];
+  std::memcpy(at(place), &first, sizeof first);
+  first = place;
 }
 
 }  // namespace blockd

@@ -2,9 +2,10 @@
 // replay do. It costs a few instructions where the general allocator costs a hundred, and giving
 // all of it back costs nothing for each row.
 //
-// Sizes are rounded up to steps of 32 bytes; what is given back is kept for the next row of that
-// size. Larger rows than kLargest come from the general allocator. Memory stays until the object
-// goes. One thread at a time.
+// A row's place is a number of 32 bits, half of what a pointer takes in a table. Sizes are rounded
+// up to steps of 16 bytes, those above kLargest to a power of two; what is given back is kept for
+// the next row of that size. Memory stays until the object goes. At most 64 GiB. One thread at a
+// time.
 #pragma once
 
 #include <array>
@@ -13,7 +14,6 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <unordered_map>
 #include <vector>
 
 namespace blockd {
@@ -44,30 +44,35 @@ struct HugePageAllocator {
 
 class RowMemory {
  public:
-  // At least `size` bytes, aligned for any row header.
-  char* take(std::size_t size);
-  // REQUIRES: `memory` came from take(size) with the same size.
-  void give(char* memory, std::size_t size);
+  using Place = std::uint32_t;  // never 0
+  static constexpr std::size_t kStep = 16;
+
+  // At least `size` bytes, aligned for any row header. Throws std::bad_alloc.
+  Place take(std::size_t size);
+  // REQUIRES: `place` came from take(size) with the same size.
+  void give(Place place, std::size_t size);
+  char* at(Place place) const {
+    return chunks_[place / kChunkSteps].get() + place % kChunkSteps * kStep;
+  }
   // What is held, used or not.
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  static constexpr std::size_t kStep = 32, kLargest = 1024;
-  static constexpr std::size_t kChunkBytes = kHugePage;
-  struct Free {
-    Free* next;
-  };
+  static constexpr std::size_t kLargest = 1024;
+  static constexpr std::size_t kChunkBytes = kHugePage, kChunkSteps = kChunkBytes / kStep;
+  static constexpr std::size_t kSmall = kLargest / kStep + 1, kClasses = kSmall + 22;
   struct FreeChunk {
     void operator()(char* chunk) const;
   };
-  static std::size_t step_of(std::size_t size) { return (size + kStep - 1) / kStep; }
-  void add_chunk();
+  // Rows of one class have one size.
+  static std::size_t class_of(std::size_t size);
+  static std::size_t bytes_of(std::size_t row_class);
+  Place cut(std::size_t bytes);
+  void add_chunk(std::size_t bytes);
 
   std::vector<std::unique_ptr<char, FreeChunk>> chunks_;
-  char* next_ = nullptr;  // unused part of the newest chunk
-  std::size_t left_ = 0;
-  std::array<Free*, kLargest / kStep + 1> free_{};  // by steps
-  std::unordered_map<char*, std::unique_ptr<char[]>> large_;
+  std::size_t next_ = 0, left_ = 0;     // unused part of the newest chunk of usual size: steps
+  std::array<Place, kClasses> free_{};  // the first that was given back; it names the next
   std::uint64_t bytes_ = 0;
 };
 

@@ -220,7 +220,7 @@ std::map<std::string, std::string> environment_variables() {
   for (char** row = environ; row != nullptr && *row != nullptr; ++row) {
     const std::string_view text = *row;
     const auto equals = text.find('=');
-    if (equals == std::string_view::npos || !text.starts_with("TB_")) continue;
+    if (equals == std::string_view::npos) continue;
     out.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;

@@ -21,9 +21,9 @@ struct ConfigProblem {
   std::string file;  // empty for the environment, flags and rules on defaults
   int line = 0;      // 0: none
   std::string key;   // or the variable
-  std::string text;  // "expected 1024..67108864"
+  std::string text;  // "expected 1024..67108864, found 17; change it or leave it out"
 
-  // "config/node.yaml:17: rpc.max_body_bytes: expected 1024..67108864"
+  // "config/node.yaml:17: rpc.max_body_bytes: expected 1024..67108864, found 17; …"
   std::string to_string() const;
 };
 
@@ -63,7 +63,7 @@ struct ConfigLoad {
 
 ConfigLoad load_config(std::shared_ptr<const ConfigSchema> schema, const ConfigInputs& inputs);
 
-// The process's environment, variables that begin with TB_ only. [main, before threads]
+// The process's environment; a key may name any variable as its own. [main, before threads]
 std::map<std::string, std::string> environment_variables();
 // "mainnet" -> "main"; other names stay.
 std::string profile_name(const std::string& name);

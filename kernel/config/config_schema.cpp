@@ -32,7 +32,38 @@ std::string number_text(const json::value& v) {
   return {buffer, end};
 }
 
-Status wrong(const ConfigKey& key) { return Status(Code::kInvalid, "expected " + key.expected()); }
+// A value as an error shows it: short, and nothing of a secret but its length.
+std::string found_text(const ConfigKey& key, const json::value& value) {
+  if (value.is_null()) return "nothing";
+  if (value.is_number()) return key.secret ? "a number" : number_text(value);
+  if (value.is_array()) return "a list of " + std::to_string(value.get_array().size()) + " items";
+  if (value.is_object()) return "a mapping";
+  if (value.is_bool()) return value.get_bool() ? "true" : "false";
+  const std::string_view text = value.get_string();
+  const std::string length = std::to_string(text.size()) + " characters";
+  if (key.secret) return "a text of " + length;
+  const std::string shown = "'" + excerpt(text) + "'";
+  const bool measured =
+      key.type == ConfigType::kString && key.choices.empty() && (key.min || key.max);
+  return measured ? shown + " (" + length + ")" : shown;
+}
+
+std::string way_out(const ConfigKey& key) {
+  const json::value& value = key.default_value;
+  const std::string out = "; change it or leave it out";
+  if (key.secret || value.is_null() || value.is_structured() || value == json::value(""))
+    return out;
+  return out + " (built-in: " +
+         (value.is_string() ? "'" + std::string(value.get_string()) + "'"
+          : value.is_bool() ? std::string(value.get_bool() ? "true" : "false")
+                            : number_text(value)) +
+         ")";
+}
+
+Status wrong(const ConfigKey& key, const json::value& found) {
+  return Status(Code::kInvalid,
+                "expected " + key.expected() + ", found " + found_text(key, found) + way_out(key));
+}
 
 bool in_range(const ConfigKey& key, const json::value& measure) {
   if (key.zero_allowed && measure.is_number() && measure.to_number<double>() == 0) return true;
@@ -88,25 +119,23 @@ json::array split_list(std::string_view text) {
 }
 
 Result<json::value> parse_text(const ConfigKey& key, std::string_view text) {
-  const std::string quoted = "'" + (key.secret ? std::string("***") : std::string(text)) + "'";
-  auto not_a = [&](std::string_view what) {
-    return Status(Code::kInvalid, "not " + std::string(what) + ": " + quoted);
-  };
+  const auto not_so = [&] { return wrong(key, json::value(json::string(text))); };
   switch (key.type) {
     case ConfigType::kU64:
       if (auto v = number_from<std::uint64_t>(text)) return json::value(*v);
       // A negative number is a number, outside the range.
-      return number_from<std::int64_t>(text) ? wrong(key) : not_a("a number");
+      if (auto v = number_from<std::int64_t>(text)) return wrong(key, *v);
+      return not_so();
     case ConfigType::kI64:
       if (auto v = number_from<std::int64_t>(text)) return json::value(*v);
-      return not_a("a number");
+      return not_so();
     case ConfigType::kDecimal:
       if (auto v = number_from<double>(text); v && *v - *v == 0.0) return json::value(*v);
-      return not_a("a number");
+      return not_so();
     case ConfigType::kBool:
       if (text == "true" || text == "1") return json::value(true);
       if (text == "false" || text == "0") return json::value(false);
-      return not_a("true or false");
+      return not_so();
     case ConfigType::kString:
       return json::value(json::string(text));
     case ConfigType::kStringList:
@@ -117,11 +146,11 @@ Result<json::value> parse_text(const ConfigKey& key, std::string_view text) {
       if (key.type == ConfigType::kList && !trim(text).starts_with('['))
         return json::value(split_list(text));
       Result<json::value> parsed = parse_json(text);
-      if (!parsed.ok()) return not_a("JSON");
+      if (!parsed.ok()) return not_so();
       return parsed;
     }
   }
-  return not_a("a value");
+  return not_so();
 }
 
 }  // namespace
@@ -148,6 +177,14 @@ std::string derived_variable(std::string_view key) {
 
 std::vector<std::string> ConfigKey::variables() const {
   return env.empty() ? std::vector<std::string>{derived_variable(name)} : env;
+}
+
+std::string excerpt(std::string_view text) {
+  constexpr std::size_t kMostBytes = 40;
+  if (text.size() <= kMostBytes) return std::string(text);
+  std::size_t end = kMostBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "\u2026";
 }
 
 std::string ConfigKey::expected() const {
@@ -185,21 +222,21 @@ std::string ConfigKey::expected() const {
 }
 
 Status check_value(const ConfigKey& key, const json::value& value) {
-  if (!type_fits(key.type, value)) return wrong(key);
+  if (!type_fits(key.type, value)) return wrong(key, value);
   if (value.is_string()) {
     const std::string_view text = value.get_string();
     if (!key.choices.empty()) {
       return std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end()
                  ? Status()
-                 : wrong(key);
+                 : wrong(key, value);
     }
-    return in_range(key, json::value(text.size())) ? Status() : wrong(key);
+    return in_range(key, json::value(text.size())) ? Status() : wrong(key, value);
   }
   if (value.is_array()) {
     const std::size_t n = value.get_array().size();
-    return n <= kMaxConfigListItems && in_range(key, json::value(n)) ? Status() : wrong(key);
+    return n <= kMaxConfigListItems && in_range(key, json::value(n)) ? Status() : wrong(key, value);
   }
-  if (value.is_number()) return in_range(key, value) ? Status() : wrong(key);
+  if (value.is_number()) return in_range(key, value) ? Status() : wrong(key, value);
   return {};
 }
 

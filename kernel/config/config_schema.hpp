@@ -117,10 +117,13 @@ class ConfigSchema {
   std::vector<std::pair<std::string, ComputedDefault>> computed_;
 };
 
-// Checks type, range and choices of a value. The error is the bare "expected …" text.
+// A value that is wrong, as an error shows it: its beginning if it is long.
+std::string excerpt(std::string_view text);
+// Checks type, range and choices of a value. The error says what was expected and found, and the
+// way out: "expected 1..10, found 17; change it or leave it out (built-in: 8)".
 Status check_value(const ConfigKey& key, const json::value& value);
 // A value from a flag or a variable: numbers, true/false/1/0, lists with commas, other structures
-// as JSON. Errors: kInvalid "not a number: 'abc'", "expected 1..10".
+// as JSON. The errors are those of check_value().
 Result<json::value> value_from_text(const ConfigKey& key, std::string_view text);
 
 }  // namespace blockd

@@ -447,61 +447,6 @@ void add_log_and_bus(Table t) {
            "Subscribers at the same time");
 }
 
-std::optional<RuleFinding> check_empty_blocks(const Config& c) {
-  const std::uint64_t empty = c.u64("chain.empty_block_interval_ms");
-  const std::uint64_t interval = c.u64("chain.block_interval_ms");
-  if (empty == 0 || empty >= interval) return std::nullopt;
-  return RuleFinding{
-      "chain.empty_block_interval_ms",
-      "expected 0, or at least chain.block_interval_ms (" + std::to_string(interval) + ")"};
-}
-
-std::optional<RuleFinding> check_history(const Config& c) {
-  const std::uint64_t two_epochs = 2 * c.u64("chain.epoch_length");
-  if (c.u64("chain.history_blocks") >= two_epochs) return std::nullopt;
-  return RuleFinding{"chain.history_blocks",
-                     "expected at least two epochs (" + std::to_string(two_epochs) + ")"};
-}
-
-std::optional<RuleFinding> check_chain_id(const Config& c) {
-  if (!c.text("chain.id").empty()) return std::nullopt;
-  return RuleFinding{"chain.id", "must be given with profile '" + c.text("chain.profile") + "'"};
-}
-
-std::optional<RuleFinding> check_peers(const Config& c) {
-  if (c.u64("net.min_peers") <= c.u64("net.max_peers")) return std::nullopt;
-  return RuleFinding{"net.min_peers", "expected at most net.max_peers (" +
-                                          std::to_string(c.u64("net.max_peers")) + ")"};
-}
-
-std::optional<RuleFinding> check_plugins(const Config& c) {
-  Result<std::vector<PluginLoad>> list = parse_plugin_list(c.get("plugins.load"));
-  if (list.ok()) return std::nullopt;
-  return RuleFinding{"plugins.load", list.status().message()};
-}
-
-std::optional<RuleFinding> check_node_key(const Config& c) {
-  if (c.text("node.key_hex").find_first_not_of("0123456789abcdefABCDEF") == std::string::npos)
-    return std::nullopt;
-  return RuleFinding{"node.key_hex", "expected 64 hex digits"};
-}
-
-// The logger reads it when the node starts; a word that is wrong must not wait until then.
-std::optional<RuleFinding> check_log_level(const Config& c) {
-  static constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
-  const std::string levels = c.text("log.level");
-  for (std::string_view rest = levels; !rest.empty();) {
-    std::string_view word = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-    word.remove_prefix(word.find('=') + 1);  // npos + 1 is 0
-    if (std::find(std::begin(kLevels), std::end(kLevels), word) == std::end(kLevels))
-      return RuleFinding{"log.level", "'" + std::string(word) +
-                                          "' is no level; expected trace, debug, info, warn, "
-                                          "error or off, or target=level, with commas between"};
-  }
-  return std::nullopt;
-}
-
 // The mock energy oracle answers on 8080 itself; a node beside it moves its status listener.
 std::optional<json::value> status_beside_oracle(const Config& c) {
   Result<std::vector<PluginLoad>> list = parse_plugin_list(c.get("plugins.load"));
@@ -527,10 +472,7 @@ void add_kernel_keys(ConfigSchema& schema) {
   add_tls(table);
   add_net(table);
   add_log_and_bus(table);
-  for (auto* rule : {check_empty_blocks, check_history, check_chain_id, check_peers, check_plugins,
-                     check_node_key, check_log_level}) {
-    schema.add_rule(rule);
-  }
+  add_kernel_rules(schema);
   schema.add_default("listeners.status", status_beside_oracle);
   for (const char* name : {"TB_CONFIG",
                            "TB_HOME",

@@ -12,6 +12,8 @@ namespace blockd {
 // Adds every key of the kernel, the rules over several keys and the variables of the CLI and of the
 // tests. REQUIRES: an empty schema.
 void add_kernel_keys(ConfigSchema& schema);
+// The rules alone; add_kernel_keys calls it.
+void add_kernel_rules(ConfigSchema& schema);
 
 // One plugin that the operator wants, from plugins.load.
 struct PluginLoad {

@@ -7,6 +7,10 @@
 namespace blockd {
 namespace {
 
+std::string found_there(const json::value& value) {
+  return ", found " + excerpt(json::serialize(value)) + "; change it";
+}
+
 const ChildLimit* child_limit(std::string_view name) {
   const auto it = std::find_if(kChildLimits.begin(), kChildLimits.end(),
                                [&](const ChildLimit& l) { return l.name == name; });
@@ -21,7 +25,8 @@ Result<std::uint64_t> read_limit(const ChildLimit& limit, const json::value& val
     return number;
   return Status(Code::kInvalid, std::string(limit.name) + ": expected a whole number from " +
                                     std::to_string(limit.least) + " to " +
-                                    std::to_string(limit.most));
+                                    std::to_string(limit.most) + found_there(value) +
+                                    ", or leave it out for the default");
 }
 
 }  // namespace
@@ -50,7 +55,8 @@ Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list) {
                         "memory_mb, step_ms, cpu_percent");
         }
         if (text ? !value.is_string() : !value.is_bool()) {
-          return refuse(std::string(name) + ": expected " + (text ? "a text" : "true or false"));
+          return refuse(std::string(name) + ": expected " + (text ? "a text" : "true or false") +
+                        found_there(value));
         }
         if (name == "id") load.id = value.get_string();
         if (name == "file") load.file = value.get_string();
@@ -59,17 +65,17 @@ Result<std::vector<PluginLoad>> parse_plugin_list(const json::value& list) {
         if (name == "ignore_mirror") load.ignore_mirror = value.get_bool();
         if (name == "isolation") {
           if (value.get_string() != "none" && value.get_string() != "process") {
-            return refuse("isolation: expected one of none, process");
+            return refuse("isolation: expected one of none, process" + found_there(value));
           }
           load.isolated = value.get_string() == "process";
         }
       }
     } else {
-      return refuse("expected an id or a mapping");
+      return refuse("expected an id or a mapping" + found_there(item));
     }
     if (load.id.empty() || load.id.size() > 64 ||
         load.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
-      return refuse("id: expected 1 to 64 of a-z, 0-9 and -");
+      return refuse("id: expected 1 to 64 of a-z, 0-9 and -" + found_there(json::value(load.id)));
     }
     for (const ChildLimit& limit : kChildLimits) {
       if (load.*limit.member && !load.isolated)

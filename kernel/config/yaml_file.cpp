@@ -65,6 +65,7 @@ class Builder : public YAML::EventHandler {
     YamlNode* node;
     bool has_key = false;
     std::string key = {};
+    int key_line = 0;
   };
 
   static int line(const YAML::Mark& mark) { return mark.line + 1; }
@@ -109,9 +110,12 @@ class Builder : public YAML::EventHandler {
       }
       in.has_key = true;
       in.key = std::move(node.text);
+      in.key_line = node.line;
       return;
     } else {
       in.has_key = false;
+      // A section is told at its name, not at the first of its keys.
+      if (node.kind == YamlNode::Kind::kMap) node.line = in.key_line;
       placed = &in.node->members.emplace_back(std::move(in.key), std::move(node)).second;
     }
     if (opens) open_.push_back({placed});

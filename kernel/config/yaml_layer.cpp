@@ -8,6 +8,11 @@
 namespace blockd::config_layers {
 namespace {
 
+const char* kind_name(YamlNode::Kind kind) {
+  constexpr const char* kNames[] = {"nothing", "a text", "a list", "a mapping"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 bool is_integer(std::string_view s) {
   if (!s.empty() && (s[0] == '-' || s[0] == '+')) s.remove_prefix(1);
   return !s.empty() && s.find_first_not_of("0123456789") == std::string_view::npos;
@@ -83,7 +88,8 @@ Result<json::value> value_under(const ConfigKey& key, const YamlNode& node) {
     json::array texts;
     for (const YamlNode& item : node.items) {
       if (item.kind != YamlNode::Kind::kScalar)
-        return Status(Code::kInvalid, "expected " + key.expected());
+        return Status(Code::kInvalid, "expected " + key.expected() + ", found " +
+                                          kind_name(item.kind) + " in it; change that item");
       texts.emplace_back(json::string(item.text));
     }
     value = std::move(texts);
@@ -112,7 +118,9 @@ class Walker {
     if (schema_.is_section(path)) {
       if (node.kind == YamlNode::Kind::kMap) return walk(node, path);
       if (node.kind == YamlNode::Kind::kNull) return;  // a section whose keys are all commented out
-      return error(node, path, "expected a mapping with the keys of this section");
+      return error(node, path,
+                   std::string("expected a mapping with the keys of this section, found ") +
+                       kind_name(node.kind) + "; give it keys, or take it out");
     }
     unknown(path, node);
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "kernel/base/file.hpp"
+#include "kernel/base/json.hpp"
 #include "kernel/chain/producer.hpp"
 #include "kernel/host/host_impl.hpp"
 #include "kernel/manifest/clash.hpp"
@@ -42,6 +43,25 @@ std::string HostImpl::path_of(const PluginRequest& request) const {
     if (file_exists(dir + "/" + file)) return dir + "/" + file;
   }
   return options_.plugins_dir + "/" + file;
+}
+
+// Who named a plugin by its id learns which are there.
+Status HostImpl::check_there(const PluginRequest& request) const {
+  constexpr std::size_t kMaxSuggestions = 1000;  // libraries that are looked at for a near name
+  const std::string path = path_of(request);
+  if (file_exists(path)) return {};
+  std::vector<std::string> dirs = options_.library_dirs, ids;
+  dirs.push_back(options_.plugins_dir);
+  for (const std::string& dir : dirs) {
+    std::error_code ec;
+    for (std::filesystem::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
+      if (it->path().extension() == ".so") ids.push_back(it->path().stem().string());
+      if (ids.size() == kMaxSuggestions) break;
+    }
+  }
+  const std::optional<std::string> nearest = nearest_name(request.id, ids);
+  return Status(Code::kNotFound, "no library of a plugin '" + request.id + "': there is no " + path,
+                nearest ? "did you mean " + *nearest + "?" : "give the path of its file");
 }
 
 std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) {
@@ -139,23 +159,28 @@ Status HostImpl::load_all() {
     log.error("plugin not loaded",
               {{"plugin", request.id}, {"reason", status.message()}, {"hint", status.hint()}});
     std::lock_guard lock(switch_mutex_);
-    failed_[request.id] = status.message();
+    failed_[request.id] = status.message() + (status.hint().empty() ? "" : "; " + status.hint());
   };
   std::vector<std::string> unsigned_files;
   for (const PluginRequest& request : options_.load) {
     if (!request.enabled) continue;
     const std::string path = path_of(request);
-    Result<std::shared_ptr<Plugin>> plugin = load_plugin(path, &unsigned_files);
-    Status status = plugin.ok() ? Status() : plugin.status();
-    if (status.ok() && (*plugin)->manifest().id != request.id) {
-      status = Status(Code::kInvalid, path + ": it is plugin '" + (*plugin)->manifest().id +
+    Status status = check_there(request);
+    std::shared_ptr<Plugin> plugin;
+    if (status.ok()) {
+      Result<std::shared_ptr<Plugin>> loaded = load_plugin(path, &unsigned_files);
+      if (loaded.ok()) plugin = *std::move(loaded);
+      if (!plugin) status = loaded.status();
+    }
+    if (status.ok() && plugin->manifest().id != request.id) {
+      status = Status(Code::kInvalid, path + ": it is plugin '" + plugin->manifest().id +
                                           "', the configuration names it '" + request.id + "'");
     }
-    if (status.ok()) status = check_against_others((*plugin)->manifest());
-    if (status.ok()) status = (*plugin)->declare_metrics();
-    if (status.ok()) status = store_->note(*(*plugin)->library());
+    if (status.ok()) status = check_against_others(plugin->manifest());
+    if (status.ok()) status = plugin->declare_metrics();
+    if (status.ok()) status = store_->note(*plugin->library());
     if (status.ok()) {
-      publish_with(request.id, *plugin);
+      publish_with(request.id, plugin);
     } else if (request.required) {
       return status;
     } else {

@@ -205,7 +205,14 @@ HostImpl::PluginMap HostImpl::not_yet_running(const MachineSet& machines) {
   return out;
 }
 
+bool HostImpl::is_adopted(const std::shared_ptr<const MachineSet>& machines) const {
+  return !adopted_.owner_before(machines) && !machines.owner_before(adopted_);
+}
+
 void HostImpl::adopt(const StateViewPtr& view) {
+  // Every other way to another machine, a reload too, brings another set.
+  if (is_adopted(view->machines)) return publish_state(view);
+  adopted_ = view->machines;
   const PluginMap taken = not_yet_running(*view->machines);
   if (taken.empty()) return publish_state(view);
   const LogTarget log = options_.log->target("host");

@@ -85,10 +85,15 @@ class HostImpl final : public Host {
   };
 
   std::string path_of(const PluginRequest& request) const;
+  // Errors: kNotFound, with the library that may have been meant.
+  Status check_there(const PluginRequest& request) const;
   // The rules in force, with the processes of plugins that are to have one.
   LoadRules loading_rules();
   Result<IsolatedImage> isolate(const std::string& path);
   ProcessLimits limits_of(const std::string& id);
+  Status rehearse(const Plugin& next, bool apart);
+  Status rehearse_apart(Chain& chain, const Plugin& next, std::uint64_t blocks,
+                        std::uint64_t max_ms);
   void note_child_death(const std::string& id, const std::string& reason, const std::string& text,
                         std::uint64_t pause_ms);
   // Runs `id` again from its file. REQUIRES: operation_mutex_ held.
@@ -125,6 +130,8 @@ class HostImpl final : public Host {
   // Libraries of machines in `machines` that the present generation does not run: staged ones, or
   // ones out of the store.
   PluginMap not_yet_running(const MachineSet& machines);
+  // Whether adopt() has seen this very set last. REQUIRES: publish_mutex_ held.
+  bool is_adopted(const std::shared_ptr<const MachineSet>& machines) const;
   // Takes those over and publishes the view. REQUIRES: publish_mutex_ held. [executor, or the
   // thread of start]
   void adopt(const StateViewPtr& view);
@@ -167,7 +174,8 @@ class HostImpl final : public Host {
 
   mutable std::mutex operation_mutex_;
   std::mutex publish_mutex_;
-  mutable std::mutex switch_mutex_;  // all that follow, up to the next mutex
+  std::weak_ptr<const MachineSet> adopted_;  // publish_mutex_; the one of most blocks
+  mutable std::mutex switch_mutex_;          // all that follow, up to the next mutex
   PluginMap plugins_;
   PluginMap staged_;  // by id: loaded, waiting for the roster
   // Of the store, given to the chain, whose machines keep them: a block in flight may bring one.

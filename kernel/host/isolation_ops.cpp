@@ -1,5 +1,7 @@
 // Plugins with `isolation: process`: their processes, what is told of them, and the switch between
 // the two modes on a running node.
+#include <filesystem>
+
 #include "kernel/host/host_impl.hpp"
 #include "kernel/host/isolation/isolated.hpp"
 #include "kernel/metrics/registry.hpp"
@@ -57,6 +59,43 @@ Result<IsolatedImage> HostImpl::isolate(const std::string& path) {
   };
   image.owner = *std::move(plugin);
   return image;
+}
+
+// What ends the process is no trouble of a plugin that runs, so no metric counts it: the library is
+// refused, and that is told.
+Status HostImpl::rehearse_apart(Chain& chain, const Plugin& next, std::uint64_t blocks,
+                                std::uint64_t max_ms) {
+  isolation::IsolationOptions options;
+  options.child.program = options_.rules.probe_program;
+  options.child.library = std::filesystem::absolute(next.library()->stored_as()).string();
+  options.limits = limits_of(next.manifest().id);
+  options.limits.cpu_percent = 0;  // it runs for a second, at low priority
+  std::mutex mutex;
+  std::string trouble;  // the first
+  options.on_death = [&](const std::string&, const isolation::Death& death, std::uint64_t) {
+    std::lock_guard lock(mutex);
+    if (trouble.empty()) trouble = death.text;
+  };
+  Status status;
+  {
+    Result<std::shared_ptr<isolation::IsolatedPlugin>> plugin =
+        isolation::IsolatedPlugin::start(options);
+    if (plugin.status().code() == Code::kUnavailable) {  // of this system, not of the library
+      options_.log->target("host").warn(
+          "plugin tried in the node only",
+          {{"plugin", next.manifest().id}, {"reason", plugin.status().message()}});
+      return {};
+    }
+    if (!plugin.ok()) return plugin.status();
+    const Machine candidate{next.library()->manifest(), (*plugin)->plugin().machine, *plugin};
+    status = chain.rehearse(candidate, blocks, max_ms);
+  }  // its threads have ended: nobody writes `trouble` any more
+  if (trouble.empty()) return status;
+  return Status(Code::kInvalid,
+                next.library()->file().path + ": " + trouble +
+                    " when it executed the newest blocks again in a process of its own; what ran "
+                    "goes on",
+                "mend it, and try it on those blocks' commands with the test kit");
 }
 
 void HostImpl::note_child_death(const std::string& id, const std::string& reason,

@@ -12,6 +12,7 @@
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/file.hpp"
+#include "kernel/base/file_pages.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/host/library_internal.hpp"
 
@@ -210,7 +211,7 @@ namespace {
 
 struct Checked {
   LibraryFile file;
-  Bytes bytes;
+  FilePages bytes;
   SignedFile signed_file;
   std::shared_ptr<const Manifest> manifest;
   std::string stored_as;
@@ -317,7 +318,7 @@ Result<std::string> store_copy(const LoadRules& rules, const Checked& c) {
     const std::string name =
         rules.store_dir + "/" + hash + "-" + std::to_string(counter.fetch_add(1)) + ".so";
     if (file_exists(name)) continue;
-    TB_TRY(write_file_atomic(name, c.bytes, 0644));
+    TB_TRY(write_file_atomic(name, c.bytes.view(), 0644));
     return name;
   }
   return Status(Code::kLimit, rules.store_dir + ": 100,000 copies of " + hash,
@@ -330,18 +331,19 @@ Result<Checked> check_steps(const LoadRules& rules, const std::string& path, con
   };
   Checked c;
   c.file.path = path;
-  Result<Bytes> bytes = read_file(path, kMaxLibraryBytes);
+  Result<FilePages> bytes = FilePages::read(path, kMaxLibraryBytes);
   if (!bytes.ok()) return with_path(bytes.status(), path);
   c.bytes = *std::move(bytes);
-  c.file.bytes = c.bytes.size();
-  c.file.blake3 = blake3(c.bytes);
-  say("read: " + std::to_string(c.bytes.size()) + " bytes, blake3 " + to_hex(c.file.blake3));
+  c.file.bytes = c.bytes.view().size();
+  c.file.blake3 = blake3(c.bytes.view());
+  say("read: " + std::to_string(c.file.bytes) + " bytes, blake3 " + to_hex(c.file.blake3));
   TB_TRY(check_signature(rules, path, &c));
-  if (Status elf = check_elf(c.bytes); !elf.ok()) return with_path(elf, path);
+  if (Status elf = check_elf(c.bytes.view()); !elf.ok()) return with_path(elf, path);
   say("elf: ok");
   Result<std::string> stored = store_copy(rules, c);
   if (!stored.ok()) return stored.status();
   c.stored_as = *stored;
+  c.bytes = {};  // all that follows looks at the copy
   // From here on a refusal takes the copy with it.
   struct Removal {
     const std::string* path;

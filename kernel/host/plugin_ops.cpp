@@ -24,17 +24,16 @@ constexpr std::uint64_t kRehearsalBlocks = 64;
 constexpr std::uint64_t kRehearsalMs = 1000;
 
 constexpr int kRehearsalNice = 10;
-constexpr std::size_t kMaxSuggestions = 1000;  // libraries that are looked at for a near name
 
-// Executes the newest blocks again on a thread that gives way to everybody else: clients should
-// not feel a reload.
-Status rehearse_quietly(Chain& chain, const Machine& candidate) {
+// On a thread, with its children, that gives way to everybody else: clients should not feel a
+// reload.
+Status quietly(const std::function<Status()>& body) {
   Status status;
   std::thread thread([&] {
     // Without the lower priority it is only less polite.
     const int refused = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kRehearsalNice);
     static_cast<void>(refused);
-    status = chain.rehearse(candidate, kRehearsalBlocks, kRehearsalMs);
+    status = body();
   });
   thread.join();
   return status;
@@ -45,7 +44,7 @@ Status rehearse_quietly(Chain& chain, const Machine& candidate) {
 class Operation {
  public:
   explicit Operation(std::mutex& mutex) : lock_(mutex) {}
-  ~Operation() { ::malloc_trim(1u << 20); }
+  ~Operation() { ::malloc_trim(0); }
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
@@ -109,6 +108,17 @@ Status changes_rules(const Manifest& was, const Manifest& now, const std::string
 }
 }  // namespace
 
+// Executes the newest blocks again: with `apart` first in a process of its own, so that a build
+// which crashes or hangs there takes that one along and not the node.
+Status HostImpl::rehearse(const Plugin& next, bool apart) {
+  Chain& chain = *chain_.load();
+  return quietly([&]() -> Status {
+    if (apart && !next.library()->isolated())
+      TB_TRY(rehearse_apart(chain, next, kRehearsalBlocks, kRehearsalMs));
+    return chain.rehearse(next.machine(), kRehearsalBlocks, kRehearsalMs);
+  });
+}
+
 Status HostImpl::reload(const std::string& id, const std::string& file) {
   Operation operation(operation_mutex_);
   return reload_held(id, file);
@@ -135,7 +145,8 @@ Status HostImpl::reload_held(const std::string& id, const std::string& file) {
   if (was.sm == 0 && now.sm == 0) return swap_local(id, next);
   if (was.sm != now.sm || was.schema != now.schema || was.consensus_hash != now.consensus_hash)
     return changes_rules(was, now, path);
-  TB_TRY(rehearse_quietly(*chain_.load(), next->machine()));
+  // What runs here already needs no process of its own to be tried in.
+  TB_TRY(rehearse(*next, old->library()->file().blake3 != next->library()->file().blake3));
   TB_TRY(store_->note(*next->library()));
   TB_TRY(start_face(next));
   const Result<Chain::SwapPlan> plan = chain_.load()->plan_swap(next->machine());
@@ -236,7 +247,7 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
     const std::uint32_t least = now.sm_min ? now.sm_min : now.sm;
     if (old->manifest().sm >= least && old->manifest().sm <= now.sm &&
         old->manifest().schema == now.schema) {
-      TB_TRY(rehearse_quietly(*chain_.load(), next->machine()));
+      TB_TRY(rehearse(*next, true));
     }
   } else {
     plan.diff = "+ plugin " + now.id + " " + now.version + "\n";
@@ -266,32 +277,13 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
   return plan;
 }
 
-namespace {
-
-// Who asked for a plugin by its id learns which are there.
-Status no_library(const std::string& id, const std::string& path, const HostOptions& options) {
-  std::vector<std::string> dirs = options.library_dirs, ids;
-  dirs.push_back(options.plugins_dir);
-  for (const std::string& dir : dirs) {
-    std::error_code ec;
-    for (std::filesystem::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
-      if (it->path().extension() == ".so") ids.push_back(it->path().stem().string());
-      if (ids.size() == kMaxSuggestions) break;
-    }
-  }
-  const std::optional<std::string> nearest = nearest_name(id, ids);
-  return Status(Code::kNotFound, "no library of a plugin '" + id + "': there is no " + path,
-                nearest ? "did you mean " + *nearest + "?" : "give the path of its file");
-}
-
-}  // namespace
-
 Status HostImpl::load(const std::string& file_or_id) {
   Operation operation(operation_mutex_);
   std::string path = file_or_id;
   if (path.find('/') == std::string::npos && !path.ends_with(".so")) {
-    path = path_of(request_for(file_or_id));
-    if (!file_exists(path)) return no_library(file_or_id, path, options_);
+    const PluginRequest request = request_for(file_or_id);
+    path = path_of(request);
+    TB_TRY(check_there(request));
   }
   Result<std::shared_ptr<Plugin>> loaded = load_plugin(path);
   if (!loaded.ok()) return loaded.status();

@@ -53,6 +53,7 @@ Result<std::shared_ptr<Host::Pending>> HostImpl::prepare_requests(
     if (machine && governed && was != nullptr && was->enabled != request.enabled)
       return needs_governance(request.id);
     if (!request.enabled || running != before.end()) continue;
+    TB_TRY(check_there(request).in("plugins.load"));
     Result<std::shared_ptr<Plugin>> loaded = load_plugin(path_of(request));
     if (!loaded.ok()) return loaded.status().in("plugins.load: " + request.id);
     const Manifest& m = (*loaded)->manifest();

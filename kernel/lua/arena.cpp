@@ -48,6 +48,16 @@ void probe_seed(lua_State* state, std::uint32_t seed) {
   lua_pop(state, 1);
 }
 
+// The line of the innermost function of the text, or 0.
+int innermost_line(lua_State* state) {
+  constexpr int kLevels = 4;  // above it stand functions of the library only
+  lua_Debug about;
+  for (int level = 0; level < kLevels && lua_getstack(state, level, &about) != 0; ++level) {
+    if (lua_getinfo(state, "l", &about) != 0 && about.currentline > 0) return about.currentline;
+  }
+  return 0;
+}
+
 int panic(lua_State*) {
   TB_ASSERT(false && "an error of Lua outside of a protected call");
   return 0;
@@ -86,13 +96,15 @@ lua_State* Arena::build(std::uint32_t seed, std::size_t limit) {
   seed_ = seed;
   blocks_ = 0;
   exhausted_ = string_too_long_ = false;
+  exhausted_line_ = 0;
+  state_ = nullptr;
   shape_ = {};
   lua_State* state = lua_newstate(&Arena::allocate, this);
   if (state == nullptr) return nullptr;
   lua_gc(state, LUA_GCSTOP);
   lua_atpanic(state, panic);
   probe_seed(state, seed);
-  return state;
+  return state_ = state;
 }
 
 void Arena::keep_image() {
@@ -112,6 +124,7 @@ void Arena::restore() {
   top_ = image_.size();
   shape_ = image_shape_;
   exhausted_ = string_too_long_ = false;
+  exhausted_line_ = 0;
 }
 
 std::uint64_t Arena::access_weight() const {
@@ -144,10 +157,10 @@ void* Arena::allocate(void* arena, void* block, std::size_t old_size, std::size_
 
 void* Arena::grow(char* block, std::size_t old_size, std::size_t new_size) {
   // Once a call has asked for too much it gets no more, or Lua would collect at every request.
-  if (exhausted_ || new_size > limit_) return exhausted_ = true, nullptr;
+  if (exhausted_ || new_size > limit_) return refuse();
   const bool last = block != nullptr && block + aligned(old_size) == base_ + top_;
   const std::size_t more = aligned(new_size) - (last ? aligned(old_size) : 0);
-  if (more > limit_ - top_) return exhausted_ = true, nullptr;
+  if (more > limit_ - top_) return refuse();
   char* const place = last ? block : base_ + top_;
   top_ += more;
   if (block != nullptr && !last) std::memcpy(place, block, old_size);
@@ -159,6 +172,14 @@ void* Arena::grow(char* block, std::size_t old_size, std::size_t new_size) {
     if (blocks_ == 2 && shape_.stack == nullptr) shape_.stack = place;
   }
   return place;
+}
+
+// Lua's own error of memory names no line, and when it arrives the stack is unwound; so the line is
+// read here, where the script still stands. That takes no memory.
+void* Arena::refuse() {
+  exhausted_ = true;
+  if (exhausted_line_ == 0 && state_ != nullptr) exhausted_line_ = innermost_line(state_);
+  return nullptr;
 }
 
 void Arena::look_at_new(std::size_t kind, std::size_t size) {

@@ -48,6 +48,8 @@ class Arena {
   std::size_t image_size() const { return image_.size(); }
   bool exhausted() const { return exhausted_; }
   bool string_too_long() const { return string_too_long_; }
+  // The line of the text at which a call asked for too much; 0: none ran.
+  int exhausted_line() const { return exhausted_line_; }
 
   // A string with a zero byte is about: Lua then compares strings byte by byte.
   void note_zero_byte() { shape_.zero_bytes = true; }
@@ -62,6 +64,7 @@ class Arena {
   explicit Arena(char* base) : base_(base) {}
   static void* allocate(void* arena, void* block, std::size_t old_size, std::size_t new_size);
   void* grow(char* block, std::size_t old_size, std::size_t new_size);
+  void* refuse();
   void look_at_new(std::size_t kind, std::size_t size);
   void plant_seed();
 
@@ -79,6 +82,8 @@ class Arena {
   int blocks_ = 0;  // taken since build(), up to 2
   std::size_t state_size_ = 0;
   bool exhausted_ = false, string_too_long_ = false;
+  int exhausted_line_ = 0;
+  lua_State* state_ = nullptr;
   Shape shape_, image_shape_;
   std::string image_;
 };

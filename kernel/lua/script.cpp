@@ -40,9 +40,11 @@ std::string_view error_text(lua_State* state) {
 }
 
 std::string memory_text(const Arena& arena) {
-  return arena.string_too_long()
-             ? "a string would be longer than " + std::to_string(kMaxString) + " bytes"
-             : "more than " + std::to_string(kMaxMemory) + " bytes of memory";
+  const int line = arena.exhausted_line();
+  const std::string place = line > 0 ? "script:" + std::to_string(line) + ": " : "";
+  return place + "the call would take " +
+         (arena.string_too_long() ? "a string longer than " + std::to_string(kMaxString) + " bytes"
+                                  : "more than " + std::to_string(kMaxMemory) + " bytes of memory");
 }
 
 // Every kQuantum instructions of the VM.
@@ -179,7 +181,7 @@ void Script::Impl::explain(int status, Answer* answer) const {
   if (context.fault != Fault::kNone)
     set_failure(answer, context.fault, context.text);
   else if (status == LUA_ERRMEM)
-    set_failure(answer, Fault::kMemory, "the call would take " + memory_text(*arena));
+    set_failure(answer, Fault::kMemory, memory_text(*arena));
   else
     set_failure(answer, Fault::kRuntime, error_text(state));
 }

@@ -75,6 +75,15 @@ void read_method_object(ObjectReader& in, Raw* out) {
   in.accept_rest();
 }
 
+// Help shows what the verb gives, and not what the method would take without it.
+void put_given(Raw* raw) {
+  for (const auto& [name, text] : raw->cli.given) {
+    for (Field& field : raw->fields) {
+      if (field.name == name) field.default_value = json::value(text);
+    }
+  }
+}
+
 void put_args(const Raw& raw, CliNode* node, ObjectReader& in) {
   const auto& flags = raw.cli.flags;
   for (const Field& field : raw.fields) {
@@ -109,8 +118,10 @@ CliNode node_of(Raw& raw, ObjectReader& in) {
   node.ok_member = raw.cli.ok_member;
   node.say = raw.cli.say;
   node.now_field = raw.cli.now_field;
+  node.given = raw.cli.given;
   node.format = raw.cli.format;
   node.imports = raw.cli.imports;
+  put_given(&raw);
   put_args(raw, &node, in);
   return node;
 }
@@ -152,7 +163,7 @@ CliNode import_of(const CliNode& node) {
     out.flags.push_back(std::move(arg));
   };
   add("file", FieldType::kString, true, "The rows: .csv, or lines of JSON");
-  add("report", FieldType::kString, false, "Where refused rows are listed (FILE.rejected.jsonl)");
+  add("report", FieldType::kString, false, "Where refused rows are listed (FILE.rejected)");
   add("restart", FieldType::kBool, false, "Forget what was done and begin with the first row");
   add("progress", FieldType::kBool, false, "Show the progress also when this is no terminal");
   out.examples = {{"contract-cli " + out.path + " --file rows.csv",

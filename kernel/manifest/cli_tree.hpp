@@ -26,6 +26,7 @@ struct CliNode {
   std::string ok_member;  // bool of the result; false ends the verb with exit code 1
   std::string say;        // text for people, with members of the result in braces
   std::string now_field;  // filled with the present time, in seconds, when it is not given
+  std::vector<std::pair<std::string, std::string>> given;  // texts of fields that are not given
   std::vector<std::string> columns;
   std::vector<ErrorSpec> errors;
   std::vector<std::pair<std::string, std::string>> examples;

@@ -84,6 +84,8 @@ struct CliSpec {
   std::string ok_member;             // bool of the result; false: exit code 1 ("ok")
   std::string say;        // what a person reads instead: "proposal {id} submitted", with members
   std::string now_field;  // param that contract-cli fills with the present time, in seconds
+  std::vector<std::pair<std::string, std::string>>
+      given;                     // field name -> what contract-cli gives where its flag is missing
   std::string format = "table";  // on a terminal: "table", or "json" of a document
   ImportSpec imports;
 };

@@ -242,6 +242,10 @@ void check_cli(const Place& place, const MethodSpec& method, Unique& paths) {
   check_import(place.in("import"), method);
   place.require(cli.now_field.empty() || find_field(method, cli.now_field) != nullptr,
                 "now_field: '" + cli.now_field + "' is no param of the method");
+  for (const auto& [name, text] : cli.given) {
+    place.require(find_field(method, name) != nullptr,
+                  "given: '" + name + "' is no param of the method");
+  }
   place.require(braces_match(cli.say), "say: '" + cli.say + "' has a brace without its partner");
   const bool known = cli.format == "json" || cli.format == "table";
   place.require(known, "format '" + cli.format + "' is none of json, table");

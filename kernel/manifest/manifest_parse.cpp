@@ -230,6 +230,7 @@ void read_cli(ObjectReader& in, CliSpec* out) {
   in.text("ok_member", &out->ok_member);
   in.text("say", &out->say);
   in.text("now_field", &out->now_field);
+  in.pairs("given", &out->given);
   in.text("format", &out->format);
   in.object("import", [&](ObjectReader& entry) {
     entry.text("path", &out->imports.path, true);

@@ -95,13 +95,17 @@ json::array error_list(const std::vector<ErrorSpec>& errors) {
   return out;
 }
 
+json::object pairs_json(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  json::object out;
+  for (const auto& [name, text] : pairs) out[name] = text;
+  return out;
+}
+
 json::object cli_object(const CliSpec& cli) {
-  json::object flags;
-  for (const auto& [field, flag] : cli.flags) flags[field] = flag;
   json::object out = {{"path", cli.path},
                       {"aliases", texts_json(cli.aliases)},
                       {"positionals", texts_json(cli.positionals)},
-                      {"flags", std::move(flags)},
+                      {"flags", pairs_json(cli.flags)},
                       {"file_fields", texts_json(cli.file_fields)},
                       {"merge_json", texts_json(cli.merge_json)},
                       {"list", cli.list},
@@ -110,6 +114,7 @@ json::object cli_object(const CliSpec& cli) {
                       {"ok_member", cli.ok_member},
                       {"say", cli.say},
                       {"now_field", cli.now_field},
+                      {"given", pairs_json(cli.given)},
                       {"format", cli.format}};
   if (!cli.imports.path.empty()) {
     out["import"] = json::object{{"path", cli.imports.path},

@@ -346,6 +346,14 @@ bool decode_or_default(const Field& field, const json::value* value, ValueArena&
   return decode(field, *value, arena, out, error) || within(field.name, error);
 }
 
+// Who sent an older name looks for that one in the message.
+void tell_alias(const Field& field, const json::object& object, ParamError* error) {
+  if (object.contains(field.name)) return;
+  for (const std::string& alias : field.aliases) {
+    if (object.contains(alias)) error->message += " (sent as '" + alias + "')";
+  }
+}
+
 bool is_known(const std::vector<Field>& fields, std::string_view name) {
   return std::any_of(fields.begin(), fields.end(), [&](const Field& field) {
     return field.name == name ||
@@ -380,7 +388,10 @@ bool decode_members(const std::vector<Field>& fields, const json::object& object
     const json::value* value = nullptr;
     if (!find_member(fields[i], object, &value, error)) return false;
     if (value != nullptr) ++used;
-    if (!decode_or_default(fields[i], value, arena, &out[i], error)) return false;
+    if (!decode_or_default(fields[i], value, arena, &out[i], error)) {
+      tell_alias(fields[i], object, error);
+      return false;
+    }
   }
   return used == object.size() || refuse_unknown(fields, object, error);
 }

@@ -2,7 +2,9 @@
 // an open record lies and puts them into order when the record ends; nothing moves when they came
 // in order.
 #include <algorithm>
+#include <bit>
 #include <charconv>
+#include <span>
 #include <vector>
 
 #include "kernel/base/hex_wide.hpp"
@@ -19,16 +21,39 @@ struct Frame {
   bool list = false;
   bool empty = true;
   bool sorted = true;
+  bool last_plain = true;        // the last name
+  std::uint64_t last_word = 0;   // its first eight bytes, as first_word() has them
   std::size_t begin = 0;         // of its text, behind the bracket
   std::size_t first_member = 0;  // in members_
   std::size_t first_name = 0;    // in names_
 };
-// Canonical mode: where a member of an open record lies.
+// Canonical mode: where a member of an open record lies. It ends where the next one begins.
 struct Member {
-  std::size_t begin, end;             // of "name":value in the text
+  std::size_t begin;                  // of "name":value in the text
   std::size_t name_begin, name_size;  // of the name without escapes
   bool plain;                         // it stands in the text like that, else in names
 };
+
+// The first eight bytes of a plain text as a number that sorts like them, zeros behind a shorter
+// one: only of two texts with the same number more than that has to be looked at.
+std::uint64_t first_word(BytesView text) {
+  static_assert(std::endian::native == std::endian::little);
+  const char* const data = text.data();
+  const std::size_t n = text.size();
+  std::uint64_t word = 0;
+  if (n >= sizeof word) {
+    std::memcpy(&word, data, sizeof word);
+  } else if (n >= 4) {
+    std::uint32_t low, high;
+    std::memcpy(&low, data, sizeof low);
+    std::memcpy(&high, data + n - sizeof high, sizeof high);
+    word = low | std::uint64_t{high} << 8 * (n - sizeof high);
+  } else {
+    for (std::size_t i = 0; i < n; ++i)
+      word |= std::uint64_t{static_cast<std::uint8_t>(data[i])} << 8 * i;
+  }
+  return __builtin_bswap64(word);
+}
 
 // The text while it grows: room is made once for a member, and then its parts are just put.
 class GrowingText {
@@ -49,10 +74,13 @@ class GrowingText {
   void put_number(std::uint64_t value) {
     size_ = static_cast<std::size_t>(std::to_chars(end(), end() + 20, value).ptr - data_.get());
   }
-  // REQUIRES: there is room. False, and nothing is put, when JSON would need escapes.
-  bool put_plain(BytesView part) {
+  // Where the next byte comes, for who puts several at once and then tells where they end.
+  char* end() { return data_.get() + size_; }
+  void set_end(const char* end) { size_ = static_cast<std::size_t>(end - data_.get()); }
+  // Copies a text to a place with room for it. False, with any bytes there, when JSON would need
+  // escapes.
+  static bool copy_plain(BytesView part, char* to) {
     const char* const from = part.data();
-    char* const to = end();
     const std::size_t n = part.size();
     Chars special{};  // of texts that are no multiple of a word, some bytes are looked at twice
     if (n >= sizeof(Chars)) {
@@ -69,9 +97,7 @@ class GrowingText {
     }
     std::uint64_t half[2];
     std::memcpy(half, &special, sizeof half);
-    if ((half[0] | half[1]) != 0) return false;
-    size_ += n;
-    return true;
+    return (half[0] | half[1]) == 0;
   }
   void put_hex(BytesView bytes) {
     write_hex_digits(bytes, end());
@@ -119,7 +145,6 @@ class GrowingText {
     std::memcpy(&chars, words, sizeof chars);
     return special_of(chars);
   }
-  char* end() { return data_.get() + size_; }
   void grow(std::size_t n) {
     const std::size_t capacity = std::max({size_ + n, 2 * capacity_, std::size_t{256}});
     auto data = std::make_unique_for_overwrite<char[]>(capacity);
@@ -139,8 +164,12 @@ struct JsonOut::Impl : tb_out {
     frames.reserve(8);
   }
 
-  void fail(std::string_view why) {
+  // What nearly never runs stands apart, so that the rest stays short.
+  [[gnu::cold, gnu::noinline]] void fail(std::string_view why) {
     if (error.empty()) error = why;
+  }
+  [[gnu::cold, gnu::noinline]] void fail_too_long() {
+    fail("more than " + std::to_string(max_bytes) + " bytes");
   }
 
   void push(bool list) {
@@ -149,67 +178,84 @@ struct JsonOut::Impl : tb_out {
     text.put(list ? '[' : '{');
     frames.push_back(Frame{.list = list,
                            .begin = text.size(),
-                           .first_member = members.size(),
+                           .first_member = member_count,
                            .first_name = names.size()});
   }
 
   // REQUIRES: there is room for a plain one. True if it was plain.
   bool append_text(BytesView value) {
-    text.put('"');
-    if (text.put_plain(value)) {
-      text.put('"');
-      return true;
-    }
-    if (!is_utf8(value)) {
-      fail("invalid UTF-8");
-      return false;
-    }
+    char* const at = text.end();
+    const std::size_t n = value.size();
+    if (!GrowingText::copy_plain(value, at + 1)) return append_escaped(value), false;
+    at[0] = at[n + 1] = '"';
+    text.set_end(at + n + 2);
+    return true;
+  }
+
+  [[gnu::cold, gnu::noinline]] void append_escaped(BytesView value) {
+    if (!is_utf8(value)) return fail("invalid UTF-8");
     scratch.clear();
     append_json_string(scratch, value);
-    text.append(BytesView(scratch).substr(1));  // its quote is there
-    return false;
+    text.append(scratch);
   }
 
   // False: it has escapes, and has taken more room than its size.
   bool append_name(Frame& frame, BytesView name) {
+    char* at = text.end();
+    const std::size_t n = name.size();
+    if (!std::exchange(frame.empty, false)) *at++ = ',';
+    if (!GrowingText::copy_plain(name, at + 1)) return append_strange_name(frame, name, at), false;
+    at[0] = at[n + 1] = '"';
+    at[n + 2] = ':';
+    text.set_end(at + n + 3);
+    if (canonical) note_plain(frame, name, text.size() - n - 3);
+    return true;
+  }
+
+  [[gnu::cold, gnu::noinline]] void append_strange_name(Frame& frame, BytesView name,
+                                                        const char* at) {
+    text.set_end(at);
     const std::size_t begin = text.size();
-    const bool plain = append_text(name);
-    if (!plain) text.make_room(1);
+    append_escaped(name);
+    text.make_room(1);
     text.put(':');
-    if (canonical) note_member(frame, name, begin, plain);
-    return plain;
+    if (canonical) note_member(frame, name, begin, false);
   }
 
+  // Nearly all members come in their order, and their first words say so.
+  void note_plain(Frame& frame, BytesView name, std::size_t begin) {
+    const std::uint64_t word = first_word(name);
+    if (!frame.last_plain || frame.last_word >= word) [[unlikely]]
+      check_order(frame, name, true);
+    frame.last_word = word;
+    frame.last_plain = true;
+    keep_member({begin, begin + 1, name.size(), true});
+  }
   void note_member(Frame& frame, BytesView name, std::size_t begin, bool plain) {
-    if (members.size() > frame.first_member && frame.sorted) {
-      const Member& last = members.back();
-      frame.sorted =
-          plain && last.plain ? comes_behind(last, name) : utf16_less(name_of(last), name);
-    }
-    members.push_back({begin, 0, plain ? begin + 1 : names.size(), name.size(), plain});
-    if (!plain) names.append(name);
+    if (plain) return note_plain(frame, name, begin);
+    check_order(frame, name, false);
+    frame.last_plain = false;
+    keep_member({begin, names.size(), name.size(), false});
+    names.append(name);
   }
-
-  // Whether `name` sorts behind the plain name of `last`. Their first bytes decide nearly always.
-  bool comes_behind(const Member& last, BytesView name) const {
-    const BytesView before = text.view(last.name_begin, last.name_size);
-    std::uint64_t a = 0, b = 0;
-    if (before.size() >= sizeof a && name.size() >= sizeof b) {
-      std::memcpy(&a, before.data(), sizeof a);
-      std::memcpy(&b, name.data(), sizeof b);
-      if (a != b) return __builtin_bswap64(a) < __builtin_bswap64(b);
-    } else if (!before.empty() && !name.empty() && before[0] != name[0]) {
-      return before[0] < name[0];  // plain bytes have no sign
-    }
-    return before < name;
+  [[gnu::cold, gnu::noinline]] void check_order(Frame& frame, BytesView name, bool plain) {
+    if (!frame.sorted || member_count == frame.first_member) return;
+    const Member& last = members[member_count - 1];
+    frame.sorted = plain && last.plain ? name_of(last) < name : utf16_less(name_of(last), name);
+  }
+  void keep_member(const Member& member) {
+    if (member_count == members.size()) make_room_for_members();
+    members[member_count++] = member;
+  }
+  [[gnu::cold, gnu::noinline]] void make_room_for_members() {
+    members.resize(std::max<std::size_t>(32, 2 * members.size()));
   }
 
   // Makes room for a value of about `size` bytes: the separator, and its name in a record. False
   // after an error.
   bool start(tb_str name, std::size_t size) {
     if (!error.empty()) return false;
-    if (text.size() + size + name.len + 8 > max_bytes)
-      return fail("more than " + std::to_string(max_bytes) + " bytes"), false;
+    if (text.size() + size + name.len + 8 > max_bytes) return fail_too_long(), false;
     if (done) return fail("put after the end"), false;
     text.make_room(size + name.len + 8);
     if (frames.empty()) {
@@ -223,8 +269,6 @@ struct JsonOut::Impl : tb_out {
       return true;
     }
     if (name.len == 0) return fail("a member without a name"), false;
-    close_member(frame);
-    if (!std::exchange(frame.empty, false)) text.put(',');
     if (append_name(frame, to_view(name))) return true;
     text.make_room(size + 3);
     return error.empty();
@@ -233,12 +277,7 @@ struct JsonOut::Impl : tb_out {
   // A value was written: at the root, that was all.
   void stop() {
     if (frames.empty()) done = true;
-    if (text.size() > max_bytes) fail("more than " + std::to_string(max_bytes) + " bytes");
-  }
-
-  void close_member(const Frame& frame) {
-    if (canonical && !frame.list && members.size() > frame.first_member)
-      members.back().end = text.size();
+    if (text.size() > max_bytes) fail_too_long();
   }
 
   BytesView name_of(const Member& member) const {
@@ -247,27 +286,31 @@ struct JsonOut::Impl : tb_out {
   }
 
   void sort_members(const Frame& frame) {
-    const auto first = members.begin() + static_cast<std::ptrdiff_t>(frame.first_member);
-    std::sort(first, members.end(),
+    const std::span<Member> own(members.data() + frame.first_member,
+                                member_count - frame.first_member);
+    std::vector<std::size_t> begins;  // in the order of the text
+    for (const Member& member : own) begins.push_back(member.begin);
+    begins.push_back(text.size() + 1);  // as if a separator came
+    std::sort(own.begin(), own.end(),
               [&](const Member& a, const Member& b) { return utf16_less(name_of(a), name_of(b)); });
     const auto twin = std::adjacent_find(
-        first, members.end(),
+        own.begin(), own.end(),
         [&](const Member& a, const Member& b) { return name_of(a) == name_of(b); });
-    if (twin != members.end())
+    if (twin != own.end())
       return fail("member '" + std::string(name_of(*twin)) + "' was put twice");
     scratch.clear();
-    for (auto member = first; member != members.end(); ++member) {
-      if (member != first) scratch.push_back(',');
-      scratch.append(text.view(member->begin, member->end - member->begin));
+    for (const Member& member : own) {
+      if (!scratch.empty()) scratch.push_back(',');
+      const std::size_t next = *std::upper_bound(begins.begin(), begins.end(), member.begin);
+      scratch.append(text.view(member.begin, next - 1 - member.begin));
     }
     text.replace(frame.begin, scratch);
   }
 
   void pop() {
     const Frame frame = frames.back();
-    close_member(frame);
     if (!frame.sorted) sort_members(frame);
-    members.resize(frame.first_member);
+    member_count = frame.first_member;
     names.resize(frame.first_name);
     text.make_room(1);
     text.put(frame.list ? ']' : '}');
@@ -365,7 +408,8 @@ struct JsonOut::Impl : tb_out {
   GrowingText text;
   std::string error, names, scratch;
   std::vector<Frame> frames;
-  std::vector<Member> members;
+  std::vector<Member> members;  // those up to member_count
+  std::size_t member_count = 0;
 };
 
 std::string scaled_text(std::int64_t value, std::uint32_t decimals) {
@@ -395,14 +439,15 @@ BytesView JsonOut::finish_view() {
 }
 
 void JsonOut::reset() {
-  constexpr std::size_t kKeptBytes = 64u << 10;  // larger buffers are given back
+  constexpr std::size_t kKeptBytes = 64u << 10, kKeptMembers = 1024;  // more is given back
   impl_->text.clear(kKeptBytes);
   for (std::string* part : {&impl_->error, &impl_->names, &impl_->scratch}) {
     part->clear();
     if (part->capacity() > kKeptBytes) part->shrink_to_fit();
   }
   impl_->frames.clear();
-  impl_->members.clear();
+  impl_->member_count = 0;
+  if (impl_->members.size() > kKeptMembers) std::vector<Member>().swap(impl_->members);
   impl_->done = impl_->implicit_root = false;
 }
 

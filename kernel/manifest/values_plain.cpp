@@ -5,6 +5,7 @@
 #include "kernel/base/address.hpp"
 #include "kernel/base/canonical_text.hpp"
 #include "kernel/base/hex_wide.hpp"
+#include "kernel/manifest/plain_params.hpp"
 #include "kernel/manifest/values.hpp"
 
 namespace blockd {
@@ -103,23 +104,33 @@ bool fill_absent(const std::vector<Field>& fields, std::uint64_t seen, ValueAren
 
 }  // namespace
 
-bool decode_plain_params(const std::vector<Field>& fields, BytesView text, ValueArena& arena,
+bool PlainParams::decode(const std::vector<Field>& fields, BytesView text, ValueArena& arena,
                          std::vector<tb_value>* out) {
   if (text.empty() || fields.size() > kMaxFields) return false;
   out->assign(fields.size(), tb_value{});
   CanonicalText in(text);
   CanonicalText::Members members(in);
   std::uint64_t seen = 0;
-  for (std::string_view name;;) {
-    if (!members.next(&name)) return false;
-    if (name.data() == nullptr) break;
-    std::size_t i = 0;
-    while (i < fields.size() && fields[i].name != name) ++i;
-    if (i == fields.size()) return false;  // an alias, or unknown
+  std::size_t count = 0;
+  for (std::string_view name;; ++count) {
+    std::size_t i = count < order_.size() ? order_[count] : fields.size();
+    if (i >= fields.size() || !members.next_is(fields[i].name)) {
+      if (!members.next(&name)) return false;
+      if (name.data() == nullptr) break;
+      for (i = 0; i < fields.size() && fields[i].name != name;) ++i;
+      if (i == fields.size()) return false;  // an alias, or unknown
+      order_.resize(count);
+      order_.push_back(i);
+    }
     if (!plain_value(fields[i], in, arena, &(*out)[i])) return false;
     seen |= std::uint64_t{1} << i;
   }
   return in.done() && fill_absent(fields, seen, arena, out->data());
+}
+
+bool decode_plain_params(const std::vector<Field>& fields, BytesView text, ValueArena& arena,
+                         std::vector<tb_value>* out) {
+  return PlainParams().decode(fields, text, arena, out);
 }
 
 }  // namespace blockd

@@ -18,33 +18,6 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
-// Replaces `${epoch_seconds}` and `${name:default}`. `*left_out`: one of the values is 0.
-Result<std::string> filled(const std::string& expr, const ModelOptions& options, bool* left_out) {
-  std::string out;
-  std::size_t from = 0;
-  for (std::size_t at; (at = expr.find("${", from)) != std::string::npos;) {
-    const std::size_t end = expr.find('}', at);
-    if (end == std::string::npos)
-      return Status(Code::kInvalid, "'" + expr + "': a placeholder does not end");
-    const std::string_view inside = std::string_view(expr).substr(at + 2, end - at - 2);
-    const std::size_t colon = inside.find(':');
-    const std::string name(inside.substr(0, colon));
-    std::uint64_t value = options.epoch_seconds;
-    if (name != "epoch_seconds") {
-      const auto fallback =
-          colon == std::string_view::npos ? std::nullopt : number(inside.substr(colon + 1));
-      const auto given = options.values.find(name);
-      if (given == options.values.end() && !fallback)
-        return Status(Code::kInvalid, "'" + expr + "': ${" + name + "} has no default");
-      value = given != options.values.end() ? given->second : *fallback;
-      *left_out |= value == 0;
-    }
-    out.append(expr, from, at - from).append(std::to_string(value));
-    from = end + 1;
-  }
-  return out.append(expr, from);
-}
-
 std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
@@ -117,7 +90,7 @@ class Builder {
   // are not here declare.
   Status settle(const std::string& what, const std::string& by, std::string* expr, bool* left_out,
                 bool* missing) {
-    Result<std::string> full = filled(*expr, options_, left_out);
+    Result<std::string> full = filled_expression(*expr, options_, left_out);
     if (!full.ok()) return full.status().in(by + ": " + what);
     *expr = *std::move(full);
     Result<std::vector<SeriesUse>> uses = series_of(*expr);
@@ -191,6 +164,33 @@ void link_runbooks(MonitoringModel& model) {
 }
 
 }  // namespace
+
+Result<std::string> filled_expression(const std::string& expr, const ModelOptions& options,
+                                      bool* left_out) {
+  std::string out;
+  std::size_t from = 0;
+  for (std::size_t at; (at = expr.find("${", from)) != std::string::npos;) {
+    const std::size_t end = expr.find('}', at);
+    if (end == std::string::npos)
+      return Status(Code::kInvalid, "'" + expr + "': a placeholder does not end");
+    const std::string_view inside = std::string_view(expr).substr(at + 2, end - at - 2);
+    const std::size_t colon = inside.find(':');
+    const std::string name(inside.substr(0, colon));
+    std::uint64_t value = options.epoch_seconds;
+    if (name != "epoch_seconds") {
+      const auto fallback =
+          colon == std::string_view::npos ? std::nullopt : number(inside.substr(colon + 1));
+      const auto given = options.values.find(name);
+      if (given == options.values.end() && !fallback)
+        return Status(Code::kInvalid, "'" + expr + "': ${" + name + "} has no default");
+      value = given != options.values.end() ? given->second : *fallback;
+      *left_out |= value == 0;
+    }
+    out.append(expr, from, at - from).append(std::to_string(value));
+    from = end + 1;
+  }
+  return out.append(expr, from);
+}
 
 const ModelMetric* MonitoringModel::metric_of(const std::string& series) const {
   if (const auto at = metrics.find(series); at != metrics.end()) return &at->second;

@@ -65,6 +65,11 @@ struct MonitoringModel {
                                        const ModelOptions& options);
 };
 
+// `expr` with `${epoch_seconds}` and `${name:default}` replaced. `*left_out`: one of the values is
+// 0. Errors: kInvalid for a placeholder that does not end or has no value.
+Result<std::string> filled_expression(const std::string& expr, const ModelOptions& options,
+                                      bool* left_out);
+
 // "6m": the largest of h, m, s that divides it; "0m" for none.
 std::string rule_duration(std::uint64_t seconds);
 

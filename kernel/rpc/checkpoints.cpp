@@ -37,6 +37,15 @@ json::object certificate_json(const BlockRecord& block) {
 
 }  // namespace
 
+Status Checkpoints::declare() {
+  Result<MetricFamily*> failed = parts_.metrics->declare(
+      "kernel",
+      {.name = "checkpoint_fail_total", .help = "Checkpoint files that could not be written"});
+  if (!failed.ok()) return failed.status();
+  failed_ = (*failed)->counter();
+  return {};
+}
+
 // Height 0 ends no epoch: one has two blocks or more.
 std::optional<std::uint64_t> Checkpoints::newest() const {
   const std::uint64_t length = parts_.chain->genesis().epoch_length;
@@ -140,10 +149,11 @@ void Checkpoints::write_due(std::uint64_t due) {
     if (status.code() == Code::kUnavailable) break;
     written_ = height;
     // A chain that began behind a snapshot has no block of the epochs in front of it.
-    if (!status.ok() && status.code() != Code::kNotFound)
-      parts_.log->target("chain").error(
-          "checkpoint not written",
-          {{"height", height}, {"reason", status.message()}, {"hint", status.hint()}});
+    if (status.ok() || status.code() == Code::kNotFound) continue;
+    failed_->add();
+    parts_.log->target("chain").error(
+        "checkpoint not written",
+        {{"height", height}, {"reason", status.message()}, {"hint", status.hint()}});
   }
   writing_ = false;
 }

@@ -4,8 +4,8 @@
 //
 // With every epoch that ends one is written to `<data>/checkpoints/<height>.json`, beside the
 // executor and as soon as the MMR has the block; the newest kKeptCheckpoints stay. Each can be made
-// again from the chain, so a file that could not be written is an error in the log and nothing
-// more. Always held by a shared pointer. Thread: committed() [executor], the rest [worker].
+// again from the chain, so a file that could not be written is an error in the log and counted, and
+// nothing more. Always held by a shared pointer. Thread: committed() [executor], the rest [worker].
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,7 @@
 #include "kernel/chain/chain.hpp"
 #include "kernel/chain/store/log_views.hpp"
 #include "kernel/log/logger.hpp"
+#include "kernel/metrics/registry.hpp"
 #include "kernel/net/worker_pool.hpp"
 
 namespace blockd {
@@ -33,9 +34,11 @@ class Checkpoints : public std::enable_shared_from_this<Checkpoints> {
     std::shared_ptr<const SigningKey> validator;  // null: a follower; its checkpoints are unsigned
     WorkerPool* workers = nullptr;
     Logger* log = nullptr;
+    MetricRegistry* metrics = nullptr;
     std::string dir;
   };
   explicit Checkpoints(Parts parts) : parts_(std::move(parts)) {}
+  Status declare();  // before the first block
 
   // Last block of the newest epoch that has ended; nullopt: none has.
   std::optional<std::uint64_t> newest() const;
@@ -56,6 +59,7 @@ class Checkpoints : public std::enable_shared_from_this<Checkpoints> {
   Result<std::uint64_t> events_up_to(std::uint64_t height) const;
 
   const Parts parts_;
+  Counter* failed_ = nullptr;
   std::atomic<bool> writing_{false};
   std::atomic<std::uint64_t> written_{0};  // height of the newest file; 0: not known
 };

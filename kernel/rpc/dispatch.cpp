@@ -55,7 +55,9 @@ std::string limit_key(const Config& config, const RateClassSpec& rate) {
 RpcError forbidden(const std::string& role) {
   RpcError error = rpc_error(-34003, "forbidden", "this method needs the role " + role, 403);
   error.data["role"] = role;
-  error.data["hint"] = "send a token of that role, or call over the local socket";
+  error.data["hint"] =
+      "send a token of that role, or call over the local socket: "
+      "contract-cli --url unix:DATA_DIR/rpc.sock";
   return error;
 }
 

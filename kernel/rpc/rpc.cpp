@@ -27,8 +27,8 @@ constexpr std::uint32_t kPumpRetryMs = 20;
 constexpr std::size_t kGenerationQueue = 4;  // the newest tells all
 
 Checkpoints::Parts checkpoints_parts(const RpcParts& parts) {
-  return {parts.chain,   parts.views, parts.keys.validator,
-          parts.workers, parts.log,   parts.data_dir + "/checkpoints"};
+  return {parts.chain, parts.views,   parts.keys.validator,           parts.workers,
+          parts.log,   parts.metrics, parts.data_dir + "/checkpoints"};
 }
 
 StoreJobsParts store_jobs_parts(const RpcParts& parts) {
@@ -85,6 +85,7 @@ Status RpcImpl::init() {
   if (!metrics.ok()) return metrics.status();
   metrics_ = *metrics;
   TB_TRY(store_jobs_.declare());
+  TB_TRY(checkpoints_->declare());
   TB_TRY(tls_warnings_.declare(*parts_.metrics));
   running_ = std::make_shared<RunningQueries>(
       *parts_.io, [weak = weak_from_this()](const CallPtr& call, std::uint32_t limit_ms) {

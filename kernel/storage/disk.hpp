@@ -4,7 +4,9 @@
 // was written before it began]
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,11 +21,12 @@ class DiskFile {
   virtual Status write_at(std::uint64_t offset, BytesView data) = 0;
   // Up to `n` bytes; fewer only at the end of the file.
   virtual Result<Bytes> read_at(std::uint64_t offset, std::uint64_t n) const = 0;
-  // The same into `*out`, whose memory is kept.
-  virtual Status read_into(std::uint64_t offset, std::uint64_t n, Bytes* out) const {
-    Result<Bytes> bytes = read_at(offset, n);
-    if (bytes.ok()) *out = *std::move(bytes);
-    return bytes.status();
+  // The same into `to`, as many bytes as it has room for. Answers how many were there.
+  virtual Result<std::size_t> read_to(std::uint64_t offset, std::span<char> to) const {
+    Result<Bytes> bytes = read_at(offset, to.size());
+    if (!bytes.ok()) return bytes.status();
+    std::copy(bytes->begin(), bytes->end(), to.begin());
+    return bytes->size();
   }
   virtual Status sync() = 0;  // fdatasync. After an error the file must not be used again.
   virtual Status truncate(std::uint64_t size) = 0;

@@ -10,6 +10,7 @@ namespace blockd::internal {
 namespace {
 
 constexpr std::uint64_t kTailStep = 1 << 20;
+constexpr std::size_t kSumStep = 64 << 10;  // is summed up while it is still near
 constexpr std::size_t kTypeOffset = 4;
 
 bool all_zeros(BytesView bytes) {
@@ -95,15 +96,35 @@ Result<LogRecord> read_record(const Segment& segment, std::uint64_t offset, std:
   return record;
 }
 
+namespace {
+
+// False: the file does not have these bytes.
+Result<bool> read_payload(const Segment& segment, std::uint64_t offset, const RecordHeader& header,
+                          Bytes& payload) {
+  payload.resize(header.length);
+  std::uint32_t crc = 0;
+  for (std::size_t at = 0; at < payload.size(); at += kSumStep) {
+    const std::span<char> part =
+        std::span(payload).subspan(at, std::min(kSumStep, payload.size() - at));
+    Result<std::size_t> got = segment.file->read_to(offset + at, part);
+    if (!got.ok()) return got.status();
+    if (*got != part.size()) return false;
+    crc = crc32c({part.data(), part.size()}, crc);
+  }
+  return crc == header.payload_crc;
+}
+
+}  // namespace
+
 Status read_record(const Segment& segment, std::uint64_t offset, std::uint64_t* end,
                    LogRecord* record) {
   Result<Bytes> head = segment.file->read_at(offset, kRecordHeaderBytes);
   if (!head.ok()) return head.status();
   const std::optional<RecordHeader> header = decode_header(*head);
   if (!header) return damage(segment, offset, "the header of the record does not verify");
-  Bytes& payload = record->payload;
-  TB_TRY(segment.file->read_into(offset + kRecordHeaderBytes, header->length, &payload));
-  if (payload.size() != header->length || crc32c(payload) != header->payload_crc) {
+  Result<bool> whole = read_payload(segment, offset + kRecordHeaderBytes, *header, record->payload);
+  if (!whole.ok()) return whole.status();
+  if (!*whole) {
     return damage(segment, offset,
                   "the record of block " + std::to_string(header->height) + " does not verify");
   }
@@ -119,7 +140,10 @@ Result<TailCheck> check_tail(const Segment& segment, std::uint64_t from, std::ui
   Bytes bytes;
   for (std::uint64_t at = from; at < file_size; at += kTailStep) {
     // Steps overlap by a header, so that one across their border is seen.
-    TB_TRY(segment.file->read_into(at, kTailStep + kRecordHeaderBytes - 1, &bytes));
+    bytes.resize(kTailStep + kRecordHeaderBytes - 1);
+    Result<std::size_t> got = segment.file->read_to(at, bytes);
+    if (!got.ok()) return got.status();
+    bytes.resize(*got);
     if (all_zeros(bytes)) continue;
     out.only_zeros = false;
     out.used_end = at + bytes.find_last_not_of('\0') + 1;

@@ -33,24 +33,25 @@ class SystemFile final : public DiskFile {
   }
 
   Result<Bytes> read_at(std::uint64_t offset, std::uint64_t n) const override {
-    Bytes out;
-    TB_TRY(read_into(offset, n, &out));
+    Bytes out(n, '\0');
+    Result<std::size_t> got = read_to(offset, out);
+    if (!got.ok()) return got.status();
+    out.resize(*got);
     return out;
   }
 
-  Status read_into(std::uint64_t offset, std::uint64_t n, Bytes* out) const override {
-    out->resize(n);
+  Result<std::size_t> read_to(std::uint64_t offset, std::span<char> to) const override {
     std::size_t done = 0;
-    while (done < n) {
-      ssize_t got = ::pread(fd_, out->data() + done, n - done, static_cast<off_t>(offset + done));
+    while (done < to.size()) {
+      ssize_t got =
+          ::pread(fd_, to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0)
         return errno_status("cannot read " + path_ + " at offset " + std::to_string(offset));
       if (got == 0) break;
       done += static_cast<std::size_t>(got);
     }
-    out->resize(done);
-    return {};
+    return done;
   }
 
   Status sync() override {

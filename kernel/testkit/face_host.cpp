@@ -202,6 +202,7 @@ struct FaceHostApi {
   }
   static tb_status store_get(tb_host* host, tb_str key, const tb_sink* value) {
     FaceHost& f = self(host);
+    if (f.store_broken_) return TB_ABORTED;
     auto it = f.store_.find(to_view(key));
     if (it == f.store_.end()) return TB_NOT_FOUND;
     const std::string copy = it->second;
@@ -210,6 +211,7 @@ struct FaceHostApi {
   }
   static tb_status store_rows(tb_host* host, tb_str prefix, tb_str bound, std::uint32_t limit,
                               const tb_row_sink* rows, bool back) {
+    if (self(host).store_broken_) return TB_ABORTED;
     std::vector<std::pair<std::string, std::string>> found;
     for (const auto& [key, value] : self(host).store_) {
       if (!key.starts_with(to_view(prefix))) continue;
@@ -231,10 +233,12 @@ struct FaceHostApi {
     return store_rows(host, prefix, before, limit, rows, true);
   }
   static tb_status store_put(tb_host* host, tb_str key, tb_str value) {
+    if (self(host).store_broken_) return TB_ABORTED;
     self(host).store_[std::string(to_view(key))] = to_view(value);
     return TB_OK;
   }
   static tb_status store_erase(tb_host* host, tb_str key) {
+    if (self(host).store_broken_) return TB_ABORTED;
     self(host).store_.erase(std::string(to_view(key)));
     return TB_OK;
   }

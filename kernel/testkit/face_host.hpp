@@ -41,6 +41,7 @@ class FaceHost : public tb_host {
   tb_status create();
   // Values of config keys as JSON; others have their defaults.
   void set_config(const std::string& key, const std::string& json);
+  void break_store(bool broken) { store_broken_ = broken; }
   const tb_face* face() const { return face_; }
   void* instance() const { return instance_; }
   // What stands for "${data}" in config values: a folder that ends with this object.
@@ -62,6 +63,7 @@ class FaceHost : public tb_host {
   void* instance_ = nullptr;
   std::map<std::string, std::string> config_;
   std::map<std::string, std::string, std::less<>> store_;
+  bool store_broken_ = false;
   std::vector<Post> posts_;
   std::uint64_t random_ = 1;
   std::string data_dir_;

@@ -193,6 +193,13 @@ void TestChain::run_timer(std::string_view plugin, std::string_view name) {
   }
   misuse("run_timer: plugin " + std::string(plugin) + " has no timer " + std::string(name));
 }
+void TestChain::break_store(std::string_view plugin, bool broken) {
+  impl_->require_started();
+  auto it = impl_->plugins.find(std::string(plugin));
+  if (it == impl_->plugins.end() || it->second.face == nullptr)
+    misuse("break_store: no face of plugin " + std::string(plugin));
+  it->second.face->break_store(broken);
+}
 void TestChain::deliver() { impl_->deliver(); }
 
 bool TestChain::set_param(std::string_view key, std::uint64_t value, std::string* why) {

@@ -88,7 +88,7 @@ TB_AT(tb_out_api, end, 88);
 TB_SIZE(tb_out, 8);
 TB_AT(tb_out, api, 0);
 
-TB_SIZE(tb_block, 80);
+TB_SIZE(tb_block, 96);
 TB_AT(tb_block, size, 0);
 TB_AT(tb_block, flags, 4);
 TB_AT(tb_block, height, 8);
@@ -98,6 +98,8 @@ TB_AT(tb_block, epoch_length, 32);
 TB_AT(tb_block, sm, 40);
 TB_AT(tb_block, schema, 44);
 TB_AT(tb_block, seed, 48);
+TB_AT(tb_block, params, 80);
+TB_AT(tb_block, param_count, 88);
 
 TB_SIZE(tb_caller, 136);
 TB_AT(tb_caller, size, 0);

@@ -331,6 +331,7 @@ void describe_settlement(tb::Plugin& p) {
       .positional("provider_id")
       .positional("kwh_consumed")
       .file_field("receipt_auth")
+      .given("buyer", "self")
       .example(
           "contract-cli energy settle energy-0x00000000 400 --meter-hash 8ea2...ec30 --buyer acct",
           "pays for 400 kWh");

@@ -5,6 +5,7 @@
 namespace energy {
 
 Params load_params(tb::View& view) {
+  if (const auto told = params_of(view.params())) return *told;
   Params params;
   std::uint32_t place = 0;
   for (const ParamSpec& spec : param_table()) params.*spec.field = view.param(tb::Param{place++});

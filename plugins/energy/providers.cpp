@@ -67,6 +67,11 @@ void after_rescore(Market& market, Provider& provider) {
   show_reputation(market, provider);
 }
 
+Refusal short_of(const std::string& owner, std::string_view what, std::uint64_t amount) {
+  return refuse(kInsufficientFunds, tb::cat("the owner ", owner, " does not hold the ", what,
+                                            " of ", amount, "; pay into that account first"));
+}
+
 std::optional<Refusal> check_update(Market& market, const UpdateParams& in,
                                     const Provider& provider) {
   if (in.capacity_kwh == 0u) return invalid("capacity_kwh is 0; a provider sells 1 kWh at least");
@@ -79,7 +84,7 @@ std::optional<Refusal> check_update(Market& market, const UpdateParams& in,
   if (in.stake_topup) {
     auto enough = covers(market, provider.owner, *in.stake_topup);
     if (!enough) return std::move(enough.refusal());
-    if (!*enough) return refuse(kInsufficientFunds, "the owner's account does not hold the top-up");
+    if (!*enough) return short_of(provider.owner, "top-up", *in.stake_topup);
   }
   if (in.reactivate.value_or(false) && *stake == 0 && market.params().min_stake > 0) {
     return below_min_stake(0, market.params().min_stake,
@@ -121,7 +126,7 @@ Result<Provider> register_provider(Market& market, const RegisterParams& in) {
   if (auto refusal = check_registration(market, in, owner)) return std::move(*refusal);
   auto enough = covers(market, owner, in.stake);
   if (!enough) return std::move(enough.refusal());
-  if (!*enough) return refuse(kInsufficientFunds, "the owner's account does not hold the stake");
+  if (!*enough) return short_of(owner, "stake", in.stake);
   Totals& totals = market.totals();
   if (totals.next_provider >= kProviderIds) return invalid("all provider ids are given away");
 

@@ -20,6 +20,11 @@ class CtxCrypto final : public Crypto {
     return ctx_.verify({reinterpret_cast<const char*>(key.data()), key.size()}, message,
                        {reinterpret_cast<const char*>(signature.data()), signature.size()});
   }
+  std::pair<Hash, Hash> blake3_prefix_and_all(std::string_view data,
+                                              std::size_t prefix) const override {
+    const auto [first, all] = tb::blake3_prefix_and_all(data, prefix);
+    return {first.bytes, all.bytes};
+  }
 
  private:
   tb::Ctx& ctx_;
@@ -43,8 +48,8 @@ std::optional<Refusal> check_skew(Market& market, std::uint64_t timestamp) {
 }
 
 std::optional<Refusal> check_signature(Market& market, const ReadingBytes& reading,
-                                       const Signature& signature, ProviderId id,
-                                       const CtxCrypto& crypto) {
+                                       const Hash& digest, const Signature& signature,
+                                       ProviderId id, const CtxCrypto& crypto) {
   const auto root = market.load<TrustRoot>(trust_root_key(id));
   if (!root) {
     return signature_failed("key_not_found",
@@ -53,7 +58,7 @@ std::optional<Refusal> check_signature(Market& market, const ReadingBytes& readi
   if (root->scheme != KeyScheme::kEd25519) {
     return signature_failed("scheme_unsupported", "the provider's key is not of scheme ed25519");
   }
-  if (!verify_reading(reading, signature, root->public_key, crypto)) {
+  if (!verify_reading(reading, digest, signature, root->public_key, crypto)) {
     return signature_failed("verification_failed",
                             "the signature does not verify under the provider's key");
   }
@@ -119,7 +124,7 @@ void publish(Market& market, const Provider& provider, const Minted& minted) {
   tb::Ctx& ctx = market.ctx();
   const ProviderIdText name(provider.id);
   const std::string_view id = name.view();
-  const Reading& reading = minted.credit.reading;
+  const ReadingView& reading = minted.credit.reading;
   const std::uint64_t now = market.time_s();
   const std::uint64_t latency = now > reading.timestamp ? now - reading.timestamp : 0;
   ctx.emit(kReadingAccepted, {id, reading.meter_address, to_tb(minted.meter_hash),
@@ -132,7 +137,7 @@ void publish(Market& market, const Provider& provider, const Minted& minted) {
 
 // Writes what an accepted reading changes. nullopt: good.
 std::optional<Refusal> accept(Market& market, Provider& provider, Minted& minted) {
-  const Reading& reading = minted.credit.reading;
+  const ReadingView& reading = minted.credit.reading;
   minted.credit.amount_kwh =
       reading.kwh_reading - (provider.last_reading ? provider.last_reading->meter_value : 0);
   const ShortKey credit_key = market.keys().credit(minted.meter_hash);
@@ -172,17 +177,15 @@ Result<Minted> submit_reading(Market& market, const ReadingParams& in) {
 
   const CtxCrypto crypto(market.ctx());
   Minted minted;
-  minted.credit.reading = {std::string(in.provider_id),
-                           std::string(in.meter_address),
-                           in.kwh_reading,
-                           in.timestamp,
-                           in.nonce,
-                           *signature};
+  minted.credit.reading = {in.provider_id, in.meter_address, in.kwh_reading,
+                           in.timestamp,   in.nonce,         *signature};
   const ReadingBytes bytes(minted.credit.reading);
-  if (auto refusal = check_signature(market, bytes, *signature, *id, crypto))
+  const auto [digest, meter_hash] =
+      crypto.blake3_prefix_and_all(bytes.whole(), bytes.preimage().size());
+  if (auto refusal = check_signature(market, bytes, digest, *signature, *id, crypto))
     return std::move(*refusal);
   if (auto refusal = check_against_last(in, *provider)) return std::move(*refusal);
-  minted.meter_hash = crypto.blake3(bytes.whole());
+  minted.meter_hash = meter_hash;
   minted.credit.provider = *id;
   minted.credit.block = market.height_from(provider->height_base);
   if (auto refusal = accept(market, *provider, minted)) return std::move(*refusal);

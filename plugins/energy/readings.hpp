@@ -30,9 +30,10 @@ BOOST_DESCRIBE_STRUCT(KeysParams, (), (keys))
 // Keys that the registry holds at most.
 inline constexpr std::size_t kMaxTrustRoots = 10'000;
 
-// What a reading minted; amount 0 is a heartbeat, which leaves no credit.
+// What a reading minted; amount 0 is a heartbeat, which leaves no credit. Its texts are those of
+// the params.
 struct Minted {
-  Credit credit;
+  CreditView credit;
   Hash meter_hash{};
 };
 Result<Minted> submit_reading(Market& market, const ReadingParams& in);

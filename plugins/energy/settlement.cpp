@@ -186,8 +186,9 @@ std::optional<Refusal> move_money(Market& market, const SettleOrder& order,
   auto enough = covers(market, order.buyer, decision.cost.price_paid);
   if (!enough) return std::move(enough.refusal());
   if (!*enough)
-    return refuse(kInsufficientFunds, tb::cat("the buyer's account does not hold the price, ",
-                                              decision.cost.price_paid));
+    return refuse(kInsufficientFunds,
+                  tb::cat("the buyer ", order.buyer, " does not hold the price of ",
+                          decision.cost.price_paid, "; pay into it, or name another buyer"));
   if (auto paid = pay(market, order.buyer, provider.owner, decision.cost); !paid)
     return std::move(paid.refusal());
   if (auto lost = forfeit_stake(market, decision.slash); !lost) return std::move(lost.refusal());

@@ -68,7 +68,7 @@ std::string_view credit_status_name(CreditStatus status) {
   return kNames[static_cast<unsigned>(status)];
 }
 
-void show_credit(const Credit& credit, const Hash& meter_hash, CreditStatus status,
+void show_credit(const CreditView& credit, const Hash& meter_hash, CreditStatus status,
                  std::uint64_t expiry, tb::Out& out) {
   const ProviderIdText name(credit.provider);
   const std::string_view id = name.view();

@@ -20,7 +20,7 @@ void show_fulfillment(const Provider& provider, tb::Out& out);
 
 enum class CreditStatus : std::uint8_t { kPending, kExpired, kDisputed, kConsumed };
 std::string_view credit_status_name(CreditStatus status);
-void show_credit(const Credit& credit, const Hash& meter_hash, CreditStatus status,
+void show_credit(const CreditView& credit, const Hash& meter_hash, CreditStatus status,
                  std::uint64_t expiry, tb::Out& out);
 
 void show_receipt(const Receipt& receipt, tb::Out& out);

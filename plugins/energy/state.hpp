@@ -83,7 +83,9 @@ struct MeterBinding {
   bool operator==(const MeterBinding&) const = default;
 };
 
-struct Credit {
+// With a reading that owns its texts, or one that borrows them.
+template <class Text>
+struct BasicCredit {
   static constexpr std::string_view kRowName = "credit";
   static constexpr std::uint8_t kLayout = 1;
   ProviderId provider = 0;
@@ -92,9 +94,14 @@ struct Credit {
   std::uint64_t reserved_kwh = 0;
   // With the provider id as it was sent (a name of `provider`, never empty), so that the meter hash
   // can be computed again.
-  Reading reading;
-  bool operator==(const Credit&) const = default;
+  BasicReading<Text> reading;
+  bool operator==(const BasicCredit&) const = default;
+  operator BasicCredit<std::string_view>() const requires(!std::is_same_v<Text, std::string_view>) {
+    return {provider, amount_kwh, block, reserved_kwh, reading};
+  }
 };
+using Credit = BasicCredit<std::string>;
+using CreditView = BasicCredit<std::string_view>;  // is written, never read
 
 // A credit's place in the order of minting.
 struct CreditPlace {

@@ -36,7 +36,7 @@ class RowBytes::Writer {
     const auto bits = static_cast<std::uint64_t>(value);
     (*this)((bits << 1) ^ (value < 0 ? ~std::uint64_t{0} : 0));
   }
-  void operator()(const std::string& text) { put_text(text); }
+  void operator()(std::string_view text) { put_text(text); }
   template <std::size_t N>
   void operator()(const std::array<std::uint8_t, N>& raw) {
     std::memcpy(room(N), raw.data(), N);
@@ -46,7 +46,7 @@ class RowBytes::Writer {
   requires std::is_enum_v<E>
   void operator()(const E& kind) { byte(static_cast<std::uint8_t>(kind)); }
   // The id as sent is nearly always the padded form, which the provider's number gives already.
-  void id_as_sent(const std::string& sent, ProviderId provider) {
+  void id_as_sent(std::string_view sent, ProviderId provider) {
     put_text(sent == ProviderIdText(provider).view() ? std::string_view() : sent);
   }
   template <class T, class Fields>
@@ -93,19 +93,9 @@ class Reader {
   void operator()(T& value) {
     if (at_ != end_ && static_cast<std::uint8_t>(*at_) < 0x80) {
       value = static_cast<std::uint8_t>(*at_++);
-      return;
+    } else {
+      value = long_number<T>();
     }
-    value = 0;
-    for (unsigned shift = 0; shift < 8 * sizeof(T) && at_ != end_; shift += 7) {
-      const auto next = static_cast<std::uint8_t>(*at_++);
-      const T part = next & 0x7f;
-      if (static_cast<T>(static_cast<T>(part << shift) >> shift) != part) return fail();
-      value = static_cast<T>(value | static_cast<T>(part << shift));
-      if (next >= 0x80) continue;
-      if (next == 0) fail();  // a zero at the end would be a second way to write the number
-      return;
-    }
-    fail();
   }
   void operator()(bool& value) { value = flag(); }
   void operator()(std::int64_t& value) {
@@ -145,6 +135,22 @@ class Reader {
   }
 
  private:
+  // More than one byte. One copy of the loop serves all fields of a kind: there are many.
+  template <Number T>
+  [[gnu::noinline]] T long_number() {
+    T value = 0;
+    for (unsigned shift = 0; shift < 8 * sizeof(T) && at_ != end_; shift += 7) {
+      const auto next = static_cast<std::uint8_t>(*at_++);
+      const T part = next & 0x7f;
+      if (static_cast<T>(static_cast<T>(part << shift) >> shift) != part) break;
+      value = static_cast<T>(value | static_cast<T>(part << shift));
+      if (next >= 0x80) continue;
+      if (next == 0) break;  // a zero at the end would be a second way to write it
+      return value;
+    }
+    fail();
+    return 0;
+  }
   // Nothing more is read.
   void fail() {
     ok_ = false;
@@ -196,7 +202,7 @@ void fields(auto& io, Is<Reputation> auto& r) {
 }
 
 // REQUIRES: `provider` has its value already.
-void reading_fields(auto& io, Is<Reading> auto& r, ProviderId provider) {
+void reading_fields(auto& io, auto& r, ProviderId provider) {
   io.id_as_sent(r.provider_id, provider);
   each(io, r.meter_address, r.kwh_reading, r.timestamp, r.nonce, r.signature);
 }
@@ -216,7 +222,9 @@ void fields(auto& io, Is<Provider> auto& p) {
 
 void fields(auto& io, Is<MeterBinding> auto& m) { io(m.provider); }
 
-void fields(auto& io, Is<Credit> auto& c) {
+template <class Row>
+concept IsCredit = Is<Row, Credit> || Is<Row, CreditView>;
+void fields(auto& io, IsCredit auto& c) {
   each(io, c.provider, c.amount_kwh, c.block, c.reserved_kwh);
   reading_fields(io, c.reading, c.provider);
 }
@@ -320,6 +328,7 @@ ENERGY_ROW(TrustRoot);
 ENERGY_ROW(KeyVersion);
 ENERGY_ROW(KeyDigest);
 ENERGY_ROW(Totals);
+template RowBytes::RowBytes(const CreditView&);
 #undef ENERGY_ROW
 
 }  // namespace energy

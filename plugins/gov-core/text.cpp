@@ -1,5 +1,6 @@
 #include "plugins/gov-core/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace gov {
@@ -20,6 +21,22 @@ std::size_t space_at(std::string_view text, bool end) {
   return 0;
 }
 
+// Letters that are put in, left out or replaced.
+std::size_t letters_apart(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -34,6 +51,18 @@ std::optional<std::uint64_t> digits_to_u64(std::string_view text) {
   const auto [stopped, error] = std::from_chars(text.data(), end, value);
   if (text.empty() || error != std::errc() || stopped != end) return std::nullopt;
   return value;  // from_chars takes no sign for unsigned numbers
+}
+
+std::string nearest_name(std::string_view word, const std::vector<std::string>& names) {
+  std::string best;
+  std::size_t most = word.size() / 3 + 2;
+  for (const std::string& name : names) {
+    const std::size_t apart = letters_apart(word, name);
+    if (apart >= most) continue;
+    most = apart;
+    best = name;
+  }
+  return best;
 }
 
 }  // namespace gov

@@ -44,6 +44,7 @@ inline constexpr tb::Error kInvalidReleaseEntry{-32080, "invalid_release_entry"}
 inline constexpr tb::Error kNotAuthorized{-32097, "not_authorized"};
 inline constexpr tb::Error kOperationExpired{-32097, "operation_expired"};
 inline constexpr tb::Error kTooManyOpen{-32098, "too_many_open"};
+inline constexpr tb::Error kHistoryReadFailed{-32073, "HistoryReadFailed"};
 inline constexpr tb::Error kHistoryTooShort{-32060, "history_too_short"};
 inline constexpr tb::Error kInsufficientAllowance{-32061, "insufficient_allowance"};
 inline constexpr tb::Error kApprovalExpired{-32061, "approval_expired"};

@@ -209,18 +209,23 @@ tb::Status Face::policy_history(tb::View& view, tb::Out& out) {
   return tb::ok();
 }
 
-tb::Status Face::settlement_history(tb::View&, tb::Out& out) {
-  std::vector<SettlementChange> records;
+tb::Status Face::settlement_records(std::vector<SettlementChange>* records) {
   const tb::Status status =
       host_.store_scan_back("s/", {}, static_cast<std::uint32_t>(kSettlementsKept),
                             [&](std::string_view, std::string_view row) {
-                              records.push_back(tb::row_as<SettlementChange>(row));
+                              records->push_back(tb::row_as<SettlementChange>(row));
                               return true;
                             });
-  std::stable_sort(records.begin(), records.end(),
+  std::stable_sort(records->begin(), records->end(),
                    [](const SettlementChange& a, const SettlementChange& b) {
                      return a.applied_at_epoch > b.applied_at_epoch;
                    });
+  return status;
+}
+
+namespace {
+
+void put_settlements(const std::vector<SettlementChange>& records, tb::Out& out) {
   out.list({}, [&](tb::Out& list) {
     for (const SettlementChange& record : records) {
       list.record({}, [&](tb::Out& item) {
@@ -229,12 +234,31 @@ tb::Status Face::settlement_history(tb::View&, tb::Out& out) {
       });
     }
   });
-  return status;
 }
 
-tb::Status Face::http_settlements(tb::View& view, const tb::HttpRequest&, tb::HttpReply& reply) {
+constexpr std::string_view kStoreUnreadable =
+    "the local store, stores/governance in the data directory, cannot be read; check its disk and "
+    "start the node again";
+
+}  // namespace
+
+tb::Status Face::settlement_history(tb::View& view, tb::Out& out) {
+  std::vector<SettlementChange> records;
+  if (!settlement_records(&records))
+    return view.fail(kHistoryReadFailed, std::string(kStoreUnreadable));
+  put_settlements(records, out);
+  return tb::ok();
+}
+
+tb::Status Face::http_settlements(tb::View&, const tb::HttpRequest&, tb::HttpReply& reply) {
+  std::vector<SettlementChange> records;
+  if (!settlement_records(&records)) {
+    reply.status(500).json().put("error", tb::cat("HistoryReadFailed: ", kStoreUnreadable));
+    return tb::ok();
+  }
   tb::Out out = reply.json();
-  return settlement_history(view, out);
+  put_settlements(records, out);
+  return tb::ok();
 }
 
 tb::Status Face::provenance(tb::View&, const EntriesParams& in, tb::Out& out) {

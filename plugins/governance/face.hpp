@@ -94,6 +94,8 @@ class Face {
   // Values at the start of an epoch of the keys that changed since; nullopt for one whose history
   // does not reach back so far.
   using Values = std::map<std::string, std::optional<std::uint64_t>>;
+  // The newest applied first. Errors: those of the local store.
+  tb::Status settlement_records(std::vector<SettlementChange>* records);
   tb::Status values_before(std::uint64_t first_height, Values* out);
   void take_param(const tb::Value& data);
   void take_settlement(const tb::Value& data);

@@ -41,7 +41,8 @@ void describe_histories(tb::Plugin& p) {
       .columns({"epoch", "kind", "allowed", "proposal_id"});
   verb(p.query("gov.energy_settlement_history", &Face::settlement_history)
            .role("open")
-           .summary("Changes of the energy market's settlement mode, newest first"),
+           .summary("Changes of the energy market's settlement mode, newest first")
+           .error(kHistoryReadFailed),
        "gov energy-settlement history", {"gov energy-settlement timeline"});
 }
 

@@ -97,8 +97,9 @@ BOOST_DESCRIBE_STRUCT(SourceArgs, (), (source))
 struct Checked {
   tb::Hash hash;
   ScriptHeader header;
+  std::vector<std::string> unknown_methods;
 };
-BOOST_DESCRIBE_STRUCT(Checked, (), (hash, header))
+BOOST_DESCRIBE_STRUCT(Checked, (), (hash, header, unknown_methods))
 struct RunArgs {
   std::string_view name;
   tb::Hash hash;

@@ -236,7 +236,8 @@ BOOST_DESCRIBE_STRUCT(InstallArgs, (), (source))
 tb::Status install(tb::Ctx& ctx, std::string_view caller, const InstallArgs& in, tb::Out&) {
   if (const auto refused = check_executor(caller)) return refused->fail(ctx);
   ScriptPayload payload;
-  if (const auto refused = check_source(ctx, in.source, &payload)) return refused->fail(ctx);
+  if (const auto refused = check_source(ctx, in.source, HookNames::kMustExist, &payload))
+    return refused->fail(ctx);
   if (const auto refused = install_script(ctx, payload, 0)) return refused->fail(ctx);
   return tb::ok();
 }

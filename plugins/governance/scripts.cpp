@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plugins/gov-core/text.hpp"
 #include "plugins/governance/params.hpp"
 #include "plugins/governance/script_runs.hpp"
 #include "plugins/governance/verbs.hpp"
@@ -41,6 +42,34 @@ void keep_for_rollback(tb::Ctx& ctx, const std::string& name, std::uint64_t prop
   undo.script = ctx.load<Script>(script_key(name));
   undo.source = ctx.get(source_key(name)).value_or(std::string());
   ctx.store(id_key("undo/", proposal_id), undo);
+}
+
+// A script is asked about a parameter under its own key: under another name it never would be.
+Refused check_keys(tb::View& view, std::string_view list, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    if (key == "*") continue;
+    const std::optional<Spec> spec = find_spec(view, key);
+    if (spec && spec->key == key) continue;
+    std::vector<std::string> names;
+    if (!spec) {
+      for (Spec& one : all_specs(view)) names.push_back(std::move(one.key));
+    }
+    const std::string near = spec ? spec->key : gov::nearest_name(key, names);
+    return Refusal(kUnknownParam,
+                   tb::cat("hook.", list, ": no parameter '", key, "', so the script would never ",
+                           "be asked", near.empty() ? "" : tb::cat("; did you mean '", near, "'?"),
+                           "; `gov params list` shows all"));
+  }
+  return std::nullopt;
+}
+
+// What a text may say and still be of no use: names that nothing has.
+Refused check_names(tb::View& view, const Checked& checked) {
+  if (auto refused = check_keys(view, "keys", checked.header.keys)) return refused;
+  if (auto refused = check_keys(view, "owns", checked.header.owns)) return refused;
+  if (checked.unknown_methods.empty()) return std::nullopt;
+  return Refusal(kInvalidPayload, tb::cat("hook.methods: ", checked.unknown_methods.front(),
+                                          "; the script would never be asked"));
 }
 
 Refused check_owned(tb::View& view, const ScriptHeader& header) {
@@ -109,7 +138,7 @@ Refused propose_text(tb::Ctx& ctx, const ProposeScriptParams& in, Proposal* open
             check_hash(in.source, *in.hash, "send the file as `gov script check` has seen it"))
       return refused;
   }
-  if (auto refused = check_source(ctx, in.source, payload)) return refused;
+  if (auto refused = check_source(ctx, in.source, HookNames::kMustExist, payload)) return refused;
   if (auto refused = check_claims(in, payload->header)) return refused;
   Draft draft;
   draft.kind = ProposalKind::kScript;
@@ -133,6 +162,24 @@ tb::Status propose_script(tb::Ctx& ctx, const ProposeScriptParams& in, tb::Out& 
   ScriptPayload payload;
   if (const auto refused = propose_text(ctx, in, &opened, &payload)) return refused->fail(ctx);
   put_opened(opened, out);
+  out.put("name", payload.header.name);
+  out.put("script_hash", payload.hash);
+  return tb::ok();
+}
+
+struct SourceParams {
+  std::string_view source;
+};
+BOOST_DESCRIBE_STRUCT(SourceParams, (), (source))
+
+// What propose_script would say of a text, but for what is open and active at that moment.
+tb::Status check_on_chain(tb::View& view, const SourceParams& in, tb::Out& out) {
+  ScriptPayload payload;
+  if (in.source.size() > kMaxSource)
+    return view.fail(kInvalidPayload, tb::cat("a script has at most ", kMaxSource, " bytes"));
+  if (const auto refused = check_source(view, in.source, HookNames::kMustExist, &payload))
+    return refused->fail(view);
+  if (const auto refused = check_owned(view, payload.header)) return refused->fail(view);
   out.put("name", payload.header.name);
   out.put("script_hash", payload.hash);
   return tb::ok();
@@ -223,9 +270,13 @@ tb::Status show_script(tb::View& view, const NameParams& in, tb::Out& out) {
 
 }  // namespace
 
-Refused check_source(tb::View& view, std::string_view source, ScriptPayload* payload) {
+Refused check_source(tb::View& view, std::string_view source, HookNames names,
+                     ScriptPayload* payload) {
   auto checked = view.ask(kCheck, {source});
   if (!checked) return refusal_of(checked);
+  if (names == HookNames::kMustExist) {
+    if (auto refused = check_names(view, checked.value)) return refused;
+  }
   payload->header = std::move(checked.value.header);
   payload->hash = checked->hash;
   payload->source = source;
@@ -240,7 +291,7 @@ Refused install_script(tb::Ctx& ctx, const ScriptPayload& payload, std::uint64_t
     return refused;
   // The text was compiled when it was proposed; by now the sandbox may be another one.
   ScriptPayload now;
-  if (auto refused = check_source(ctx, payload.source, &now)) return refused;
+  if (auto refused = check_source(ctx, payload.source, HookNames::kMayBeGone, &now)) return refused;
   if (auto refused = check_owned(ctx, now.header)) return refused;
   if (auto refused = check_room(ctx, now.header.name)) return refused;
   const std::string& name = now.header.name;
@@ -338,6 +389,14 @@ void describe_scripts(tb::Plugin& p) {
       .file_field("source")
       .example("contract-cli gov script propose price-guard.lua",
                "proposes the script of the file");
+  auto& check = p.query("gov.script_check", &check_on_chain)
+                    .role("read")
+                    .summary("Check a script's text, and that its parameters and commands exist")
+                    .error(kInvalidPayload)
+                    .error(kUnknownParam)
+                    .error(kGroupRule, "another script owns the key");
+  lua_errors(check);
+  check.field("source").help("the text");
   auto& off = p.command("gov.propose_script_disable", &propose_disable)
                   .role("open")
                   .summary("Propose to disable a script")

@@ -10,8 +10,13 @@
 
 namespace governance {
 
+// Whether the parameters and commands that a header lists have to be there: when a text is proposed
+// they do, else a slip of the pen would be voted in and never run; between vote and activation a
+// plugin may have gone.
+enum class HookNames : std::uint8_t { kMustExist, kMayBeGone };
 // Compiles a text in the kernel's sandbox and reads its header.
-Refused check_source(tb::View& view, std::string_view source, ScriptPayload* payload);
+Refused check_source(tb::View& view, std::string_view source, HookNames names,
+                     ScriptPayload* payload);
 Refused install_script(tb::Ctx& ctx, const ScriptPayload& payload, std::uint64_t proposal_id);
 // Active scripts whose stored text is not the one that was voted on. They never run: lua/1 compares
 // at each call. An operator should know before one of them is called.

@@ -199,6 +199,7 @@ void describe(tb::Plugin& p) {
       .ok_member("fine")
       .say("{a} of {b}")
       .now_field("account")
+      .given("account", "self")
       .document();
   p.query("pay.echo", &Face::echo);
   p.local("pay.refuse", &Face::refuse);
@@ -221,6 +222,17 @@ void describe(tb::Plugin& p) {
   p.route("GET", "/hello/:name", &Face::greet).role("read");
   p.alert("PayStalled").expr("x > 1").for_duration("5m").severity("page").runbook("pay#stalled");
   p.panel("Pay", "Paid", "rate(paid_total[5m])").unit("ops").thresholds({1, 5});
+}
+
+TEST(Declaration, gives_the_manifest_at_its_end_and_keeps_the_handlers) {
+  tb::Plugin p;
+  describe(p);
+  const std::string manifest = p.manifest();
+  const std::size_t methods = p.handlers().methods.size();
+  EXPECT_EQ(p.finish(), manifest);
+  EXPECT_EQ(p.manifest(), "null") << "the tree is gone";
+  EXPECT_EQ(p.handlers().methods.size(), methods);
+  EXPECT_EQ(p.handlers().invalid_params_name, "InvalidParams");
 }
 
 TEST(Declaration, writes_the_manifest) {
@@ -246,7 +258,7 @@ TEST(Declaration, writes_the_manifest) {
       R"("result":[{"name":"balance","type":"u64"}]},)"
       R"({"name":"pay.forgetful","kind":"command","params":[],"role":"operator"},)"
       R"({"name":"pay.list","kind":"query","params":[{"name":"account","type":"string"}],)"
-      R"("cli":{"path":"pay list","list":"rows","columns":["a","b"],"id_field":"a","ok_member":"fine","say":"{a} of {b}","now_field":"account","format":"json"}},)"
+      R"("cli":{"path":"pay list","list":"rows","columns":["a","b"],"id_field":"a","ok_member":"fine","say":"{a} of {b}","now_field":"account","given":{"account":"self"},"format":"json"}},)"
       R"({"name":"pay.echo","kind":"query","params":[{"name":"account","type":"string"}]},)"
       R"({"name":"pay.refuse","kind":"local","params":[{"name":"account","type":"string"}]}],)"
       R"("events":[{"topic":"pay.paid","fields":[{"name":"to","type":"string"},{"name":"amount","type":"u64","unit":"ct"}],"help":"Paid"}],)"
@@ -335,6 +347,32 @@ class Dispatch : public testing::Test {
   fakes::Step step;
   fakes::TextOut result, error;
 };
+
+TEST_F(Dispatch, params_come_from_the_blocks_table_where_the_host_gives_one) {
+  const std::uint64_t table[] = {8};
+  step.params[0] = 9;  // what param() answers
+  step.block.params = table;
+  step.block.param_count = 1;
+  EXPECT_EQ(send("ada"), TB_OK);
+  EXPECT_EQ(result.text(), "limit:8,by:'tb1caller'");
+}
+
+TEST_F(Dispatch, params_are_asked_for_where_the_table_is_too_short_or_unknown_to_the_host) {
+  const std::uint64_t table[] = {8};
+  step.params[0] = 9;
+  step.block.params = table;  // with a count of zero
+  EXPECT_EQ(send("ada"), TB_OK);
+  EXPECT_EQ(result.text(), "limit:9,by:'tb1caller'");
+  step.block.param_count = 1;
+  step.block.size = offsetof(tb_block, params);  // a host of before
+  fakes::TextOut again;
+  tb_value flag{};
+  flag.type = TB_TYPE_BOOL;
+  const std::vector<tb_value> params = {fakes::text("ada"), number(3), flag, tb_value{},
+                                        fakes::tree(TB_TYPE_LIST, {})};
+  EXPECT_EQ(library().machine->apply(step.ctx(), 0, params.data(), 5, again.out()), TB_OK);
+  EXPECT_EQ(again.text(), "limit:9,by:'tb1caller'");
+}
 
 TEST_F(Dispatch, runs_a_command_and_its_effects) {
   step.params[0] = 9;

@@ -1,6 +1,8 @@
 // Decoding of params and results, encoding of results and events.
 #include <gtest/gtest.h>
 
+#include <tb/blake3.hpp>
+
 #include "fakes.hpp"
 
 namespace {
@@ -197,6 +199,20 @@ TEST(Tree, refuses_nesting_without_end) {
         for (int i = 0; i < 100; ++i) out->api->begin_record(out, tb::to_str("deeper"));
       },
       std::length_error);
+}
+
+TEST(Blake3, prefix_and_all_are_the_two_hashes_whatever_their_sizes) {
+  std::string text;
+  for (int i = 0; i < 2100; ++i) text.push_back(static_cast<char>(i * 7 + i / 256));
+  for (const std::size_t size : {0, 1, 63, 64, 65, 127, 128, 129, 200, 1024, 1025, 2100}) {
+    const std::string_view all = std::string_view(text).substr(0, size);
+    const tb::Hash whole = tb::Blake3().update(all).finish();
+    for (std::size_t prefix = 0; prefix <= size; prefix += size > 200 ? 31 : 1) {
+      const auto [first, second] = tb::blake3_prefix_and_all(all, prefix);
+      ASSERT_EQ(first, tb::Blake3().update(all.substr(0, prefix)).finish()) << prefix;
+      ASSERT_EQ(second, whole) << size << " " << prefix;
+    }
+  }
 }
 
 }  // namespace

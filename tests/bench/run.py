@@ -110,8 +110,8 @@ class Node:
     def __enter__(self):
         config = os.path.join(self.dir, "node.yaml")
         with open(config, "w") as out:
-            out.write("chain:\n  profile: dev\nplugins:\n  dir: %s\n  load: [%s]\nlisteners:\n  rpc: 127.0.0.1:%d\n  metrics: 127.0.0.1:%d\n"
-                      "log:\n  level: warn\nrpc:\n  exempt_loopback: true\n" % (self.plugin_dir, ", ".join(PLUGINS), self.port, free_port()))
+            out.write("chain:\n  profile: dev\nplugins:\n  dir: %s\n  load: [%s]\nlisteners:\n  rpc: 127.0.0.1:%d\n  metrics: 127.0.0.1:%d\n  status: 127.0.0.1:%d\n"
+                      "log:\n  level: warn\nrpc:\n  exempt_loopback: true\n" % (self.plugin_dir, ", ".join(PLUGINS), self.port, free_port(), free_port()))
         self.log = open(os.path.join(self.dir, "node.out"), "w+")
         self.process = subprocess.Popen([self.program, "run", "--config", config, "--data-dir", f"{self.dir}/data", "--foreground"],
                                         stdout=self.log, stderr=subprocess.STDOUT)

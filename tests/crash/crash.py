@@ -36,7 +36,7 @@ POINTS = (
     ("", ("write", "sync", "rename", "map", "allocate", "create", "remove", "truncate"), 150),
 )
 # Readings are signed before the run and count at any time in it; how good a provider is, is not the subject.
-PROFILE = "dev\n  genesis_params: {energy_max_clock_skew_secs: 86400, energy_min_reputation_ppm: 0}"
+PARAMS = {"energy_max_clock_skew_secs": 86400, "energy_min_reputation_ppm": 0}
 KILLS = ("kill", "kill_after", "short_kill")
 
 
@@ -66,7 +66,7 @@ class Chain:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.node = Node(config="rpc:\n  exempt_loopback: true\n", profile=PROFILE)
+        self.node = Node(config="rpc:\n  exempt_loopback: true\n", settings={"chain": {"genesis_params": PARAMS}})
         self.node.base_config = self.node.extra_config + f"  tokens_file: {self.node.data}/tokens.yaml\n"
         self.node.write_config(self.node.base_config)
         self.control = Control(self.node.dir / "faults", self.node.data)

@@ -68,12 +68,16 @@ def wait_for(what, condition, seconds=START_SECONDS):
 
 
 class Node:
-    def __init__(self, plugins=("ledger", "receipts", "energy"), config="", env=None, profile="dev", directory=None):
+    """`settings` are settings by section ({"chain": {"epoch_length": 10}}) of the sections that every node here has; they stay through each later
+    `write_config`. `config` is the text of further sections."""
+
+    def __init__(self, plugins=("ledger", "receipts", "energy"), config="", env=None, profile="dev", directory=None, settings=None):
         self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="tb-node-"))
         self.own_dir = directory is None
         self.data = self.dir / "data"
         self.plugins = list(plugins)
         self.profile = profile
+        self.settings = dict(settings or {})
         self.extra_config = config
         self.env = dict(env or {})
         self.process = None
@@ -82,13 +86,19 @@ class Node:
     def write_config(self, extra=None):
         if extra is not None:
             self.extra_config = extra
-        load = "".join(f"    - {p}\n" for p in self.plugins)
-        text = (f"chain:\n  profile: {self.profile}\nplugins:\n  load:\n{load or '    []'}\n"
-                "listeners:\n  rpc: 127.0.0.1:0\n  metrics: 127.0.0.1:0\n  status: 127.0.0.1:0\n"
-                f"log:\n  file: {self.dir}/node.log\n  lines_per_second: 0\n" + self.extra_config)
+        sections = {"chain": {"profile": self.profile}, "plugins": {},
+                    "listeners": {"rpc": "127.0.0.1:0", "metrics": "127.0.0.1:0", "status": "127.0.0.1:0"},
+                    "log": {"file": f"{self.dir}/node.log", "lines_per_second": 0}}
+        for name, keys in self.settings.items():
+            sections[name].update(keys)
+        text = ""
+        for name, keys in sections.items():
+            text += f"{name}:\n" + "".join(f"  {key}: {json.dumps(value)}\n" for key, value in keys.items())
+            if name == "plugins":
+                text += "  load:\n" + ("".join(f"    - {p}\n" for p in self.plugins) or "    []\n")
         path = self.dir / "node.yaml"
         temporary = path.with_suffix(".new")
-        temporary.write_text(text)
+        temporary.write_text(text + self.extra_config)
         temporary.rename(path)
         return path
 

@@ -85,11 +85,8 @@ class OfflineCallTest(unittest.TestCase):
 class AuditTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        config = (f"chain:\n  profile: dev\n  epoch_length: {EPOCH_BLOCKS}\n  block_interval_ms: 10\n  empty_block_interval_ms: 20\n")
-        node = cls.node = Node(plugins=["ledger", "receipts", "governance", "treasury"])
-        path = node.write_config()
-        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", config))
-        node.start()
+        chain = {"epoch_length": EPOCH_BLOCKS, "block_interval_ms": 10, "empty_block_interval_ms": 20}
+        node = cls.node = Node(plugins=["ledger", "receipts", "governance", "treasury"], settings={"chain": chain}).start()
         try:
             cls.make_history(node)
             node.stop()

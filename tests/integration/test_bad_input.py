@@ -67,7 +67,7 @@ class BadInputTest(unittest.TestCase):
         file.write_text("mempol:\n  max: 5\n")
         refused = self.node.cli("config", "check", file, check=False)
         self.assertEqual(refused.returncode, 2)
-        self.assertIn("slip.yaml:2: mempol: unknown section; did you mean mempool?", refused.stderr)
+        self.assertIn("slip.yaml:1: mempol: unknown section; did you mean mempool?", refused.stderr)
 
     def test_unknown_method_names_the_nearest(self):
         error = self.error('{"jsonrpc":"2.0","id":1,"method":"energy.setle"}', -32601, "method_not_found")

@@ -39,6 +39,8 @@ class CliTest(unittest.TestCase):
     def test_plugins(self):
         self.assertEqual({p["id"] for p in self.node.cli_json("plugin", "list")}, {"ledger", "receipts", "energy"})
         self.assertIn("energy.settle", self.node.cli_json("plugin", "info", "energy")["methods"])
+        for library in sorted((BUILD / "plugins").glob("*.so")):
+            self.assertEqual(self.node.cli_json("plugin", "check", library)["id"], library.stem)
         checked = self.node.cli_json("plugin", "check", BUILD / "plugins/energy.so")
         self.assertEqual((checked["id"], checked["sm"]), ("energy", self.node.cli_json("plugin", "info", "energy")["sm"]))
         refused = self.node.cli("plugin", "check", self.node.dir / "node.yaml", check=False)

@@ -7,13 +7,12 @@ from node import BIN, Node, wait_for
 
 PAYEE = "tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z0"
 PLUGINS = ["ledger", "governance", "receipts", "treasury", "economics"]
+CHAIN = {"epoch_length": 10, "empty_block_interval_ms": 20}
 
 
 class EconomicsReplayTest(unittest.TestCase):
     def test_inputs_follow_from_headers_and_events(self):
-        node = Node(plugins=PLUGINS)
-        path = node.write_config()
-        path.write_text(path.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n  empty_block_interval_ms: 20\n"))
+        node = Node(plugins=PLUGINS, settings={"chain": CHAIN})
         with node:
             for amount in (100, 200):
                 node.rpc("ledger.transfer", {"to": "treasury", "amount": amount})
@@ -27,10 +26,7 @@ class EconomicsReplayTest(unittest.TestCase):
 
     def test_a_tariff_at_another_rate_than_the_boundary_set_is_found(self):
         """The rate that the ledger keeps is changed in the state of the stopped node: the books still agree, the transfers pay something else."""
-        node = Node(plugins=PLUGINS)
-        path = node.write_config()
-        path.write_text(path.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n  empty_block_interval_ms: 20\n"
-                                                 "  genesis_params: {tariff_min_bps: 148}\n"))
+        node = Node(plugins=PLUGINS, settings={"chain": {**CHAIN, "genesis_params": {"tariff_min_bps": 148}}})
         with node:
             node.rpc("ledger.transfer", {"to": "treasury", "amount": 100})  # without inflow the law leaves the rate alone
             wait_for("a tariff", lambda: node.rpc("economics.tariff_quote", {"from": PAYEE, "amount": 10000})["tariff_bps"] == 148)

@@ -191,11 +191,9 @@ class AdmissionTest(unittest.TestCase):
     """A command that is wrong in every way gets the reasons in the order in which they are documented, one for each that is mended."""
 
     def setUp(self):
-        self.node = Node(plugins=["ledger"], env={"TB_RPC_TOKENS_PER_SEC": "1000000"})
         # Blocks on demand only: what is sent waits until the test cuts one.
-        text = self.node.write_config().read_text().replace("profile: dev\n", "profile: dev\n  block_interval_ms: 60000\n  empty_block_interval_ms: 0\n")
-        (self.node.dir / "node.yaml").write_text(text)
-        self.node.start()
+        self.node = Node(plugins=["ledger"], env={"TB_RPC_TOKENS_PER_SEC": "1000000"},
+                         settings={"chain": {"block_interval_ms": 60000, "empty_block_interval_ms": 0}}).start()
 
     def tearDown(self):
         self.node.close()

@@ -11,10 +11,7 @@ SIGNERS = ["c0" * 32, "0a" * 32]
 
 
 def dev_node(**options):
-    node = Node(plugins=("ledger", "governance"), **options)
-    config = node.dir / "node.yaml"
-    config.write_text(config.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n  empty_block_interval_ms: 100\n"))
-    return node
+    return Node(plugins=("ledger", "governance"), settings={"chain": {"epoch_length": 10, "empty_block_interval_ms": 100}}, **options)
 
 
 class Releases(unittest.TestCase):
@@ -26,14 +23,10 @@ class Releases(unittest.TestCase):
     def tearDown(self):
         self.node.close()
 
-    def configure(self, section):
-        config = self.node.dir / "node.yaml"
-        if not hasattr(self, "plain"):
-            self.plain = config.read_text()
-        changed = config.with_suffix(".new")
-        changed.write_text(self.plain.replace("plugins:\n", "plugins:\n  require_approved_release: true\n") if section == "plugins"
-                           else self.plain + section)
-        changed.rename(config)
+    def configure(self, node=False, plugins=False):
+        """Of what an approved release is asked."""
+        self.node.settings["plugins"] = {"require_approved_release": plugins}
+        return self.node.write_config("release:\n  enforce: true\n" if node else "")
 
     def refused_start(self):
         said = self.node.dir / "stdout.txt"
@@ -45,8 +38,8 @@ class Releases(unittest.TestCase):
 
     def head(self):
         """Height of the stopped node, read without the rule that it may not start."""
-        config = self.node.dir / "plain.yaml"
-        config.write_text(self.plain)
+        config = self.configure().rename(self.node.dir / "plain.yaml")
+        self.configure(node=True)
         done = subprocess.run([BIN / "blockd", "call", "block.latest", "--data-dir", self.node.data, "--config", config],
                               env=self.node.environment(), text=True, capture_output=True, timeout=120, check=True)
         return json.loads(done.stdout)["height"]
@@ -58,15 +51,15 @@ class Releases(unittest.TestCase):
         return number
 
     def test_a_node_that_is_no_approved_release_does_not_start(self):
-        self.configure("release:\n  enforce: true\n")
+        self.configure(node=True)
         code, said = self.refused_start()
         self.assertEqual(code, 3, said)
         build = re.search(r"release.enforce: node build ([0-9a-f]{64}) is not approved: ", said).group(1)
-        self.configure("")
+        self.configure()
         self.node.start()
         number = self.approve(build, "node")
         self.node.stop()
-        self.configure("release:\n  enforce: true\n")
+        self.configure(node=True)
         self.node.start()
         self.node.rpc("gov.rollback_release", {"id": number})
         wait_for("the metric", lambda: self.node.metric("release_rolled_back_running") == 1)
@@ -83,7 +76,7 @@ class Releases(unittest.TestCase):
         self.node.start()
         loaded = {row["id"]: row for row in self.node.rpc("plugin.list")}
         self.approve(loaded["governance"]["blake3"], "governance")
-        self.configure("plugins")
+        self.configure(plugins=True)
         wait_for("the new configuration", lambda: self.node.cli("config", "reload", check=False).returncode == 0)
         self.node.cli("plugin", "reload", "governance")
         refused = self.node.cli("plugin", "reload", "ledger", check=False)
@@ -93,11 +86,11 @@ class Releases(unittest.TestCase):
         code, said = self.refused_start()
         self.assertEqual(code, 1, said)
         self.assertIn("ledger build " + loaded["ledger"]["blake3"] + " is not approved", said)
-        self.configure("")
+        self.configure()
         self.node.start()
         self.approve(loaded["ledger"]["blake3"], "ledger")
         self.node.stop()
-        self.configure("plugins")
+        self.configure(plugins=True)
         self.node.start()
 
 
@@ -214,8 +207,23 @@ class Governance(unittest.TestCase):
         script = self.node.dir / "odd.lua"
         script.write_text('hook = { name="no-odd", version="1.0.0", on={"on_param_change"}, keys={"*"}, owns={}, priority=0 }\n'
                           'function on_param_change(change) if change.new % 2 == 1 then return false, "odd" end end\n')
+        slip = self.node.dir / "slip.lua"
+        slip.write_text(script.read_text().replace('keys={"*"}', 'keys={"treasury_precent"}'))
+        self.assertEqual(self.node.cli("gov", "script", "check", slip).returncode, 0)
+        for words in (("check", slip, "--on-chain"), ("propose", slip)):
+            refused = self.node.cli("gov", "script", *words, check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("did you mean 'treasury_percent'?", refused.stderr)
+        self.assertEqual(self.cli("gov", "script", "check", script, "--on-chain")["name"], "no-odd")
         self.assertEqual(self.cli("gov", "script", "propose", str(script))["name"], "no-odd")
         self.assertEqual(self.cli("gov", "energy-settlement", "--timeline"), [])
+        words = ("gov", "energy-settlement", "batch", "--rollback-window", 2, "--memo", "drill", "--quorum-ppm", 250000, "--expiry-blocks", 10,
+                 "--epoch", 1, "--proposer", "cli")
+        rehearsed = self.cli(*words, "--dry-run")
+        self.assertEqual((rehearsed["kind"], rehearsed["dry_run"]), ("energy_settlement", True))
+        self.assertEqual([p["kind"] for p in self.cli("gov", "list")["proposals"]], ["script"], "a rehearsal sends nothing")
+        number = self.cli(*words)["id"]
+        self.assertEqual(self.cli("gov", "show", "--proposal", number)["kind"], "energy_settlement")
         self.assertEqual(self.cli("gov", "params", "get", "EnergyMinStake")["key"], "energy_min_stake")
         self.assertEqual(self.cli("gov", "show", "--proposal", "1")["kind"], "script")
 

@@ -74,12 +74,22 @@ class GuideTest(unittest.TestCase):
         self.assertGreater(self.node.output().count("plugin=receipts"), before)
         self.assertEqual(self.node.rpc("plugin.info", {"id": "receipts"})["state"], "running")
 
+    def test_what_the_node_has_its_parts_from(self):
+        rows = {(row["dependency"], row["name"]): row["backend"] for row in self.node.cli_json("system", "dependencies", "--json")}
+        self.assertEqual(rows[("runtime", "node")], "inhouse")
+        self.assertEqual(rows[("storage-engine", "default")], "leveldb")
+        self.assertIn("leveldb", self.node.cli("system", "dependencies").stdout)
+
     def test_a_refused_certificate_is_counted_and_explained(self):
         series = 'tls_env_warning_total{prefix="TB_RPC_TLS",code="missing_identity_component"}'
         before = self.node.metric(series)
         self.node.write_config("tls:\n  rpc:\n    cert: /nowhere/rpc.pem\n")
         wait_for("the refusal", lambda: self.node.metric(series) > before)
         self.assertIn("TB_RPC_TLS missing_identity_component", self.node.cli("telemetry", "tls-warnings").stdout)
+        status = self.node.cli_json("tls", "status")
+        self.assertEqual(status["active_snapshots"], 1)
+        self.assertGreater(status["most_recent_last_seen"], 0)
+        self.assertEqual(self.node.cli("tls", "status", "--latest").stdout, self.node.cli("telemetry", "tls-warnings").stdout)
         warning = self.node.cli_json("diagnostics", "tls", "--json")["warnings"][0]
         self.assertEqual(warning["variables"], ["TB_RPC_TLS_CERT", "TB_RPC_TLS_KEY"])
         self.node.write_config("")

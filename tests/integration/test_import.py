@@ -23,10 +23,7 @@ def provider(i):
 class ImportTest(unittest.TestCase):
     def setUp(self):
         # A block every 40 ms: an import of some seconds that can be caught in the middle.
-        self.node = Node(profile="worldos-energy")
-        text = self.node.write_config().read_text().replace("profile: worldos-energy\n", "profile: worldos-energy\n  block_interval_ms: 40\n")
-        (self.node.dir / "node.yaml").write_text(text)
-        self.node.start()
+        self.node = Node(profile="worldos-energy", settings={"chain": {"block_interval_ms": 40}}).start()
         for i, public in enumerate(PUBLICS):
             self.node.rpc("energy.register_provider", {"capacity_kwh": 10_000_000, "price_per_kwh": 10, "stake": 1000,
                                                        "meter_address": f"m{i}", "jurisdiction": "US_CA", "owner": "acct"})
@@ -56,7 +53,7 @@ class ImportTest(unittest.TestCase):
         return self.node.metric("energy_readings_total", 0)
 
     def rejected(self, path):
-        return [json.loads(line) for line in pathlib.Path(f"{path}.rejected.jsonl").read_text().splitlines()]
+        return [json.loads(line) for line in pathlib.Path(f"{path}.rejected").read_text().splitlines()]
 
     def test_an_interrupted_import_goes_on_takes_each_reading_once_and_lists_what_was_refused(self):
         rows = self.readings(ROUNDS)

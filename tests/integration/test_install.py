@@ -65,6 +65,9 @@ class InstallTest(unittest.TestCase):
                                     env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
             wait_for("the first settlement", lambda: self.settled(node) > 0, 120)
+            listen = self.program("contract-cli", "config", "show", "--key", "mock_oracle.listen", "--url", f"unix:{self.work}/node-data/rpc.sock")
+            shown = json.loads(listen.stdout)["mock_oracle.listen"]
+            self.assertEqual((shown["value"], shown["origin"]), ("127.0.0.1:0", "MOCK_ENERGY_ORACLE_ADDR"))
         finally:
             node.send_signal(signal.SIGTERM)
             code = node.wait(timeout=120)

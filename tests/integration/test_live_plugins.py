@@ -60,8 +60,8 @@ class LivePluginTest(unittest.TestCase):
     def tearDownClass(cls):
         shutil.rmtree(cls.dir, ignore_errors=True)
 
-    def node(self, install=None, env=None, profile="dev"):
-        node = Node(plugins=["ledger"], config=FAST, profile=profile, env={"TB_TEST_HOLD_DIR": str(self.dir), **(env or {})}).start()
+    def node(self, install=None, env=None, settings=None):
+        node = Node(plugins=["ledger"], config=FAST, settings=settings, env={"TB_TEST_HOLD_DIR": str(self.dir), **(env or {})}).start()
         self.addCleanup(node.close)
         node.rpc("plugin.upgrade", {"path": str(install or self.first)}, timeout=60)
         return node
@@ -176,7 +176,7 @@ class LivePluginTest(unittest.TestCase):
 
     def test_a_migration_shows_its_progress_while_it_runs(self):
         # Blocks come with commands only: the migration stands still between two of them.
-        node = self.node(profile="dev\n  empty_block_interval_ms: 0")
+        node = self.node(settings={"chain": {"empty_block_interval_ms": 0}})
         for start in range(0, 10_000, 2500):
             node.rpc("live.fill", {"from": start, "count": 2500})
         node.rpc("plugin.upgrade", {"path": str(self.second)}, timeout=60)

@@ -121,6 +121,14 @@ class MistakesTest(unittest.TestCase):
             self.assertEqual(refused.returncode, 1)
             self.assertIn("its declaration is wrong: 'greeter.greet': field 'langage' is not a described member", refused.stderr)
 
+    def test_an_alert_that_cannot_fire_is_refused(self):
+        for expr, word in (("rate(greeter_greetings_total[5m] > 100", "alert 'GreeterBusy': "),
+                           ("rate(greeter_greeting_total[5m]) > 100", "did you mean 'greeter_greetings_total'?")):
+            library = self.sdk.build(self.sdk.examples() / "greeter", "greeter", [("rate(greeter_greetings_total[5m]) > 100", expr)])
+            refused = self.node.cli("plugin", "check", library, check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn(word, refused.stderr)
+
     def test_a_clock_in_a_machine_is_warned_of(self):
         library = self.counter(("#include <string.h>", "#include <string.h>\n#include <time.h>"),
                                ("number.value += amount;", "number.value += amount + (uint64_t)time(NULL);"))

@@ -320,10 +320,8 @@ class Mirrors(unittest.TestCase):
         self.assertNotIn("imports", json.loads((other.data / "genesis.json").read_text()))
 
     def test_checkpoints(self):
-        node = Node(plugins=("ledger", "receipts"))
+        node = Node(plugins=("ledger", "receipts"), settings={"chain": {"epoch_length": 10}})
         self.addCleanup(node.close)
-        path = node.write_config()
-        path.write_text(path.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n"))
         node.start()
         length = node.rpc("block.genesis")["consensus"]["epoch_length"]
         self.assertEqual(node.cli_json("checkpoint", "list"), [])
@@ -356,11 +354,24 @@ class Mirrors(unittest.TestCase):
         self.assertEqual(newest, node.cli_json("checkpoint", "show", str(newest["height"])))
         self.assertEqual(node.get("status", "/v1/checkpoints/7")[0], 404)
 
-    def test_checkpoints_of_many_epochs_are_bounded_and_come_back_after_a_kill(self):
-        node = Node(plugins=("ledger",))
+    def test_a_checkpoint_that_cannot_be_written_is_counted(self):
+        node = Node(plugins=("ledger",), settings={"chain": {"epoch_length": 10}})
         self.addCleanup(node.close)
-        path = node.write_config()
-        path.write_text(path.read_text().replace("profile: dev\n", "profile: dev\n  epoch_length: 10\n"))
+        node.data.mkdir(parents=True, exist_ok=True)
+        (node.data / "checkpoints").write_text("a file in the folder's place")
+        node.start()
+
+        self.assertEqual(node.metric("checkpoint_fail_total"), 0)
+        wait_for("the count", lambda: node.rpc("ledger.transfer", {"to": "treasury", "amount": 1}) and node.metric("checkpoint_fail_total") >= 2)
+        said = node.cli("logs", "search", "--level", "error").stdout
+        self.assertIn("checkpoint not written", said)
+        self.assertIn(str(node.data / "checkpoints"), said)
+        # What is not in a file can still be made.
+        self.assertEqual(node.cli_json("checkpoint", "show", "9")["height"], 9)
+
+    def test_checkpoints_of_many_epochs_are_bounded_and_come_back_after_a_kill(self):
+        node = Node(plugins=("ledger",), settings={"chain": {"epoch_length": 10}})
+        self.addCleanup(node.close)
         node.start()
 
         def grow(height):

@@ -70,6 +70,10 @@ class NodeTest(unittest.TestCase):
             market = node.cli_json("energy", "market")
             self.assertEqual(market["totals"]["kwh_settled"], 100)
             self.assertEqual(market["credits"][0]["amount_kwh"], 300)
+            # The guides page by --page-size, others by --limit.
+            by_size = node.cli_json("energy", "credits", "list", "--page-size", 1, "--json")
+            self.assertEqual(by_size, node.cli_json("energy", "credits", "list", "--limit", 1, "--json"))
+            self.assertEqual(len(by_size["credits"]), 1)
             stats = node.cli_json("receipts", "stats", "--market", "energy", "--json")
             self.assertEqual(stats["emitted_total"], 1)
             self.assertEqual(node.metric("energy_settlements_total"), 1)

@@ -11,10 +11,8 @@ STRANGER = "treasury"
 class PoolTest(unittest.TestCase):
     def setUp(self):
         # Blocks on demand only: what is sent waits until the test cuts one.
-        self.node = Node(plugins=["ledger"], env={"TB_COMFORT_THRESHOLD_P90": "5000"})
-        text = self.node.write_config().read_text().replace("profile: dev\n", "profile: dev\n  block_interval_ms: 60000\n  empty_block_interval_ms: 60000\n")
-        (self.node.dir / "node.yaml").write_text(text)
-        self.node.start()
+        self.node = Node(plugins=["ledger"], env={"TB_COMFORT_THRESHOLD_P90": "5000"},
+                         settings={"chain": {"block_interval_ms": 60000, "empty_block_interval_ms": 60000}}).start()
         self.accounts = []
         for i in (1, 2, 3):
             file = self.node.dir / f"{i}.key"

@@ -45,11 +45,8 @@ class ReceiptsTest(unittest.TestCase):
         self.check_emitters()
 
     def test_receipts_go_after_their_time_and_say_so(self):
-        params = "chain:\n  genesis_params: {receipt_blob_da_window_secs: 1, receipt_retention_blocks: 3}\n"
-        self.node = node = Node(plugins=["ledger", "receipts"])
-        text = node.write_config().read_text().replace("chain:\n", params, 1)
-        (node.dir / "node.yaml").write_text(text)
-        node.start()
+        params = {"receipt_blob_da_window_secs": 1, "receipt_retention_blocks": 3}
+        self.node = node = Node(plugins=["ledger", "receipts"], settings={"chain": {"genesis_params": params}}).start()
         self.assertEqual(self.submit(5).returncode, 0)
         place = node.cli_json("receipts", "list")["receipts"][0]
         number = iter(range(100, 100_000))

@@ -26,10 +26,7 @@ class ReleaseSwitchTest(unittest.TestCase):
         shutil.rmtree(cls.dir, ignore_errors=True)
 
     def setUp(self):
-        self.node = Node(plugins=["ledger", "governance"])
-        path = self.node.write_config()
-        path.write_text(path.read_text().replace("profile: dev\n", f"profile: dev\n  epoch_length: {EPOCH}\n  empty_block_interval_ms: 100\n"))
-        self.node.start()
+        self.node = Node(plugins=["ledger", "governance"], settings={"chain": {"epoch_length": EPOCH, "empty_block_interval_ms": 100}}).start()
         self.addCleanup(self.node.close)
         self.node.rpc("plugin.upgrade", {"path": str(self.first)}, timeout=60)
 

@@ -6,12 +6,13 @@ import unittest
 
 from node import BIN, BUILD, Node, RpcError
 
-PRODUCTION = "main\n  genesis: create\n  genesis_params: {}"   # the profile of the main network, on a chain of its own
+# The profile of the main network, on a chain of its own.
+PRODUCTION = {"profile": "main", "settings": {"chain": {"genesis": "create", "genesis_params": {}}}}
 
 
 class SignedPluginsTest(unittest.TestCase):
     def setUp(self):
-        node = self.node = Node(plugins=["ledger"], profile=PRODUCTION)
+        node = self.node = Node(plugins=["ledger"], **PRODUCTION)
         self.addCleanup(node.close)
         self.folder = node.dir / "libraries"
         self.folder.mkdir()
@@ -22,8 +23,8 @@ class SignedPluginsTest(unittest.TestCase):
         self.signers = node.dir / "signers.txt"
         self.signers.write_text(f"{self.release}  # the release key\n")
         node.plugins = [f"{{id: ledger, file: {self.library}, required: true}}"]
-        path = node.write_config("")
-        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {self.signers}\n", 1))
+        node.settings["plugins"] = {"signers_file": str(self.signers)}
+        node.write_config()
 
     def key(self, name):
         """A key pair in a folder; returns the public half."""
@@ -79,8 +80,8 @@ class SignedPluginsTest(unittest.TestCase):
     def test_a_folder_that_is_named_goes_before_the_libraries_beside_the_program(self):
         node = self.node
         node.plugins = ["ledger"]
-        path = node.write_config("")
-        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {self.signers}\n  dir: [{self.folder}]\n", 1))
+        node.settings["plugins"]["dir"] = [str(self.folder)]
+        node.write_config()
         self.sign()
         node.start()
         ledger = {p["id"]: p for p in node.rpc("plugin.list")}["ledger"]
@@ -128,8 +129,8 @@ class DevelopmentTest(unittest.TestCase):
     def test_libraries_that_nobody_could_sign_are_one_line_and_no_warning(self):
         node = Node(plugins=["ledger", "receipts"])
         self.addCleanup(node.close)
-        path = node.dir / "node.yaml"
-        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {node.dir}/none.txt\n", 1))
+        node.settings["plugins"] = {"signers_file": f"{node.dir}/none.txt"}
+        node.write_config()
         node.start()
         lines = self.lines(node)
         self.assertEqual(len(lines), 1, lines)
@@ -140,8 +141,8 @@ class DevelopmentTest(unittest.TestCase):
         node = Node(plugins=["ledger", "receipts"])
         self.addCleanup(node.close)
         (node.dir / "signers.txt").write_text("e94c77d3f52004783c9793450c606a55586ed4959f96b7e5013cfc315adf69d9\n")
-        path = node.dir / "node.yaml"
-        path.write_text(path.read_text().replace("plugins:\n", f"plugins:\n  signers_file: {node.dir}/signers.txt\n", 1))
+        node.settings["plugins"] = {"signers_file": f"{node.dir}/signers.txt"}
+        node.write_config()
         node.start()
         lines = self.lines(node)
         self.assertEqual(len(lines), 1, lines)

@@ -6,17 +6,14 @@ import unittest
 
 from node import ROOT, Node, wait_for
 
-CHAIN = "chain:\n  profile: dev\n  epoch_length: 20\n  block_interval_ms: 20\n  empty_block_interval_ms: 50\n"
+CHAIN = {"epoch_length": 20, "block_interval_ms": 20, "empty_block_interval_ms": 50}
 MISER = 'hook = { name="treasury-policy", version="2.0.0", on={"on_gate"} }\nfunction on_gate(c) return false, "nothing leaves" end\n'
 
 
 class SpendingPolicyTest(unittest.TestCase):
     def setUp(self):
-        self.node = Node(plugins=["ledger", "receipts", "governance", "treasury", "economics"],
-                         config="treasury:\n  executor: true\n  executor_id: node_a\n  poll_interval: 1\n  executor_lease: 5\n")
-        path = self.node.write_config()
-        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", CHAIN))
-        self.node.start()
+        self.node = Node(plugins=["ledger", "receipts", "governance", "treasury", "economics"], settings={"chain": CHAIN},
+                         config="treasury:\n  executor: true\n  executor_id: node_a\n  poll_interval: 1\n  executor_lease: 5\n").start()
         self.addCleanup(self.node.close)
 
     def cli(self, *words):

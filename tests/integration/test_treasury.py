@@ -11,15 +11,13 @@ from node import ROOT, Node, RpcError, wait_for
 
 PAYEE = "tb1payee"
 RECORDS = 20
-CHAIN = "chain:\n  profile: dev\n  epoch_length: 10\n  block_interval_ms: 20\n  empty_block_interval_ms: 50\n"
+CHAIN = {"epoch_length": 10, "block_interval_ms": 20, "empty_block_interval_ms": 50}
 
 
 class TreasuryTest(unittest.TestCase):
     def setUp(self):
-        self.node = Node(plugins=["ledger", "receipts", "governance", "treasury"],
+        self.node = Node(plugins=["ledger", "receipts", "governance", "treasury"], settings={"chain": CHAIN},
                          config="treasury:\n  executor: true\n  executor_id: node_a\n  poll_interval: 1\n  executor_lease: 5\n")
-        path = self.node.write_config()
-        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", CHAIN))
 
     def tearDown(self):
         self.node.close()
@@ -150,8 +148,7 @@ class TreasuryTest(unittest.TestCase):
     def test_an_executor_in_a_process_of_its_own_pays_each_record_once_though_it_is_killed(self):
         node = self.node
         node.plugins[-1] = "{id: treasury, isolation: process}"
-        path = node.write_config()
-        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", CHAIN))
+        node.write_config()
         node.start()
         process = lambda: {p["id"]: p for p in node.rpc("plugin.list")}["treasury"].get("process", {})
         first = process()["pid"]

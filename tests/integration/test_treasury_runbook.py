@@ -11,7 +11,7 @@ from node import BIN, ROOT, Node, wait_for
 from test_audit import PAYEE, Row
 
 PLUGINS = ["ledger", "governance", "receipts", "treasury", "economics"]
-CHAIN = ("chain:\n  profile: dev\n  epoch_length: 10\n  block_interval_ms: 50\n  empty_block_interval_ms: 100\n")
+CHAIN = {"epoch_length": 10, "block_interval_ms": 50, "empty_block_interval_ms": 100}
 
 
 class Prometheus(prometheus.Prometheus):
@@ -23,9 +23,7 @@ class Prometheus(prometheus.Prometheus):
 class TreasuryRunbookTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.node = node = Node(plugins=PLUGINS, env={"TB_TREASURY_EXECUTOR": "1", "TB_TREASURY_POLL_SECS": "1", "TB_TREASURY_SUBMIT_TIMEOUT_SECS": "1"})
-        path = node.write_config()
-        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", CHAIN))
+        cls.node = node = Node(plugins=PLUGINS, settings={"chain": CHAIN}, env={"TB_TREASURY_EXECUTOR": "1", "TB_TREASURY_POLL_SECS": "1", "TB_TREASURY_SUBMIT_TIMEOUT_SECS": "1"})
         node.start()
         cls.prometheus = None
         try:
@@ -125,9 +123,8 @@ class TreasuryRunbookTest(unittest.TestCase):
 
     def slow_down(self, slow):
         """Blocks every 20 s instead of 20 a second, by a change of the running configuration."""
-        chain = CHAIN.replace("interval_ms: 50", "interval_ms: 20000").replace("interval_ms: 100", "interval_ms: 20000") if slow else CHAIN
-        path = self.node.write_config()
-        path.write_text(path.read_text().replace("chain:\n  profile: dev\n", chain))
+        self.node.settings["chain"] = {**CHAIN, "block_interval_ms": 20000, "empty_block_interval_ms": 20000} if slow else CHAIN
+        self.node.write_config()
         self.node.rpc("config.reload")
 
     def test_c_a_chain_that_commits_nothing_in_time(self):

@@ -99,12 +99,15 @@ def test(machine, ref):
     try:
         wait_for("the first settlement", clone.settled, SETTLE_SECONDS)
         print("the market settles")
+        subprocess.run(clone.words("cmake", "--install", "build/release", "--component", "sdk", "--prefix", "/root/sdk"), env=clone.environment,
+                       check=True, stdout=subprocess.DEVNULL)
+        print("the SDK is there")
     finally:
         clone.dev("stop")
     if clone.nodes():
         raise AssertionError(f"./dev stop left processes: {clone.nodes()}")
     again = time.monotonic()
-    clone.dev("build", "blockd", "contract-cli", "probe", "plugins")
+    clone.dev("build", "package_files")
     print(f"built again: {time.monotonic() - again:.0f} s")
     for stage, taken in seconds.items():
         print(f"{stage}: {taken:.0f} s")

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -100,9 +101,18 @@ SCENARIOS = {"energy": market, "receipts": market, "governance": tour, "ledger":
 def chain_of_node(plugin, build, folder):
     os.environ["TB_BUILD_DIR"] = str(build)
     sys.path.insert(0, str(ROOT / "tests" / "integration"))
-    from node import Node, wait_for
-    node = SCENARIOS[plugin](Node=Node, wait_for=wait_for, build=build)
+    import node as nodes
+    started = []
+
+    class Node(nodes.Node):
+        """One that chain_of_node ends, however the scenario that made it goes on."""
+
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append(self)
+
     try:
+        node = SCENARIOS[plugin](Node=Node, wait_for=nodes.wait_for, build=build)
         with open(pathlib.Path(folder) / "node.jsonl", "w") as out:
             first = node.rpc("block.get", {"height": 0, "full": True})
             out.write(json.dumps({"genesis": node.rpc("block.genesis"), "header": first["header"]}) + "\n")
@@ -110,9 +120,10 @@ def chain_of_node(plugin, build, folder):
                 block = node.rpc("block.get", {"height": height, "full": True})
                 ends = [r["outcome"] + (" " + r["name"] if r.get("name") else "") for r in block["results"]]
                 out.write(json.dumps({"header": block["header"], "commands": block["commands"], "ends": ends}) + "\n")
-    finally:
         node.stop()
-        node.close()
+    finally:
+        for one in started:
+            one.close()
 
 
 def main():
@@ -121,6 +132,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--force", action="store_true", help="replace a recording that is there")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the node ends with this program
     with tempfile.TemporaryDirectory(prefix="tb-record-") as folder:
         if args.plugin in SCENARIOS:
             chain_of_node(args.plugin, args.build, folder)

@@ -37,7 +37,7 @@ storage:
   cache_mb: 8
 """
 # Blocks of a network's kind, forty a second: with the interval 0 memory would grow by the index of very many headers.
-PROFILE = "dev\n  block_interval_ms: 25\n  empty_block_interval_ms: 250"
+CHAIN = {"block_interval_ms": 25, "empty_block_interval_ms": 250}
 
 
 def say(text):
@@ -132,7 +132,7 @@ class Soak:
         self.builds = [self.plugins.live(f"live-1-{i}", VERSION=f"1.0.{i}") for i in range(2)]
         self.watchers = [self.plugins.watcher(f"watcher-{i}", VERSION=f"1.0.{i}") for i in range(2)]
         (self.dir / "node").mkdir()
-        self.node = Node(plugins=["ledger"], config=CONFIG.format(batch=100), profile=PROFILE, directory=self.dir / "node")
+        self.node = Node(plugins=["ledger"], config=CONFIG.format(batch=100), settings={"chain": CHAIN}, directory=self.dir / "node")
         self.load = None
         self.failures = []
         self.reloads = self.generations = self.upgrades = self.kills = 0
@@ -338,9 +338,9 @@ class Soak:
         snapshots = any(m["name"] == "snapshots.create" for m in self.node.rpc("rpc.discover")["methods"])
         # The port must be the same after each start: the streams come back to it.
         port = self.node.ports()["rpc"]
-        text = (self.node.dir / "node.yaml").read_text().replace("rpc: 127.0.0.1:0", f"rpc: 127.0.0.1:{port}")
         self.node.stop()
-        (self.node.dir / "node.yaml").write_text(text)
+        self.node.settings["listeners"] = {"rpc": f"127.0.0.1:{port}"}
+        self.node.write_config()
         self.node.start()
         self.load = Load(self.node, self.args.commands, 2, 2, breaks=True)
         heights, backwards = 0, 0

@@ -17,6 +17,7 @@ namespace blockd {
 namespace {
 
 constexpr std::size_t kShownDifferences = 5;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // some editors begin a file so
 
 // Cases of the plugins travel as text, so that plugins need no type of the kernel.
 template <class Replay>
@@ -92,7 +93,7 @@ Tally replay_lines(const std::string& subsystem, const std::string& file_stem, s
   Tally tally;
   std::size_t number = 0;
   for (std::string line; std::getline(text, line);) {
-    ++number;
+    if (++number == 1 && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     // Only the laws of economics count beyond 64 bits; elsewhere such a number is bad input.
     const bool wide = subsystem == "economics";

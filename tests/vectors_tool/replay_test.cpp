@@ -116,6 +116,28 @@ TEST(Replay, a_sequence_shows_every_account_and_says_what_is_no_command) {
   EXPECT_NE(out.find("energy.credits is no command"), std::string::npos) << out;
 }
 
+TEST(Replay, takes_large_integers_as_numbers_and_as_texts) {
+  const auto penalty = [](std::string_view severity) {
+    return R"({"name":"n","kind":"reputation","input":{"latency_threshold_ms":5000,"updates":[)"
+           R"({"update":"penalize","severity_ppm":)" +
+           std::string(severity) + R"(}]},"expected":{"delivery":[1000000,11000000]}})" + "\n";
+  };
+  std::string out;
+  EXPECT_EQ(replay("energy", penalty("18446744073709551615"), &out).passed, 1u) << out;
+  EXPECT_EQ(replay("energy", penalty("\"18446744073709551615\""), &out).passed, 1u) << out;
+  for (std::string_view wrong : {"-1", "1.5", "\"1e3\"", "null", "\"18446744073709551616\""}) {
+    EXPECT_EQ(replay("energy", penalty(wrong), &out).failed, 1u) << wrong;
+    EXPECT_NE(out.find("severity_ppm is " + std::string(wrong)), std::string::npos) << out;
+  }
+}
+
+TEST(Replay, takes_a_file_that_begins_with_a_byte_order_mark) {
+  std::string out;
+  const std::string line = R"({"name":"n","input":{"op":"root","leaves":[]},"expected":{}})";
+  EXPECT_EQ(replay("mmr", "\xEF\xBB\xBF" + line + "\n", &out).passed, 1u) << out;
+  EXPECT_EQ(replay("mmr", line + "\n\xEF\xBB\xBF" + line + "\n", &out).failed, 1u) << out;
+}
+
 TEST(Replay, a_missing_or_empty_file_is_an_error) {
   std::ostringstream out;
   EXPECT_EQ(replay_file("mmr", "no/such.jsonl", out).status().code(), Code::kNotFound);

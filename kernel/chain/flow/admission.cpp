@@ -142,7 +142,7 @@ std::optional<Refusal> Admission::check(const StateViewPtr& view, const CommandP
     if (auto refusal = verify_signatures(*command)) return refusal;
   }
   if (auto refusal = check_session(view, *entry)) return refusal;
-  if (auto refusal = check_fee(view, *command, *entry)) return refusal;
+  if (auto refusal = check_fee(view, entry)) return refusal;
   find_funds(view, receiver_of(method.spec->params, values), entry);
   return std::nullopt;
 }
@@ -248,9 +248,10 @@ std::optional<Refusal> Admission::check_comfort(const StateViewPtr& view) const 
   return out;
 }
 
-std::optional<Refusal> Admission::check_fee(const StateViewPtr& view, const Command& command,
-                                            const PoolEntry& entry) const {
-  const LanePrice price = this->price(view, entry.lane);
+std::optional<Refusal> Admission::check_fee(const StateViewPtr& view, PoolEntry* entry) const {
+  const Command& command = *entry->command;
+  const LanePrice price = this->price(view, entry->lane);
+  entry->base_fee = price.base_fee;
   const std::uint64_t size = command.envelope.size();
   if (command.fee < price.base_fee || (command.fee - price.base_fee) / size < price.floor) {
     Refusal out =
@@ -263,7 +264,7 @@ std::optional<Refusal> Admission::check_fee(const StateViewPtr& view, const Comm
     if (least <= kMaxSafeInteger) out.expected = least;
     return out;
   }
-  return entry.lane == Lane::kIndustrial ? check_comfort(view) : std::nullopt;
+  return entry->lane == Lane::kIndustrial ? check_comfort(view) : std::nullopt;
 }
 
 std::optional<Refusal> Admission::dry_run(const StateViewPtr& view, const Command& command,

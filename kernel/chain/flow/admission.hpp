@@ -33,8 +33,8 @@ class Admission {
   // Above it the consumer lane's fees hold the industrial lane back; 0: never.
   std::uint64_t comfort_threshold(const StateViewPtr& view) const;
 
-  // Rows 1 to 9. On success `*entry` has command, lane, entry time, debit, funds, and whether the
-  // sender is known. `verify` false: the signatures are this node's own of just now.
+  // Rows 1 to 9. On success `*entry` has command, lane, entry time, debit, base fee, funds, and
+  // whether the sender is known. `verify` false: the signatures are this node's own of just now.
   std::optional<Refusal> check(const StateViewPtr& view, const CommandPtr& command, bool verify,
                                PoolEntry* entry) const;
 
@@ -64,8 +64,8 @@ class Admission {
   std::optional<Refusal> check_session(const StateViewPtr& view, const PoolEntry& entry) const;
   void find_funds(const StateViewPtr& view, std::string_view receiver, PoolEntry* entry) const;
   MempoolLimits limits() const;
-  std::optional<Refusal> check_fee(const StateViewPtr& view, const Command& command,
-                                   const PoolEntry& entry) const;
+  // Tells `*entry` the base fee that it saw.
+  std::optional<Refusal> check_fee(const StateViewPtr& view, PoolEntry* entry) const;
   std::optional<Refusal> check_comfort(const StateViewPtr& view) const;
 
   Chain& chain_;

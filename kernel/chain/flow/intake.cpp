@@ -63,7 +63,7 @@ PoolView Intake::head() const {
 
 PoolView Intake::priced_head() const {
   PoolView out = head();
-  out.base_fee = price(Lane::kConsumer).base_fee;
+  if (pool_->holds_payers()) out.base_fee = price(Lane::kConsumer).base_fee;
   return out;
 }
 

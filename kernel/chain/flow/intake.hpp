@@ -42,7 +42,7 @@ class Intake {
   std::uint64_t comfort_threshold() const { return admission_.comfort_threshold(chain_.view()); }
 
   PoolView head() const;
-  PoolView priced_head() const;  // with the base fee of the next block
+  PoolView priced_head() const;  // with the base fee of the next block when somebody pays
   Mempool& pool() { return *pool_; }
   const Mempool& pool() const { return *pool_; }
   Waiters& waiters() { return waiters_; }

@@ -11,12 +11,14 @@
 
 #include "kernel/chain/flow/fate.hpp"
 #include "kernel/chain/flow/pool_entry.hpp"
+#include "kernel/chain/flow/pool_funds.hpp"
 
 namespace blockd {
 namespace {
 
 using internal::Account;
 using internal::Better;
+using internal::check_funds;
 using internal::Deadlines;
 using internal::Entry;
 using internal::group;
@@ -27,11 +29,6 @@ constexpr std::size_t kLanes = 3;
 constexpr std::uint64_t kWindowPerCap = 4;
 constexpr std::size_t kMaxMisfits = 16;  // commands per lane that one batch may pass over because
                                          // they are too large for what is left
-
-json::value number_json(std::uint64_t number) {
-  if (number <= kMaxSafeInteger) return number;
-  return json::value(std::to_string(number));
-}
 
 class Pool final : public Mempool {
  public:
@@ -50,6 +47,7 @@ class Pool final : public Mempool {
     held.what = std::move(entry);
     held.order = ++arrivals_;
     held.deadline = deadline_of(held);
+    if (pays_fee(held.what.lane)) know_base_fee(held.what.base_fee);
     held.price(base_fee_);
     std::vector<Entry*> victims;
     if (!held.what.fills_gap && !make_plan(held, &victims)) return full(held);
@@ -65,13 +63,15 @@ class Pool final : public Mempool {
   std::vector<CommandPtr> take(std::uint32_t max_commands, std::uint64_t max_bytes,
                                const PoolView& head) override {
     std::lock_guard lock(mutex_);
-    reprice(head.base_fee);
+    const bool priced = head.base_fee.has_value();
+    if (priced) reprice(*head.base_fee);
+    base_fee_known_ = priced || payers() > 0;
     std::vector<CommandPtr> out;
     std::array<std::uint64_t, kLanes> taken{}, weight{};
     std::array<std::vector<Entry*>, kLanes> misfits;
     for (std::size_t i = 0; i < kLanes; ++i) weight[i] = std::max<std::uint64_t>(1, size_[i]);
     while (out.size() < max_commands) {
-      std::size_t lane = next_lane(taken, weight, misfits);
+      std::size_t lane = next_lane(taken, weight, misfits, priced);
       if (lane == kLanes) break;
       Entry* entry = *ready_[lane].begin();
       ready_[lane].erase(ready_[lane].begin());
@@ -177,6 +177,11 @@ class Pool final : public Mempool {
     std::lock_guard lock(mutex_);
     return std::any_of(ready_.begin(), ready_.end(),
                        [](const Ranks& lane) { return can_go(lane); });
+  }
+
+  bool holds_payers() const override {
+    std::lock_guard lock(mutex_);
+    return payers() > 0;
   }
 
   std::uint64_t waiting() const override {
@@ -306,40 +311,6 @@ class Pool final : public Mempool {
               " commands waiting, as many as it may; wait until some are committed");
     }
     return entry.funds ? check_funds(entry, account) : std::nullopt;
-  }
-
-  // Row 14: what the sender's waiting commands take, and this one, out of what it has.
-  static std::optional<Refusal> check_funds(const PoolEntry& entry, const Account* account) {
-    __extension__ typedef unsigned __int128 Wide;
-    Wide waiting = 0;
-    if (account != nullptr) {
-      for (auto at = account->by_nonce.upper_bound(entry.funds->nonce);
-           at != account->by_nonce.end(); ++at) {
-        waiting += at->second->what.total_debit;
-      }
-    }
-    if (waiting + entry.total_debit <= entry.funds->balance) return check_receiver(entry);
-    const std::uint64_t held =
-        waiting > UINT64_MAX ? UINT64_MAX : static_cast<std::uint64_t>(waiting);
-    Refusal refusal = admission_refusal(
-        admission::kInsufficientBalance, "insufficient_balance",
-        "account " + entry.command->from + " holds " + std::to_string(entry.funds->balance) +
-            ", its waiting commands take " + std::to_string(held) +
-            " of it, amount and fee of this one are " + std::to_string(entry.total_debit));
-    refusal.hint = "send less, or wait until somebody has paid the account";
-    refusal.data["balance"] = number_json(entry.funds->balance);
-    refusal.data["pending"] = number_json(held);
-    refusal.data["needed"] = number_json(entry.total_debit);
-    return refusal;
-  }
-
-  // Row 15.
-  static std::optional<Refusal> check_receiver(const PoolEntry& entry) {
-    if (entry.total_debit - entry.command->fee <= entry.funds->receiver_room) return std::nullopt;
-    return admission_refusal(admission::kBalanceOverflow, "balance_overflow",
-                             "the receiver's balance has room for " +
-                                 std::to_string(entry.funds->receiver_room) +
-                                 " more below 2^64; send less");
   }
 
   Refusal full(const Entry& entry) const {
@@ -512,6 +483,17 @@ class Pool final : public Mempool {
   // What cannot pay stands last.
   static bool can_go(const Ranks& ready) { return !ready.empty() && (*ready.begin())->payable; }
 
+  std::uint64_t payers() const {
+    return size_[place(Lane::kConsumer)] + size_[place(Lane::kIndustrial)];
+  }
+
+  // The first who pays after a while in which nobody did brings the base fee along.
+  void know_base_fee(std::uint64_t seen) {
+    if (base_fee_known_) return;
+    reprice(seen);
+    base_fee_known_ = true;
+  }
+
   // Orders the fee lanes anew when the base fee has moved, which it does slowly.
   void reprice(std::uint64_t base_fee) {
     if (base_fee == base_fee_) return;
@@ -562,9 +544,10 @@ class Pool final : public Mempool {
   // nothing left.
   std::size_t next_lane(const std::array<std::uint64_t, kLanes>& taken,
                         const std::array<std::uint64_t, kLanes>& weight,
-                        const std::array<std::vector<Entry*>, kLanes>& misfits) const {
+                        const std::array<std::vector<Entry*>, kLanes>& misfits, bool priced) const {
     std::size_t best = kLanes;
     for (std::size_t i = 0; i < kLanes; ++i) {
+      if (!priced && pays_fee(static_cast<Lane>(i))) continue;
       if (!can_go(ready_[i]) || misfits[i].size() >= kMaxMisfits) continue;
       if (best == kLanes || taken[i] * weight[best] < taken[best] * weight[i]) best = i;
     }
@@ -575,6 +558,8 @@ class Pool final : public Mempool {
   MempoolLimits limits_;
   Clock& clock_;
   std::uint64_t base_fee_ = 0;  // by which the fee lanes are in order
+  // False: blocks were made since it was told; the fee lanes are empty.
+  bool base_fee_known_ = false;
   std::uint64_t arrivals_ = 0, bytes_ = 0, parked_ = 0, taken_ = 0;
   std::uint64_t expired_ = 0, expired_at_start_ = 0, evicted_ = 0;
   std::uint64_t orphans_ = 0, not_found_ = 0;

@@ -19,13 +19,14 @@ namespace blockd {
 struct FakeLedger {
   static inline std::mutex mutex;
   static inline std::map<std::string, std::uint64_t> balances, sessions;
-  static inline std::uint64_t base_fee = 1;
+  static inline std::uint64_t base_fee = 1, fee_questions = 0;
 
   static void reset() {
     std::lock_guard lock(mutex);
     balances.clear();
     sessions.clear();
     base_fee = 1;
+    fee_questions = 0;
   }
   static void set_balance(const std::string& account, std::uint64_t amount) {
     std::lock_guard lock(mutex);
@@ -38,6 +39,10 @@ struct FakeLedger {
   static void set_base_fee(std::uint64_t fee) {
     std::lock_guard lock(mutex);
     base_fee = fee;
+  }
+  static std::uint64_t questions_for_fees() {
+    std::lock_guard lock(mutex);
+    return fee_questions;
   }
 
   static constexpr const char* kProvides =
@@ -53,7 +58,7 @@ struct FakeLedger {
       out->api->put_u64(out, to_str(name), number);
       return TB_OK;
     };
-    if (function == 3) return put("base_fee", base_fee);
+    if (function == 3) return ++fee_questions, put("base_fee", base_fee);
     const std::string account(to_view(args[0].str));
     if (function == 2)
       return sessions.contains(account) ? put("expires_at_ms", sessions[account]) : TB_FAILED;

@@ -17,6 +17,7 @@ class MempoolTest : public testing::Test {
   void make(MempoolLimits limits = {}) {
     limits_ = limits;
     pool_ = Mempool::create(limits, clock_);
+    head_.base_fee = 0;
     head_.nonce = [this](std::string_view account) { return nonces_[std::string(account)]; };
   }
   std::optional<Refusal> add(const CommandPtr& command, Lane lane = Lane::kService,
@@ -195,6 +196,46 @@ TEST_F(MempoolTest, a_new_base_fee_orders_the_lanes_anew) {
   commit(take());
   head_.base_fee = 4000;
   EXPECT_EQ(take(), std::vector<CommandPtr>{cheap});
+}
+
+TEST_F(MempoolTest, without_a_base_fee_who_pays_waits_for_the_next_batch) {
+  make();
+  CommandPtr service = test_command(a_, 1), paying = test_command(b_, 1, 5000);
+  EXPECT_FALSE(pool_->holds_payers());
+  add(service);
+  EXPECT_FALSE(pool_->holds_payers());
+  add(paying, Lane::kConsumer);
+  EXPECT_TRUE(pool_->holds_payers());
+  head_.base_fee.reset();
+  EXPECT_EQ(take(), std::vector<CommandPtr>{service});
+  EXPECT_TRUE(pool_->ready());
+  head_.base_fee = 5001;
+  EXPECT_TRUE(take().empty());
+  head_.base_fee = 5000;
+  EXPECT_EQ(take(), std::vector<CommandPtr>{paying});
+  EXPECT_TRUE(pool_->holds_payers()) << "it may be put back";
+  commit({paying});
+  EXPECT_FALSE(pool_->holds_payers());
+}
+
+TEST_F(MempoolTest, the_first_who_pays_after_a_while_is_judged_by_the_base_fee_that_he_saw) {
+  make();
+  head_.base_fee = 9000;
+  EXPECT_TRUE(take().empty());
+  head_.base_fee.reset();
+  EXPECT_TRUE(take().empty());  // a block without anybody who pays: 9000 is no longer known
+  PoolEntry entry;
+  entry.command = test_command(b_, 1, 5000);
+  entry.lane = Lane::kConsumer;
+  entry.base_fee = 4000;
+  EXPECT_FALSE(pool_->add(entry, head_, &added_));
+  EXPECT_TRUE(pool_->ready());
+  entry.command = test_command(c_, 1, 3000);
+  entry.base_fee = 2000;  // by an older view: the lanes are in order by 4000
+  EXPECT_FALSE(pool_->add(entry, head_, &added_));
+  head_.base_fee = 4000;
+  EXPECT_EQ(take().size(), 1u);
+  EXPECT_FALSE(pool_->ready());
 }
 
 TEST_F(MempoolTest, no_lane_starves) {

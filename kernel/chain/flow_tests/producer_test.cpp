@@ -357,6 +357,38 @@ TEST_F(ProducerTest, a_fee_below_the_base_fee_waits_and_makes_no_block) {
   EXPECT_EQ(producer_->pool().pending(address_of(a_.public_key())), 0u);
 }
 
+TEST_F(ProducerTest, the_ledger_is_asked_for_its_fees_only_when_somebody_pays) {
+  start();
+  const auto make = [&](std::size_t ended) {
+    producer_->cut_now();
+    ends_.await(ended);
+    turn();
+  };
+  for (std::uint64_t nonce = 1; nonce <= 3; ++nonce) {
+    ASSERT_FALSE(submit(test_command(a_, nonce)));
+    make(nonce);
+  }
+  const std::size_t beats = chain_.batches().size();
+  producer_->cut_now();
+  chain_.await_blocks(beats + 1);
+  turn();
+  EXPECT_EQ(FakeLedger::questions_for_fees(), 0u);
+  ASSERT_FALSE(submit(test_command(b_, 1, 5000, "ledger.transfer")));
+  make(4);
+  EXPECT_GT(FakeLedger::questions_for_fees(), 0u);
+  // Nobody pays while the base fee goes up and down again: the next who does is judged by the last.
+  FakeLedger::set_base_fee(4000);
+  ASSERT_FALSE(submit(test_command(a_, 4)));
+  make(5);
+  ASSERT_FALSE(submit(test_command(b_, 2, 5000, "ledger.transfer")));
+  make(6);
+  FakeLedger::set_base_fee(1);
+  ASSERT_FALSE(submit(test_command(a_, 5)));
+  make(7);
+  ASSERT_FALSE(submit(test_command(b_, 3, 2000, "ledger.transfer")));
+  EXPECT_EQ(ends_.await(8)[7].refusal, std::nullopt) << "made without anybody's call for a block";
+}
+
 TEST_F(ProducerTest, the_fee_floor_counts_to_the_byte) {
   start();
   const std::uint64_t size = test_command(a_, 1, 400, "ledger.transfer")->envelope.size();

@@ -122,7 +122,8 @@ TEST_F(PastStateTest, goes_back_and_on_like_a_map) {
       std::vector<Overlay::Change> changes;
       for (const auto& [key, value] : changed) {
         const bool erases = value.size() < 15;
-        changes.push_back({key, {}, erases ? std::nullopt : std::optional<BytesView>(value)});
+        changes.push_back(
+            {key, key_hash(key), {}, erases ? std::nullopt : std::optional<BytesView>(value)});
         if (erases) {
           now.erase(key);
         } else {
@@ -202,7 +203,7 @@ TEST_F(PastStateTest, walks_through_rows_of_the_window_once) {
   }
   EXPECT_LE(head.delivered, 2u * kMade);
   const std::string again = "s/a/10500", value = "again";
-  ASSERT_TRUE(state.apply(std::vector<Overlay::Change>{{again, {}, value}}).ok());
+  ASSERT_TRUE(state.apply(std::vector<Overlay::Change>{{again, key_hash(again), {}, value}}).ok());
   EXPECT_EQ(scanned(state, "s/a/", "s/a/1", 5, false), (PastRows{{again, value}}));
   EXPECT_EQ(scanned(state, "s/a/", "", 5, false), (PastRows{{again, value}}));
 }

@@ -144,7 +144,9 @@ inline tb_status bank_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, 
   if (op == "param") {
     std::uint64_t v = 0;
     ctx->view.api->param(&ctx->view, 0, &v);
-    return ctx->api->put(ctx, str(key), str(std::to_string(v)));
+    const tb_block& block = *ctx->view.block;
+    const bool same = block.param_count == 0 || block.params[0] == v;
+    return ctx->api->put(ctx, str(key), str(same ? std::to_string(v) : "the table differs"));
   }
   if (op == "verify") {
     std::string pk(32, 'k'), sig(64, 's');
@@ -171,6 +173,7 @@ inline tb_status bank_params_changed(tb_ctx* ctx, const tb_param_change* changes
   for (std::uint32_t i = 0; i < count; ++i) {
     std::uint64_t now = 0;
     ctx->view.api->param(&ctx->view, changes[i].index, &now);
+    if (ctx->view.block->params[changes[i].index] != now) return refuse(ctx, "TableDiffers");
     text += std::to_string(changes[i].index) + ":" + std::to_string(changes[i].old_value) + ">" +
             std::to_string(now) + ";";
     if (now == 99) return refuse(ctx, "NotNinetyNine");

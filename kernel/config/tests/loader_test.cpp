@@ -1,4 +1,6 @@
 // What the loader accepts, and the exact words with which it refuses.
+#include <cstdlib>
+
 #include "kernel/config/config_show.hpp"
 #include "kernel/config/tests/config_fixture.hpp"
 #include "kernel/config/yaml_file.hpp"
@@ -23,48 +25,66 @@ TEST_F(Loader, nested_and_dotted_keys_are_the_same) {
 
 TEST_F(Loader, out_of_range_names_file_line_key_and_range) {
   EXPECT_EQ(errors(load_text("# a comment\nrpc:\n  max_body_bytes: 17\n")),
-            (Texts{"node.yaml:3: rpc.max_body_bytes: expected 1024..67108864"}));
+            (Texts{"node.yaml:3: rpc.max_body_bytes: expected 1024..67108864, found 17; change it "
+                   "or leave it out (built-in: 1048576)"}));
+}
+
+TEST_F(Loader, a_wrong_text_is_shown_short_and_whole_characters_only) {
+  const std::string word = std::string(39, 'a') + "\u00e9" + std::string(60, 'b');
+  EXPECT_EQ(
+      errors(load_text("rpc:\n  loopback_role: " + word + "\n")),
+      (Texts{"node.yaml:2: rpc.loopback_role: expected one of open, read, operator, found '" +
+             std::string(39, 'a') + "\u2026'; change it or leave it out (built-in: 'operator')"}));
 }
 
 TEST_F(Loader, all_errors_are_reported_at_once) {
-  EXPECT_EQ(errors(load_text("rpc:\n"
-                             "  max_body_bytes: big\n"
-                             "  exempt_loopback: yes\n"
-                             "  loopback_role: root\n"
-                             "  max_bodybytes: 1\n"
-                             "  allowed_hosts: {a: b}\n"
-                             "mempool: 7\n"
-                             "snapshot_interval: 9\n"
-                             "snapshot_intervall: 1024\n"
-                             "chain:\n"
-                             "  block_interval_ms: 5\n"
-                             "telemetry:\n"
-                             "  sample_rate: 1.5\n")),
-            (Texts{"node.yaml:2: rpc.max_body_bytes: expected 1024..67108864",
-                   "node.yaml:3: rpc.exempt_loopback: expected true or false",
-                   "node.yaml:4: rpc.loopback_role: expected one of open, read, operator",
-                   "node.yaml:5: rpc.max_bodybytes: unknown key; did you mean rpc.max_body_bytes?",
-                   "node.yaml:6: rpc.allowed_hosts: expected a list of texts",
-                   "node.yaml:7: mempool: expected a mapping with the keys of this section",
-                   "node.yaml:8: snapshot_interval: expected 10..4294967295",
-                   "node.yaml:9: snapshot_intervall: unknown key; did you mean snapshot_interval?",
-                   "node.yaml:11: chain.block_interval_ms: expected 0, or 10..60000",
-                   "node.yaml:13: telemetry.sample_rate: expected 0..1"}));
+  EXPECT_EQ(
+      errors(load_text("rpc:\n"
+                       "  max_body_bytes: big\n"
+                       "  exempt_loopback: yes\n"
+                       "  loopback_role: root\n"
+                       "  max_bodybytes: 1\n"
+                       "  allowed_hosts: {a: b}\n"
+                       "mempool: 7\n"
+                       "snapshot_interval: 9\n"
+                       "snapshot_intervall: 1024\n"
+                       "chain:\n"
+                       "  block_interval_ms: 5\n"
+                       "telemetry:\n"
+                       "  sample_rate: 1.5\n")),
+      (Texts{"node.yaml:2: rpc.max_body_bytes: expected 1024..67108864, found 'big'; change it or "
+             "leave it out (built-in: 1048576)",
+             "node.yaml:3: rpc.exempt_loopback: expected true or false, found 'yes'; change it or "
+             "leave it out (built-in: false)",
+             "node.yaml:4: rpc.loopback_role: expected one of open, read, operator, found 'root'; "
+             "change it or leave it out (built-in: 'operator')",
+             "node.yaml:5: rpc.max_bodybytes: unknown key; did you mean rpc.max_body_bytes?",
+             "node.yaml:6: rpc.allowed_hosts: expected a list of texts, found a mapping; change "
+             "it or leave it out",
+             "node.yaml:7: mempool: expected a mapping with the keys of this section, found a "
+             "text; give it keys, or take it out",
+             "node.yaml:8: snapshot_interval: expected 10..4294967295, found 9; change it or leave "
+             "it out (built-in: 1024)",
+             "node.yaml:9: snapshot_intervall: unknown key; did you mean snapshot_interval?",
+             "node.yaml:11: chain.block_interval_ms: expected 0, or 10..60000, found 5; change it "
+             "or leave it out (built-in: 0)",
+             "node.yaml:13: telemetry.sample_rate: expected 0..1, found 1.5; change it or leave it "
+             "out (built-in: 1)"}));
 }
 
 TEST_F(Loader, unknown_section_is_one_warning) {
   const ConfigLoad loaded = load_text("energy:\n  a: 1\n  b: 2\nrange_boost.x: 1\n");
   EXPECT_TRUE(loaded.ok());
   EXPECT_EQ(warnings(loaded),
-            (Texts{"node.yaml:2: energy: unknown section; no loaded plugin has it",
+            (Texts{"node.yaml:1: energy: unknown section; no loaded plugin has it",
                    "node.yaml:4: range_boost: unknown section; no loaded plugin has it"}));
 }
 
 TEST_F(Loader, a_misspelt_section_is_an_error) {
   EXPECT_EQ(errors(load_text("mempol:\n  max: 5\n")),
-            (Texts{"node.yaml:2: mempol: unknown section; did you mean mempool?"}));
+            (Texts{"node.yaml:1: mempol: unknown section; did you mean mempool?"}));
   EXPECT_EQ(errors(load_text("rcp:\n  max_batch: 5\n")),
-            (Texts{"node.yaml:2: rcp: unknown section; did you mean rpc?"}));
+            (Texts{"node.yaml:1: rcp: unknown section; did you mean rpc?"}));
   EXPECT_TRUE(load_text("naming:\n  max: 5\n").ok()) << "a plugin that is not loaded";
 }
 
@@ -112,7 +132,28 @@ TEST_F(Loader, an_empty_section_and_an_empty_file_are_fine) {
   EXPECT_TRUE(load_text("rpc:\nlog: ~\n").ok());
   EXPECT_TRUE(load_text("").ok());
   EXPECT_EQ(errors(load_text("rpc: {max_batch: }\n")),
-            (Texts{"node.yaml:1: rpc.max_batch: expected 1..10000"}));
+            (Texts{"node.yaml:1: rpc.max_batch: expected 1..10000, found nothing; change it or "
+                   "leave it out (built-in: 100)"}));
+}
+
+TEST_F(Loader, an_unknown_section_is_told_at_its_name) {
+  EXPECT_EQ(
+      errors(load_text("rpc:\n  max_batch:\n    - 3\n  bogus:\n\n    a: 1\n")),
+      (Texts{"node.yaml:3: rpc.max_batch: expected 1..10000, found a list of 1 items; change it "
+             "or leave it out (built-in: 100)",
+             "node.yaml:4: rpc.bogus: unknown key"}));
+}
+
+TEST_F(Loader, an_address_that_nobody_can_listen_on_is_told) {
+  for (const char* wrong :
+       {"nonsense", "127.0.0.1:99999", "127.0.0.1:", ":8545", "host:80x", "unix:"}) {
+    EXPECT_EQ(errors(load_text("listeners:\n  rpc: \"" + std::string(wrong) + "\"\n")),
+              (Texts{"node.yaml:2: listeners.rpc: '" + std::string(wrong) +
+                     "' is no address to listen on; write 127.0.0.1:8545, [::1]:8545 or "
+                     "unix:/path/to/socket"}));
+  }
+  for (const char* right : {"127.0.0.1:0", "[::1]:8545", "localhost:80", "unix:/tmp/x", "off"})
+    EXPECT_TRUE(load_text("listeners:\n  rpc: \"" + std::string(right) + "\"\n").ok()) << right;
 }
 
 TEST_F(Loader, missing_file_is_an_error_only_when_it_was_asked_for) {
@@ -140,10 +181,26 @@ TEST_F(Loader, a_variable_that_does_not_parse_is_named) {
   Texts found = errors(load());
   std::sort(found.begin(), found.end());
   EXPECT_EQ(found,
-            (Texts{"TB_ENABLE_TELEMETRY: not true or false: 'maybe'",
-                   "TB_MEMPOOL_MAX: not a number: 'abc'", "TB_PURGE_LOOP_SECS: expected 0..86400",
-                   "TB_RPC_AUTH_TOKEN: expected a text of 16..4096 characters",
-                   "TB_RPC_MAX_BATCH: expected 1..10000"}));
+            (Texts{"TB_ENABLE_TELEMETRY: expected true or false, found 'maybe'; change it or leave "
+                   "it out (built-in: true)",
+                   "TB_MEMPOOL_MAX: expected 1..10000000, found 'abc'; change it or leave it out "
+                   "(built-in: 1024)",
+                   "TB_PURGE_LOOP_SECS: expected 0..86400, found 99999999; change it or leave it "
+                   "out (built-in: 0)",
+                   "TB_RPC_AUTH_TOKEN: expected a text of 16..4096 characters, found a text of 5 "
+                   "characters; change it or leave it out",
+                   "TB_RPC_MAX_BATCH: expected 1..10000, found -1; change it or leave it out "
+                   "(built-in: 100)"}));
+}
+
+TEST_F(Loader, a_variable_may_have_any_name_that_a_key_declares) {
+  ASSERT_EQ(::setenv("ADDRESS_OF_A_TEST", "here", 1), 0);
+  const auto all = environment_variables();
+  ::unsetenv("ADDRESS_OF_A_TEST");
+  ASSERT_TRUE(all.contains("ADDRESS_OF_A_TEST"));
+  EXPECT_EQ(all.at("ADDRESS_OF_A_TEST"), "here");
+  inputs_.environment = {{"HOME", "/nowhere"}, {"NOBODYS", "x"}};
+  EXPECT_TRUE(warnings(load_text("")).empty()) << "only names that begin with TB_ are looked at";
 }
 
 TEST_F(Loader, an_unknown_variable_is_a_warning_with_the_nearest_name) {
@@ -155,7 +212,8 @@ TEST_F(Loader, an_unknown_variable_is_a_warning_with_the_nearest_name) {
 
 TEST_F(Loader, a_flag_that_does_not_parse_is_named) {
   inputs_.flags = {{"snapshot_interval", "often"}, {"chain.validator", "true"}};
-  EXPECT_EQ(errors(load()), (Texts{"--snapshot-interval: not a number: 'often'"}));
+  EXPECT_EQ(errors(load()), (Texts{"--snapshot-interval: expected 10..4294967295, found 'often'; "
+                                   "change it or leave it out (built-in: 1024)"}));
 }
 
 TEST_F(Loader, dotenv_reports_lines_that_are_no_assignments) {
@@ -181,9 +239,10 @@ TEST_F(Loader, rules_over_several_keys_name_the_place) {
   EXPECT_EQ(
       errors(load_text("chain:\n  block_interval_ms: 2000\n  empty_block_interval_ms: 500\n")),
       (Texts{"node.yaml:3: chain.empty_block_interval_ms: expected 0, or at least "
-             "chain.block_interval_ms (2000)"}));
+             "chain.block_interval_ms (2000), found 500; raise this key or lower that one"}));
   EXPECT_EQ(errors(load_text("chain: {epoch_length: 1000}\n")),
-            (Texts{"chain.history_blocks: expected at least two epochs (2000)"}));
+            (Texts{"chain.history_blocks: expected at least two epochs (2000), found 1024; raise "
+                   "it, or lower chain.epoch_length"}));
   EXPECT_TRUE(load_text("chain: {block_interval_ms: 2000, empty_block_interval_ms: 0}\n").ok());
 }
 
@@ -210,8 +269,10 @@ TEST_F(Loader, plugins_load_takes_ids_and_mappings) {
   EXPECT_FALSE(list[2].enabled);
   EXPECT_EQ(loaded.config->list("listeners.status"),
             (Texts{"127.0.0.1:8080"}));  // the oracle is switched off
-  EXPECT_EQ(errors(load_text("plugins: {load: [ledger, {id: Energy}]}\n")),
-            (Texts{"node.yaml:1: plugins.load: entry 2: id: expected 1 to 64 of a-z, 0-9 and -"}));
+  EXPECT_EQ(
+      errors(load_text("plugins: {load: [ledger, {id: Energy}]}\n")),
+      (Texts{"node.yaml:1: plugins.load: entry 2: id: expected 1 to 64 of a-z, 0-9 and -, found "
+             "\"Energy\"; change it"}));
   EXPECT_EQ(errors(load_text("plugins: {load: [{id: a, fil: b}]}\n")).at(0),
             "node.yaml:1: plugins.load: entry 1: unknown member 'fil'; expected id, file, "
             "required, isolation, enabled, ignore_mirror, memory_mb, step_ms, cpu_percent");
@@ -234,13 +295,14 @@ TEST_F(Loader, a_plugin_has_limits_of_its_own) {
   };
   EXPECT_EQ(refusal("isolation: process, memory_mb: 15"),
             "node.yaml:3: plugins.load: entry 1: memory_mb: expected a whole number from 16 to "
-            "65536");
+            "65536, found 15; change it, or leave it out for the default");
   EXPECT_EQ(
       refusal("isolation: process, step_ms: many"),
-      "node.yaml:3: plugins.load: entry 1: step_ms: expected a whole number from 100 to 60000");
+      "node.yaml:3: plugins.load: entry 1: step_ms: expected a whole number from 100 to 60000, "
+      "found \"many\"; change it, or leave it out for the default");
   EXPECT_EQ(refusal("isolation: process, cpu_percent: -1"),
             "node.yaml:3: plugins.load: entry 1: cpu_percent: expected a whole number from 0 to "
-            "6400");
+            "6400, found -1; change it, or leave it out for the default");
   EXPECT_EQ(refusal("memory_mb: 64"),
             "node.yaml:3: plugins.load: entry 1: memory_mb: only with isolation: process");
 }

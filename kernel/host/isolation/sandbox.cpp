@@ -23,6 +23,7 @@
 
 #include "kernel/base/file.hpp"
 #include "kernel/base/sanitizer.hpp"
+#include "kernel/host/isolation/counted_memory.hpp"
 
 namespace blockd::isolation {
 namespace {
@@ -254,7 +255,7 @@ Status limit_memory(int sizes, std::uint64_t bytes) {
   char text[256] = {};
   const ssize_t n = ::pread(sizes, text, sizeof text - 1, 0);
   ::close(sizes);
-  if constexpr (kSanitized) return {};  // a sanitizer reserves more memory than any limit
+  if constexpr (kSanitized) return count_memory(bytes);
   unsigned long long all = 0, data = 0;
   if (n <= 0 || std::sscanf(text, "%llu %*u %*u %*u %*u %llu", &all, &data) != 2)
     return Status(Code::kInternal, "/proc/self/statm cannot be read");

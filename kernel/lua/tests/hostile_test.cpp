@@ -44,6 +44,23 @@ TEST(Hostile, memory_bombs_end_at_the_cap) {
   EXPECT_LE(answer.memory, kMaxMemory);
 }
 
+TEST(Hostile, a_memory_error_names_the_line_at_which_the_script_stood) {
+  const std::string most = ": the call would take more than 8388608 bytes of memory";
+  EXPECT_EQ(
+      call_body("local t = {}\nfor i = 1, 1000 do\n  t[i] = string.rep('x', 60000) .. i\nend").text,
+      "script:4" + most);
+  EXPECT_EQ(call_body("local t = {}\nlocal function grow()\n  t = {t, t, t, t, t, t, t, t}\nend\n"
+                      "while true do\n  grow()\nend",
+                      kBudgetEpoch)
+                .text,
+            "script:4" + most);
+  EXPECT_EQ(call_body("local s = 'x'\nwhile true do\n  s = s .. s\nend").text,
+            "script:4: the call would take a string longer than 65536 bytes");
+  EXPECT_EQ(
+      call_body("local t = {}\nfor i = 1, 200 do\n  t[i] =\n    string.rep('x', 65000)\nend").text,
+      "script:5" + most);
+}
+
 TEST(Hostile, string_bombs_end_at_the_longest_string) {
   const Answer answer = call_body("local s = 'x' while true do s = s .. s end");
   EXPECT_EQ(answer.fault, Fault::kMemory);

@@ -122,6 +122,10 @@ TEST(Manifest, each_rule_is_held) {
        [](auto& m) { method(m)["cli"].as_object()["aliases"] = {"counter list"}; }},
       {"cli: now_field: 'when' is no param of the method",
        [](auto& m) { method(m)["cli"].as_object()["now_field"] = "when"; }},
+      {"cli: given: 'who' is no param of the method",
+       [](auto& m) {
+         method(m)["cli"].as_object()["given"] = {{"who", "self"}};
+       }},
       {"cli: say: '{id} at }' has a brace without its pa",
        [](auto& m) { method(m)["cli"].as_object()["say"] = "{id} at }"; }},
       {"cli: positional 'names' is no param of the metho",

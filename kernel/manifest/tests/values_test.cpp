@@ -1,6 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <random>
+
 #include "kernel/base/address.hpp"
+#include "kernel/manifest/plain_params.hpp"
 #include "kernel/manifest/utf8.hpp"
 #include "kernel/manifest/values.hpp"
 #include "samples.hpp"
@@ -57,6 +62,16 @@ void expect_plain(const std::vector<Field>& fields, std::string_view text, bool 
   ValueArena arena;
   std::vector<tb_value> values;
   ASSERT_EQ(decode_plain_params(fields, text, arena, &values), accepted) << text;
+  static PlainParams many;  // has seen the texts of other tests
+  for (int turn = 0; turn < 2; ++turn) {
+    std::vector<tb_value> again;
+    ASSERT_EQ(many.decode(fields, text, arena, &again), accepted) << text;
+    for (std::size_t i = 0; accepted && i < again.size(); ++i) {
+      EXPECT_EQ(again[i].type, values[i].type) << text;
+      EXPECT_EQ(again[i].num, values[i].num) << text;
+      EXPECT_EQ(to_view(again[i].str), to_view(values[i].str)) << text;
+    }
+  }
   if (!accepted) return;
   Decoded slow(fields, text);
   ASSERT_FALSE(slow.error) << text;
@@ -171,6 +186,10 @@ TEST(Decode, aliases_defaults_and_absent_fields) {
   ASSERT_FALSE(alias.error);
   EXPECT_EQ(alias.values[0].num, 7u);
   EXPECT_EQ(alias.values[1].type, TB_TYPE_NONE);
+  Decoded wrong({a, b}, R"({"limit":-7})");
+  ASSERT_TRUE(wrong.error);
+  EXPECT_EQ(wrong.error->field, a.name);
+  EXPECT_TRUE(wrong.error->message.ends_with("found -7 (sent as 'limit')")) << wrong.error->message;
   EXPECT_EQ(message_of({a, b}, R"({"limit":7,"page_size":7})"),
             "page_size: given twice, as 'page_size' and as 'limit'");
 }
@@ -309,6 +328,69 @@ TEST(JsonOut, canonical_sorts_by_utf16_like_the_canonical_form_of_base) {
   ASSERT_TRUE(expected.ok());
   EXPECT_EQ(out.finish(), *expected);
   EXPECT_TRUE(utf16_less("\xf0\x9f\x98\x80", "\xef\xbc\xa1"));
+}
+
+// Names that differ early, late, only in their size, or not in their first eight bytes.
+TEST(Decode, members_that_come_and_go_are_read_like_those_of_a_first_command) {
+  const std::string names[] = {"b", "a", "cc", "c"};  // not in the order of the text
+  std::vector<Field> fields;
+  for (const std::string& name : names) {
+    fields.push_back(field(name, FieldType::kU64));
+    fields.back().required = false;
+  }
+  std::mt19937 random(2);
+  for (int turn = 0; turn < 500; ++turn) {
+    std::map<std::string, std::uint64_t> present;
+    for (const std::string& name : names) {
+      if (random() % 2 == 0) present[name] = random() % 1000;
+    }
+    std::string text;
+    for (const auto& [name, number] : present)
+      text += (text.empty() ? "\"" : ",\"") + name + "\":" + std::to_string(number);
+    expect_plain(fields, "{" + text + "}", true);
+    expect_plain(fields, "{" + text + (text.empty() ? "" : ",") + "\"d\":1}", false);  // unknown
+    if (present.size() < 2) continue;
+    const auto& [first, number] = *present.begin();
+    const std::string twice = "\"" + first + "\":" + std::to_string(number);
+    expect_plain(fields, "{" + twice + "," + text + "}", false);
+    expect_plain(fields, "{" + text + "," + twice + "}", false);
+  }
+}
+
+TEST(JsonOut, canonical_order_holds_for_names_of_every_size_and_any_order_of_puts) {
+  std::vector<std::string> names = {"a",
+                                    "ab",
+                                    "abc",
+                                    "abcd",
+                                    "abcde",
+                                    "abcdefg",
+                                    "abcdefgh",
+                                    "abcdefghi",
+                                    "abcdefgha",
+                                    "b",
+                                    "abcdefgx",
+                                    "abcdefghijklmnopqr",
+                                    "abcdefghijklmnopqs",
+                                    "B",
+                                    "~",
+                                    "\"",
+                                    "abcdefgh\"",
+                                    "\u00e9"};
+  std::mt19937 random(1);
+  for (int turn = 0; turn < 200; ++turn) {
+    if (turn > 1) std::shuffle(names.begin(), names.end(), random);
+    if (turn == 0) std::sort(names.begin(), names.end());
+    json::object tree;
+    JsonOut out(true);
+    for (const std::string& name : names) {
+      json::object inner{{name, json::array{1, "x"}}, {"abcdefgh", nullptr}};
+      write_json(out.out(), name, inner);
+      tree[name] = inner;
+    }
+    Result<std::string> expected = canonical_json(tree);
+    ASSERT_TRUE(expected.ok());
+    ASSERT_EQ(out.finish(), *expected) << turn << " " << out.error();
+  }
 }
 
 TEST(JsonOut, misuse_is_told_and_gives_no_text) {

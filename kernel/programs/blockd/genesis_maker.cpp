@@ -11,8 +11,10 @@
 namespace blockd {
 namespace {
 
-constexpr std::uint64_t kOperatorStart =
-    10'000'000;  // smallest unit; inside the supply cap of the economics rules
+// Smallest unit; in sum inside the supply cap of the economics rules. The admin settles and
+// registers in its own name unless a call names another account.
+constexpr std::uint64_t kOperatorStart = 9'000'000;
+constexpr std::uint64_t kAdminStart = 1'000'000;
 constexpr std::uint64_t kTreasuryStart = 1'000'000;
 
 // `keys/node.key` -> `keys/node.pub`.
@@ -163,10 +165,14 @@ Result<Genesis> load_or_make_genesis(const Config& config, const NodeKeys& keys,
   g.authority = config.text("chain.authority");
   g.validators.push_back({config.text("node.label"), 1, keys.validator->public_key()});
   const std::string op = address_of(keys.op->public_key());
-  g.alloc = {{op, kOperatorStart}, {"treasury", kTreasuryStart}};
-  g.roles = {{op, "operator"},
-             {address_of(keys.admin->public_key()), "admin"},
-             {address_of(keys.oracle->public_key()), "oracle"}};
+  const std::string admin = address_of(keys.admin->public_key());
+  if (admin == op) {
+    g.alloc = {{op, kOperatorStart + kAdminStart}};
+  } else {
+    g.alloc = {{op, kOperatorStart}, {admin, kAdminStart}};
+  }
+  g.alloc.emplace_back("treasury", kTreasuryStart);
+  g.roles = {{op, "operator"}, {admin, "admin"}, {address_of(keys.oracle->public_key()), "oracle"}};
   for (const std::string& key : release_signers(config, notes))
     g.roles.emplace_back(key, "release_signer");
   if (const json::object* params = config.get("chain.genesis_params").if_object()) {

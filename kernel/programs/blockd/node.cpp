@@ -247,7 +247,7 @@ Status NodeImpl::check_new_genesis() const {
     return Status(Code::kUnavailable,
                   "plugin " + plugin.id + " of plugins.load is not usable (" + plugin.error +
                       "), and a new chain would begin without it",
-                  "put the library in place, or take the plugin out of plugins.load");
+                  "mend what stands in brackets, or take the plugin out of plugins.load");
   }
   return {};
 }

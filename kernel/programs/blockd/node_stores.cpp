@@ -4,8 +4,7 @@
 #include <filesystem>
 
 #include "kernel/base/file.hpp"
-#include "kernel/chain/base_row.hpp"
-#include "kernel/chain/kernel_rows.hpp"
+#include "kernel/chain/store/log_front.hpp"
 #include "kernel/chain/store/store_check.hpp"
 #include "kernel/snapshot/state_source.hpp"
 #include "kernel/storage/write_behind.hpp"
@@ -35,32 +34,6 @@ Status set_state_aside(const std::string& dir, std::uint64_t unix_secs,
   if (error) return Status(Code::kIo, dir + ": cannot be set aside: " + error.message());
   notes->push_back("the damaged state is kept as " + to);
   return {};
-}
-
-// What stands in front of the first block of a log that begins behind a snapshot, also of one that
-// has no block yet: how many blocks, and their mountains.
-struct Front {
-  std::uint64_t blocks = 0;
-  std::vector<Hash> peaks;
-};
-
-Result<Front> front_of(Chain& chain) {
-  Front out;
-  if (chain.log()->first_pruned() == 0) return out;
-  std::optional<Bytes> row;
-  TB_TRY(chain.state_store()->get(kBaseRow, &row));
-  if (!row) return out;
-  Result<BaseRow> base = BaseRow::decode(*row);
-  if (!base.ok()) return base.status();
-  base->peaks.append(base->hash);
-  Bytes bytes;
-  base->peaks.append_to(bytes);
-  Reader in(bytes);
-  out.blocks = in.u64();
-  for (std::uint64_t count = out.blocks; count != 0; count &= count - 1)
-    out.peaks.push_back(in.array<32>());
-  std::reverse(out.peaks.begin(), out.peaks.end());  // stored from the smallest
-  return out;
 }
 
 }  // namespace
@@ -269,7 +242,7 @@ Status NodeStores::open_views(Chain& chain, std::function<void(std::string)> not
     std::lock_guard lock(shared_->mutex);
     shared_->chain = &chain;
   }
-  Result<Front> front = front_of(chain);
+  Result<LogFront> front = log_front(*chain.log(), *chain.state_store());
   if (!front.ok()) return front.status();
   LogViewsOptions options;
   options.mmr_dir = dirs_.mmr;

@@ -151,8 +151,19 @@ std::set<std::string> Catalogue::next_words_as_said(const std::vector<std::strin
 }
 
 std::optional<std::string> Catalogue::nearest(const std::vector<std::string>& words) const {
-  std::vector<std::string> paths;
-  for (const Verb& verb : all()) paths.push_back(verb.path());
+  std::set<std::string> known;  // verbs and groups
+  for (const Verb& verb : all()) {
+    const std::string path = verb.path();
+    for (std::size_t end = path.find(' '); end != std::string::npos; end = path.find(' ', end + 1))
+      known.insert(path.substr(0, end));
+    known.insert(path);
+  }
+  const std::vector<std::string> paths(known.begin(), known.end());
+  // A word that stands deeper: `settle` for `energy settle`.
+  const std::string ending = " " + joined(words, words.size());
+  for (const std::string& path : paths) {
+    if (path.ends_with(ending)) return path;
+  }
   // The words behind the path are positionals: try with fewer of them.
   for (std::size_t count = std::min<std::size_t>(words.size(), 4); count > 0; --count) {
     if (auto near = nearest_name(joined(words, count).substr(0, 128), paths)) return near;

@@ -20,9 +20,7 @@ ReadConfig read_node_config(Session& session, const std::string& named, bool req
   inputs.file = named.empty() ? default_config_file(session.world.environment, program_dir) : named;
   inputs.file_required = required;
   inputs.profile_dirs = profile_dirs_of(inputs.file, program_dir);
-  for (const auto& [name, value] : session.world.environment) {
-    if (name.starts_with("TB_")) inputs.environment.emplace(name, value);
-  }
+  inputs.environment = session.world.environment;
   if (!data_dir.empty()) inputs.flags.emplace_back("data_dir", data_dir);
   auto kernel = std::make_shared<ConfigSchema>();
   add_kernel_keys(*kernel);

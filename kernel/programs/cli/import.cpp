@@ -59,7 +59,7 @@ class Import {
         verb_(verb),
         client_(session),
         path_(word(params, "file", "")),
-        report_(word(params, "report", path_ + ".rejected.jsonl")),
+        report_(word(params, "report", path_ + ".rejected")),
         restart_(truth(params, "restart")),
         draws_(session.world.out_is_terminal && !session.options.quiet),
         tells_(truth(params, "progress") && !session.options.quiet) {}

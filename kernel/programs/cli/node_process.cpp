@@ -45,9 +45,7 @@ Result<Place> read_place(Session& session, const std::vector<std::string>& words
   ConfigInputs inputs;
   inputs.file = default_config_file(session.world.environment, session.world.program_dir);
   inputs.file_required = session.world.environment.contains("TB_CONFIG");
-  for (const auto& [name, value] : session.world.environment) {
-    if (name.starts_with("TB_")) inputs.environment.emplace(name, value);
-  }
+  inputs.environment = session.world.environment;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const FlagWord flag = split_flag(words[i]);
     const std::string value = flag.value ? *flag.value : i + 1 < words.size() ? words[i + 1] : "";

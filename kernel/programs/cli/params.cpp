@@ -145,6 +145,7 @@ class Parser {
       if (!status.ok()) return status;
       if (session_.options.help) return std::move(params_);
     }
+    TB_TRY(put_given());
     TB_TRY(check_missing());
     if (!node_.now_field.empty() && !params_.contains(node_.now_field))
       params_[node_.now_field] = session_.world.clock.unix_ms() / 1000;
@@ -177,6 +178,17 @@ class Parser {
     return {};
   }
 
+  // What the verb gives itself.
+  Status put_given() {
+    for (const auto& [name, text] : node_.given) {
+      if (params_.contains(name)) continue;
+      for (const CliArg& arg : node_.flags) {
+        if (arg.field.name == name) TB_TRY(put(arg, arg.flag, text));
+      }
+    }
+    return {};
+  }
+
   Status spread(const std::string& flag, const std::string& text) {
     Result<json::value> value = read_json_argument(session_.world, text);
     if (!value.ok()) return wrong(flag + ": " + value.status().message());
@@ -204,6 +216,15 @@ class Parser {
     return nullptr;
   }
 
+  // A field whose flag has another name answers to its own as well: `--page-size` beside `--limit`.
+  const CliArg* find_field(std::string name) const {
+    std::replace(name.begin(), name.end(), '_', '-');
+    const auto at = std::find_if(node_.flags.begin(), node_.flags.end(), [&](const CliArg& arg) {
+      return default_flag(arg.field.name) == name;
+    });
+    return at == node_.flags.end() ? nullptr : &*at;
+  }
+
   Status take_flag(const std::string& word) {
     const FlagWord flag = split_flag(word);
     if (const CliArg* arg = find_arg(flag.name)) return take_own(*arg, flag);
@@ -226,8 +247,10 @@ class Parser {
 
   Status take_global(const FlagWord& flag) {
     const GlobalFlag* global = find_global_flag(flag.name);
-    if (!global || (global->command_only && node_.kind != MethodKind::kCommand))
-      return unknown(flag.name);
+    if (!global || (global->command_only && node_.kind != MethodKind::kCommand)) {
+      const CliArg* arg = find_field(flag.name);
+      return arg ? take_own(*arg, flag) : unknown(flag.name);
+    }
     std::string value;
     if (global->value) {
       Result<std::string> given = value_for(flag);

@@ -8,6 +8,7 @@
 
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
+#include "kernel/monitoring/own_rules.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/keys.hpp"
 #include "kernel/programs/cli/output.hpp"
@@ -79,6 +80,14 @@ json::object describe(const CheckedPlugin& found) {
           {"signature", signature_state_name(found.file.signature)}};
 }
 
+Status refused_rules(const std::string& file, const std::vector<std::string>& wrong) {
+  std::string text = file + ": " + wrong.front();
+  for (std::size_t i = 1; i < wrong.size(); ++i) text += "\n" + file + ": " + wrong[i];
+  return Status(Code::kDenied, std::move(text),
+                "Prometheus would refuse such a rule, or it would never have data; mend it where "
+                "the plugin declares it");
+}
+
 int check(Session& session, const LocalArgs& args) {
   Result<CheckedPlugin> found =
       check_plugin_file(session, args.words[0], SignaturePolicy::kWarn, {}, true);
@@ -87,9 +96,12 @@ int check(Session& session, const LocalArgs& args) {
   const Result<std::vector<std::string>> advice =
       has_machine ? advice_on_file(args.words[0]) : std::vector<std::string>();
   if (!advice.ok()) return session.fail(advice.status());
+  const OwnRules rules = look_at_own_rules(*found->manifest);
+  if (!rules.wrong.empty()) return session.fail(refused_rules(args.words[0], rules.wrong));
   json::object out = describe(*found);
   json::array warnings;
   for (const std::string& line : *advice) warnings.emplace_back(line);
+  for (const std::string& line : rules.not_judged) warnings.emplace_back(line);
   if (!warnings.empty()) out["warnings"] = std::move(warnings);
   return print_result(session, out, shape_with_ids("id"));
 }
@@ -197,7 +209,7 @@ std::vector<LocalVerb> plugin_verbs() {
            {"plugins prune"}},
           {"plugin check",
            "<file>",
-           "Check a plugin file: image, probe, manifest, signature",
+           "Check a plugin file: image, probe, manifest, signature, alerts",
            {},
            1,
            1,

@@ -8,6 +8,7 @@
 #include "kernel/lua/cases.hpp"
 #include "kernel/lua/source.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
+#include "kernel/programs/cli/node_client.hpp"
 #include "kernel/programs/cli/output.hpp"
 
 namespace blockd::cli {
@@ -62,6 +63,13 @@ int check_script(Session& session, const LocalArgs& args) {
   const auto header = script ? lua::read_header(*script, &answer) : std::nullopt;
   if (!header) return refuse(session, *source, answer);
   const std::vector<std::string> absent = lua::absent_names(source->text);
+  if (absent.empty() && args.has("--on-chain")) {
+    NodeClient client(session);
+    const Result<json::value> told =
+        client.call("gov.script_check", json::object{{"source", source->text}}, "governance");
+    if (!told.ok())
+      return session.refused ? session.fail(*session.refused) : session.fail(told.status());
+  }
   if (absent.empty()) return print_result(session, shown(*script, *header));
   std::string others;
   for (std::size_t i = 1; i < absent.size(); ++i) others += source->placed(absent[i]) + '\n';
@@ -225,43 +233,45 @@ int test(Session& session, const LocalArgs& args) {
 }  // namespace
 
 std::vector<LocalVerb> script_verbs() {
-  return {{"gov script check",
-           "<file>",
-           "Check a script: syntax, floats, header, names that do not exist",
-           {},
-           1,
-           1,
-           check_script,
-           {{"contract-cli gov script check price-guard.lua", "Prints name, hash and events"}},
-           {"governance script check"}},
-          {"gov script run",
-           "<file>",
-           "Call one function of a script and print what it decides",
-           {{"--event", "EVENT",
-             "on_param_change, on_epoch, … (the only one of the script, if it has one)"},
-            {"--key", "KEY", "Parameter of the change"},
-            {"--value", "N", "Its new value"},
-            {"--old", "N", "Its value before (0)"},
-            {"--min", "N", "Lowest value (0)"},
-            {"--max", "N", "Highest value (2^63-1)"},
-            {"--argument", "JSON", "The table that the function gets; inline, @file or -"},
-            {"--reads", "JSON", "What it reads: {\"params\",\"state\",\"econ\",\"treasury\"}"}},
-           1,
-           1,
-           run,
-           {{"contract-cli gov script run price-guard.lua --key energy_min_stake --old 1000 "
-             "--value 5000",
-             "Prints the value that would be stored"}},
-           {"governance script run"}},
-          {"gov script test",
-           "<file>",
-           "Run the cases of a script",
-           {{"--cases", "FILE", "JSON Lines of cases (the script's name with .cases.jsonl)"}},
-           1,
-           1,
-           test,
-           {{"contract-cli gov script test price-guard.lua", "Runs price-guard.cases.jsonl"}},
-           {"governance script test"}}};
+  return {
+      {"gov script check",
+       "<file>",
+       "Check a script: syntax, floats, header, names that do not exist",
+       {{"--on-chain", "",
+         "Ask the node as well whether its chain has the parameters and commands of the header"}},
+       1,
+       1,
+       check_script,
+       {{"contract-cli gov script check price-guard.lua", "Prints name, hash and events"}},
+       {"governance script check"}},
+      {"gov script run",
+       "<file>",
+       "Call one function of a script and print what it decides",
+       {{"--event", "EVENT",
+         "on_param_change, on_epoch, … (the only one of the script, if it has one)"},
+        {"--key", "KEY", "Parameter of the change"},
+        {"--value", "N", "Its new value"},
+        {"--old", "N", "Its value before (0)"},
+        {"--min", "N", "Lowest value (0)"},
+        {"--max", "N", "Highest value (2^63-1)"},
+        {"--argument", "JSON", "The table that the function gets; inline, @file or -"},
+        {"--reads", "JSON", "What it reads: {\"params\",\"state\",\"econ\",\"treasury\"}"}},
+       1,
+       1,
+       run,
+       {{"contract-cli gov script run price-guard.lua --key energy_min_stake --old 1000 "
+         "--value 5000",
+         "Prints the value that would be stored"}},
+       {"governance script run"}},
+      {"gov script test",
+       "<file>",
+       "Run the cases of a script",
+       {{"--cases", "FILE", "JSON Lines of cases (the script's name with .cases.jsonl)"}},
+       1,
+       1,
+       test,
+       {{"contract-cli gov script test price-guard.lua", "Runs price-guard.cases.jsonl"}},
+       {"governance script test"}}};
 }
 
 }  // namespace blockd::cli

@@ -92,20 +92,23 @@ void print_hashes(Session& session, const json::value& answer) {
 
 int wrappers(Session& session, const LocalArgs& args) {
   NodeClient client(session);
-  const Result<json::value> answer =
+  Result<json::value> answer =
       client.call("telemetry.wrappers", json::object{{"namespace", args.get("--namespace")}});
   if (!answer.ok()) return session.fail(answer.status());
+  if (json::object* all = answer->if_object(); all != nullptr && args.has("--hash-only")) {
+    json::object hashes;
+    if (const json::value* meta = all->if_contains("meta")) hashes["meta"] = *meta;
+    *all = std::move(hashes);
+  }
   if (session.wants_json()) return print_result(session, *answer, {"", {}, "", true});
   if (session.options.format == Format::kYaml) return print_result(session, *answer);
   const json::object* nodes = answer->if_object();
   if (!nodes)
     return session.fail(Status(Code::kCorrupt, "the answer of telemetry.wrappers is no object"));
-  if (!args.has("--hash-only")) {
-    for (const auto& [node, said] : *nodes) {
-      const json::value* list = member_at(said, "metrics");
-      if (!list || !list->is_array()) continue;  // `meta`
-      for (const json::value& series : list->get_array()) print_series(session, series);
-    }
+  for (const auto& [node, said] : *nodes) {
+    const json::value* list = member_at(said, "metrics");
+    if (!list || !list->is_array()) continue;  // `meta`
+    for (const json::value& series : list->get_array()) print_series(session, series);
   }
   print_hashes(session, *answer);
   return kExitOk;
@@ -128,7 +131,7 @@ std::vector<LocalVerb> state_verbs() {
            "",
            "Every series that the node exports, with hashes of what there is and what it says",
            {{"--namespace", "NS", "Series of this plugin only"},
-            {"--hash-only", "", "In text only the hashes"}},
+            {"--hash-only", "", "Only the hashes"}},
            0,
            0,
            wrappers,

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "kernel/base/hex.hpp"
+#include "kernel/chain/store/log_front.hpp"
 #include "kernel/chain/store/log_views.hpp"
 #include "kernel/chain/store/prune.hpp"
 #include "kernel/programs/cli/output.hpp"
@@ -125,13 +126,26 @@ int run_maintenance_repair(Session& session, const LocalArgs& args) {
 
 // ---- migrate
 
+// A chain that began behind a snapshot has blocks in front of its log; its state knows of them.
+Result<LogFront> front_of(const StoppedNode& node, const BlockLog& log) {
+  if (log.first_pruned() == 0) return LogFront{};
+  Result<std::unique_ptr<KvStore>> state = open_leveldb(node.state_dir(), {});
+  if (!state.ok()) return state.status();
+  return log_front(log, **state);
+}
+
 // Schema 2 has the views of the log beside it. They are written behind the log in batches that
 // carry how far they are, so a second run goes on where a killed one stopped.
-Status make_views(const std::string& data, std::ostream& out) {
+Status make_views(const StoppedNode& node, std::ostream& out) {
+  const std::string& data = node.data_dir();
   std::string cut;
   Result<std::unique_ptr<BlockLog>> log = BlockLog::open(system_disk(), data + "/chain", {}, &cut);
   if (!log.ok()) return log.status();
+  Result<LogFront> front = front_of(node, **log);
+  if (!front.ok()) return front.status();
   LogViewsOptions options;
+  options.base_blocks = front->blocks;
+  options.base_peaks = std::move(front->peaks);
   options.mmr_dir = data + "/mmr";
   options.index_dir = data + "/index";
   options.log = log->get();
@@ -181,7 +195,7 @@ int run_migrate(Session& session, const LocalArgs& args) {
       << kDataSchema << ": make mmr and index from the log\n"
       << std::flush;
   if (args.has("--dry-run")) return kExitOk;
-  Status status = make_views(node->data_dir(), out);
+  Status status = make_views(*node, out);
   if (status.ok()) status = write_data_schema(node->data_dir());
   if (!status.ok()) return session.fail(status);
   out << "schema is now " << kDataSchema << '\n';

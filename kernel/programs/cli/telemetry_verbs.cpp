@@ -1,7 +1,9 @@
 // telemetry tail and tls-warnings, fees, validator status: what the node knows of itself, as lines
 // for people and for grep.
+#include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <sstream>
 #include <thread>
@@ -130,6 +132,64 @@ int tls_warnings(Session& session, const LocalArgs& args) {
   return kExitOk;
 }
 
+// How many TLS warnings there are and how old; with --latest the warnings themselves.
+int tls_status(Session& session, const LocalArgs& args) {
+  if (args.has("--latest")) return tls_warnings(session, args);
+  const Result<json::value> answer = ask(session, "diagnostics.tls");
+  if (!answer.ok()) return session.fail(answer.status());
+  const json::value* all = member_at(*answer, "warnings");
+  if (!all || !all->is_array())
+    return session.fail(Status(Code::kCorrupt, "the answer of diagnostics.tls has no warnings"));
+  std::optional<std::uint64_t> newest, oldest;
+  for (const json::value& warning : all->get_array()) {
+    const auto seen = parse_u64(text_at(warning, "last_seen"));
+    if (!seen) continue;
+    newest = std::max(newest.value_or(0), *seen);
+    oldest = std::min(oldest.value_or(*seen), *seen);
+  }
+  const auto shown = [](const std::optional<std::uint64_t>& at) {
+    return at ? json::value(*at) : json::value(nullptr);
+  };
+  return print_result(session, json::object{{"active_snapshots", all->get_array().size()},
+                                            {"most_recent_last_seen", shown(newest)},
+                                            {"least_recent_last_seen", shown(oldest)}});
+}
+
+// The value of a label in a series such as name{a="x",b="y"}; empty: it has none of that name.
+std::string label_of(std::string_view series, const std::string& label) {
+  const std::string before = label + "=\"";
+  std::size_t at = series.find("{" + before);
+  if (at == std::string_view::npos) at = series.find("," + before);
+  if (at == std::string_view::npos) return {};
+  at += 1 + before.size();
+  return std::string(series.substr(at, series.find('"', at) - at));
+}
+
+// What stands behind the parts of this node that other builds may have from elsewhere.
+int dependencies(Session& session, const LocalArgs&) {
+  struct Part {
+    std::string_view dependency, series;
+    const char *name, *backend;  // labels
+  };
+  constexpr Part kParts[] = {{"runtime", "runtime_backend_info{", "", "backend"},
+                             {"storage-engine", "storage_engine_info{", "name", "engine"}};
+  NodeClient client(session);
+  const auto series = read_node_series(client);
+  if (!series.ok()) return session.fail(series.status());
+  json::array rows;
+  for (const Part& part : kParts) {
+    for (const auto& [name, value] : *series) {
+      if (value != 1 || !name.starts_with(part.series)) continue;
+      const std::string of = *part.name == '\0' ? "node" : label_of(name, part.name);
+      rows.push_back(json::object{{"dependency", part.dependency},
+                                  {"name", of},
+                                  {"backend", label_of(name, part.backend)}});
+    }
+  }
+  if (session.options.format == Format::kAuto) session.options.format = Format::kTable;
+  return print_result(session, rows, {"", {"dependency", "name", "backend"}, "name", false});
+}
+
 // What a command must pay now, a row for each lane.
 int fees(Session& session, const LocalArgs&) {
   const Result<json::value> stats = ask(session, "mempool.stats");
@@ -198,6 +258,22 @@ std::vector<LocalVerb> telemetry_verbs() {
        tls_warnings,
        {{"contract-cli telemetry tls-warnings --code missing_identity_component",
          "A line for each section with a certificate or a key alone"}}},
+      {"tls status",
+       "",
+       "How many defects the node's TLS settings have, and when they were seen",
+       {{"--latest", "", "The defects themselves, as telemetry tls-warnings prints them"}},
+       0,
+       0,
+       tls_status,
+       {{"contract-cli tls status --latest", "A line for each defect"}}},
+      {"system dependencies",
+       "",
+       "What the node has its runtime and its stores from",
+       {},
+       0,
+       0,
+       dependencies,
+       {{"contract-cli system dependencies", "A row for the runtime and for each store"}}},
       {"fees",
        "",
        "What a command pays now in each lane, and what those that wait pay",

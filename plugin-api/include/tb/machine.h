@@ -35,6 +35,10 @@ typedef struct tb_block {
   uint32_t sm;           /* the state machine version of this plugin that is in force */
   uint32_t schema;
   uint8_t seed[32]; /* the only randomness of apply */
+  /* The values in force of this plugin's governance parameters, by their place in the manifest, as
+   * tb_view_api.param answers. A host that has no such table leaves both zero: ask param() then. */
+  const uint64_t* params;
+  uint64_t param_count;
 } tb_block;
 
 /* Who sent a command. In a hook `account` is empty. */

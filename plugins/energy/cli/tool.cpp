@@ -8,16 +8,13 @@
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <map>
 #include <optional>
-#include <stdexcept>
 
 #include "plugins/energy/cli/snapshots.hpp"
 #include "plugins/energy/rules/reading.hpp"
 #include "tb/blake3.hpp"
+#include "tb/tool.hpp"
 
 namespace energy {
 namespace {
@@ -25,10 +22,7 @@ namespace {
 namespace json = boost::json;
 constexpr std::size_t kMaxFileBytes = 1u << 20;
 
-// What is wrong with the command line; run_energy_tool turns it into a message and exit code 2.
-struct Misuse : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using tb::Misuse;
 
 class ToolCrypto : public Crypto {
  public:
@@ -86,21 +80,6 @@ std::uint64_t number(const std::string& name, std::string_view text) {
   return value;
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file;
-  std::istream* in = &std::cin;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) throw Misuse("cannot read " + path);
-    in = &file;
-  }
-  std::string text(kMaxFileBytes + 1, '\0');
-  in->read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in->gcount()));
-  if (text.size() > kMaxFileBytes) throw Misuse(path + " is above 1 MiB");
-  return text;
-}
-
 std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   return first == std::string::npos
@@ -111,7 +90,7 @@ std::string trimmed(const std::string& text) {
 void read_key(const Flags& flags, Key* key) {
   std::string text;
   if (const auto at = flags.find("--key-file"); at != flags.end()) {
-    text = read_file(at->second);
+    text = tb::read_tool_file(at->second, kMaxFileBytes);
   } else {
     for (const char* name : {"TB_ORACLE_KEY_HEX", "TB_ORACLE_SIGNING_KEY"}) {
       const char* value = std::getenv(name);
@@ -198,7 +177,9 @@ std::uint64_t number_in(const json::object& object, const char* name) {
 Reading reading_of_json(const std::string& argument) {
   const bool is_inline = trimmed(argument).starts_with('{');
   const std::string text =
-      is_inline ? argument : read_file(argument.starts_with('@') ? argument.substr(1) : argument);
+      is_inline ? argument
+                : tb::read_tool_file(argument.starts_with('@') ? argument.substr(1) : argument,
+                                     kMaxFileBytes);
   boost::system::error_code error;
   const json::value value = json::parse(text, error);
   if (error || !value.is_object())

@@ -1,5 +1,6 @@
 #include "plugins/energy/rules/params.hpp"
 
+#include <array>
 #include <iterator>
 
 namespace energy {
@@ -62,12 +63,26 @@ constexpr ParamSpec kTable[] = {
      &Params::settlement_paused},
 };
 
+// The fields alone, near each other: they are set for every command.
+constexpr auto kFields = [] {
+  std::array<std::uint64_t Params::*, std::size(kTable)> fields{};
+  for (std::size_t i = 0; i < fields.size(); ++i) fields[i] = kTable[i].field;
+  return fields;
+}();
+
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 
 }  // namespace
 
 std::span<const ParamSpec> param_table() { return kTable; }
+
+std::optional<Params> params_of(std::span<const std::uint64_t> values) {
+  if (values.size() != kFields.size()) return std::nullopt;
+  Params params;
+  for (std::size_t i = 0; i < kFields.size(); ++i) params.*kFields[i] = values[i];
+  return params;
+}
 
 std::string dotted_spelling(std::string_view name) {
   std::string out(name);

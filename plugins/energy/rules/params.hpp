@@ -59,6 +59,9 @@ struct ParamSpec {
 // Every parameter, in the order of the reference page. Static storage.
 std::span<const ParamSpec> param_table();
 
+// The parameters whose values stand in the order of the table; nullopt if their number is another.
+std::optional<Params> params_of(std::span<const std::uint64_t> values);
+
 // The parameter that `spelling` names, in any of the three spellings; nullptr if there is none.
 const ParamSpec* find_param(std::string_view spelling);
 

@@ -4,9 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "plugins/energy/rules/ids.hpp"
 #include "plugins/energy/rules/wide.hpp"
@@ -23,49 +26,66 @@ class Crypto {
   // curve.
   virtual bool verify(const PublicKey& key, std::string_view message,
                       const Signature& signature) const = 0;
+  // BLAKE3-256 of the first `prefix` bytes of `data`, and of all of it.
+  virtual std::pair<Hash, Hash> blake3_prefix_and_all(std::string_view data,
+                                                      std::size_t prefix) const {
+    return {blake3(data.substr(0, prefix)), blake3(data)};
+  }
 };
 
-struct Reading {
-  std::string
-      provider_id;  // exactly as sent: "energy-0x00" and the padded form are signed differently
-  std::string meter_address;
+// A reading that owns its texts, or one that borrows them.
+template <class Text>
+struct BasicReading {
+  Text provider_id;  // exactly as sent: "energy-0x00" and the padded form are signed differently
+  Text meter_address;
   std::uint64_t kwh_reading = 0;  // cumulative kWh of the meter
   std::uint64_t timestamp = 0;    // Unix seconds
   std::uint64_t nonce = 0;
   Signature signature{};
 
-  bool operator==(const Reading&) const = default;
+  bool operator==(const BasicReading&) const = default;
+  operator BasicReading<std::string_view>() const
+      requires(!std::is_same_v<Text, std::string_view>) {
+    return {provider_id, meter_address, kwh_reading, timestamp, nonce, signature};
+  }
 };
+using Reading = BasicReading<std::string>;
+using ReadingView = BasicReading<std::string_view>;
 
-// The bytes of a reading that are hashed, for those who need more than one of the hashes.
+// The bytes of a reading that are hashed, for those who need more than one of the hashes. Without
+// memory from the heap for one of ordinary size.
 class ReadingBytes {
  public:
-  explicit ReadingBytes(const Reading& reading);
+  explicit ReadingBytes(const ReadingView& reading);
+  ReadingBytes(const ReadingBytes&) = delete;
+  ReadingBytes& operator=(const ReadingBytes&) = delete;
   // What is signed: provider id, meter address, then the three numbers as 8 bytes each,
   // little-endian.
-  std::string_view preimage() const { return std::string_view(bytes_).substr(0, signed_); }
+  std::string_view preimage() const { return {begin_, signed_}; }
   // The preimage, the length of the signature (4 bytes, little-endian) and the signature.
-  std::string_view whole() const { return bytes_; }
+  std::string_view whole() const { return {begin_, size_}; }
 
  private:
-  std::string bytes_;
-  std::size_t signed_ = 0;
+  std::array<char, 256> small_;  // written up to size_ only
+  std::unique_ptr<char[]> large_;
+  const char* begin_ = small_.data();
+  std::size_t signed_ = 0, size_ = 0;
 };
 
-std::string reading_preimage(const Reading& reading);
+std::string reading_preimage(const ReadingView& reading);
 
 // BLAKE3 of the preimage.
-Hash reading_digest(const Reading& reading, const Crypto& crypto);
+Hash reading_digest(const ReadingView& reading, const Crypto& crypto);
 
 // The key of the credit that the reading mints: BLAKE3 of ReadingBytes::whole().
-Hash reading_meter_hash(const Reading& reading, const Crypto& crypto);
+Hash reading_meter_hash(const ReadingView& reading, const Crypto& crypto);
 
 // True if the signature holds over the digest, or over the preimage itself (which the operations
 // guide's test script signs). Cost: one verification when the first holds, else two.
-bool verify_reading(const Reading& reading, const PublicKey& key, const Crypto& crypto);
-// The same for who has the bytes already.
-bool verify_reading(const ReadingBytes& bytes, const Signature& signature, const PublicKey& key,
-                    const Crypto& crypto);
+bool verify_reading(const ReadingView& reading, const PublicKey& key, const Crypto& crypto);
+// The same for who has the bytes and their digest already.
+bool verify_reading(const ReadingBytes& bytes, const Hash& digest, const Signature& signature,
+                    const PublicKey& key, const Crypto& crypto);
 
 // |block time - reading time| in seconds; both in Unix seconds.
 constexpr std::uint64_t clock_skew(std::uint64_t block_time, std::uint64_t timestamp) {

@@ -4,6 +4,7 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "plugins/energy/rules/fees.hpp"
 #include "plugins/energy/rules/ids.hpp"
@@ -127,6 +128,18 @@ TEST(EnergyParams, defaults_are_those_of_the_table_and_inside_their_ranges) {
   }
 }
 
+TEST(EnergyParams, values_in_the_order_of_the_table_are_all_or_nothing) {
+  std::vector<std::uint64_t> values;
+  for (std::size_t i = 0; i < param_table().size(); ++i) values.push_back(1000 + i);
+  const std::optional<Params> params = params_of(values);
+  ASSERT_TRUE(params);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    EXPECT_EQ(*params.*param_table()[i].field, values[i]) << param_table()[i].name;
+  EXPECT_FALSE(params_of({}));
+  values.push_back(0);
+  EXPECT_FALSE(params_of(values));
+}
+
 TEST(EnergyParams, settlement_expiry_replaces_the_oracle_timeout_only_above_zero) {
   Params p;
   EXPECT_EQ(effective_expiry(p), 720u);
@@ -140,6 +153,19 @@ TEST(EnergyReading, latency_is_the_age_in_ms_and_never_negative) {
   EXPECT_FALSE(reading_latency_ms(kU64Max, 0));
   EXPECT_EQ(clock_skew(10, 4), 6u);
   EXPECT_EQ(clock_skew(4, 10), 6u);
+}
+
+TEST(EnergyReading, bytes_that_are_hashed_are_the_same_for_short_and_long_texts) {
+  for (const std::size_t size : {0, 20, 150, 151, 400}) {  // 256 bytes in all with 151
+    Reading reading{std::string("energy-0x1"), std::string(size, 'm'), 1, 2, 3, {}};
+    reading.signature.fill(7);
+    std::string expected = reading.provider_id + reading.meter_address;
+    for (const char number : {'\x01', '\x02', '\x03'}) expected += number + std::string(7, '\0');
+    const ReadingBytes bytes(reading);
+    EXPECT_EQ(bytes.preimage(), expected) << size;
+    expected += '\x40' + std::string(3, '\0') + std::string(64, '\x07');
+    EXPECT_EQ(bytes.whole(), expected) << size;
+  }
 }
 
 TEST(EnergyFees, worked_example_of_a_busy_market_is_347_bps) {

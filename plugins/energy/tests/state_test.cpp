@@ -312,5 +312,30 @@ TEST(EnergyKeys, no_prefix_of_a_kind_covers_another_kind) {
   }
 }
 
+// Numbers of every size, near the end of a row and far from it.
+TEST(EnergyRows, numbers_of_every_size_have_one_encoding) {
+  for (unsigned bits = 0; bits <= 64; ++bits) {
+    const std::uint64_t highest = bits == 0 ? 0 : kU64Max >> (64 - bits);
+    for (const std::uint64_t number : {highest, highest - highest / 2, highest / 3}) {
+      check_row(KeyVersion{.version = number});
+      Totals totals;
+      totals.next_provider = number;
+      check_row(totals);
+    }
+  }
+  const std::string too_large = std::string("\x01\xff\xff\xff\xff\x10", 6) + std::string(8, '\0');
+  MeterBinding binding;
+  EXPECT_EQ(decode_row(too_large, binding), RowError::kDamaged);
+  EXPECT_EQ(decode_row(std::string_view("\x01\xff\xff\xff\xff\x0f", 6), binding), RowError::kNone);
+  EXPECT_EQ(binding.provider, 0xffffffffu);
+}
+
+TEST(EnergyRows, a_credit_that_borrows_its_texts_is_written_like_one_that_owns_them) {
+  for (const char* id : {"energy-0x0000001f", "energy-0x1f"}) {
+    const Credit credit{.provider = 0x1f, .amount_kwh = 300, .block = 2, .reading = reading(id)};
+    EXPECT_EQ(RowBytes(CreditView(credit)).view(), encode_row(credit));
+  }
+}
+
 }  // namespace
 }  // namespace energy

@@ -31,6 +31,16 @@ TEST(PayloadRules, sums_of_receipts_do_not_wrap) {
   EXPECT_EQ(check_payload(p), "expected_receipts_mismatch");
 }
 
+TEST(Texts, the_nearest_name_is_the_one_with_the_fewest_letters_apart) {
+  const std::vector<std::string> names = {"market_fee", "market_cap", "treasury_percent"};
+  EXPECT_EQ(nearest_name("market_fe", names), "market_fee");
+  EXPECT_EQ(nearest_name("market_cpa", names), "market_cap");
+  EXPECT_EQ(nearest_name("tresury_precent", names), "treasury_percent");
+  EXPECT_EQ(nearest_name("x", names), "");
+  EXPECT_EQ(nearest_name("market_fee", {}), "");
+  EXPECT_EQ(nearest_name("", {""}), "");
+}
+
 TEST(PayloadRules, sizes_are_bounded) {
   Payload p = good();
   p.title.assign(kMaxTitleBytes, 'x');

@@ -170,6 +170,17 @@ TEST_F(Params, settlement_of_energy_changes_three_values_and_leaves_a_record) {
   EXPECT_EQ(value("energy_settlement_expiry_blocks"), 0u);
   EXPECT_FALSE(
       ask("gov.energy_settlement_history").as_array().at(0).at("rolled_back_at").is_null());
+  const auto listed = chain.http("GET", "/governance/energy/settlement/history");
+  EXPECT_EQ(listed.first, 200u);
+  chain.break_store("governance");
+  const tb::Ran unread = chain.query("gov.energy_settlement_history", "{}");
+  EXPECT_EQ(unread.error_code, -32073);
+  EXPECT_EQ(unread.error_name, "HistoryReadFailed");
+  const auto broken = chain.http("GET", "/governance/energy/settlement/history");
+  EXPECT_EQ(broken.first, 500u);
+  EXPECT_NE(broken.second.find("HistoryReadFailed"), std::string::npos) << broken.second;
+  chain.break_store("governance", false);
+  EXPECT_EQ(chain.http("GET", "/governance/energy/settlement/history"), listed);
   EXPECT_EQ(run("gov.energy_settlement", {{"mode", "never"}}).error_name,
             "unknown_settlement_mode");
   EXPECT_EQ(run("gov.energy_settlement", {{"mode", "batch"}, {"quorum_ppm", 1'000'001}}).error_name,

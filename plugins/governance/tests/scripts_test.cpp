@@ -135,6 +135,35 @@ TEST_F(Scripts, on_epoch_sets_what_it_owns_and_nobody_else_may) {
 }
 
 TEST_F(Scripts, texts_that_are_no_script_are_refused) {
+  const auto slip = [&](std::string_view list, std::string_view event) {
+    return run(
+        "gov.propose_script",
+        {{"source", "hook = { name='slip', version='1.0.0', on={'" + std::string(event) + "'}, " +
+                        std::string(list) + " }\nfunction " + std::string(event) + "(c) end\n"}});
+  };
+  tb::Ran misspelled = slip("keys={'treasury_precent'}", "on_param_change");
+  EXPECT_EQ(misspelled.error_name, "unknown_param");
+  EXPECT_EQ(misspelled.error_text,
+            "hook.keys: no parameter 'treasury_precent', so the script would never be asked; did "
+            "you mean 'treasury_percent'?; `gov params list` shows all");
+  misspelled = slip("owns={'market_fe'}", "on_epoch");
+  EXPECT_NE(misspelled.error_text.find("hook.owns: no parameter 'market_fe'"), std::string::npos);
+  EXPECT_NE(misspelled.error_text.find("'market_fee'"), std::string::npos);
+  misspelled = slip("methods={'market.trad'}", "before_apply");
+  EXPECT_EQ(misspelled.error_name, "invalid_payload");
+  EXPECT_EQ(misspelled.error_text,
+            "hook.methods: no active plugin has the command 'market.trad'; did you mean "
+            "'market.trade'?; the script would never be asked");
+  const std::string text =
+      "hook = { name='slip', version='1.0.0', on={'before_apply'}, "
+      "methods={'market.trad'} }\nfunction before_apply(c) end\n";
+  const std::string params = json::serialize(json::object{{"source", text}});
+  EXPECT_EQ(chain.query("gov.script_check", params).error_text, misspelled.error_text);
+  EXPECT_TRUE(
+      chain.query("gov.script_check", json::serialize(json::object{{"source", kStep}})).ok());
+  EXPECT_EQ(slip("methods={'nothing.like_that'}", "after_apply").error_text,
+            "hook.methods: no active plugin has the command 'nothing.like_that'; the script would "
+            "never be asked");
   EXPECT_EQ(run("gov.propose_script", {{"source", "hook = {"}}).error_name, "lua_syntax_error");
   EXPECT_EQ(run("gov.propose_script", {{"source", "x = 1.5"}}).error_name, "lua_float_value");
   EXPECT_EQ(run("gov.propose_script", {{"source", kStep}, {"name", "another"}}).error_name,

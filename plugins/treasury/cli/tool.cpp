@@ -1,13 +1,11 @@
 #include "plugins/treasury/cli/tool.hpp"
 
 #include <tb/address.hpp>
+#include <tb/tool.hpp>
 
 #include <fstream>
-#include <iostream>
-#include <iterator>
 #include <optional>
 #include <sstream>
-#include <stdexcept>
 
 #include "plugins/gov-core/dependencies.hpp"
 #include "plugins/gov-core/text.hpp"
@@ -19,10 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 4u << 20;
 
-// What is wrong with the command line.
-struct Misuse : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using tb::Misuse;
 
 struct Flags {
   std::optional<std::string> json;
@@ -57,21 +52,6 @@ Flags read_flags(const std::vector<std::string>& args, bool preview) {
     }
   }
   return out;
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream file;
-  std::istream* in = &std::cin;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) throw Misuse("cannot read " + path);
-    in = &file;
-  }
-  std::string text(kMaxFileBytes + 1, '\0');
-  in->read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in->gcount()));
-  if (text.size() > kMaxFileBytes) throw Misuse(path + " is above 4 MiB");
-  return text;
 }
 
 // 9500000 as 9,500,000.
@@ -132,7 +112,8 @@ int preview(const Flags& flags, std::ostream& out) {
   if (!flags.json) throw Misuse("--json FILE is missing; gov disburse create writes one");
   gov::Payload payload;
   std::string problem;
-  const bool decoded = parse_payload(read_file(*flags.json), &payload, &problem);
+  const bool decoded =
+      parse_payload(tb::read_tool_file(*flags.json, kMaxFileBytes), &payload, &problem);
   const std::string_view error = decoded ? gov::check_payload(payload) : "invalid_params";
   out << "Validation: " << (error.empty() ? "PASSED" : "FAILED") << "\n";
   if (!error.empty())

@@ -14,11 +14,12 @@
 #include <cstring>
 #include <initializer_list>
 #include <string_view>
+#include <utility>
 
 #include "tb/values.hpp"
 
-// Registers that rotate in one instruction take a third off a hash. The result is the same on
-// every processor.
+// Registers that rotate in one instruction take a third off a hash, bytes that are shuffled where
+// they cannot nearly as much. The result is the same on every processor.
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define TB_BLAKE3_WIDE 1
 #endif
@@ -39,18 +40,23 @@ class Blake3 {
 
   // Of a text of at most one chunk: no tree, and nothing is copied but its last block.
   static Hash of_chunk(std::string_view data) {
-    std::uint32_t cv[8], words[16];
+    std::uint32_t cv[8];
     std::copy_n(kIv, 8, cv);
-    std::uint32_t flags = kChunkStart;
-    for (; data.size() > kBlockBytes; data.remove_prefix(kBlockBytes), flags = 0) {
+    return rest_of_chunk(cv, data, kChunkStart);
+  }
+  // Of the first `prefix` bytes of such a text, and of all of it: blocks that both begin with are
+  // compressed once. REQUIRES: prefix <= data.size().
+  static std::pair<Hash, Hash> of_prefix_and_chunk(std::string_view data, std::size_t prefix) {
+    std::uint32_t cv[8], words[16], flags = kChunkStart;
+    std::copy_n(kIv, 8, cv);
+    for (; prefix > kBlockBytes;
+         data.remove_prefix(kBlockBytes), prefix -= kBlockBytes, flags = 0) {
       load(reinterpret_cast<const std::uint8_t*>(data.data()), words);
       compress(cv, words, 0, kBlockBytes, flags, cv);
     }
-    std::uint8_t last[kBlockBytes] = {};
-    if (!data.empty()) std::memcpy(last, data.data(), data.size());
-    load(last, words);
-    compress(cv, words, 0, static_cast<std::uint32_t>(data.size()), flags | kChunkEnd | kRoot, cv);
-    return to_hash(cv);
+    std::uint32_t again[8];
+    std::copy_n(cv, 8, again);
+    return {rest_of_chunk(again, data.substr(0, prefix), flags), rest_of_chunk(cv, data, flags)};
   }
   static constexpr std::size_t kChunkBytes = 1024;
 
@@ -69,23 +75,52 @@ class Blake3 {
   static constexpr std::uint32_t kChunkStart = 1, kChunkEnd = 2, kParent = 4, kRoot = 8;
   static constexpr std::uint32_t kIv[8] = {0x6a09e667u, 0xbb67ae85u, 0x3c6ef372u, 0xa54ff53au,
                                            0x510e527fu, 0x9b05688cu, 0x1f83d9abu, 0x5be0cd19u};
+
+  // The hash of a chunk that has come to `cv`; `flags` are those of its next block.
+  static Hash rest_of_chunk(std::uint32_t* cv, std::string_view data, std::uint32_t flags) {
+    std::uint32_t words[16];
+    for (; data.size() > kBlockBytes; data.remove_prefix(kBlockBytes), flags = 0) {
+      load(reinterpret_cast<const std::uint8_t*>(data.data()), words);
+      compress(cv, words, 0, kBlockBytes, flags, cv);
+    }
+    std::uint8_t last[kBlockBytes] = {};
+    if (!data.empty()) std::memcpy(last, data.data(), data.size());
+    load(last, words);
+    compress(cv, words, 0, static_cast<std::uint32_t>(data.size()), flags | kChunkEnd | kRoot, cv);
+    return to_hash(cv);
+  }
+
   // The state as its four rows: the compiler works on four columns at once.
   using Row = std::uint32_t __attribute__((vector_size(16)));
 
-  template <int kBits>
+  using RowBytes = std::uint8_t __attribute__((vector_size(16)));
+
+  // How a row is rotated: `kShuffled` by whole bytes where the number of bits allows it.
+  enum Rotation : std::uint8_t { kShifted, kShuffled };
+  template <Rotation kHow, int kBits>
   [[gnu::always_inline]] static Row rotate(const Row& x) {
+    if constexpr (kHow == kShuffled && kBits == 16) {
+      const RowBytes bytes = reinterpret_cast<RowBytes>(x);
+      return reinterpret_cast<Row>(__builtin_shufflevector(bytes, bytes, 2, 3, 0, 1, 6, 7, 4, 5, 10,
+                                                           11, 8, 9, 14, 15, 12, 13));
+    } else if constexpr (kHow == kShuffled && kBits == 8) {
+      const RowBytes bytes = reinterpret_cast<RowBytes>(x);
+      return reinterpret_cast<Row>(__builtin_shufflevector(bytes, bytes, 1, 2, 3, 0, 5, 6, 7, 4, 9,
+                                                           10, 11, 8, 13, 14, 15, 12));
+    }
     return (x >> kBits) | (x << (32 - kBits));
   }
+  template <Rotation kHow>
   [[gnu::always_inline]] static void mix(Row& a, Row& b, Row& c, Row& d, const Row& x,
                                          const Row& y) {
     a = (a + x) + b;
-    d = rotate<16>(d ^ a);
+    d = rotate<kHow, 16>(d ^ a);
     c += d;
-    b = rotate<12>(b ^ c);
+    b = rotate<kHow, 12>(b ^ c);
     a = (a + y) + b;
-    d = rotate<8>(d ^ a);
+    d = rotate<kHow, 8>(d ^ a);
     c += d;
-    b = rotate<7>(b ^ c);
+    b = rotate<kHow, 7>(b ^ c);
   }
 
   // The message words as a round takes them: those of the columns, then those of the diagonals,
@@ -120,8 +155,10 @@ class Blake3 {
                        std::uint32_t size, std::uint32_t flags, std::uint32_t* out) {
 #if defined(TB_BLAKE3_WIDE)
     if (rotates()) return compress_rotating(cv, block, counter, size, flags, out);
+    if (__builtin_cpu_supports("avx2") != 0)
+      return compress_shuffling(cv, block, counter, size, flags, out);
 #endif
-    compress_rows(cv, block, counter, size, flags, out);
+    compress_rows<kShifted>(cv, block, counter, size, flags, out);
   }
 
 #if defined(TB_BLAKE3_WIDE)
@@ -131,10 +168,16 @@ class Blake3 {
   [[gnu::target("avx512f,avx512vl"), gnu::noinline]] static void compress_rotating(
       const std::uint32_t* cv, const std::uint32_t* block, std::uint64_t counter,
       std::uint32_t size, std::uint32_t flags, std::uint32_t* out) {
-    compress_rows(cv, block, counter, size, flags, out);
+    compress_rows<kShifted>(cv, block, counter, size, flags, out);
+  }
+  [[gnu::target("avx2"), gnu::noinline]] static void compress_shuffling(
+      const std::uint32_t* cv, const std::uint32_t* block, std::uint64_t counter,
+      std::uint32_t size, std::uint32_t flags, std::uint32_t* out) {
+    compress_rows<kShuffled>(cv, block, counter, size, flags, out);
   }
 #endif
 
+  template <Rotation kHow>
   [[gnu::always_inline]] static void compress_rows(const std::uint32_t* cv,
                                                    const std::uint32_t* block,
                                                    std::uint64_t counter, std::uint32_t size,
@@ -147,11 +190,11 @@ class Blake3 {
              flags};
     Message m(block);
     for (int round = 0;; ++round) {
-      mix(a, b, c, d, m.x, m.y);
+      mix<kHow>(a, b, c, d, m.x, m.y);
       a = __builtin_shufflevector(a, a, 3, 0, 1, 2);
       d = __builtin_shufflevector(d, d, 2, 3, 0, 1);
       c = __builtin_shufflevector(c, c, 1, 2, 3, 0);
-      mix(a, b, c, d, m.diagonal_x, m.diagonal_y);
+      mix<kHow>(a, b, c, d, m.diagonal_x, m.diagonal_y);
       a = __builtin_shufflevector(a, a, 1, 2, 3, 0);
       d = __builtin_shufflevector(d, d, 2, 3, 0, 1);
       c = __builtin_shufflevector(c, c, 3, 0, 1, 2);
@@ -178,8 +221,12 @@ class Blake3 {
 
   static Hash to_hash(const std::uint32_t* words) {
     Hash hash;
-    for (std::size_t i = 0; i < 32; ++i)
-      hash.bytes[i] = static_cast<std::uint8_t>(words[i / 4] >> (8 * (i % 4)));
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(hash.bytes.data(), words, hash.bytes.size());
+    } else {
+      for (std::size_t i = 0; i < 32; ++i)
+        hash.bytes[i] = static_cast<std::uint8_t>(words[i / 4] >> (8 * (i % 4)));
+    }
     return hash;
   }
 
@@ -282,6 +329,13 @@ class Blake3 {
 inline Hash blake3(std::string_view data) {
   return data.size() <= Blake3::kChunkBytes ? Blake3::of_chunk(data)
                                             : Blake3().update(data).finish();
+}
+// Of the first `prefix` bytes of `data`, and of all of it: for less than two hashes where both
+// begin with the same blocks. REQUIRES: prefix <= data.size().
+inline std::pair<Hash, Hash> blake3_prefix_and_all(std::string_view data, std::size_t prefix) {
+  return data.size() <= Blake3::kChunkBytes
+             ? Blake3::of_prefix_and_chunk(data, prefix)
+             : std::pair(blake3(data.substr(0, prefix)), blake3(data));
 }
 // Hash of the concatenation, without building it.
 inline Hash blake3(std::initializer_list<std::string_view> parts) {

@@ -241,6 +241,12 @@ class Method : public FieldsEntry<Method> {
     cli_object().set("now_field", field);
     return *this;
   }
+  // contract-cli gives this text for the param unless its flag is given; other callers get the
+  // param's own default.
+  Method& given(std::string_view field, std::string_view text) {
+    cli_object().object_at("given").set(field, text);
+    return *this;
+  }
   // A second verb that sends this command once for each row of a file. Rows with the same value of
   // the param `by` are sent one after the other; an error of `known` says that a row was taken
   // before, in an import that was interrupted.

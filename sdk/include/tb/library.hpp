@@ -78,7 +78,7 @@ class Library {
   Library() {
     Describe(declaration_);
     problem_ = declaration_.problem();
-    manifest_ = declaration_.manifest();
+    manifest_ = declaration_.finish();
     fill_machine();
     fill_face();
     plugin_.size = sizeof(plugin_);

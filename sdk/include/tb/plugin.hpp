@@ -402,6 +402,8 @@ class Plugin {
 
   // For the SDK and for tests: the manifest, and the first mistake (empty when there is none).
   std::string manifest() const { return json_.text(); }
+  // The same, for good: what only the declaration needed goes. The handlers stay.
+  std::string finish();
   std::string problem();
   const detail::Handlers& handlers() const { return handlers_; }
   std::uint32_t sm_newest() const { return sm_; }

@@ -152,6 +152,9 @@ class TestChain {
   // Runs the timer `name` of `plugin` once, and delivers waiting events and commit notices to the
   // faces.
   void run_timer(std::string_view plugin, std::string_view name);
+  // From now on each call of the local store of `plugin`'s face fails, as on a disk that is
+  // damaged; false: it works again, with all that it held.
+  void break_store(std::string_view plugin, bool broken = true);
   void deliver();
 
   // Brings another version of a plugin of this chain into force through the log, as `plugin

@@ -10,7 +10,9 @@
 // codec.hpp.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "tb/codec.hpp"
@@ -125,8 +127,16 @@ class View {
     rethrow(rows.error);
   }
 
+  // The values in force of all governance parameters of this plugin, by their place in the
+  // manifest; empty where the host tells them one by one only.
+  std::span<const std::uint64_t> params() const {
+    const tb_block& in = *raw_->block;
+    const bool has_table = in.size >= offsetof(tb_block, param_count) + sizeof in.param_count;
+    return has_table ? std::span(in.params, in.param_count) : std::span<const std::uint64_t>();
+  }
   // The value in force of a governance parameter.
   std::uint64_t param(Param param) {
+    if (const auto all = params(); param.index < all.size()) return all[param.index];
     std::uint64_t value = 0;
     note(raw_->api->param(raw_, param.index, &value));
     return value;

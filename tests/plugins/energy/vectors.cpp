@@ -18,8 +18,21 @@ namespace {
 
 namespace json = boost::json;
 
+// A number, or its decimal text, as requests carry the large ones.
+std::uint64_t number(const json::value& value, std::string_view name) {
+  const json::string* text = value.if_string();
+  if (text != nullptr) {
+    if (const auto read = blockd::parse_u64({text->data(), text->size()})) return *read;
+  } else if (value.is_uint64() || (value.is_int64() && value.get_int64() >= 0)) {
+    return value.to_number<std::uint64_t>();
+  }
+  throw std::runtime_error(std::string(name) + " is " + json::serialize(value) +
+                           ", expected a number from 0 to 2^64 - 1");
+}
 std::uint64_t number(const json::object& o, std::string_view name) {
-  return o.at(name).to_number<std::uint64_t>();
+  const json::value* value = o.if_contains(name);
+  if (value == nullptr) throw std::runtime_error("the member " + std::string(name) + " is missing");
+  return number(*value, name);
 }
 std::string text(const json::object& o, std::string_view name) {
   return std::string(o.at(name).as_string());
@@ -70,7 +83,7 @@ Params params_of(const json::object& in) {
   for (const auto& [name, value] : in) {
     const ParamSpec* spec = find_param(name);
     if (spec == nullptr) throw std::runtime_error("no parameter '" + std::string(name) + "'");
-    params.*spec->field = value.to_number<std::uint64_t>();
+    params.*spec->field = number(value, name);
   }
   return params;
 }
@@ -197,15 +210,28 @@ json::object show(const Dispute& d) {
                : json::value(nullptr)}};
 }
 
+// Requests carry integers above 2^53 - 1 as texts, the vectors as numbers.
+void large_as_text(json::value& value) {
+  constexpr std::uint64_t kLargest = (std::uint64_t{1} << 53) - 1;
+  if (json::object* object = value.if_object()) {
+    for (auto& member : *object) large_as_text(member.value());
+  } else if (json::array* list = value.if_array()) {
+    for (json::value& element : *list) large_as_text(element);
+  } else if (value.is_uint64() || (value.is_int64() && value.get_int64() > 0)) {
+    const std::uint64_t found = value.to_number<std::uint64_t>();
+    if (found > kLargest) value = std::to_string(found);
+  }
+}
+
 // A sequence of blocks, commands and parameter changes, and the state that it leaves.
 class Sequence {
  public:
   explicit Sequence(const json::object& in) : bench_(&tb_plugin_entry), in_(in) {
     for (const auto& [name, value] : in.at("params").as_object())
-      bench_.set_param(name, value.to_number<std::uint64_t>());
+      bench_.set_param(name, number(value, name));
     if (!in.contains("accounts")) return;
     for (const auto& [name, value] : in.at("accounts").as_object())
-      bench_.set_balance(std::string(name), value.to_number<std::uint64_t>());
+      bench_.set_balance(std::string(name), number(value, name));
   }
 
   json::object replay() {
@@ -223,17 +249,10 @@ class Sequence {
     op.erase("op");
     if (name == "block") return block(op);
     if (name == "set_params") {
-      for (const auto& [key, value] : op) bench_.set_param(key, value.to_number<std::uint64_t>());
+      for (const auto& [key, value] : op) bench_.set_param(key, number(value, key));
       return {{"ok", json::object()}};
     }
-    for (auto& member : op) {  // requests carry large integers as texts, the vectors do not
-      constexpr std::uint64_t kLargest = (std::uint64_t{1} << 53) - 1;
-      const std::uint64_t* large = member.value().if_uint64();
-      if (large != nullptr && *large > kLargest) member.value() = std::to_string(*large);
-      const std::int64_t* number = member.value().if_int64();
-      if (number != nullptr && *number > static_cast<std::int64_t>(kLargest))
-        member.value() = std::to_string(*number);
-    }
+    for (auto& member : op) large_as_text(member.value());
     const BenchAnswer answer = bench_.run("energy." + name, op);
     if (answer.applied) return {{"ok", with_block(answer.result.as_object())}};
     json::object error = answer.data;

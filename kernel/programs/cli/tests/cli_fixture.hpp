@@ -37,6 +37,9 @@ inline constexpr const char* kMarketManifest = R"({
     {"name": "market.show", "kind": "query", "summary": "One offer",
      "params": [{"name": "item", "type": "string"}, {"name": "token", "type": "string", "optional": true}],
      "cli": {"path": "market offer show", "positionals": ["item"]}},
+    {"name": "market.orders", "kind": "query", "summary": "Orders of somebody",
+     "params": [{"name": "owner", "type": "string", "default": "everybody"}],
+     "cli": {"path": "market orders", "given": {"owner": "me"}}},
     {"name": "market.check", "kind": "local", "summary": "Check the books",
      "cli": {"path": "market check", "ok_member": "ok"}}
   ]})";

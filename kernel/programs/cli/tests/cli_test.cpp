@@ -23,6 +23,15 @@ TEST_F(CliTest, sends_positionals_flags_and_lists_by_their_types) {
   EXPECT_EQ(sent("market.buy"), R"({"amount":"9007199254740992","item":"pears"})");
 }
 
+TEST_F(CliTest, gives_what_the_verb_gives_unless_the_flag_says_otherwise) {
+  node.on("market.orders", json::object{});
+  EXPECT_EQ(run({"market", "orders"}).code, 0);
+  EXPECT_EQ(sent("market.orders"), R"({"owner":"me"})");
+  EXPECT_EQ(run({"market", "orders", "--owner", "you"}).code, 0);
+  EXPECT_EQ(sent("market.orders"), R"({"owner":"you"})");
+  EXPECT_NE(run({"market", "orders", "--help"}).out.find("default me"), std::string::npos);
+}
+
 TEST_F(CliTest, reads_json_from_files_flags_and_standard_input) {
   node.on("market.buy", json::object{});
   node.on("market.report", json::object{});
@@ -35,6 +44,17 @@ TEST_F(CliTest, reads_json_from_files_flags_and_standard_input) {
   EXPECT_EQ(run({"market", "report", "--report-json", "-"}, R"({"meter":"m","kwh":5})").code, 0);
   EXPECT_EQ(sent("market.report"), R"({"kwh":5,"made_at":1700000000,"meter":"m"})");
   EXPECT_EQ(run({"market", "report", "--report-json", "[1]"}).code, 2);
+}
+
+TEST_F(CliTest, a_field_with_a_flag_of_another_name_answers_to_its_own) {
+  node.on("market.list", json::object{{"offers", json::array()}});
+  for (const char* flag : {"--limit", "--page-size", "--page_size"}) {
+    ASSERT_EQ(run({"market", "list", flag, "5"}).code, 0) << flag;
+    EXPECT_EQ(sent("market.list"), R"({"page_size":5})") << flag;
+  }
+  const Answer both = run({"market", "list", "--limit", "5", "--page-size", "6"});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_NE(both.err.find("--page-size: given twice"), std::string::npos) << both.err;
 }
 
 TEST_F(CliTest, wrong_use_is_code_2_and_names_what_was_meant) {
@@ -58,6 +78,9 @@ TEST_F(CliTest, wrong_use_is_code_2_and_names_what_was_meant) {
   EXPECT_NE(run({"market", "buy", "x", "1", "--item", "y"}).err.find("given twice"),
             std::string::npos);
   EXPECT_NE(run({"market", "list", "--fee", "5"}).err.find("has no flag --fee"), std::string::npos);
+  EXPECT_NE(run({"markt"}).err.find("did you mean `contract-cli market`?"), std::string::npos);
+  EXPECT_NE(run({"report"}).err.find("did you mean `contract-cli market report`?"),
+            std::string::npos);
   EXPECT_NE(run({"market", "bye", "x"}).err.find("did you mean `contract-cli market buy`?"),
             std::string::npos);
   EXPECT_EQ(run({"market"}).code, 2);
@@ -293,7 +316,7 @@ TEST_F(CliTest, completion_scripts_hold_the_tree_and_are_valid_shell) {
   }
   node.on("rpc.discover", document);
   const std::string script = run({"completions", "--shell", "bash"}).out;
-  EXPECT_NE(script.find("\"market\") echo \"buy check get list offer report\" ;;"),
+  EXPECT_NE(script.find("\"market\") echo \"buy check get list offer orders report\" ;;"),
             std::string::npos)
       << script;
   EXPECT_EQ(script.find("touch"), std::string::npos);

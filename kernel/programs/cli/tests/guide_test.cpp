@@ -259,6 +259,7 @@ TEST_F(GuideVerbs, wrappers_are_lines_or_json) {
   EXPECT_EQ(run({"telemetry", "wrappers", "--format", "text"}).out,
             "energy_dispute_total{state=\"open\"} 2\n" + hashes);
   EXPECT_EQ(run({"telemetry", "wrappers", "--format", "text", "--hash-only"}).out, hashes);
+  EXPECT_EQ(parse_json(run({"telemetry", "wrappers", "--hash-only"}).out)->as_object().size(), 1u);
   EXPECT_EQ(
       parse_json(run({"telemetry", "wrappers"}).out)->at("meta").at("schema_hash").as_string(),
       "S");

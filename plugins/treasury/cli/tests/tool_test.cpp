@@ -50,6 +50,21 @@ class ToolTest : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
+TEST_F(ToolTest, a_file_that_cannot_be_read_is_named) {
+  Done done = run({"preview", "--json", folder_ / "none.json"});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("cannot read " + (folder_ / "none.json").string()), std::string::npos)
+      << done.err;
+  done = run({"preview", "--json", folder_});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("it is no file"), std::string::npos) << done.err;
+  const std::string large = folder_ / "large.json";
+  std::ofstream(large) << std::string((4u << 20) + 1, ' ');
+  done = run({"preview", "--json", large});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find(large + " is above 4 MiB"), std::string::npos) << done.err;
+}
+
 TEST_F(ToolTest, the_example_passes) {
   const Done done = run({"preview", "--json", kExample, "--check", "--epoch", "3"});
   EXPECT_EQ(done.code, 0) << done.err;

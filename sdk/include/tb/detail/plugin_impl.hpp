@@ -180,4 +180,13 @@ inline std::string Plugin::problem() {
   return problem_.text();
 }
 
+inline std::string Plugin::finish() {
+  std::string text = manifest();
+  text.shrink_to_fit();
+  const auto forget = [](auto&... all) { ((all = std::remove_reference_t<decltype(all)>()), ...); };
+  forget(json_, last_, methods_, events_, records_, metrics_, params_, config_, requires_,
+         provides_, roles_, rate_classes_, routes_, alerts_, panels_);
+  return text;
+}
+
 }  // namespace tb
