@@ -1,6 +1,5 @@
 #include "kernel/base/background.hpp"
 
-#include <linux/ioprio.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -16,6 +15,11 @@ namespace {
 
 constexpr std::uint64_t kRests = 7;  // how much longer than the work
 
+// ioprio_set(2), and include/uapi/linux/ioprio.h: not included, because that header of some kernels
+// of Debian 12 (6.1.192) is no C++.
+constexpr int kIoprioWhoProcess = 1;
+constexpr int kIoprioIdle = 3 << 13;  // the class, level 0
+
 }  // namespace
 
 void work_in_background(int nice) {
@@ -23,8 +27,7 @@ void work_in_background(int nice) {
   sched_param none{};
   int refused = ::sched_setscheduler(self, SCHED_BATCH, &none);
   refused |= ::setpriority(PRIO_PROCESS, static_cast<id_t>(self), nice);
-  refused |= static_cast<int>(
-      ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, self, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)));
+  refused |= static_cast<int>(::syscall(SYS_ioprio_set, kIoprioWhoProcess, self, kIoprioIdle));
   static_cast<void>(refused);
 }
 

@@ -1,7 +1,13 @@
 #include "kernel/base/background.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "kernel/base/clock.hpp"
 
@@ -19,6 +25,18 @@ void compute_for(std::uint64_t us) {
   const std::uint64_t end = thread_cpu_us() + us;
   while (thread_cpu_us() < end) {
   }
+}
+
+TEST(BackgroundWork, lets_every_other_thread_go_first_to_the_core_and_to_the_disk) {
+  const auto disk_class = [] { return ::syscall(SYS_ioprio_get, 1, 0) >> 13; };  // of this thread
+  const auto own = disk_class();
+  std::thread([&] {
+    work_in_background(7);
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())), 7);
+    EXPECT_EQ(::sched_getscheduler(0), SCHED_BATCH);
+    EXPECT_EQ(disk_class(), 3) << "ioprio_set(2): 3 is the class idle";
+  }).join();
+  EXPECT_EQ(disk_class(), own) << "the thread only";
 }
 
 TEST(BackgroundPace, rests_three_times_as_long_as_it_has_computed) {
