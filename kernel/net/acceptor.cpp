@@ -20,9 +20,6 @@ using Error = boost::system::error_code;
 
 constexpr int kBatch = 64;  // connections taken before others get the thread
 constexpr int kBackOffMs = 50;
-constexpr char kRefusal[] =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
-    "Connection: close\r\n\r\n";
 
 std::string ip_text(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -114,13 +111,14 @@ void Acceptor::serve(int fd, const void* from) {
   const bool over_unix = bound_.is_unix();
   const std::string ip = over_unix ? "" : ip_text(address);
   std::shared_ptr<const ListenerSettings> settings = listener_->get();
-  std::optional<ConnectionSlot> slot = core_->take_slot(ip);
+  std::shared_ptr<const std::string> refusal;
+  std::optional<ConnectionSlot> slot = core_->take_slot(ip, &refusal);
   if (!slot) {
     core_->refused_connections.fetch_add(1);
     if (!settings->tls || over_unix) {
       // Fits the empty send buffer of a new connection; whether it arrives matters to the client
       // only.
-      (void)!::send(fd, kRefusal, sizeof kRefusal - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+      (void)!::send(fd, refusal->data(), refusal->size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     ::close(fd);
     return;

@@ -44,10 +44,10 @@ struct Exchange {
 Result<HttpClientResponse> exchange(Transport& transport, const std::string& text,
                                     const HttpClientRequest& request, std::uint64_t max_bytes,
                                     std::uint64_t deadline_ms, Exchange* about) {
-  // A server that refuses early (413, 503) answers and closes; its answer counts more than our
-  // error.
+  // A server that refuses early (413, 503) answers and closes, maybe before our first byte; its
+  // answer counts more than our error.
   const Status written = transport.write_all(text, deadline_ms, &about->sent);
-  if (!written.ok() && (written.code() != Code::kUnavailable || about->sent == 0)) return written;
+  if (!written.ok() && written.code() != Code::kUnavailable) return written;
   ResponseParser parser(max_bytes, request.method == "HEAD");
   std::string buffer(kReadBytes, '\0');
   std::size_t held = 0;
@@ -58,6 +58,7 @@ Result<HttpClientResponse> exchange(Transport& transport, const std::string& tex
     if (!n.ok()) return !written.ok() ? written : n.status();
     if (*n == 0) {
       if (!about->answer_began) {
+        if (!written.ok()) return written;
         return Status(Code::kUnavailable, "connection closed before an answer came");
       }
       parser.put_eof();

@@ -43,12 +43,6 @@ bool is_served(std::string_view method) {
          method == "PUT" || method == "DELETE" || method == "PATCH";
 }
 
-HttpResponse busy_response(std::string_view why) {
-  HttpResponse response = text_response(503, why);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
-
 // Splits the target into path and query. False: malformed.
 bool split_target(HttpRequest& request) {
   std::string_view target = request.target;
@@ -280,6 +274,7 @@ class HttpConnection final : public Connection {
   void refresh() {
     generation_ = core_->generation.load(std::memory_order_acquire);
     limits_ = core_->limits();
+    crowd_ = core_->refusals();
     settings_ = info_.listener->get();
   }
 
@@ -295,11 +290,16 @@ class HttpConnection final : public Connection {
   }
 
   void refuse_slow() {
-    const std::uint32_t limit =
-        phase_ == Phase::kBody ? limits_.body_timeout_ms : limits_.header_timeout_ms;
-    refuse(text_response(408, std::string("the ") + (phase_ == Phase::kBody ? "body" : "head") +
-                                  " of the request took longer than " + std::to_string(limit) +
-                                  " ms"));
+    const bool body = phase_ == Phase::kBody;
+    refuse({.status = 408,
+            .code = RefusalCode::kTimeout,
+            .name = "timeout",
+            .what = std::string("the ") + (body ? "body" : "head") +
+                    " of the request took longer than " +
+                    std::to_string(body ? limits_.body_timeout_ms : limits_.header_timeout_ms) +
+                    " ms",
+            .next = "send it again in one piece, in smaller parts over a slow line",
+            .limit = body ? limits_.keys.body_timeout_ms : limits_.keys.header_timeout_ms});
   }
 
   std::uint64_t most_body_bytes() const {
@@ -309,23 +309,44 @@ class HttpConnection final : public Connection {
   void refuse_malformed() {
     switch (parser_.error_status()) {
       case 413:
-        return refuse(text_response(413, "the body is larger than the " +
-                                             std::to_string(most_body_bytes()) +
-                                             " bytes that this listener takes"));
+        return refuse({.status = 413,
+                       .code = RefusalCode::kLimitExceeded,
+                       .name = "limit_exceeded",
+                       .what = "the body is larger than the " + std::to_string(most_body_bytes()) +
+                               " bytes that this listener takes",
+                       .next = "send it in smaller parts",
+                       .limit = settings_->body_bytes == 0 ? limits_.keys.body_bytes : ""});
       case 431:
-        return refuse(text_response(431, "the request line and headers are larger than " +
-                                             std::to_string(limits_.head_bytes) + " bytes"));
+        return refuse({.status = 431,
+                       .code = RefusalCode::kLimitExceeded,
+                       .name = "limit_exceeded",
+                       .what = "the request line and headers are larger than " +
+                               std::to_string(limits_.head_bytes) + " bytes",
+                       .next = "send fewer or shorter headers",
+                       .limit = limits_.keys.head_bytes});
       case 505:
-        return refuse(text_response(505, "this server speaks HTTP/1.1"));
+        return refuse({.status = 505,
+                       .name = "http_version_not_supported",
+                       .what = "this server speaks HTTP/1.1",
+                       .next = "tell the client to use HTTP/1.1"});
       default:
-        return refuse(text_response(400, "malformed HTTP request"));
+        return refuse({.name = "bad_request",
+                       .what = "this is no HTTP/1.1 request",
+                       .next = std::is_same_v<Stream, TlsStream>
+                                   ? "is that a client of HTTP/1.1?"
+                                   : "is that a client of HTTP/1.1, and does it speak without TLS "
+                                     "on this port?"});
     }
   }
 
+  HttpResponse refusal(const Refused& refused) const {
+    return refusal_response(refused, request_->method);
+  }
+
   // An answer after which the connection cannot go on, as the rest of the request is unknown.
-  void refuse(HttpResponse response) {
+  void refuse(const Refused& refused) {
     close_after_ = true;
-    respond(std::move(response));
+    respond(refusal(refused));
   }
 
   void dispatch_request() {
@@ -338,13 +359,23 @@ class HttpConnection final : public Connection {
     request.peer_gid = info_.peer_gid;
     request.tls_client_cert = info_.client_cert;
     if (!is_served(request.method)) {
-      HttpResponse response = text_response(405, "this method is not served");
-      response.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+      static constexpr std::string_view kServed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+      HttpResponse response = refusal({.status = 405,
+                                       .name = "method_not_allowed",
+                                       .what = "this method is not served",
+                                       .next = "use one of " + std::string(kServed)});
+      response.headers.emplace_back("Allow", kServed);
       return respond(std::move(response));
     }
-    if (!split_target(request)) return refuse(text_response(400, "malformed request target"));
+    if (!split_target(request)) {
+      return refuse({.name = "bad_request",
+                     .what = "the request target is malformed",
+                     .next = "a path begins with '/'; behind '%' stand two hexadecimal digits"});
+    }
     if (!parser_.http_1_0() && !request.headers.has("Host")) {
-      return refuse(text_response(400, "the Host header is missing"));
+      return refuse({.name = "bad_request",
+                     .what = "the Host header is missing",
+                     .next = "send the name of the node as Host, which HTTP/1.1 asks for"});
     }
     if (parser_.is_upgrade() && request.method == "GET" &&
         equal_ignoring_case(request.headers.get("Upgrade"), "websocket")) {
@@ -357,7 +388,7 @@ class HttpConnection final : public Connection {
     if (core_->in_work.fetch_add(1) >= limits_.requests_in_work) {
       core_->in_work.fetch_sub(1);
       core_->refused_requests.fetch_add(1);
-      return respond(busy_response("too many requests in work"));
+      return respond(crowd_->requests_in_work(request_->method));
     }
     enter_phase(Phase::kWork, 0);
     auto ticket = std::make_shared<Ticket>(self());
@@ -521,6 +552,7 @@ class HttpConnection final : public Connection {
   Stream stream_;
   std::shared_ptr<const ListenerSettings> settings_;
   HttpLimits limits_;
+  std::shared_ptr<const CrowdRefusals> crowd_;
   std::uint64_t generation_ = 0;
 
   Phase phase_ = Phase::kIdle;

@@ -5,7 +5,9 @@
 // HTTP: keep-alive, pipelining (answers in order, one request in work per connection), HEAD,
 // Expect: 100-continue, chunked request bodies, gzip of text answers above kGzipMinBytes, WebSocket
 // upgrades. Refusals of its own: 400 malformed, 405 method, 408 slow request, 413 body, 431 head,
-// 503 with "Retry-After: 1" when too much is in work or too many connections are open.
+// 503 with "Retry-After: 1" when too much is in work or too many connections are open. Each has a
+// JSON body in the form of an error of a call that names the limit and what to do; a connection
+// over TLS that is not taken is closed without a word.
 //
 // Calls [any] but not from an io thread where "blocks" is written. The pool outlives the server and
 // all replies. Destroying a server that was not stopped cuts its connections.
@@ -15,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/base/status.hpp"
@@ -26,6 +29,13 @@ namespace blockd {
 inline constexpr std::size_t kGzipMinBytes = 1024;
 inline constexpr std::size_t kMaxListeners = 64;
 inline constexpr std::size_t kMaxAddressesPerListener = 16;
+
+// What refusals call the limits, so that who reads one knows what to raise. Constants; an empty one
+// is not named.
+struct HttpLimitKeys {
+  std::string_view head_bytes, body_bytes, header_timeout_ms, body_timeout_ms, connections,
+      connections_per_ip, requests_in_work;
+};
 
 struct HttpLimits {
   std::uint32_t head_bytes = 16384;    // request line and headers -> 431
@@ -51,6 +61,7 @@ struct HttpLimits {
   std::uint32_t idle_poll_ms = 100;
   std::uint32_t read_backoff_ms = 10;
   std::uint32_t write_backoff_ms = 10;
+  HttpLimitKeys keys{};
 };
 
 // TLS 1.3 only. Files are PEM and read at set_listener and reload_tls.

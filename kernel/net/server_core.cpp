@@ -21,22 +21,35 @@ HttpLimits ServerCore::limits() const {
 }
 
 void ServerCore::set_limits(const HttpLimits& limits) {
+  auto refusals = std::make_shared<const CrowdRefusals>(limits);
   {
     std::lock_guard lock(mutex_);
     limits_ = limits;
+    refusals_ = std::move(refusals);
   }
   generation.fetch_add(1);
 }
 
-std::optional<ConnectionSlot> ServerCore::take_slot(const std::string& ip) {
+std::shared_ptr<const CrowdRefusals> ServerCore::refusals() const {
   std::lock_guard lock(mutex_);
+  return refusals_;
+}
+
+std::optional<ConnectionSlot> ServerCore::take_slot(const std::string& ip,
+                                                    std::shared_ptr<const std::string>* refusal) {
+  std::lock_guard lock(mutex_);
+  const auto refuse = [&](const std::string& answer) {
+    *refusal = std::shared_ptr<const std::string>(refusals_, &answer);
+    return std::nullopt;
+  };
   if (ip.empty()) {
-    if (local_ >= limits_.local_connections) return std::nullopt;
+    if (local_ >= limits_.local_connections) return refuse(refusals_->local_connections);
     ++local_;
   } else {
-    if (slots_ - local_ >= limits_.connections) return std::nullopt;
+    if (slots_ - local_ >= limits_.connections) return refuse(refusals_->connections);
     const auto found = per_ip_.find(ip);
-    if (found != per_ip_.end() && found->second >= limits_.connections_per_ip) return std::nullopt;
+    if (found != per_ip_.end() && found->second >= limits_.connections_per_ip)
+      return refuse(refusals_->connections_per_ip);
     ++per_ip_[ip];
   }
   ++slots_;

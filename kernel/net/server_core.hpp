@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "kernel/net/http_server.hpp"
+#include "kernel/net/refusals.hpp"
 #include "kernel/net/tls_context.hpp"
 
 namespace blockd {
@@ -125,7 +126,10 @@ struct ConnectionInfo {
 
 struct ServerCore : std::enable_shared_from_this<ServerCore> {
   ServerCore(IoPool& io_pool, const HttpLimits& first, std::shared_ptr<HttpObserver> told)
-      : pool(io_pool), observer(std::move(told)), limits_(first) {}
+      : pool(io_pool),
+        observer(std::move(told)),
+        limits_(first),
+        refusals_(std::make_shared<const CrowdRefusals>(first)) {}
 
   IoPool& pool;
   const std::shared_ptr<HttpObserver> observer;
@@ -145,8 +149,12 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   HttpLimits limits() const;
   void set_limits(const HttpLimits& limits);
 
-  // nullopt: a limit of connections is reached. `ip` empty: over a Unix socket.
-  std::optional<ConnectionSlot> take_slot(const std::string& ip);
+  std::shared_ptr<const CrowdRefusals> refusals() const;
+
+  // nullopt: a limit of connections is reached, and `*refusal` is the answer. `ip` empty: over a
+  // Unix socket.
+  std::optional<ConnectionSlot> take_slot(const std::string& ip,
+                                          std::shared_ptr<const std::string>* refusal);
   void give_slot(const std::string& ip);
   std::uint64_t open_slots() const;
   // Until all slots are free; false after `wait_ms`.
@@ -173,6 +181,7 @@ struct ServerCore : std::enable_shared_from_this<ServerCore> {
   mutable std::mutex mutex_;
   std::condition_variable empty_;
   HttpLimits limits_;
+  std::shared_ptr<const CrowdRefusals> refusals_;
   std::uint64_t slots_ = 0;  // taken, local ones included
   std::uint64_t local_ = 0;
   std::unordered_map<std::string, std::uint32_t> per_ip_;  // bounded by HttpLimits::connections

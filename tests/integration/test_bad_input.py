@@ -47,8 +47,9 @@ class BadInputTest(unittest.TestCase):
     def test_what_is_no_request_is_counted_by_its_status(self):
         port = self.node.ports()["rpc"]
         head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        for status, text, words in ((413, head + b"Content-Length: 99999999\r\n\r\n", b"1048576 bytes"), (431, head + b"X: " + b"a" * 99_999, b"16384 bytes"),
-                                    (400, b"\x16\x03\x01 no HTTP at all\r\n\r\n", b"malformed")):
+        for status, text, words, key in ((413, head + b"Content-Length: 99999999\r\n\r\n", "1048576 bytes", "rpc.max_body_bytes"),
+                                         (431, head + b"X: " + b"a" * 99_999, "16384 bytes", "rpc.max_head_bytes"),
+                                         (400, b"\x16\x03\x01 no HTTP at all\r\n\r\n", "no HTTP/1.1 request", None)):
             before = self.node.metric(f'http_errors_total{{status="{status}"}}', 0)
             with socket.create_connection(("127.0.0.1", port)) as s:
                 s.sendall(text)
@@ -56,7 +57,10 @@ class BadInputTest(unittest.TestCase):
                 while part := s.recv(4096):
                     answer += part
             self.assertIn(b" %d " % status, answer.splitlines()[0])
-            self.assertIn(words, answer)
+            error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+            self.assertIn(words, error["message"])
+            self.assertEqual(error["data"].get("limit"), key)
+            self.assertIn(f"raise {key}" if key else "?", error["data"]["hint"])
             self.assertEqual(self.node.metric(f'http_errors_total{{status="{status}"}}'), before + 1)
 
     def test_misspelt_plugins_and_sections_name_the_nearest(self):

@@ -1,4 +1,5 @@
 """Ten thousand connections, clients that never read and clients of a byte a second: the node bounds them, and goes on serving."""
+import json
 import resource
 import selectors
 import socket
@@ -79,6 +80,24 @@ class ConnectionsTest(unittest.TestCase):
                 s.close()
         wait_for("a place for the next client", self.answers)
         self.assertGreaterEqual(self.dropped("limit"), WANTED - MAX_CONNECTIONS)
+
+    def test_one_connection_too_many_is_told_what_to_raise(self):
+        inside = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(MAX_PER_ADDRESS)]
+        try:
+            with socket.create_connection(("127.0.0.1", self.port)) as s:
+                answer = b""
+                while part := s.recv(4096):
+                    answer += part
+        finally:
+            for s in inside:
+                s.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 503 "), head)
+        error = json.loads(body)["error"]
+        self.assertEqual((error["code"], error["data"]["limit"]), (-34005, "rpc.max_connections_per_ip"))
+        self.assertIn(f"{MAX_PER_ADDRESS} connections", error["message"])
+        self.assertIn("or raise rpc.max_connections_per_ip", error["data"]["hint"])
+        wait_for("a place for the next client", self.answers)
 
     def dropped(self, reason):
         return self.node.metric(f'http_connections_dropped_total{{reason="{reason}"}}')

@@ -38,6 +38,21 @@ TEST_F(ClientTest, says_connection_refused) {
   EXPECT_NE(status.message().find("connection refused"), std::string::npos);
 }
 
+// The server may have answered and closed before the first byte is written.
+TEST_F(ClientTest, hears_why_it_is_refused_however_early_the_server_closes) {
+  HttpLimits limits;
+  limits.local_connections = 0;
+  server.set_limits(limits);
+  const TempDir dir;
+  listen({"unix:" + dir.file("full.sock")});
+  HttpClient client;
+  for (int i = 0; i < 300; ++i) {
+    const auto answer = client.post_json("unix:" + dir.file("full.sock") + ":/echo", "{}");
+    ASSERT_TRUE(answer.ok()) << answer.status().to_string();
+    ASSERT_EQ(answer->status, 503);
+  }
+}
+
 TEST_F(ClientTest, gives_up_after_its_timeout) {
   listen();
   HttpClientOptions options;

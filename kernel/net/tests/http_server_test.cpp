@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "kernel/base/json.hpp"
 #include "kernel/net/tests/net_fixture.hpp"
 
 namespace blockd::test {
@@ -198,6 +199,148 @@ TEST_F(HttpServerTest, a_crowd_is_refused_at_once_while_those_inside_are_served)
   }
 }
 
+// The body of an answer that the server gives by itself.
+json::object refusal_of(const std::string& answer) {
+  const std::size_t end = answer.find("\r\n\r\n");
+  EXPECT_NE(end, std::string::npos) << answer;
+  EXPECT_TRUE(contains(answer, "Content-Type: application/json\r\n")) << answer;
+  const std::string body = answer.substr(end + 4);
+  EXPECT_TRUE(contains(answer, "Content-Length: " + std::to_string(body.size()) + "\r\n"));
+  const Result<json::value> value = parse_json(body);
+  EXPECT_TRUE(value.ok()) << answer;
+  return value.ok() ? value->as_object() : json::object();
+}
+
+void expect_refusal(const std::string& answer, std::int64_t code, std::string_view message,
+                    std::string_view key) {
+  const json::object body = refusal_of(answer);
+  ASSERT_TRUE(body.contains("error")) << answer;
+  const json::object& error = body.at("error").as_object();
+  EXPECT_EQ(error.at("code").as_int64(), code);
+  EXPECT_EQ(error.at("message").as_string(), message);
+  const json::object& data = error.at("data").as_object();
+  EXPECT_TRUE(message.starts_with(std::string(data.at("name").as_string()) + ": "));
+  if (key.empty()) {
+    EXPECT_FALSE(data.contains("limit"));
+    EXPECT_FALSE(data.at("hint").as_string().empty());
+  } else {
+    EXPECT_EQ(data.at("limit").as_string(), key);
+    EXPECT_TRUE(
+        std::string_view(data.at("hint").as_string()).ends_with(", or raise " + std::string(key)));
+  }
+}
+
+constexpr HttpLimitKeys kKeys = {.head_bytes = "x.head",
+                                 .body_bytes = "x.body",
+                                 .header_timeout_ms = "x.head_ms",
+                                 .body_timeout_ms = "x.body_ms",
+                                 .connections = "x.connections",
+                                 .connections_per_ip = "x.per_ip",
+                                 .requests_in_work = "x.in_work"};
+
+TEST_F(HttpServerTest, a_connection_too_many_is_told_which_limit_it_met) {
+  HttpLimits limits;
+  limits.keys = kKeys;
+  limits.connections_per_ip = 1;
+  limits.local_connections = 0;
+  server.set_limits(limits);
+  listen();
+  RawClient inside(port());
+  inside.send(kGetEcho);
+  inside.read_until("GET /echo ");
+  const std::string per_ip = RawClient(port()).read_to_end();
+  expect_refusal(per_ip, -34005,
+                 "busy: 1 connections of this address are open, as many as x.per_ip allows",
+                 "x.per_ip");
+  EXPECT_TRUE(contains(per_ip, "Retry-After: 1\r\n"));
+  EXPECT_EQ(refusal_of(per_ip).at("jsonrpc"), "2.0") << "it may have been going to be a call";
+  EXPECT_TRUE(refusal_of(per_ip).at("id").is_null());
+  limits.connections = 1;
+  server.set_limits(limits);
+  expect_refusal(RawClient(port()).read_to_end(), -34005,
+                 "busy: 1 connections are open, as many as x.connections allows", "x.connections");
+  TempDir dir;
+  const std::string path = dir.file("room.sock");
+  ASSERT_TRUE(
+      server.set_listener({.name = "local", .addresses = {"unix:" + path}, .handler = handler})
+          .ok());
+  HttpClient client;
+  const auto local = client.get("unix:" + path + ":/who");
+  ASSERT_TRUE(local.ok()) << local.status().to_string();
+  EXPECT_EQ(local->status, 503);
+  EXPECT_TRUE(contains(local->body,
+                       "0 connections are open over local sockets, as many as this "
+                       "server takes"));
+}
+
+TEST_F(HttpServerTest, a_request_too_many_is_told_so_in_the_form_of_what_it_asked) {
+  HttpLimits limits;
+  limits.keys = kKeys;
+  limits.requests_in_work = 0;
+  server.set_limits(limits);
+  listen();
+  const std::string message = "busy: 0 requests are in work, as many as x.in_work allows";
+  RawClient call(port());
+  call.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  const std::string answer = call.read_until("}}}");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 "));
+  expect_refusal(answer, -34005, message, "x.in_work");
+  EXPECT_EQ(refusal_of(answer).at("jsonrpc"), "2.0");
+  EXPECT_TRUE(refusal_of(answer).at("id").is_null());
+  call.send(kGetEcho);  // the connection goes on
+  const std::string page = call.read_until("}}}");
+  expect_refusal(page, -34005, message, "x.in_work");
+  EXPECT_EQ(refusal_of(page).size(), 1u) << "a page is no call";
+}
+
+TEST_F(HttpServerTest, a_request_too_large_is_told_the_limit_and_its_key) {
+  HttpLimits limits;
+  limits.keys = kKeys;
+  limits.head_bytes = 1024;
+  limits.body_bytes = 10;
+  server.set_limits(limits);
+  listen();
+  RawClient head(port());
+  head.send("GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(2000, 'h') + "\r\n\r\n");
+  expect_refusal(head.read_to_end(), -34012,
+                 "limit_exceeded: the request line and headers are larger than 1024 bytes",
+                 "x.head");
+  RawClient body(port());
+  body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n12345678901");
+  expect_refusal(body.read_to_end(), -34012,
+                 "limit_exceeded: the body is larger than the 10 bytes that this listener takes",
+                 "x.body");
+  ASSERT_TRUE(
+      server
+          .set_listener(
+              {.name = "rpc", .addresses = {"127.0.0.1:0"}, .handler = handler, .body_bytes = 5})
+          .ok());
+  RawClient own(port());
+  own.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n123456");
+  expect_refusal(own.read_to_end(), -34012,
+                 "limit_exceeded: the body is larger than the 5 bytes that this listener takes",
+                 "");
+}
+
+TEST_F(HttpServerTest, a_malformed_request_is_told_what_is_wrong_with_it) {
+  listen();
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"\x16\x03\x01 hello\r\n\r\n", "bad_request: this is no HTTP/1.1 request"},
+      {"GET /a%zz HTTP/1.1\r\nHost: x\r\n\r\n", "bad_request: the request target is malformed"},
+      {"GET / HTTP/1.1\r\n\r\n", "bad_request: the Host header is missing"},
+      {"GET / HTTP/3.7\r\nHost: x\r\n\r\n",
+       "http_version_not_supported: this server speaks HTTP/1.1"}};
+  for (const auto& [request, message] : cases) {
+    RawClient client(port());
+    ASSERT_TRUE(client.send(request));
+    expect_refusal(client.read_to_end(), -32600, message, "");
+  }
+  RawClient method(port());
+  ASSERT_TRUE(method.send("BREW / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  expect_refusal(method.read_until("}}}"), -32600, "method_not_allowed: this method is not served",
+                 "");
+}
+
 HttpLimits short_limits() {
   HttpLimits limits;
   limits.header_timeout_ms = 100;
@@ -220,6 +363,22 @@ TEST_F(HttpTimeoutTest, a_byte_at_a_time_ends_in_408) {
   RawClient body(port());
   body.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
   EXPECT_TRUE(body.read_to_end().starts_with("HTTP/1.1 408 "));
+}
+
+TEST_F(HttpTimeoutTest, a_slow_request_is_told_the_time_it_had_and_the_key_of_it) {
+  HttpLimits limits = short_limits();
+  limits.keys = kKeys;
+  limits.body_timeout_ms = 150;
+  server.set_limits(limits);
+  listen();
+  RawClient head(port());
+  head.send("G");
+  expect_refusal(head.read_to_end(), -34001,
+                 "timeout: the head of the request took longer than 100 ms", "x.head_ms");
+  RawClient body(port());
+  body.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+  expect_refusal(body.read_to_end(), -34001,
+                 "timeout: the body of the request took longer than 150 ms", "x.body_ms");
 }
 
 TEST_F(HttpTimeoutTest, silence_is_closed_without_a_word) {

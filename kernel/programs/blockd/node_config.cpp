@@ -101,6 +101,13 @@ HttpLimits NodeImpl::http_limits(const Config& c) const {
   limits.requests_in_work = static_cast<std::uint32_t>(c.u64("rpc.max_in_flight"));
   limits.ws_queue_messages = static_cast<std::uint32_t>(c.u64("rpc.ws_queue"));
   limits.ws_message_bytes = c.u64("rpc.ws_max_frame_bytes");
+  limits.keys = {.head_bytes = "rpc.max_head_bytes",
+                 .body_bytes = "rpc.max_body_bytes",
+                 .header_timeout_ms = "rpc.header_timeout_ms",
+                 .body_timeout_ms = "rpc.header_timeout_ms",
+                 .connections = "rpc.max_connections",
+                 .connections_per_ip = "rpc.max_connections_per_ip",
+                 .requests_in_work = "rpc.max_in_flight"};
   // 0: the default.
   const auto runtime_ms = [&](std::string_view key, std::uint32_t otherwise) {
     const auto set = static_cast<std::uint32_t>(c.u64(key));
