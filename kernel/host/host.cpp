@@ -7,6 +7,7 @@
 #include "kernel/base/json.hpp"
 #include "kernel/chain/producer.hpp"
 #include "kernel/host/host_impl.hpp"
+#include "kernel/host/library_there.hpp"
 #include "kernel/manifest/clash.hpp"
 
 namespace blockd {
@@ -47,21 +48,9 @@ std::string HostImpl::path_of(const PluginRequest& request) const {
 
 // Who named a plugin by its id learns which are there.
 Status HostImpl::check_there(const PluginRequest& request) const {
-  constexpr std::size_t kMaxSuggestions = 1000;  // libraries that are looked at for a near name
-  const std::string path = path_of(request);
-  if (file_exists(path)) return {};
-  std::vector<std::string> dirs = options_.library_dirs, ids;
+  std::vector<std::string> dirs = options_.library_dirs;
   dirs.push_back(options_.plugins_dir);
-  for (const std::string& dir : dirs) {
-    std::error_code ec;
-    for (std::filesystem::directory_iterator it(dir, ec), end; !ec && it != end; it.increment(ec)) {
-      if (it->path().extension() == ".so") ids.push_back(it->path().stem().string());
-      if (ids.size() == kMaxSuggestions) break;
-    }
-  }
-  const std::optional<std::string> nearest = nearest_name(request.id, ids);
-  return Status(Code::kNotFound, "no library of a plugin '" + request.id + "': there is no " + path,
-                nearest ? "did you mean " + *nearest + "?" : "give the path of its file");
+  return library_there(request.id, path_of(request), dirs);
 }
 
 std::shared_ptr<LocalStore> HostImpl::store_of(const std::string& id) {
@@ -172,10 +161,7 @@ Status HostImpl::load_all() {
       if (loaded.ok()) plugin = *std::move(loaded);
       if (!plugin) status = loaded.status();
     }
-    if (status.ok() && plugin->manifest().id != request.id) {
-      status = Status(Code::kInvalid, path + ": it is plugin '" + plugin->manifest().id +
-                                          "', the configuration names it '" + request.id + "'");
-    }
+    if (status.ok()) status = library_is(request.id, path, plugin->manifest().id);
     if (status.ok()) status = check_against_others(plugin->manifest());
     if (status.ok()) status = plugin->declare_metrics();
     if (status.ok()) status = store_->note(*plugin->library());

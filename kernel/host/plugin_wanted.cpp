@@ -5,6 +5,7 @@
 
 #include "kernel/chain/producer.hpp"
 #include "kernel/host/host_impl.hpp"
+#include "kernel/host/library_there.hpp"
 #include "kernel/manifest/clash.hpp"
 
 namespace blockd {
@@ -57,9 +58,7 @@ Result<std::shared_ptr<Host::Pending>> HostImpl::prepare_requests(
     Result<std::shared_ptr<Plugin>> loaded = load_plugin(path_of(request));
     if (!loaded.ok()) return loaded.status().in("plugins.load: " + request.id);
     const Manifest& m = (*loaded)->manifest();
-    if (m.id != request.id)
-      return Status(Code::kInvalid, "plugins.load: " + path_of(request) + " is plugin '" + m.id +
-                                        "', the configuration names it '" + request.id + "'");
+    TB_TRY(library_is(request.id, path_of(request), m.id).in("plugins.load"));
     TB_TRY(check_against_others(m).in("plugins.load"));
     const bool listed = std::any_of(roster.begin(), roster.end(),
                                     [&](const RosterEntry& e) { return e.id == m.id; });

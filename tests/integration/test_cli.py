@@ -120,10 +120,63 @@ class CheckTest(unittest.TestCase):
         self.assertIn("energy.provider_keys", wrong.stderr)
         self.assertIn("public_key_hex", wrong.stderr)
 
-    def test_a_library_that_is_not_here_is_a_warning(self):
-        result = self.check("plugins:\n  load: [no-such-plugin]\n")
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("keys of plugin no-such-plugin are not checked", result.stderr)
+    def start(self):
+        """The end of a node with the file that was checked, which does not come up."""
+        return subprocess.run([BIN / "blockd", "run", "--config", "node.yaml"], cwd=self.dir, env={}, text=True, capture_output=True)
+
+    def test_a_misspelt_plugin_is_refused_as_at_the_start_of_a_new_chain(self):
+        wrong = self.check("plugins:\n  load: [ledger, receipts, enrgy]\n")
+        self.assertEqual(wrong.returncode, 2, wrong.stderr)
+        self.assertIn("error[config_invalid]: node.yaml:2: plugins.load: entry 3: no library of a plugin 'enrgy'", wrong.stderr)
+        self.assertIn("did you mean energy?", wrong.stderr)
+        self.assertIn("holds no chain yet", wrong.stderr)
+        said = json.loads(subprocess.run([BIN / "contract-cli", "config", "check", "node.yaml", "--format", "json"], cwd=self.dir, env={}, text=True,
+                                         capture_output=True).stdout)
+        self.assertEqual((said["ok"], len(said["errors"])), (False, 1), said)
+        node = self.start()
+        self.assertNotEqual(node.returncode, 0)
+        self.assertIn("did you mean energy?", node.stderr)
+
+    def test_a_library_of_another_plugin_is_refused_as_at_the_start(self):
+        wrong = self.check("plugins:\n  load:\n    - ledger\n    - {id: treasure, file: receipts.so}\n")
+        self.assertEqual(wrong.returncode, 2, wrong.stderr)
+        self.assertIn("node.yaml:3: plugins.load: entry 2: ", wrong.stderr)
+        self.assertIn("it is plugin 'receipts', the configuration names it 'treasure'", wrong.stderr)
+        node = self.start()
+        self.assertNotEqual(node.returncode, 0)
+        self.assertIn("it is plugin 'receipts', the configuration names it 'treasure'", node.stderr)
+
+    def test_a_library_in_a_folder_of_the_operator_is_found(self):
+        (self.dir / "own").mkdir()
+        shutil.copy(BUILD / "plugins/mock-oracle.so", self.dir / "own/meters.so")
+        text = "plugins:\n  dir: [%s]\n  load:\n    - ledger\n    - receipts\n    - energy\n    - {id: mock-oracle, file: meters.so}\n"
+        right = self.check(text % "own")
+        self.assertEqual((right.returncode, right.stderr), (0, ""))
+        wrong = self.check(text % "other")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertRegex(wrong.stderr, "plugins.load: entry 4: no library of a plugin 'mock-oracle': there is no .*/meters.so; give the path of its file")
+
+    def test_a_chain_that_is_there_starts_without_what_nobody_requires(self):
+        with Node() as node:
+            node.stop()
+            check = ("config", "check", node.dir / "node.yaml", "--data-dir", node.data)
+            node.plugins = ["ledger", "receipts", "energy", "enrgy"]
+            node.write_config()
+            warned = node.cli(*check, check=False)
+            self.assertEqual(warned.returncode, 0, warned.stderr)
+            self.assertIn("plugins.load: entry 4: no library of a plugin 'enrgy'", warned.stderr)
+            self.assertIn("the node starts without it", warned.stderr)
+            node.start()
+            node.stop()
+            node.plugins[-1] = "{id: enrgy, required: true}"
+            node.write_config()
+            refused = node.cli(*check, check=False)
+            self.assertEqual(refused.returncode, 2, refused.stderr)
+            self.assertIn("did you mean energy?; the entry is `required`", refused.stderr)
+            node.start(wait=False)
+            self.assertNotEqual(node.process.wait(timeout=120), 0)
+            node.out.close()
+            self.assertIn("did you mean energy?", node.output())
 
 
 class LifeTest(unittest.TestCase):

@@ -5,16 +5,21 @@
 #include <filesystem>
 
 #include "kernel/base/file.hpp"
-#include "kernel/host/library.hpp"
 
 namespace blockd {
 
 Result<std::shared_ptr<const Manifest>> manifest_of_library(const std::string& blockd,
                                                             const std::string& file) {
-  std::string folder = (std::filesystem::temp_directory_path() / "the-block-XXXXXX").string();
-  if (!::mkdtemp(folder.data())) return errno_status(folder);
   LoadRules rules;
   rules.policy = SignaturePolicy::kOff;
+  return manifest_of_library(blockd, file, std::move(rules));
+}
+
+Result<std::shared_ptr<const Manifest>> manifest_of_library(const std::string& blockd,
+                                                            const std::string& file,
+                                                            LoadRules rules) {
+  std::string folder = (std::filesystem::temp_directory_path() / "the-block-XXXXXX").string();
+  if (!::mkdtemp(folder.data())) return errno_status(folder);
   rules.probe_program = blockd;
   rules.store_dir = folder;
   auto checked = Library::check(rules, file, nullptr);

@@ -7,27 +7,16 @@
 #include "kernel/base/hex.hpp"
 #include "kernel/programs/blockd/node_impl.hpp"
 #include "kernel/programs/blockd/places.hpp"
+#include "kernel/programs/blockd/plugin_check.hpp"
 #include "kernel/programs/blockd/plugin_config.hpp"
 #include "kernel/programs/blockd/release_check.hpp"
 
 namespace blockd {
 
 Result<LoadRules> NodeImpl::load_rules(const Config& c) const {
-  LoadRules rules;
-  const std::string policy = c.text("plugins.signatures");
-  rules.policy = policy == "off"       ? SignaturePolicy::kOff
-                 : policy == "enforce" ? SignaturePolicy::kEnforce
-                                       : SignaturePolicy::kWarn;
-  if (Result<Bytes> text = read_file(c.text("plugins.signers_file"), 1u << 20); text.ok()) {
-    Result<std::vector<PublicKey>> signers = parse_signers(*text);
-    if (!signers.ok()) return signers.status().in(c.text("plugins.signers_file"));
-    rules.signers = *std::move(signers);
-  }
-  if (const json::object* least = c.get("plugins.min_version").if_object()) {
-    for (const auto& [id, version] : *least) {
-      if (version.is_string()) rules.min_version.emplace_back(id, version.get_string());
-    }
-  }
+  Result<LoadRules> made = plugin_rules(c);
+  if (!made.ok()) return made;
+  LoadRules& rules = *made;
   rules.store_dir = c.text("plugins.store");
   rules.probe_program = program_;
   // While the node starts nobody can be asked: check_releases looks at those libraries.
@@ -35,7 +24,7 @@ Result<LoadRules> NodeImpl::load_rules(const Config& c) const {
     const bool asks = rpc_ && config()->boolean("plugins.require_approved_release");
     return asks ? check_approved(*rpc_, file, id) : Status();
   };
-  return rules;
+  return made;
 }
 
 // Ids of the configuration, with the file of each as places.hpp finds it.
