@@ -127,6 +127,10 @@ struct ChainOptions {
   // Whether there is room for a block: asked before it is written, with the bytes that go to the
   // log and to the state. An error (kNoSpace) keeps the block out. May be null. [executor]
   std::function<Status(std::uint64_t log_bytes, std::uint64_t state_bytes)> admit;
+  // Asked at the opening, when log and state are read and nothing of them is changed: is anything
+  // known of this chain that the log lacks? `cut` is that of BlockLogOptions::examine, which this
+  // takes the place of. An error ends the opening. May be null.
+  std::function<Status(const BlockLog& log, const KvStore& state, const std::string& cut)> examine;
   BlockLogOptions log;
 };
 

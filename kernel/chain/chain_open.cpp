@@ -56,6 +56,11 @@ Result<std::unique_ptr<Chain>> Chain::open(ChainOptions options, std::vector<std
 Status ChainImpl::open(std::vector<std::string>* notes) {
   validators_hash_ = validators_hash();
   watch_syncs();
+  if (options_.examine) {
+    options_.log.examine = [this](const BlockLog& log, const std::string& cut) {
+      return options_.examine(log, *state_, cut).in(options_.log_dir);
+    };
+  }
   std::string cut;
   Result<std::unique_ptr<BlockLog>> log =
       BlockLog::open(*options_.disk, options_.log_dir, options_.log, &cut);
@@ -85,7 +90,7 @@ Status ChainImpl::make_genesis(std::vector<std::string>* notes) {
     return Status(
         Code::kCorrupt,
         options_.log_dir + ": the block log is empty, but the state belongs to a chain with blocks",
-        "restore the log, or remove the state to begin a new chain");
+        "restore the log; to begin a new chain move state, mmr and index away");
   }
   Result<std::shared_ptr<const MachineSet>> machines =
       executor_.resolve(options_.genesis.plugins, 0);

@@ -39,6 +39,8 @@
 
 namespace blockd {
 
+class BlockLog;
+
 enum class LogRecordType : std::uint8_t {
   kBatch = 1,        // the command envelopes of a block, written when the batch is cut
   kBlock = 2,        // outcomes, receipts, events, deltas, header: the end mark of a block
@@ -77,12 +79,17 @@ struct BlockLogOptions {
   LogSyncMode sync = LogSyncMode::kInline;
   // How long each sync of blocks took, failed or not; may be null. [whoever syncs] Must not block.
   std::function<void(std::uint64_t us)> on_sync = nullptr;
+  // Asked at the opening, when all is read and before a record of any file is changed: may a log
+  // that ends like this be gone on with? head() and reads answer as they will after the opening.
+  // `cut` says what will be cut off its end; empty: nothing. An error ends the opening. May be
+  // null.
+  std::function<Status(const BlockLog& log, const std::string& cut)> examine = nullptr;
 };
 
 class BlockLog {
  public:
   // Opens or creates `<dir>`. What was cut off the tail is told in `*recovered` (empty: nothing).
-  // Errors: kCorrupt (file, offset, height), kIo, kNoSpace, kDenied.
+  // Errors: kCorrupt (file, offset, height), kIo, kNoSpace, kDenied, those of `examine`.
   static Result<std::unique_ptr<BlockLog>> open(Disk& disk, const std::string& dir,
                                                 const BlockLogOptions& options,
                                                 std::string* recovered);

@@ -18,8 +18,6 @@ namespace blockd::internal {
 
 using SegmentPtr = std::shared_ptr<Segment>;
 
-std::string segment_name(std::uint64_t first_height);
-
 inline bool ends_block(LogRecordType type) {
   return type == LogRecordType::kBlock || type == LogRecordType::kPruned;
 }
@@ -92,13 +90,23 @@ class Log final : public BlockLog {
     std::vector<SegmentWalk> walks;
     bool ends_ahead = false;  // the last has no name of its own yet
     LogAhead::Made ready;     // made ahead and not used
+    std::string spoilt;       // what is wrong with `log-ahead`, which goes; empty: nothing
   };
-  Status open_segments(Found* found, std::string* recovered);
+  // Where the records of the last segment end, and what lies behind that.
+  struct Tail {
+    std::string why;  // it is cut off; empty: nothing is
+    std::uint64_t used_end = 0;
+  };
+  Status open_segments(Found* found);
   Status walk_segments(Found* found);
   Status check_magic(const Segment& segment, bool last);
   Status name_last(const Found& found);
-  Status settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
-                     std::string* recovered);
+  Result<Tail> judge_tail(const Segment& segment, SegmentWalk* walk,
+                          std::uint64_t verify_from) const;
+  Status cut_tail(const Segment& segment, SegmentWalk* walk, const Tail& tail,
+                  std::string* recovered);
+  std::string what_goes(const Found& found, const Tail& tail) const;
+  Status drop_spoilt(const Found& found, std::string* recovered);
   Status index(const Segment& segment, const SegmentWalk& walk);
 
   // Appending.

@@ -194,7 +194,7 @@ Status LogAhead::write_zeros() {
 
 // ---- at an opening
 
-Result<FoundAhead> find_ahead(Disk& disk, const std::string& dir, std::string* recovered) {
+Result<FoundAhead> find_ahead(Disk& disk, const std::string& dir) {
   FoundAhead out;
   const std::string path = dir + "/" + std::string(kAheadName);
   Result<std::unique_ptr<DiskFile>> file = disk.open(path, false);
@@ -223,12 +223,8 @@ Result<FoundAhead> find_ahead(Disk& disk, const std::string& dir, std::string* r
                   "the record here does not verify, but the one at offset " +
                       std::to_string(*content->witness) + " was written after it had been synced");
   }
-  *recovered = path + ": removed: " +
-               (magic ? "the first block in it was not written completely"
-                      : "its first bytes were damaged, and no block was in it");
-  segment.file.reset();
-  TB_TRY(disk.remove(path));
-  TB_TRY(disk.sync_dir(dir));
+  out.spoilt = magic ? "the first block in it was not written completely"
+                     : "its first bytes were damaged, and no block was in it";
   return out;
 }
 

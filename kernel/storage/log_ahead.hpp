@@ -120,9 +120,9 @@ class LogAhead {
 struct FoundAhead {
   LogAhead::Made made;  // its file is empty when there is nothing, or nothing of use
   bool used = false;    // records are in it: it is the last segment
+  std::string spoilt;   // why it is of no use and is to be removed; empty: it is not
 };
-// Errors: kCorrupt: it held synced records that cannot be read. What was thrown away is told in
-// `*recovered`.
-Result<FoundAhead> find_ahead(Disk& disk, const std::string& dir, std::string* recovered);
+// Changes nothing. Errors: kCorrupt: it holds synced records that cannot be read.
+Result<FoundAhead> find_ahead(Disk& disk, const std::string& dir);
 
 }  // namespace blockd::internal

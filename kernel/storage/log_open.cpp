@@ -30,7 +30,7 @@ std::string segment_name(std::uint64_t first_height) {
   return std::string(kPrefix) + digits + std::string(kSuffix);
 }
 
-Status Log::open_segments(Found* found, std::string* recovered) {
+Status Log::open_segments(Found* found) {
   TB_TRY(disk_.make_dir(dir_));
   Result<std::vector<std::string>> names = disk_.list(dir_);
   if (!names.ok()) return names.status();
@@ -50,9 +50,10 @@ Status Log::open_segments(Found* found, std::string* recovered) {
         std::make_shared<Segment>(Segment{id, *height, path, std::move(*file)}));
   }
   if (!ahead) return {};
-  Result<FoundAhead> next = find_ahead(disk_, dir_, recovered);
+  Result<FoundAhead> next = find_ahead(disk_, dir_);
   if (!next.ok()) return next.status();
   found->ends_ahead = next->used;
+  found->spoilt = next->spoilt;
   if (!next->used) {
     found->ready = std::move(next->made);
     return {};
@@ -79,10 +80,10 @@ Status Log::check_magic(const Segment& segment, bool last) {
   return segment.file->sync();
 }
 
-// Verifies the payloads of the last segment from `verify_from` on, decides whether what is behind
-// the good records is a torn write or damage, and cuts it off.
-Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t verify_from,
-                        std::string* recovered) {
+// Verifies the payloads of the last segment from `verify_from` on, and decides whether what is
+// behind the good records is a torn write or damage.
+Result<Log::Tail> Log::judge_tail(const Segment& segment, SegmentWalk* walk,
+                                  std::uint64_t verify_from) const {
   std::string why = "a record that was not written completely";
   auto good = walk->records.begin();
   for (; good != walk->records.end(); ++good) {
@@ -113,14 +114,19 @@ Status Log::settle_tail(const Segment& segment, SegmentWalk* walk, std::uint64_t
   const bool orphan = keep != walk->records.end();
   if (orphan) walk->end = keep->offset;
   walk->records.erase(keep, walk->records.end());
-  if (tail->only_zeros && !orphan) return {};
+  if (tail->only_zeros && !orphan) return Tail{};
+  return Tail{tail->only_zeros ? "a batch without its block" : why, tail->used_end};
+}
+
+Status Log::cut_tail(const Segment& segment, SegmentWalk* walk, const Tail& tail,
+                     std::string* recovered) {
+  if (tail.why.empty()) return {};
   *recovered = segment.path + ": cut off at offset " + std::to_string(walk->end) + " of " +
-               std::to_string(walk->file_size) + ": " +
-               (tail->only_zeros ? "a batch without its block" : why);
+               std::to_string(walk->file_size) + ": " + tail.why;
   // Zeros that were made ahead stay of use; a file that ends in a torn record is cut, and one on a
   // disk that takes not even zeros.
-  const bool ahead = tail->used_end < walk->file_size;
-  const Status wiped = ahead ? wipe(segment, walk->end, tail->used_end) : Status();
+  const bool ahead = tail.used_end < walk->file_size;
+  const Status wiped = ahead ? wipe(segment, walk->end, tail.used_end) : Status();
   if (!wiped.ok() && wiped.code() != Code::kNoSpace) return wiped;
   if (!ahead || !wiped.ok()) {
     TB_TRY(segment.file->truncate(walk->end));
@@ -165,6 +171,21 @@ Status Log::walk_segments(Found* found) {
   return {};
 }
 
+std::string Log::what_goes(const Found& found, const Tail& tail) const {
+  if (!found.spoilt.empty()) return dir_ + "/" + std::string(kAheadName) + ": " + found.spoilt;
+  if (tail.why.empty()) return {};
+  return found.segments.back()->path + " at offset " + std::to_string(found.walks.back().end) +
+         ": " + tail.why;
+}
+
+Status Log::drop_spoilt(const Found& found, std::string* recovered) {
+  if (found.spoilt.empty()) return {};
+  const std::string path = dir_ + "/" + std::string(kAheadName);
+  *recovered = path + ": removed: " + found.spoilt;
+  TB_TRY(disk_.remove(path));
+  return disk_.sync_dir(dir_);
+}
+
 // What a process that died between two names has left to do.
 Status Log::name_last(const Found& found) {
   if (!found.ends_ahead) return {};
@@ -182,7 +203,7 @@ Status Log::name_last(const Found& found) {
 Status Log::open(std::string* recovered) {
   recovered->clear();
   Found found;
-  TB_TRY(open_segments(&found, recovered));
+  TB_TRY(open_segments(&found));
   TB_TRY(walk_segments(&found));
   std::vector<SegmentWalk>& walks = found.walks;
   // Payloads are verified from the point that was durable when the newest checkpoint was written.
@@ -192,6 +213,7 @@ Status Log::open(std::string* recovered) {
       if (record.type() == LogRecordType::kCheckpoint) from = {i, record.header.synced};
     }
   }
+  Tail tail;
   for (std::uint32_t i = 0; i < walks.size(); ++i) {
     Segment& segment = *found.segments[i];
     const bool last = i + 1 == walks.size();
@@ -203,7 +225,9 @@ Status Log::open(std::string* recovered) {
                                       : i == from.segment ? from.offset
                                                           : 0;
     if (last) {
-      TB_TRY(settle_tail(segment, &walks[i], verify_from, recovered));
+      Result<Tail> judged = judge_tail(segment, &walks[i], verify_from);
+      if (!judged.ok()) return judged.status();
+      tail = *std::move(judged);
     } else {
       for (const FoundRecord& record : walks[i].records) {
         std::uint64_t end = 0;
@@ -215,6 +239,9 @@ Status Log::open(std::string* recovered) {
     segments_[i] = found.segments[i];
     TB_TRY(index(segment, walks[i]));
   }
+  if (options_.examine) TB_TRY(options_.examine(*this, what_goes(found, tail)));
+  TB_TRY(drop_spoilt(found, recovered));
+  if (!walks.empty()) TB_TRY(cut_tail(*found.segments.back(), &walks.back(), tail, recovered));
   TB_TRY(name_last(found));
   if (options_.ahead != LogAheadMode::kOff) {
     ahead_ = std::make_unique<LogAhead>(disk_, dir_, options_.ahead);

@@ -1,5 +1,5 @@
 // The bytes of one record of the block log; block_log.hpp describes them. Only the block log and
-// the repair of a damaged one (kernel/chain/repair.cpp) include this.
+// those who look after its files (repair, check, lost blocks) include this.
 #pragma once
 
 #include <optional>
@@ -25,6 +25,9 @@ Bytes encode_record(LogRecordType type, std::uint64_t height, std::uint32_t sync
                     BytesView payload);
 // nullopt when these are not 25 bytes of a header that verifies.
 std::optional<RecordHeader> decode_header(BytesView bytes);
+
+// "log-0000000000000813.seg".
+std::string segment_name(std::uint64_t first_height);
 
 // A file of the log. Its id grows by one from segment to segment and is not stored.
 struct Segment {

@@ -183,7 +183,8 @@ class Chain:
         wait_for("some answers", lambda: self.load.answered() >= 20 or self.node.process.poll() is not None, 300)
         self.kill()
         self.load.join()
-        shutil.rmtree(self.node.data / "state")   # else the node itself finds that the state is ahead of its log
+        for name in ("state", "mmr"):   # else the node itself finds that one of them is ahead of its log
+            shutil.rmtree(self.node.data / name)
         self.start()
         self.checks.all()
 

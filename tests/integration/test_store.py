@@ -408,6 +408,94 @@ class Starts(unittest.TestCase):
         self.assertTrue((node.data / "keys" / "node.key").exists())
 
 
+class LostEnd(unittest.TestCase):
+    """The newest segment of the log is gone, and the state on disk is older than what is left of it: only the MMR knows of the blocks."""
+
+    def setUp(self):
+        self.node = node = StoppedNode(plugins=("ledger",)).start()
+        self.addCleanup(node.close)
+        while len(self.segments()) < 2:
+            grow(node, node.height() + 50)
+        self.first_lost = int(self.segments()[-1].name[4:-4])
+        for _ in range(3):
+            node.rpc("ledger.transfer", {"to": "treasury", "amount": 7})
+        grow(node, self.first_lost + 20)
+        self.before = (node.height(), self.treasury())
+        wait_for("the MMR to have the newest blocks", lambda: self.proved(self.before[0]))
+        node.kill()  # the state on disk stays what it was at its last checkpoint
+        self.lost = self.segments()[-1]
+        self.lost.rename(node.dir / self.lost.name)
+
+    def segments(self):
+        return sorted((self.node.data / "chain").glob("log-*.seg"))
+
+    def treasury(self):
+        return self.node.rpc("balance", {"address": "treasury"})["amount"]
+
+    def proved(self, at):
+        try:
+            return self.node.rpc("chain.proof_inclusion", {"height": 1, "at": at})
+        except RpcError as not_yet:
+            self.assertIn("ask again", str(not_yet.error))
+            return None
+
+    def files(self):
+        return {path.name: path.read_bytes() for path in (self.node.data / "chain").iterdir()}
+
+    def test_the_start_is_refused_and_whole_with_the_segment_put_back(self):
+        left = self.files()
+        for _ in range(2):
+            code, said = self.node.start_refused()
+            self.assertEqual(code, 1, said)
+            for word in (f"the log ends with block {self.first_lost - 1}", f"has blocks {self.first_lost} to ", "committed blocks are missing from the log",
+                         self.lost.name, "contract-cli storage repair"):
+                self.assertIn(word, said)
+        code, _, said = self.node.offline("storage.stats")
+        self.assertEqual(code, 1, said)
+        self.assertIn(self.lost.name, said)
+        self.assertEqual(self.files(), left, "a refused start changes nothing in the log")
+        shutil.copy(self.node.dir / self.lost.name, self.lost)
+        self.node.start()
+        self.assertGreaterEqual(self.node.height(), self.before[0])
+        self.assertEqual(self.treasury(), self.before[1])
+        self.assertTrue(self.node.rpc("maintenance.verify", {}, timeout=120)["ok"])
+
+    def goes_on_without_them(self):
+        self.node.start()
+        self.assertLess(self.node.height(), self.before[0])
+        self.assertLess(int(self.treasury()), int(self.before[1]))
+        grow(self.node, self.before[0] + 5)
+        self.assertTrue(self.node.rpc("maintenance.verify", {}, timeout=120)["ok"])
+        self.assertEqual(self.node.stop(), 0)
+        self.node.start()
+
+    def test_storage_repair_names_the_loss_and_takes_it(self):
+        ended = self.node.cli("storage", "repair", "--data", self.node.data, "--dry-run", check=False)
+        seen = json.loads(ended.stdout)
+        self.assertEqual((ended.returncode, seen["ok"], seen["damage"], seen["state"], seen["done"]), (1, False, None, "", []))
+        self.assertIn(f"blocks {self.first_lost} to ", seen["lost"])
+        self.assertIn("put the newest segments of the log back", seen["advice"])
+        self.assertTrue((self.node.data / "mmr").exists(), "a dry run changes nothing")
+        done = json.loads(self.node.cli("storage", "repair", "--data", self.node.data).stdout)
+        self.assertEqual((done["ok"], done["lost"], done["advice"], len(done["done"])), (True, "", "", 3))
+        for name in ("mmr.before-1", "index.before-1"):
+            self.assertTrue((self.node.data / name).exists())
+        self.goes_on_without_them()
+
+    def test_maintenance_repair_does_so_too(self):
+        found = self.node.cli("maintenance", "verify", "--data-dir", self.node.data, check=False)
+        self.assertEqual(found.returncode, 5, found.stdout)
+        report = json.loads(found.stdout)
+        self.assertEqual([(one["class"], one["height"]) for one in report["findings"]], [("major", self.first_lost)])
+        dry = self.node.cli("maintenance", "repair", "--dry-run", "--data-dir", self.node.data, check=False)
+        self.assertEqual(dry.returncode, 1)
+        self.assertIn("would go on without blocks", dry.stdout)
+        fixed = self.node.cli("maintenance", "repair", "--data-dir", self.node.data, "--config", self.node.dir / "node.yaml")
+        self.assertIn("goes on without blocks", fixed.stdout)
+        self.assertIn("findings=0", fixed.stdout)
+        self.goes_on_without_them()
+
+
 class Damage(unittest.TestCase):
     """Bits are flipped, bytes cut and files removed in every kind of file of a stopped node. What comes out is the same chain, or a refusal that
     names what is damaged; never another chain."""

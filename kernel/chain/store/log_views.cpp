@@ -7,6 +7,8 @@
 
 #include "kernel/base/file.hpp"
 #include "kernel/chain/block_codec.hpp"
+#include "kernel/chain/store/lost_blocks.hpp"
+#include "kernel/chain/store/mmr_rows.hpp"
 #include "kernel/chain/store/prune.hpp"
 #include "kernel/storage/renewable_store.hpp"
 
@@ -18,21 +20,9 @@ constexpr std::size_t kBatchBlocks = 1000;
 constexpr std::uint64_t kNoteBlocks = 100'000;
 constexpr std::size_t kBatchCommands = 100'000;
 constexpr auto kRetryFull = std::chrono::seconds(5);
-constexpr BytesView kLeavesRow = "leaves", kNextRow = "next", kEventsRow = "events";
-
-Bytes node_key(std::uint64_t position) {
-  Bytes key = "n";
-  put_be64(key, position);
-  return key;
-}
+constexpr BytesView kNextRow = "next", kEventsRow = "events";
 
 Bytes command_key(const Hash& id) { return Bytes("c").append(view(id)); }
-
-Result<std::uint64_t> read_count(const KvReader& store, BytesView row) {
-  std::optional<Bytes> value;
-  TB_TRY(store.get(row, &value));
-  return value ? Reader(*value).u64() : 0;
-}
 
 KvWrite count_row(BytesView row, std::uint64_t value) {
   Bytes bytes;
@@ -41,25 +31,16 @@ KvWrite count_row(BytesView row, std::uint64_t value) {
 }
 
 // Nodes of the store, and those that are about to be written.
-class ViewNodes final : public MmrNodes {
+class ViewNodes final : public StoredMmr {
  public:
-  explicit ViewNodes(const KvReader& store) : store_(store) {}
+  using StoredMmr::StoredMmr;
   void add(const MmrNode& node) { fresh_[node.position] = node.hash; }
   Result<Hash> node(std::uint64_t position) const override {
     if (const auto at = fresh_.find(position); at != fresh_.end()) return at->second;
-    std::optional<Bytes> value;
-    TB_TRY(store_.get(node_key(position), &value));
-    if (!value)
-      return Status(Code::kNotFound, "node " + std::to_string(position) + " of the MMR is missing",
-                    "run `contract-cli maintenance repair` on the stopped node");
-    Reader in(*value);
-    const Hash hash = in.array<32>();
-    if (in.done()) return hash;
-    return Status(Code::kCorrupt, "node " + std::to_string(position) + " of the MMR is damaged");
+    return StoredMmr::node(position);
   }
 
  private:
-  const KvReader& store_;
   std::map<std::uint64_t, Hash> fresh_;  // of one batch
 };
 
@@ -144,6 +125,9 @@ Status LogViews::open_views() {
     if (store.ok()) {
       view.store =
           make_renewable(*std::move(store), open, [dir = view.dir] { return room_to_reopen(dir); });
+      if (&view.store == &mmr_)
+        TB_TRY(check_lost_blocks(*mmr_, options_.mmr_dir, *options_.log,
+                                 {options_.base_blocks, options_.base_peaks}, {}));
       const Status checked = (this->*view.check)(&wrong);
       if (checked.code() == Code::kCorrupt || checked.code() == Code::kNotFound) {
         wrong = checked.message();
@@ -157,7 +141,7 @@ Status LogViews::open_views() {
     }
     if (!wrong.empty()) TB_TRY(make_anew(view.store, view.dir, wrong));
   }
-  Result<std::uint64_t> leaves = read_count(*mmr_, kLeavesRow);
+  Result<std::uint64_t> leaves = read_count(*mmr_, kMmrLeavesRow);
   if (!leaves.ok()) return leaves.status();
   Result<std::uint64_t> next = read_count(*index_, kNextRow);
   if (!next.ok()) return next.status();
@@ -177,12 +161,13 @@ Status LogViews::open_views() {
 
 // The newest root that a header vouches for, and that the leaves behind it are those of the log.
 Status LogViews::check_mmr(std::string* wrong) const {
-  Result<std::uint64_t> leaves = read_count(*mmr_, kLeavesRow);
+  Result<std::uint64_t> leaves = read_count(*mmr_, kMmrLeavesRow);
   if (!leaves.ok()) return leaves.status();
   const std::optional<std::uint64_t> head = options_.log->head();
   if (*leaves == 0 || (!head && *leaves == options_.base_blocks)) return {};
   if (!head || *leaves > *head + 1) {
-    *wrong = "it has " + std::to_string(*leaves) + " leaves, more than the log has blocks";
+    *wrong = "it has " + std::to_string(*leaves) +
+             " leaves, more than the log has blocks, and not the log's newest one";
     return {};
   }
   const std::uint64_t at = std::min(*leaves, *head);
@@ -252,8 +237,8 @@ Status LogViews::begin_at_base() {
                   "restore the snapshot again");
   std::vector<KvWrite> rows;
   for (std::size_t i = 0; i < mountains.size(); ++i)
-    rows.push_back({node_key(mountains[i].peak_position), Bytes(view(options_.base_peaks[i]))});
-  rows.push_back(count_row(kLeavesRow, first));
+    rows.push_back({mmr_node_key(mountains[i].peak_position), Bytes(view(options_.base_peaks[i]))});
+  rows.push_back(count_row(kMmrLeavesRow, first));
   TB_TRY(mmr_->write(rows, false));
   leaves_.store(first);
   return {};
@@ -300,12 +285,12 @@ Status LogViews::write_mmr(const std::vector<ViewedBlock>& blocks) {
     if (!added.ok()) return added.status();
     for (const MmrNode& node : *added) {
       nodes.add(node);
-      rows.push_back({node_key(node.position), Bytes(view(node.hash))});
+      rows.push_back({mmr_node_key(node.position), Bytes(view(node.hash))});
     }
     ++leaves;
   }
   if (rows.empty()) return {};
-  rows.push_back(count_row(kLeavesRow, leaves));
+  rows.push_back(count_row(kMmrLeavesRow, leaves));
   TB_TRY(mmr_->write(rows, false));
   leaves_.store(leaves);
   return {};

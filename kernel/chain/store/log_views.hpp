@@ -3,9 +3,10 @@
 // (`<data>/index`).
 //
 // Both follow the log: a thread of their own writes them behind the blocks, in batches and without
-// sync, and open() brings them level before anything is served. A view that is missing, damaged,
-// ahead of the log or of another chain is set aside and made again; that is told in the notes, with
-// progress. They decide nothing: no block waits for them and no root depends on them.
+// sync, and open() brings them level before anything is served. A view that is missing, damaged or
+// of another chain is made again; that is told in the notes, with progress. An MMR that has more of
+// this chain than the log tells of lost blocks (lost_blocks.hpp): it is kept, and nothing is
+// opened. Else they decide nothing: no block waits for them and no root depends on them.
 //
 // Layout. mmr: `n` <position be64> -> 32 bytes; `leaves` -> u64. index: `c` <command id> -> height
 // be64, index be32; `next` -> u64, the height that is indexed next; `events` -> u64, their number
@@ -58,7 +59,8 @@ class LogViews {
     std::uint64_t height = 0;
     std::uint32_t index = 0;
   };
-  // Level with the head of the log. Errors: kNoSpace, kIo, kDenied, kBusy, and those of the log.
+  // Level with the head of the log. Errors: kCorrupt (the log has lost blocks), kNoSpace, kIo,
+  // kDenied, kBusy, and those of the log.
   static Result<std::unique_ptr<LogViews>> open(LogViewsOptions options);
   ~LogViews();
 

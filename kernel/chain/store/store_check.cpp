@@ -9,6 +9,8 @@
 #include "kernel/chain/block_codec.hpp"
 #include "kernel/chain/kernel_rows.hpp"
 #include "kernel/chain/overlay.hpp"
+#include "kernel/chain/store/lost_blocks.hpp"
+#include "kernel/chain/store/mmr_rows.hpp"
 #include "kernel/chain/store/prune.hpp"
 #include "kernel/storage/log_record.hpp"
 
@@ -87,7 +89,10 @@ class Checker {
     for (std::size_t i = 0; i < files->names.size() && !done_; ++i) {
       TB_TRY(check_segment(*files, i));
     }
-    if (!report_.stopped) TB_TRY(check_state());
+    if (!report_.stopped) {
+      TB_TRY(check_end());
+      TB_TRY(check_state());
+    }
     return std::move(report_);
   }
 
@@ -250,10 +255,8 @@ class Checker {
     }
     if (!input_.mmr || !in_range(header.height)) return;
     for (const MmrNode& node : *added) {
-      Bytes key = "n";
-      put_be64(key, node.position);
       std::optional<Bytes> stored;
-      const Status read = input_.mmr->get(key, &stored);
+      const Status read = input_.mmr->get(mmr_node_key(node.position), &stored);
       const std::string which = "node " + std::to_string(node.position) + " of the mmr ";
       if (!read.ok()) {
         found(FindingClass::kMinor, header.height, which + "cannot be read: " + read.message());
@@ -379,6 +382,19 @@ class Checker {
     Reader in(*row);
     state_height_ = in.u64();
     state_hash_ = in.array<32>();
+    return {};
+  }
+
+  // What the MMR has behind the log's end, the log has lost.
+  Status check_end() {
+    if (!input_.mmr || input_.to_height || !report_.head || !previous_) return {};
+    Result<std::uint64_t> count = blocks_beyond(*input_.mmr, *report_.head, *previous_);
+    if (!count.ok()) return count.status();
+    if (*count != 0)
+      major(*report_.head + 1, "mmr: it has " + blocks_behind(*report_.head, *count) +
+                                   " of this chain, and the log ends with block " +
+                                   std::to_string(*report_.head) +
+                                   ": committed blocks are missing");
     return {};
   }
 

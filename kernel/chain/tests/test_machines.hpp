@@ -310,6 +310,7 @@ struct World {
     o.validator_key = &validator;
     o.background_roots = background_roots;
     o.effects = effects;
+    o.examine = examine;
     o.ahead_blocks = ahead_blocks;
     o.ahead_bytes = ahead_bytes;
     o.log.sync = sync;
@@ -363,6 +364,7 @@ struct World {
   std::uint64_t ahead_blocks = 0, ahead_bytes = kMaxAheadBytes;
   LogSyncMode sync = LogSyncMode::kInline;
   EffectSink* effects = nullptr;
+  std::function<Status(const BlockLog&, const KvStore&, const std::string&)> examine;
   FaultDisk disk{1};
   Disk* log_disk = &disk;
   FixedClock clock;

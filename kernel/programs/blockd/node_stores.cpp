@@ -5,6 +5,7 @@
 
 #include "kernel/base/file.hpp"
 #include "kernel/chain/store/log_front.hpp"
+#include "kernel/chain/store/lost_blocks.hpp"
 #include "kernel/chain/store/store_check.hpp"
 #include "kernel/snapshot/state_source.hpp"
 #include "kernel/storage/write_behind.hpp"
@@ -15,9 +16,13 @@ namespace {
 constexpr const char* kEngine = "leveldb";
 constexpr std::string_view kStateWord = "state store";
 
-Result<LogExtent> extent_of(const std::string& log_dir) {
+Result<LogExtent> extent_of(const std::string& log_dir, const std::string& mmr_dir) {
+  BlockLogOptions options;
+  options.examine = [&](const BlockLog& log, const std::string& cut) {
+    return check_lost_blocks(mmr_dir, log, {}, cut).in(log_dir);
+  };
   std::string cut;
-  Result<std::unique_ptr<BlockLog>> log = BlockLog::open(system_disk(), log_dir, {}, &cut);
+  Result<std::unique_ptr<BlockLog>> log = BlockLog::open(system_disk(), log_dir, options, &cut);
   if (!log.ok()) return log.status();
   return LogExtent{(*log)->head().value_or(0), (*log)->first().value_or(0)};
 }
@@ -164,7 +169,7 @@ Result<std::unique_ptr<KvStore>> NodeStores::bring_back(const std::string& why,
                                                         std::vector<std::string>* notes) {
   recoveries_->add();
   notes->push_back("the state is not usable (" + why + ")");
-  Result<LogExtent> log = extent_of(dirs_.log);
+  Result<LogExtent> log = extent_of(dirs_.log, dirs_.mmr);
   if (!log.ok()) return log.status();
   Result<StateSource> source = find_state_source(dirs_.snapshots, genesis, *log, notes);
   if (!source.ok())
@@ -199,6 +204,10 @@ Result<std::unique_ptr<Chain>> NodeStores::open_chain(
     ChainOptions options = make_options();
     options.state = *std::move(state);
     options.admit = [this](std::uint64_t log, std::uint64_t rows) { return admit(log, rows); };
+    options.examine = [this](const BlockLog& log, const KvStore& rows, const std::string& cut) {
+      Result<LogFront> front = log_front(log, rows);
+      return front.ok() ? check_lost_blocks(dirs_.mmr, log, *front, cut) : front.status();
+    };
     Result<std::unique_ptr<Chain>> chain = Chain::open(std::move(options), notes);
     Status damage;
     if (!chain.ok() && chain.status().code() == Code::kCorrupt &&

@@ -7,6 +7,7 @@
 #include "kernel/base/file.hpp"
 #include "kernel/base/hex.hpp"
 #include "kernel/chain/repair.hpp"
+#include "kernel/chain/store/lost_blocks.hpp"
 #include "kernel/programs/cli/catalogue.hpp"
 #include "kernel/programs/cli/output.hpp"
 #include "kernel/snapshot/state_source.hpp"
@@ -15,16 +16,16 @@ namespace blockd::cli {
 namespace {
 
 struct RepairPlaces {
-  std::string log, state, snapshots, genesis;
+  std::string log, state, snapshots, genesis, mmr, index;
 };
 
-struct StateDir {
+struct StoreDir {
   std::unique_ptr<KvStore> store;  // null: not there, or not to be opened
   std::string damage;              // why it cannot be opened
 };
 
-StateDir open_state(const std::string& dir) {
-  StateDir out;
+StoreDir open_store(const std::string& dir) {
+  StoreDir out;
   if (!std::filesystem::exists(dir)) return out;
   LevelDbOptions options;
   options.create_if_missing = false;
@@ -40,6 +41,7 @@ StateDir open_state(const std::string& dir) {
 // `<dir>.before-<n>`, the first number that is free.
 Status set_aside(const std::string& dir, const std::string& source,
                  std::vector<std::string>* done) {
+  if (!std::filesystem::exists(dir)) return {};
   std::error_code error;
   for (unsigned n = 1; n < 10'000; ++n) {
     const std::string to = dir + ".before-" + std::to_string(n);
@@ -78,7 +80,15 @@ Result<WayBack> way_back(const RepairPlaces& places, const RepairReport& report)
   return WayBack{"", advice};
 }
 
-json::object to_json(const RepairReport& report, const WayBack& back, bool dry_run) {
+struct Outcome {
+  RepairReport report;
+  WayBack back;
+  std::string lost;  // blocks that the log lacks, as the MMR tells; empty: none
+  bool ok() const { return report.ok() && lost.empty(); }
+};
+
+json::object to_json(const Outcome& outcome, bool dry_run) {
+  const RepairReport& report = outcome.report;
   json::array done;
   for (const std::string& line : report.done) done.emplace_back(line);
   json::value damage = nullptr;
@@ -89,7 +99,7 @@ json::object to_json(const RepairReport& report, const WayBack& back, bool dry_r
                           {"what", report.damage->what},
                           {"tail", report.damage->tail}};
   }
-  return {{"ok", report.ok()},
+  return {{"ok", outcome.ok()},
           {"dry_run", dry_run},
           {"segments", report.segments},
           {"records", report.records},
@@ -99,27 +109,42 @@ json::object to_json(const RepairReport& report, const WayBack& back, bool dry_r
           {"head", height_or_null(report.head)},
           {"head_hash", report.head ? to_hex(report.head_hash) : ""},
           {"damage", std::move(damage)},
+          {"lost", outcome.lost},
           {"state", report.state},
-          {"state_source", back.source},
-          {"advice", back.advice},
+          {"state_source", outcome.back.source},
+          {"advice", outcome.back.advice},
           {"done", std::move(done)}};
 }
 
-struct Outcome {
-  RepairReport report;
-  WayBack back;
-};
+// Committed blocks behind the last whole one of the log. With damage in the middle nobody can say.
+Result<std::string> lost_blocks(const RepairPlaces& places, const RepairReport& report) {
+  const StoreDir mmr = open_store(places.mmr);
+  if (!mmr.store || !report.head || (report.damage && !report.damage->tail)) return std::string();
+  Result<std::uint64_t> count = blocks_beyond(*mmr.store, *report.head, report.head_hash);
+  if (!count.ok()) return count.status();
+  if (*count == 0) return std::string();
+  return blocks_behind(*report.head, *count) + ", which " + places.mmr + " has";
+}
 
 Result<Outcome> check(const RepairPlaces& places) {
-  StateDir state = open_state(places.state);
+  StoreDir state = open_store(places.state);
   Result<RepairReport> report = check_log(system_disk(), places.log, state.store.get());
   if (!report.ok()) return report.status();
   if (!state.damage.empty()) report->state = state.damage;
-  Outcome out{*std::move(report), {}};
+  Result<std::string> lost = lost_blocks(places, *report);
+  if (!lost.ok()) return lost.status();
+  Outcome out{*std::move(report), {}, *std::move(lost)};
+  if (!out.lost.empty()) {
+    out.back.advice =
+        "put the newest segments of the log back from a copy; the repair sets mmr and index aside, "
+        "and the chain goes on without " +
+        out.lost;
+  }
   if (out.report.state.empty()) return out;
   Result<WayBack> back = way_back(places, out.report);
   if (!back.ok()) return back.status();
-  out.back = *std::move(back);
+  if (!back->advice.empty()) out.back.advice = std::move(back->advice);
+  out.back.source = std::move(back->source);
   return out;
 }
 
@@ -135,6 +160,12 @@ Result<Outcome> repair(const RepairPlaces& places) {
     TB_TRY(set_aside(places.state, out->back.source, &report.done));
     report.state.clear();
   }
+  if (!out->lost.empty() && report.state.empty()) {
+    for (const std::string& dir : {places.mmr, places.index})
+      TB_TRY(set_aside(dir, "the log", &report.done));
+    report.done.push_back("the chain goes on without " + std::exchange(out->lost, {}));
+    out->back.advice.clear();
+  }
   return out;
 }
 
@@ -143,9 +174,12 @@ int run_repair(Session& session, const LocalArgs& args) {
   if (data.empty())
     return session.fail(Status(Code::kInvalid, "--data: which data directory?",
                                "usage: contract-cli storage repair --data DIR [--dry-run]"));
-  const RepairPlaces places{data + "/chain", args.get("--state", data + "/state"),
+  const RepairPlaces places{data + "/chain",
+                            args.get("--state", data + "/state"),
                             args.get("--snapshots", data + "/snapshots"),
-                            args.get("--genesis", data + "/genesis.json")};
+                            args.get("--genesis", data + "/genesis.json"),
+                            data + "/mmr",
+                            data + "/index"};
   Result<DirectoryLock> lock = DirectoryLock::acquire(data);
   if (!lock.ok()) {
     const bool busy = lock.status().code() == Code::kBusy;
@@ -156,11 +190,10 @@ int run_repair(Session& session, const LocalArgs& args) {
   const bool dry_run = args.has("--dry-run");
   Result<Outcome> out = dry_run ? check(places) : repair(places);
   if (!out.ok()) return session.fail(out.status());
-  Result<std::string> text =
-      format_result(session, to_json(out->report, out->back, dry_run), {"", {}, "", true});
+  Result<std::string> text = format_result(session, to_json(*out, dry_run), {"", {}, "", true});
   if (!text.ok()) return session.fail(text.status());
   session.world.out << *text;
-  return out->report.ok() ? kExitOk : kExitRefused;
+  return out->ok() ? kExitOk : kExitRefused;
 }
 
 }  // namespace

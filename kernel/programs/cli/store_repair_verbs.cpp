@@ -20,6 +20,7 @@ struct RepairPlan {
   std::vector<std::string> set_aside;  // directories that are made again
   std::vector<std::string> copies;     // files that the node may cut
   std::vector<std::string> advice;     // what cannot be repaired here
+  std::vector<std::string> lost;       // committed blocks that the log lacks: it goes on without
 };
 
 // A view or a state is made again as a whole; the log is the truth and is only cut where a write
@@ -30,6 +31,9 @@ RepairPlan plan_repair(const StoppedNode& node, const StoreCheckReport& report) 
   for (const StoreFinding& one : report.findings) {
     if (one.type == FindingClass::kMinor) {
       views = true;
+    } else if (one.what.starts_with("mmr:")) {
+      views = true;
+      plan.lost.push_back(one.what);
     } else if (one.what.starts_with("state:")) {
       state = true;
     } else {
@@ -38,9 +42,14 @@ RepairPlan plan_repair(const StoppedNode& node, const StoreCheckReport& report) 
                             one.what);
     }
   }
-  if (views) plan.set_aside = {node.data_dir() + "/mmr", node.data_dir() + "/index"};
+  if (views) plan.set_aside = {node.data_dir() + "/index"};
+  // As long as the log is damaged nobody can say which blocks are lost; the MMR will.
+  if (views && (!log || plan.lost.empty()))
+    plan.set_aside.insert(plan.set_aside.begin(), node.data_dir() + "/mmr");
   if (state) plan.set_aside.push_back(node.state_dir());
   if (!log) return plan;
+  std::move(plan.lost.begin(), plan.lost.end(), std::back_inserter(plan.advice));
+  plan.lost.clear();
   std::string newest;
   for (const auto& entry : fs::directory_iterator(node.data_dir() + "/chain")) {
     const std::string path = entry.path();
@@ -102,6 +111,9 @@ int run_maintenance_repair(Session& session, const LocalArgs& args) {
         << " what=" << escape_controls(one.what) << '\n';
   if (args.has("--dry-run")) {
     for (const std::string& dir : plan.set_aside) out << "would make again " << dir << '\n';
+    for (const std::string& text : plan.lost)
+      out << "would go on without blocks, unless their segments are put back: "
+          << escape_controls(text) << '\n';
     for (const std::string& text : plan.advice)
       out << "cannot repair from this node alone: " << escape_controls(text) << '\n';
     return kExitRefused;
@@ -109,6 +121,8 @@ int run_maintenance_repair(Session& session, const LocalArgs& args) {
   const std::string backup =
       node->data_dir() + "/repair-backup-" + std::to_string(session.world.clock.unix_ms() / 1000);
   Status status = keep_backup(plan, backup, out);
+  for (const std::string& text : plan.lost)
+    out << "goes on without blocks: " << escape_controls(text) << '\n';
   if (status.ok()) status = make_again(session, *node, args);
   if (!status.ok()) return session.fail(status);
   Result<StoreCheckReport> again = node->check({});

@@ -57,6 +57,42 @@ TEST(BlockLog, an_empty_log_has_nothing) {
   EXPECT_TRUE(log->visit(0, [](const LogRecord&) { return true; }).ok());
 }
 
+TEST(BlockLog, is_examined_before_anything_is_cut) {
+  FaultDisk disk(1);
+  {
+    auto log = open_log(disk);
+    for (std::uint64_t h = 5; h <= 8; ++h) commit(*log, h);
+  }
+  const std::string path = last_segment(disk);
+  const Bytes whole = disk.content(path);
+  disk.flip_bit(path, whole.find_last_not_of('\0') - 3, 1);  // in block 8
+  const Bytes damaged = disk.content(path);
+  std::string cut, recovered;
+  BlockLogOptions options = small();
+  options.examine = [&](const BlockLog& log, const std::string& what) {
+    expect_blocks(log, 5, 7);
+    cut = what;
+    return Status(Code::kDenied, "block 8 was committed");
+  };
+  const Status refused = BlockLog::open(disk, kDir, options, &recovered).status();
+  EXPECT_EQ(refused.message(), "block 8 was committed");
+  EXPECT_TRUE(cut.starts_with(path + " at offset ")) << cut;
+  EXPECT_EQ(recovered, "");
+  EXPECT_EQ(disk.content(path), damaged);
+  options.examine = [](const BlockLog&, const std::string&) { return Status(); };
+  auto log = BlockLog::open(disk, kDir, options, &recovered);
+  ASSERT_TRUE(log.ok());
+  expect_blocks(**log, 5, 7);
+  EXPECT_NE(recovered.find("cut off at offset"), std::string::npos);
+  options.examine = [&](const BlockLog&, const std::string& what) {
+    cut = what;
+    return Status();
+  };
+  log->reset();
+  ASSERT_TRUE(BlockLog::open(disk, kDir, options, &recovered).ok());
+  EXPECT_EQ(cut, "");
+}
+
 TEST(BlockLog, keeps_blocks_over_a_restart_in_many_segments) {
   FaultDisk disk(1);
   {

@@ -163,7 +163,7 @@ TEST_F(Views, begin_behind_a_snapshot_whose_log_is_still_empty) {
   World restored;
   std::string cut;
   log_ = *BlockLog::open(restored.disk, "chain", {.segment_bytes = 1u << 20}, &cut);
-  for (const char* life : {"first", "second"}) {
+  const auto begin = [&](const Hash& peak) {
     views_.reset();
     notes_.clear();
     LogViewsOptions options;
@@ -171,9 +171,13 @@ TEST_F(Views, begin_behind_a_snapshot_whose_log_is_still_empty) {
     options.index_dir = dir_ + "/restored-index";
     options.log = log_.get();
     options.base_blocks = front;
-    options.base_peaks = {w_.chain->header(0)->hash()};
+    options.base_peaks = {peak};
     options.note = [this](std::string line) { notes_.push_back(std::move(line)); };
-    auto views = LogViews::open(std::move(options));
+    return LogViews::open(std::move(options));
+  };
+  const Hash peak = w_.chain->header(0)->hash();
+  for (const char* life : {"first", "second"}) {
+    auto views = begin(peak);
     ASSERT_TRUE(views.ok()) << life << ": " << views.status().to_string();
     views_ = *std::move(views);
     EXPECT_EQ(views_->leaves(), front) << life;
@@ -184,6 +188,13 @@ TEST_F(Views, begin_behind_a_snapshot_whose_log_is_still_empty) {
   while (views_->health().ok() && views_->indexed_below() == front) std::this_thread::yield();
   EXPECT_TRUE(views_->health().ok()) << views_->health().to_string();
   EXPECT_EQ(views_->leaves(), front + 1);
+  // The log has no block, and the MMR has one behind this very snapshot: it was lost.
+  const Status lost = begin(peak).status();
+  EXPECT_EQ(lost.code(), Code::kCorrupt);
+  EXPECT_NE(lost.message().find("the log is empty"), std::string::npos) << lost.to_string();
+  EXPECT_NE(lost.message().find("block 8 of this chain"), std::string::npos) << lost.to_string();
+  EXPECT_TRUE(begin(blake3("of another chain")).ok());
+  EXPECT_EQ(notes_.size(), 2u);  // both views are made anew
 }
 
 TEST_F(Views, of_another_chain_are_replaced) {
