@@ -181,12 +181,17 @@ Answer start_mining(RpcImpl& rpc, const Call& call, std::string* result) {
   if (auto replayed = take_nonce(rpc, call)) return replayed;
   if (p.config()->boolean("rpc.relay_only"))
     return rpc_error(-32075, "relay_only", "this node makes no blocks (rpc.relay_only)");
-  const std::uint64_t before = call.view->height;
-  rpc.mine_until(p.clock->monotonic_us() + kMiningUs);
-  p.producer->cut_now();
+  if (!has_param(call, "blocks")) rpc.mine_until(p.clock->monotonic_us() + kMiningUs);
   const std::uint64_t limit_ms = p.config()->u64("rpc.request_timeout_ms");
-  if (!rpc.wait_for_block(limit_ms, [&] { return p.chain->view()->height > before; })) {
-    return rpc_error(-34001, "timeout", "no block came within " + std::to_string(limit_ms) + " ms");
+  const std::uint64_t first = p.chain->view()->height;
+  for (std::uint64_t height = first; height < first + call.number("blocks", 1);
+       height = p.chain->view()->height) {
+    p.producer->cut_now();
+    if (!rpc.wait_for_block(limit_ms, [&] { return p.chain->view()->height > height; })) {
+      return rpc_error(-34001, "timeout",
+                       "no block came within " + std::to_string(limit_ms) + " ms after height " +
+                           std::to_string(height));
+    }
   }
   *result = to_text(json::object{{"status", "ok"}, {"height", p.chain->view()->height}});
   return std::nullopt;

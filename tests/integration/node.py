@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -24,7 +25,8 @@ def is_sanitized():
 
 
 SANITIZED = is_sanitized()
-PATIENCE = 10 if SANITIZED else 1  # every bound against hanging is multiplied by it
+STALL = float(os.environ.get("TB_TEST_STALL", 0))  # seconds that a call of a test may come too late, to find tests that race with their node
+PATIENCE = 10 if SANITIZED or STALL else 1  # every bound against hanging is multiplied by it
 FINDING = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: ).*$", re.MULTILINE)
 
 
@@ -33,6 +35,9 @@ def no_findings(who, text):
     found = FINDING.search(text) if SANITIZED else None
     if found:
         raise AssertionError(f"a sanitizer found something in {who}:\n{text[found.start():][:8000]}")
+
+
+STANDING = {"empty_block_interval_ms": 0}  # settings of a chain that makes a block for a command and else stands still
 
 
 class RpcError(Exception):
@@ -55,7 +60,13 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def wait_for(what, condition, seconds=START_SECONDS):
+def stall():
+    """What a busy machine does to a test at any moment; the node goes on meanwhile."""
+    if STALL and random.random() < 0.25:
+        time.sleep(random.random() * STALL)
+
+
+def wait_for(what, condition, seconds=START_SECONDS, pause=0.02):
     """Polls until `condition()` is true; the bound only keeps a broken test from hanging."""
     seconds *= PATIENCE
     end = time.monotonic() + seconds
@@ -63,7 +74,7 @@ def wait_for(what, condition, seconds=START_SECONDS):
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
@@ -133,6 +144,7 @@ class Node:
         return (self.dir / "stdout.txt").read_text() + (log.read_text() if log.exists() else "")
 
     def request(self, body, timeout=30):
+        stall()
         connection = UnixConnection(str(self.data / "rpc.sock"), timeout)
         try:
             connection.request("POST", "/", body=body, headers={"Content-Type": "application/json"})
@@ -165,6 +177,7 @@ class Node:
         return found
 
     def get(self, listener, path, headers=None):
+        stall()
         connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30 * PATIENCE)
         try:
             connection.request("GET", path, headers=headers or {})
@@ -174,6 +187,7 @@ class Node:
             connection.close()
 
     def post(self, listener, body, headers=None, path="/"):
+        stall()
         connection = http.client.HTTPConnection("127.0.0.1", self.ports()[listener], timeout=30 * PATIENCE)
         try:
             all_headers = {"Content-Type": "application/json"}
@@ -197,6 +211,7 @@ class Node:
         return default
 
     def cli(self, *args, check=True, stdin=None):
+        stall()
         result = subprocess.run([BIN / "contract-cli", *map(str, args)], env=self.environment(), cwd=self.dir, text=True,
                                 input=stdin, capture_output=True, timeout=120 * PATIENCE)
         no_findings("contract-cli", result.stderr)
@@ -209,6 +224,15 @@ class Node:
 
     def height(self):
         return self.rpc("node.status")["current_block_height"]
+
+    def go_on_until(self, what, condition, seconds=START_SECONDS):
+        """As wait_for(), on a chain of `STANDING`: one block more before each look, so that no state that passes by is missed, however late a test is."""
+        def block_by_block():
+            value = condition()
+            if not value:
+                self.rpc("start_mining", {"blocks": 1})
+            return value
+        return wait_for(what, block_by_block, seconds, pause=0)
 
     def stop(self):
         if self.process and self.process.poll() is None:

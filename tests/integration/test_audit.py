@@ -4,7 +4,7 @@ import struct
 import subprocess
 import unittest
 
-from node import BIN, Node, wait_for
+from node import BIN, STANDING, Node, wait_for
 
 EPOCH_BLOCKS = 10
 PAYEE = "tb1qm97tgjht8p63qy6568aq5fgytc6ue8cynzap2tr5thczc8j8w9s8np6z0"
@@ -85,7 +85,7 @@ class OfflineCallTest(unittest.TestCase):
 class AuditTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        chain = {"epoch_length": EPOCH_BLOCKS, "block_interval_ms": 10, "empty_block_interval_ms": 20}
+        chain = {"epoch_length": EPOCH_BLOCKS, **STANDING}
         node = cls.node = Node(plugins=["ledger", "receipts", "governance", "treasury"], settings={"chain": chain}).start()
         try:
             cls.make_history(node)
@@ -100,15 +100,15 @@ class AuditTest(unittest.TestCase):
         node.rpc("ledger.transfer", {"to": "treasury", "amount": 10000})
         ids = cls.ids = [cls.submit(node, amount, window) for amount, window in ((3000, 1), (2000, 10000), (500, 10000), (70, 1))]
         for each in ids:
-            wait_for(f"the vote on {each}", lambda: cls.state(node, each) == "voting")
+            node.go_on_until(f"the vote on {each}", lambda: cls.state(node, each) == "voting")
             node.rpc("gov.treasury.vote", {"id": each, "choice": "yes"})
         for each in ids:
-            wait_for(f"the end of the timelock of {each}", lambda: cls.state(node, each) == "timelocked")
+            node.go_on_until(f"the end of the timelock of {each}", lambda: cls.state(node, each) == "timelocked")
         node.rpc("gov.treasury.lease_acquire", {"holder": "test", "ttl_secs": 3600})
         for nonce, each in enumerate(ids[:3], 1):
             node.rpc("gov.treasury.execute_disbursement", {"id": each, "nonce": nonce, "holder": "test"})
         node.rpc("gov.treasury.rollback_disbursement", {"id": ids[2], "reason": "a wrong invoice"})
-        wait_for("the payment", lambda: cls.state(node, ids[0]) == "finalized")
+        node.go_on_until("the payment", lambda: cls.state(node, ids[0]) == "finalized")
         cls.submit(node, 41, 1)
 
     @staticmethod

@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import unittest
 
-from node import BIN, Node, RpcError, wait_for
+from node import BIN, STANDING, Node, RpcError, wait_for
 
 SIGNERS = ["c0" * 32, "0a" * 32]
 
 
 def dev_node(**options):
-    return Node(plugins=("ledger", "governance"), settings={"chain": {"epoch_length": 10, "empty_block_interval_ms": 100}}, **options)
+    return Node(plugins=("ledger", "governance"), settings={"chain": {"epoch_length": 10, **STANDING}}, **options)
 
 
 class Releases(unittest.TestCase):
@@ -47,7 +47,7 @@ class Releases(unittest.TestCase):
     def approve(self, build_hash, target):
         number = self.node.rpc("gov.propose_release", {"build_hash": build_hash, "target": target, "deadline": 1})["id"]
         self.node.rpc("gov.approve_release", {"id": number})
-        wait_for("the approval", lambda: self.node.rpc("gov.release", {"id": number})["status"] == "approved")
+        self.node.go_on_until("the approval", lambda: self.node.rpc("gov.release", {"id": number})["status"] == "approved")
         return number
 
     def test_a_node_that_is_no_approved_release_does_not_start(self):
@@ -134,21 +134,21 @@ class DamagedScripts(unittest.TestCase):
 
     def test_a_damaged_text_does_not_come_into_force(self):
         number = self.propose("cap")
-        wait_for("the count", lambda: self.status(number) == "passed")
+        self.node.go_on_until("the count", lambda: self.status(number) == "passed")
         self.node.stop()
         self.damage(b"payload/" + number.to_bytes(8, "big"))
         self.node.start()
-        wait_for("the activation", lambda: self.status(number) not in ("passed", "open"))
+        self.node.go_on_until("the activation", lambda: self.status(number) not in ("passed", "open"))
         shown = self.node.rpc("gov.proposal", {"id": number})
         self.assertEqual(shown["status"], "failed")
         self.assertIn("script_hash_mismatch: ", shown["failure"])
         self.assertEqual(self.node.rpc("gov.scripts")["scripts"], [])
         height = self.node.height()
-        wait_for("more blocks", lambda: self.node.height() > height + 2)
+        self.node.go_on_until("more blocks", lambda: self.node.height() > height + 2)
 
     def test_a_damaged_text_does_not_run_and_is_named_at_the_start(self):
         number = self.propose("cap")
-        wait_for("the activation", lambda: self.status(number) == "activated")
+        self.node.go_on_until("the activation", lambda: self.status(number) == "activated")
         wish = {"key": "treasury_percent", "new_value": 50}
         self.assertEqual(self.node.rpc("gov.propose", wish)["effective_preview"], 10)
         self.assertEqual(self.node.metric("gov_scripts_damaged"), 0)
@@ -163,7 +163,7 @@ class DamagedScripts(unittest.TestCase):
             self.node.rpc("gov.propose", {**wish, "new_value": 40})
         self.assertEqual(refused.exception.name, "script_hash_mismatch")
         height = self.node.height()
-        wait_for("more blocks", lambda: self.node.height() > height + 2)
+        self.node.go_on_until("more blocks", lambda: self.node.height() > height + 2)
         self.node.stop()
         shutil.rmtree(self.node.data / "state")
         self.node.start()
@@ -186,14 +186,14 @@ class Governance(unittest.TestCase):
         self.assertEqual((opened["kind"], opened["status"]), ("param", "open"))
         number = str(opened["id"])
         self.assertEqual(self.cli("gov", "vote", number, "yes")["weight"], {"operators": 1, "builders": 1})
-        wait_for("the activation", lambda: self.node.rpc("gov.param", {"key": "treasury_percent"})["value"] == 25)
+        self.node.go_on_until("the activation", lambda: self.node.rpc("gov.param", {"key": "treasury_percent"})["value"] == 25)
         shown = self.cli("governance", "status", number)
         self.assertEqual(shown["activated_epoch"], shown["activation_epoch"])
         change = wait_for("the history", lambda: self.cli("gov", "param", "history", "--key", "treasury_percent")["changes"])[0]
         self.assertEqual((change["old_value"], change["new_value"], change["event"]), (0, 25, "activate"))
         self.assertEqual(change["height"], shown["activation_epoch"] * 10)
         self.assertEqual(self.cli("gov", "param", "rollback", number, "--reason", "drill")["restored"], {"treasury_percent": 0})
-        wait_for("the rollback", lambda: self.node.rpc("gov.param", {"key": "treasury_percent"})["value"] == 0)
+        self.node.go_on_until("the rollback", lambda: self.node.rpc("gov.param", {"key": "treasury_percent"})["value"] == 0)
         path = self.node.data / "governance" / "provenance.json"
         wait_for("the entry of the rollback", lambda: path.exists() and "drill" in path.read_text())
         self.assertTrue(self.cli("gov", "provenance", "verify")["ok"])

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from node import Node, RpcError, wait_for
+from node import STANDING, Node, RpcError, wait_for
 from sdk_builds import InstalledSdk
 
 EPOCH = 10
@@ -26,7 +26,7 @@ class ReleaseSwitchTest(unittest.TestCase):
         shutil.rmtree(cls.dir, ignore_errors=True)
 
     def setUp(self):
-        self.node = Node(plugins=["ledger", "governance"], settings={"chain": {"epoch_length": EPOCH, "empty_block_interval_ms": 100}}).start()
+        self.node = Node(plugins=["ledger", "governance"], settings={"chain": {"epoch_length": EPOCH, **STANDING}}).start()
         self.addCleanup(self.node.close)
         self.node.rpc("plugin.upgrade", {"path": str(self.first)}, timeout=60)
 
@@ -63,10 +63,10 @@ class ReleaseSwitchTest(unittest.TestCase):
         entry = self.staged()
         self.assertEqual(self.greeter()["sm"], 1)  # staging changes nothing
         number = self.propose(entry)
-        approved = wait_for("the approval", lambda: self.release(number) if self.release(number)["status"] in ("approved", "activated") else None)
+        approved = self.node.go_on_until("the approval", lambda: self.release(number) if self.release(number)["status"] in ("approved", "activated") else None)
         tally = node.rpc("gov.proposal", {"id": number})["vote_deadline_epoch"]
         self.assertGreaterEqual(approved["activation_epoch"], tally + 2)
-        wait_for("the switch", lambda: self.release(number)["status"] == "activated")
+        self.node.go_on_until("the switch", lambda: self.release(number)["status"] == "activated")
         done = self.release(number)
         self.assertEqual(done["activated_epoch"], approved["activation_epoch"])
         shown = self.greeter()
@@ -85,20 +85,20 @@ class ReleaseSwitchTest(unittest.TestCase):
 
     def test_a_release_that_is_withdrawn_before_its_epoch_switches_nothing(self):
         number = self.propose(self.staged())
-        wait_for("the approval", lambda: self.release(number)["status"] == "approved")
+        self.node.go_on_until("the approval", lambda: self.release(number)["status"] == "approved")
         last = self.release(number)["activation_epoch"]
         self.node.rpc("gov.rollback_release", {"id": number, "reason": "found a fault"})
         self.assertEqual(self.release(number)["status"], "rolled_back")
-        wait_for("the epoch of the switch", lambda: self.node.height() > last * EPOCH)
+        self.node.go_on_until("the epoch of the switch", lambda: self.node.height() > last * EPOCH)
         self.assertEqual(self.greeter()["sm"], 1)
         self.assertEqual(self.greet(), 1)
 
     def test_a_node_without_the_library_waits_at_the_switch_until_it_is_staged(self):
         node = self.node
         number = self.propose(node.rpc("plugin.upgrade", {"path": str(self.second), "dry_run": True}, timeout=60)["entry"])  # keeps nothing
-        wait_for("the approval", lambda: self.release(number)["status"] == "approved")
+        self.node.go_on_until("the approval", lambda: self.release(number)["status"] == "approved")
         last = self.release(number)["activation_epoch"] * EPOCH - 1
-        wait_for("the last block before the switch", lambda: node.height() == last)
+        self.node.go_on_until("the last block before the switch", lambda: node.height() == last)
         refused = wait_for("the refusal", self.refusal, 120)
         self.assertIn("greeter", str(refused))
         self.assertEqual(node.height(), last)

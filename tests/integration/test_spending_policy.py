@@ -4,9 +4,9 @@ import json
 import pathlib
 import unittest
 
-from node import ROOT, Node, wait_for
+from node import ROOT, STANDING, Node, wait_for
 
-CHAIN = {"epoch_length": 20, "block_interval_ms": 20, "empty_block_interval_ms": 50}
+CHAIN = {"epoch_length": 20, **STANDING}
 MISER = 'hook = { name="treasury-policy", version="2.0.0", on={"on_gate"} }\nfunction on_gate(c) return false, "nothing leaves" end\n'
 
 
@@ -22,14 +22,14 @@ class SpendingPolicyTest(unittest.TestCase):
     def enact(self, *words):
         number = self.cli(*words, "--vote-window", 1)["id"]
         self.cli("gov", "vote", number, "yes")
-        wait_for(f"proposal {number}", lambda: self.node.rpc("gov.proposal", {"id": number})["status"] == "activated")
+        self.node.go_on_until(f"proposal {number}", lambda: self.node.rpc("gov.proposal", {"id": number})["status"] == "activated")
 
     def submit(self, to, *amounts):
         numbers = [self.node.rpc("gov.treasury.submit_disbursement", {
             "proposal": {"title": "Work", "summary": "For work", "vote_window_epochs": 4, "timelock_epochs": 1, "rollback_window_epochs": 1},
             "disbursement": {"destination": to, "amount": amount, "memo": "", "scheduled_epoch": 1}})["id"] for amount in amounts]
         for number in numbers:
-            wait_for("the vote's begin", lambda: self.state(number) != "draft")
+            self.node.go_on_until("the vote's begin", lambda: self.state(number) != "draft")
             self.node.rpc("gov.treasury.vote", {"id": number, "choice": "yes"})
         return numbers
 
@@ -50,7 +50,7 @@ class SpendingPolicyTest(unittest.TestCase):
         self.policy(shipped.replace("per_destination, per_epoch = 500000, 2000000", "per_destination, per_epoch = 500, 2000"))
         # Three records that mature at one boundary, of which an epoch pays one.
         numbers = self.submit("tb1payee", 300, 300, 300)
-        wait_for("the payments", lambda: all(self.state(n) == "finalized" for n in numbers), 120)
+        self.node.go_on_until("the payments", lambda: all(self.state(n) == "finalized" for n in numbers), 120)
         timelines = [self.node.rpc("gov.treasury.show", {"id": n})["timeline"] for n in numbers]
         epochs = [t["epoch"] for timeline in timelines for t in timeline if t["state"] == "executed"]
         self.assertEqual(len(set(epochs)), 3, epochs)
@@ -62,11 +62,11 @@ class SpendingPolicyTest(unittest.TestCase):
     def test_a_policy_that_refuses_everything_is_voted_off(self):
         self.policy(MISER)
         [number] = self.submit("tb1payee", 10)
-        wait_for("the hold", lambda: self.executor()["last_error"] == "hook_rejected", 120)
+        self.node.go_on_until("the hold", lambda: self.executor()["last_error"] == "hook_rejected", 120)
         self.assertIn("nothing leaves", self.executor()["last_error_detail"])
         self.assertEqual(self.state(number), "timelocked")
         self.enact("gov", "script", "disable", "treasury-policy")
-        wait_for("the payment", lambda: self.state(number) in ("executed", "finalized"), 120)
+        self.node.go_on_until("the payment", lambda: self.state(number) in ("executed", "finalized"), 120)
         wait_for("a clean tick", lambda: self.executor()["last_error"] is None)
 
 

@@ -7,16 +7,15 @@ import signal
 import stat
 import unittest
 
-from node import ROOT, Node, RpcError, wait_for
+from node import ROOT, STANDING, Node, RpcError, wait_for
 
 PAYEE = "tb1payee"
 RECORDS = 20
-CHAIN = {"epoch_length": 10, "block_interval_ms": 20, "empty_block_interval_ms": 50}
 
 
 class TreasuryTest(unittest.TestCase):
     def setUp(self):
-        self.node = Node(plugins=["ledger", "receipts", "governance", "treasury"], settings={"chain": CHAIN},
+        self.node = Node(plugins=["ledger", "receipts", "governance", "treasury"], settings={"chain": {"epoch_length": 10, **STANDING}},
                          config="treasury:\n  executor: true\n  executor_id: node_a\n  poll_interval: 1\n  executor_lease: 5\n")
 
     def tearDown(self):
@@ -41,13 +40,13 @@ class TreasuryTest(unittest.TestCase):
         with self.assertRaises(RpcError) as refused:
             self.submit(1, title="\u00a0")
         self.assertEqual((refused.exception.code, refused.exception.name), (-32600, "empty_title"))
-        wait_for("the vote", lambda: self.state(each) == "voting")
+        self.node.go_on_until("the vote", lambda: self.state(each) == "voting")
         self.assertEqual(self.node.cli_json("gov", "vote", each, "yes", "--kind", "disb")["weight"], {"operators": 1, "builders": 1})
-        wait_for("the count", lambda: self.state(each) == "queued")
+        self.node.go_on_until("the count", lambda: self.state(each) == "queued")
 
     def vote(self, ids):
         for each in ids:
-            wait_for(f"the vote on {each}", lambda: self.state(each) == "voting")
+            self.node.go_on_until(f"the vote on {each}", lambda: self.state(each) == "voting")
             self.node.rpc("gov.treasury.vote", {"id": each, "choice": "yes"})
 
     def test_the_executor_pays_what_was_voted_and_answers_the_runbook(self):
@@ -56,7 +55,7 @@ class TreasuryTest(unittest.TestCase):
         first = self.submit(1000)
         second = self.submit(500, deps=[first])
         self.vote([first, second])
-        wait_for("the payment of the dependent", lambda: self.state(second) == "finalized", 120)
+        self.node.go_on_until("the payment of the dependent", lambda: self.state(second) == "finalized", 120)
         self.assertEqual(node.rpc("ledger.account", {"account": PAYEE})["balance"], 1500)
         balance = node.cli_json("gov", "treasury", "balance")
         self.assertEqual(balance["balance"], before - 1500)
@@ -131,10 +130,10 @@ class TreasuryTest(unittest.TestCase):
         ids = [self.submit(10) for _ in range(RECORDS)]
         self.vote(ids)
         executed = lambda: int(node.metric('governance_disbursements_total{status="executed"}', 0))
-        wait_for("the first execution", lambda: executed() > 0, 120)
+        self.node.go_on_until("the first execution", lambda: executed() > 0, 120)
         node.kill()
         node.start()
-        wait_for("all executions", lambda: all(self.state(each) in ("executed", "finalized") for each in ids), 120)
+        self.node.go_on_until("all executions", lambda: all(self.state(each) in ("executed", "finalized") for each in ids), 120)
         self.assertEqual(node.rpc("gov.treasury.balance")["balance"], before - 10 * RECORDS)
         nonces = []
         for each in ids:
@@ -156,7 +155,7 @@ class TreasuryTest(unittest.TestCase):
         before = node.rpc("gov.treasury.balance")["balance"]
         ids = [self.submit(10) for _ in range(RECORDS)]
         self.vote(ids)
-        wait_for("the first execution", lambda: node.metric('governance_disbursements_total{status="executed"}', 0) > 0, 120)
+        self.node.go_on_until("the first execution", lambda: node.metric('governance_disbursements_total{status="executed"}', 0) > 0, 120)
         os.kill(first, signal.SIGKILL)  # the face that pays, and the machine that books it
 
         def all_paid():
@@ -166,7 +165,7 @@ class TreasuryTest(unittest.TestCase):
                 self.assertEqual(error.name, "plugin_crashed")
                 return False
 
-        wait_for("all payments", all_paid, 120)
+        self.node.go_on_until("all payments", all_paid, 120)
         self.assertNotEqual(process()["pid"], first)
         self.assertEqual(node.metric('plugin_child_crashes_total{plugin="treasury",reason="killed"}'), 1)
         self.assertEqual(node.rpc("gov.treasury.balance")["balance"], before - 10 * RECORDS)
@@ -183,7 +182,7 @@ class TreasuryTest(unittest.TestCase):
         node.start()
         paid = self.submit(1000)
         self.vote([paid])
-        wait_for("the payment", lambda: self.state(paid) in ("executed", "finalized"), 120)
+        self.node.go_on_until("the payment", lambda: self.state(paid) in ("executed", "finalized"), 120)
         by_admin = [e for e in node.rpc("gov.treasury.show", {"id": paid})["timeline"] if e["state"] == "executed"][0]["actor"]
         wait_for("the lease", lambda: node.rpc("gov.treasury.lease").get("account") == by_admin)
         roles = {r["account"]: r["role"] for r in node.rpc("gov.roles")["roles"]}

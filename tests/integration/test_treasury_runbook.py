@@ -7,7 +7,7 @@ import unittest
 
 import prometheus
 from doc_runner import DocRunner
-from node import BIN, ROOT, Node, wait_for
+from node import BIN, ROOT, Node, stall, wait_for
 from test_audit import PAYEE, Row
 
 PLUGINS = ["ledger", "governance", "receipts", "treasury", "economics"]
@@ -40,6 +40,7 @@ class TreasuryRunbookTest(unittest.TestCase):
 
     def sh(self, command, check=True):
         """One line of the runbook, as printed there."""
+        stall()
         result = subprocess.run(["bash", "-c", "set -o pipefail; " + command], env=self.env, cwd=self.node.dir, text=True, capture_output=True, timeout=120)
         if check:
             self.assertEqual(result.returncode, 0, f"{command}\n{result.stdout}{result.stderr}")

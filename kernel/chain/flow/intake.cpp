@@ -3,7 +3,7 @@
 namespace blockd {
 namespace {
 
-constexpr int kNonceTries = 4;  // a block may take the nonce between asking for it and using it
+constexpr int kNonceTries = 8;  // a block may take the nonce between asking for it and using it
 constexpr int kFeeTries = 4;    // digits of the fee lengthen the envelope, which raises the fee
 constexpr std::string_view kNoop = "chain.noop";
 
@@ -230,7 +230,9 @@ std::optional<Refusal> Intake::enter_own(OwnAccount& account, std::string_view m
       if (auto refusal = admission_.ask_policy(*entry)) return refusal;
     }
     std::optional<Refusal> refusal = enter(*entry, done);
-    if (!refusal || refusal->name != "nonce_gap" || i == kNonceTries) return refusal;
+    // The same key may sign elsewhere, as the treasury's executor does with the operator's.
+    const bool taken = refusal && (refusal->name == "duplicate" || refusal->name == "nonce_gap");
+    if (!taken || i == kNonceTries) return refusal;
   }
 }
 

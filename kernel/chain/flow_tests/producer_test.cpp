@@ -438,6 +438,27 @@ TEST_F(ProducerTest, own_commands_take_the_next_nonces_from_many_threads) {
   EXPECT_EQ(*chain_.nonce(nullptr, address_of(a_.public_key())), std::uint64_t{kThreads * kEach});
 }
 
+TEST_F(ProducerTest, own_commands_come_in_beside_those_that_the_same_key_signs_elsewhere) {
+  start();
+  constexpr int kEach = 200;
+  const std::string account = address_of(a_.public_key());
+  std::atomic<int> taken{0};
+  std::thread elsewhere([&] {
+    for (int i = 0; i < kEach; ++i) {
+      const std::uint64_t nonce =
+          producer_->pool().next_nonce(account, *chain_.nonce(nullptr, account));
+      if (!producer_->submit(test_command(a_, nonce), false, ends_.one())) ++taken;
+    }
+  });
+  for (int i = 0; i < kEach; ++i) {
+    const std::optional<Refusal> refusal =
+        producer_->submit_own(a_, "t.do", nullptr, "", ends_.one());
+    EXPECT_FALSE(refusal) << refusal->name << ": " << refusal->message;
+  }
+  elsewhere.join();
+  ends_.await(kEach + taken);
+}
+
 TEST_F(ProducerTest, a_command_that_was_parsed_without_a_tree_is_checked_like_any_other) {
   start();
   auto bare = [this](std::uint64_t nonce, const char* amount) {

@@ -182,6 +182,18 @@ TEST_F(Commands, can_be_mined_on_demand) {
   EXPECT_EQ(text_of(local_call("stop_mining"), "status"), "ok");
 }
 
+TEST_F(Commands, as_many_blocks_as_were_asked_for_are_mined) {
+  const auto mined = [&](const char* params) {
+    return local_call("start_mining", params).result().at("height").as_int64();
+  };
+  const std::int64_t height = mined(R"({"blocks":1})");
+  EXPECT_EQ(mined(R"({"blocks":3})"), height + 3);
+  clock_.pass_ms(60'000);
+  EXPECT_EQ(mined(R"({"blocks":1})"), height + 4) << "none came after them";
+  EXPECT_EQ(local_call("start_mining", R"({"blocks":0})").code(), -32602);
+  EXPECT_EQ(local_call("start_mining", R"({"blocks":1001})").code(), -32602);
+}
+
 TEST_F(Commands, of_operations_refuse_in_the_words_of_the_host) {
   const Reply r = local_call("plugin.reload", R"({"name":"bank"})");
   EXPECT_EQ(r.code(), -34008);
