@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
 #include "kernel/base/blake3.hpp"
 #include "kernel/base/file.hpp"
@@ -22,6 +23,26 @@ constexpr std::size_t kMirrorBuffer = 1u << 20;
 constexpr std::size_t kMaxMirrorManifest = 4096;
 constexpr std::size_t kMaxMirrorFiles = 10'000;  // looked at in one folder
 constexpr std::string_view kStatePrefix = "state-", kStateSuffix = ".json";
+constexpr std::string_view kNoteSuffix = ".needed_to";
+constexpr std::size_t kMaxNote = 32;
+
+Status remove_if_there(const std::string& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  return error ? Status(Code::kIo, "cannot remove " + path + ": " + error.message()) : Status();
+}
+
+// The height in the note, which is written with `head` where there is none.
+Result<std::uint64_t> read_note(const std::string& path, std::uint64_t head) {
+  Result<Bytes> text = read_file(path, kMaxNote);
+  if (text.ok()) {
+    if (std::optional<std::uint64_t> height = parse_u64(*text)) return *height;
+  } else if (text.status().code() != Code::kNotFound) {
+    return text.status();
+  }
+  TB_TRY(write_file_atomic(path, std::to_string(head)));
+  return head;
+}
 
 std::string state_path(const std::string& dir, std::uint64_t height) {
   return dir + "/" + std::string(kStatePrefix) + std::to_string(height) + std::string(kStateSuffix);
@@ -329,22 +350,33 @@ Result<std::shared_ptr<const NamespaceRows>> ImportFiles::find(const Hash& hash)
   return rows_;
 }
 
+std::string ImportFiles::note_of(const Hash& blake3) const {
+  return dir_ + "/" + to_hex(blake3) + std::string(kNoteSuffix);
+}
+
 Status ImportFiles::keep(const Mirror& mirror) {
   TB_TRY(make_directories(dir_));
+  TB_TRY(remove_if_there(note_of(mirror.blake3)));  // blocks to come may need it again
   return write_file_atomic(path_of(mirror.blake3), mirror.text);
 }
 
-Status ImportFiles::keep_only(const std::vector<Hash>& wanted) {
-  std::vector<std::string> paths;
-  for (const Hash& hash : wanted) paths.push_back(path_of(hash));
+Status ImportFiles::clean(const std::vector<Hash>& wanted, std::uint64_t first_height,
+                          std::uint64_t head) {
+  std::set<std::string> held;
+  for (const Hash& hash : wanted) held.insert(path_of(hash));
+  std::set<std::string> here;
   std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(dir_, missing)) {
-    const std::string path = entry.path().string();
-    if (std::find(paths.begin(), paths.end(), path) != paths.end()) continue;
-    std::error_code error;
-    fs::remove(entry.path(), error);
-    if (error) return Status(Code::kIo, "cannot remove " + path + ": " + error.message());
+  for (const auto& entry : fs::directory_iterator(dir_, missing))
+    here.insert(entry.path().string());
+  for (const std::string& path : here) {
+    const auto hash = array_from_hex<sizeof(Hash)>(fs::path(path).stem().string());
+    if (!hash.ok() || path != path_of(*hash) || held.contains(path)) continue;
+    Result<std::uint64_t> needed_to = read_note(note_of(*hash), head);
+    if (!needed_to.ok()) return needed_to.status();
+    if (*needed_to >= first_height) held.insert({path, note_of(*hash)});
   }
+  for (const std::string& path : here)
+    if (!held.contains(path)) TB_TRY(remove_if_there(path));
   return {};
 }
 

@@ -67,11 +67,15 @@ class ImportFiles : public ImportSource {
   Result<std::shared_ptr<const NamespaceRows>> find(const Hash& blake3) override;
   // Errors: kNoSpace, kIo.
   Status keep(const Mirror& mirror);
-  // Removes all files but these.
-  Status keep_only(const std::vector<Hash>& wanted);
+  // At the start, while nothing is being imported: removes what no block of the log needs. Rows of
+  // the state name the `wanted` files. Another one may be of an import that was refused, or of one
+  // before the newest of its namespace; it stays, with the height `head` at which it was first
+  // found so in a note beside it, until the log begins (`first_height`) behind that.
+  Status clean(const std::vector<Hash>& wanted, std::uint64_t first_height, std::uint64_t head);
 
  private:
   std::string path_of(const Hash& blake3) const;
+  std::string note_of(const Hash& blake3) const;
   const std::string dir_;
   std::mutex mutex_;
   // The one asked for last: a dry run and its block ask for the same.

@@ -12,6 +12,8 @@ import re
 import subprocess
 import time
 
+from node import STALL
+
 WAIT_SECONDS = 180  # a bound against hanging, not a measure
 FENCE = re.compile(r"^( *)```(\S*)([^\n]*)$")
 
@@ -90,6 +92,8 @@ class DocRunner:
             commands = [line.replace(page_text, here) for line in commands]
         script = (f"[ ! -f {self.state} ] || . {self.state}\nset -e -o pipefail\n" + "\n".join(commands) +
                   f"\nset +e +o pipefail\n{{ declare -f; declare -p; }} 2>/dev/null | grep -v -E '^declare -[a-zA-Z]*[rA]' > {self.state}\n")
+        if STALL:
+            script = f"trap '[ $((RANDOM % 4)) -ne 0 ] || sleep $((RANDOM % {int(STALL) + 1}))' DEBUG\n" + script
         return subprocess.run(["bash", "-c", script], cwd=self.directory, env=self.env, text=True, timeout=600,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

@@ -198,6 +198,22 @@ class Node:
         finally:
             connection.close()
 
+    def post_at_once(self, listener, body, number, headers=None):
+        """Statuses and bodies of `number` requests that are written in one go: they come at the node's pace, not at a test's."""
+        head = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+        one = "POST / HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in head.items()) + "\r\n" + body
+        with socket.create_connection(("127.0.0.1", self.ports()[listener]), timeout=30 * PATIENCE) as connection:
+            connection.sendall(one.encode() * number)
+            answers = []
+            stream = connection.makefile("rb")
+            while len(answers) < number and (line := stream.readline()):
+                length = 0
+                for header in iter(stream.readline, b"\r\n"):
+                    if header.lower().startswith(b"content-length:"):
+                        length = int(header.split(b":")[1])
+                answers.append((int(line.split()[1]), stream.read(length).decode()))
+            return answers
+
     def metrics(self):
         status, text = self.get("metrics", "/metrics")
         assert status == 200, text

@@ -5,7 +5,7 @@ import pathlib
 import signal
 import unittest
 
-from node import BUILD, SANITIZED, Meter, Node, RpcError, wait_for
+from node import BUILD, SANITIZED, STANDING, Meter, Node, RpcError, wait_for
 from test_energy_oracle import PROVIDER, PUBLIC, SEED
 from test_signed_plugins import PRODUCTION
 
@@ -56,7 +56,7 @@ class MarketTest(unittest.TestCase):
         self.assertGreater(report["commands"], 5)
 
     def test_every_block_is_the_same_in_both_modes(self):
-        with Node(plugins=MARKET) as node:
+        with Node(plugins=MARKET, settings={"chain": STANDING}) as node:
             self.payer = node.rpc("node.status")["operator"]
             node.rpc("energy.register_provider", {"capacity_kwh": 1000000, "price_per_kwh": 10, "stake": 1000, "meter_address": "m0",
                                                   "jurisdiction": "US_CA", "owner": self.payer})

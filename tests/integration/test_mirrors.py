@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from node import Node, RpcError, wait_for
+from node import STANDING, Node, RpcError, wait_for
 
 PROVIDER = "energy-0x00000000"
 MARKET = ("ledger", "receipts", "energy")
@@ -18,7 +18,7 @@ class Mirrors(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.work, ignore_errors=True)
 
     def node(self, plugins=MARKET, **options):
-        node = Node(plugins=plugins, profile="worldos-energy", **options)
+        node = Node(plugins=plugins, profile="worldos-energy", settings={"chain": STANDING}, **options)
         self.addCleanup(node.close)
         return node
 
@@ -195,6 +195,7 @@ class Mirrors(unittest.TestCase):
         node.start()
         wait_for("the market", lambda: self.is_running(node, "energy"))
         self.assertEqual(self.providers(node), [])
+        self.assertEqual(len(list((node.data / "imports").glob("*.json"))), 1, "the blocks of the refusals need it in a replay")
         self.verify(node)
 
     def test_a_plugin_does_not_come_in_front_of_a_broken_mirror(self):

@@ -127,7 +127,7 @@ Status NodeImpl::clean_imports() {
     return damaged.ok();
   }));
   TB_TRY(damaged);
-  return import_files_->keep_only(wanted);
+  return import_files_->clean(wanted, chain_->first_height(), chain_->view()->height);
 }
 
 void NodeImpl::ask_macro_point(PointAnswer answer) {

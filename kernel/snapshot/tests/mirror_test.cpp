@@ -133,14 +133,33 @@ TEST_F(MirrorTest, imports_are_found_by_their_hash_and_a_damaged_one_is_named) {
     ASSERT_TRUE(files.keep(mirror).ok());
     EXPECT_EQ((*files.find(mirror.blake3))->rows, mirror.state.rows);
     EXPECT_EQ(files.find(Hash{}).status().code(), Code::kUnavailable);
-    ASSERT_TRUE(files.keep_only({mirror.blake3}).ok());
+    ASSERT_TRUE(files.clean({mirror.blake3}, 100, 100).ok());
   }
   const std::string path = dir_ + "/imports/" + to_hex(mirror.blake3) + ".json";
   ASSERT_TRUE(write_file_atomic(path, mirror.text + " ").ok());
   ImportFiles files(dir_ + "/imports");
   EXPECT_EQ(files.find(mirror.blake3).status().code(), Code::kCorrupt);
-  ASSERT_TRUE(files.keep_only({}).ok());
-  EXPECT_FALSE(file_exists(path));
+}
+
+TEST_F(MirrorTest, an_import_that_no_row_names_stays_until_the_log_begins_behind_it) {
+  put("s/shelf/a", "1");
+  ASSERT_TRUE(write(1).ok());
+  const Mirror mirror = **load_mirror(dir_ + "/m");
+  const std::string path = dir_ + "/imports/" + to_hex(mirror.blake3) + ".json";
+  ImportFiles files(dir_ + "/imports");
+  ASSERT_TRUE(files.keep(mirror).ok());
+  ASSERT_TRUE(write_file_atomic(dir_ + "/imports/other", "no import").ok());
+  ASSERT_TRUE(files.clean({}, 0, 40).ok());
+  EXPECT_FALSE(file_exists(dir_ + "/imports/other"));
+  ASSERT_TRUE(files.clean({}, 40, 90).ok()) << "a block up to 40 may have refused it";
+  EXPECT_TRUE(file_exists(path));
+  // Sent once more: now a block behind 90 may need it.
+  ASSERT_TRUE(files.keep(mirror).ok());
+  ASSERT_TRUE(files.clean({}, 41, 100).ok());
+  ASSERT_TRUE(files.clean({}, 100, 200).ok());
+  EXPECT_TRUE(file_exists(path));
+  ASSERT_TRUE(files.clean({}, 101, 200).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ + "/imports"));
 }
 
 TEST_F(MirrorTest, a_folder_that_cannot_be_written_is_named) {
