@@ -92,8 +92,14 @@ class HostImpl final : public Host {
   Result<IsolatedImage> isolate(const std::string& path);
   ProcessLimits limits_of(const std::string& id);
   Status rehearse(const Plugin& next, bool apart);
-  Status rehearse_apart(Chain& chain, const Plugin& next, std::uint64_t blocks,
-                        std::uint64_t max_ms);
+  // Runs the machine of `next` in a process of its own, which a crash or a hang costs and not the
+  // node. Errors: those of `run`; kInvalid if the process ended. Ok with a line in the log where
+  // the system allows no such process.
+  struct ApartTrial {
+    const char *what, *hint;  // "executed …", for the error
+    std::function<Status(const Machine& candidate)> run;
+  };
+  Status try_apart(const Plugin& next, const ApartTrial& trial);
   void note_child_death(const std::string& id, const std::string& reason, const std::string& text,
                         std::uint64_t pause_ms);
   // Runs `id` again from its file. REQUIRES: operation_mutex_ held.

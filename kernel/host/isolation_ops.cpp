@@ -63,13 +63,12 @@ Result<IsolatedImage> HostImpl::isolate(const std::string& path) {
 
 // What ends the process is no trouble of a plugin that runs, so no metric counts it: the library is
 // refused, and that is told.
-Status HostImpl::rehearse_apart(Chain& chain, const Plugin& next, std::uint64_t blocks,
-                                std::uint64_t max_ms) {
+Status HostImpl::try_apart(const Plugin& next, const ApartTrial& trial) {
   isolation::IsolationOptions options;
   options.child.program = options_.rules.probe_program;
   options.child.library = std::filesystem::absolute(next.library()->stored_as()).string();
   options.limits = limits_of(next.manifest().id);
-  options.limits.cpu_percent = 0;  // it runs for a second, at low priority
+  options.limits.cpu_percent = 0;  // a trial has a bound of its own
   std::mutex mutex;
   std::string trouble;  // the first
   options.on_death = [&](const std::string&, const isolation::Death& death, std::uint64_t) {
@@ -87,15 +86,13 @@ Status HostImpl::rehearse_apart(Chain& chain, const Plugin& next, std::uint64_t 
       return {};
     }
     if (!plugin.ok()) return plugin.status();
-    const Machine candidate{next.library()->manifest(), (*plugin)->plugin().machine, *plugin};
-    status = chain.rehearse(candidate, blocks, max_ms);
+    status = trial.run({next.library()->manifest(), (*plugin)->plugin().machine, *plugin});
   }  // its threads have ended: nobody writes `trouble` any more
   if (trouble.empty()) return status;
   return Status(Code::kInvalid,
-                next.library()->file().path + ": " + trouble +
-                    " when it executed the newest blocks again in a process of its own; what ran "
-                    "goes on",
-                "mend it, and try it on those blocks' commands with the test kit");
+                next.library()->file().path + ": " + trouble + " when it " + trial.what +
+                    " in a process of its own; what ran goes on",
+                trial.hint);
 }
 
 void HostImpl::note_child_death(const std::string& id, const std::string& reason,

@@ -114,7 +114,11 @@ Status HostImpl::rehearse(const Plugin& next, bool apart) {
   Chain& chain = *chain_.load();
   return quietly([&]() -> Status {
     if (apart && !next.library()->isolated())
-      TB_TRY(rehearse_apart(chain, next, kRehearsalBlocks, kRehearsalMs));
+      TB_TRY(try_apart(next, {"executed the newest blocks again",
+                              "mend it, and try it on those blocks' commands with the test kit",
+                              [&](const Machine& candidate) {
+                                return chain.rehearse(candidate, kRehearsalBlocks, kRehearsalMs);
+                              }}));
     return chain.rehearse(next.machine(), kRehearsalBlocks, kRehearsalMs);
   });
 }
@@ -253,6 +257,16 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
     plan.diff = "+ plugin " + now.id + " " + now.version + "\n";
   }
   if (dry_run) {
+    // First apart, for what would take the node along; the figures are those of the node.
+    if (!next->library()->isolated())
+      TB_TRY(quietly([&] {
+        return try_apart(*next, {"switched to its rules and rows on a copy",
+                                 "mend it, and try its migration with TestChain::upgrade() of the "
+                                 "test kit",
+                                 [&](const Machine& candidate) {
+                                   return chain_.load()->try_switch(candidate, plan.entry).status();
+                                 }});
+      }));
     TB_TRY(try_on_copy(*chain_.load(), next->machine(), &plan));
     return plan;
   }

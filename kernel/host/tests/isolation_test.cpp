@@ -390,5 +390,26 @@ TEST_F(IsolationTest, a_build_that_crashes_on_old_blocks_is_refused_and_the_node
   expect_same_blocks(3);
 }
 
+TEST_F(IsolationTest, a_migration_that_crashes_in_a_dry_run_is_told_and_the_node_goes_on) {
+  load_ = {{"wild", "wild-calm"}};
+  set_mode(false);
+  must_run();
+  EXPECT_EQ(mix(1).outcome, Outcome::kApplied);
+  Result<Host::UpgradePlan> plan = host_->stage(built("wild-sm2"), true);
+  ASSERT_TRUE(plan.ok()) << plan.status().to_string();
+  EXPECT_TRUE(plan->report.at("migration").at("complete").as_bool());
+  EXPECT_EQ(command("wild.arm", {{"how", "hook:crash"}}).outcome, Outcome::kApplied);
+  plan = host_->stage(built("wild-sm2"), true);
+  ASSERT_FALSE(plan.ok());
+  const std::string told = plan.status().message();
+  EXPECT_NE(told.find("it crashed"), std::string::npos) << told;
+  EXPECT_NE(told.find("on a copy in a process of its own; what ran goes on"), std::string::npos)
+      << told;
+  EXPECT_EQ(row("wild").version, "1.0.2");
+  EXPECT_EQ(crashes("crash"), 0u) << "no plugin that runs has crashed";
+  EXPECT_EQ(mix(2).outcome, Outcome::kApplied);
+  expect_same_blocks(3);
+}
+
 }  // namespace
 }  // namespace blockd

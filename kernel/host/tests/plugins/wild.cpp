@@ -1,6 +1,7 @@
 // A plugin for the tests of isolation: it uses every function of ctx, and it misbehaves on demand.
 // Macros: WILD_ID; WILD_VERSION; WILD_TRAP (it crashes where the other build does not: a fault that
-// shows only later), WILD_CALM (its hook does not).
+// shows only later), WILD_CALM (its hook does not), WILD_SM (of its rules and rows; from 2 on its
+// migration does what is kept under "hook").
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -32,42 +33,48 @@
 #ifndef WILD_TRAP
 #define WILD_TRAP 0
 #endif
+#ifndef WILD_SM
+#define WILD_SM 1
+#endif
+#define WILD_TEXT_OF(x) #x
+#define WILD_TEXT(x) WILD_TEXT_OF(x)
 
 namespace {
 
 constexpr char kManifest[] =
     R"({"id":")" WILD_ID R"(","version":")" WILD_VERSION
-    R"(","sm":1,"sm_min":1,"schema":1,"summary":"Misbehaves.",
+    R"(","sm":)" WILD_TEXT(WILD_SM) R"(,"sm_min":)" WILD_TEXT(WILD_SM) R"(,"schema":)" WILD_TEXT(
+        WILD_SM) R"(,"summary":"Misbehaves.",
 "params":[{"key":")" WILD_ID R"(_step","default":3,"min":1,"max":100,"help":"a number"}],
 "methods":[
 {"name":")" WILD_ID
-    R"(.mix","kind":"command","role":"operator","summary":"Use every function","params":[{"name":"n","type":"u64"}]},
+                 R"(.mix","kind":"command","role":"operator","summary":"Use every function","params":[{"name":"n","type":"u64"}]},
 {"name":")" WILD_ID
-    R"(.boom","kind":"command","role":"operator","summary":"Misbehave","params":[{"name":"how","type":"string"}]},
+                 R"(.boom","kind":"command","role":"operator","summary":"Misbehave","params":[{"name":"how","type":"string"}]},
 {"name":")" WILD_ID
-    R"(.arm","kind":"command","role":"operator","summary":"Keep a text","params":[{"name":"how","type":"string"}]},
+                 R"(.arm","kind":"command","role":"operator","summary":"Keep a text","params":[{"name":"how","type":"string"}]},
 {"name":")" WILD_ID
-    R"(.fire","kind":"command","role":"operator","summary":"Misbehave as the kept text says"},
+                 R"(.fire","kind":"command","role":"operator","summary":"Misbehave as the kept text says"},
 {"name":")" WILD_ID
-    R"(.slash","kind":"command","role":"operator","summary":"Be charged","params":[{"name":"n","type":"u64"}]},
+                 R"(.slash","kind":"command","role":"operator","summary":"Be charged","params":[{"name":"n","type":"u64"}]},
 {"name":")" WILD_ID
-    R"(.verify","kind":"command","role":"operator","summary":"Check a signature","params":[{"name":"key","type":"bytes"},{"name":"text","type":"string"},{"name":"signature","type":"bytes"}]},
+                 R"(.verify","kind":"command","role":"operator","summary":"Check a signature","params":[{"name":"key","type":"bytes"},{"name":"text","type":"string"},{"name":"signature","type":"bytes"}]},
 {"name":")" WILD_ID R"(.query","kind":"query","role":"read","summary":"The sum, or misbehave"},
 {"name":")" WILD_ID R"(.misquery","kind":"query","role":"read","summary":"Crash"},
 {"name":")" WILD_ID
-    R"(.trust","kind":"command","role":"operator","summary":"Crash at an answer that is not so","params":[{"name":"n","type":"u64"}]},
+                 R"(.trust","kind":"command","role":"operator","summary":"Crash at an answer that is not so","params":[{"name":"n","type":"u64"}]},
 {"name":")" WILD_ID
-    R"(.files","kind":"local","role":"read","summary":"Keep files where they may be, and try where not"},
+                 R"(.files","kind":"local","role":"read","summary":"Keep files where they may be, and try where not"},
 {"name":")" WILD_ID
-    R"(.forge_view","kind":"query","role":"read","summary":"Send a message","params":[{"name":"how","type":"string"}]},
+                 R"(.forge_view","kind":"query","role":"read","summary":"Send a message","params":[{"name":"how","type":"string"}]},
 {"name":")" WILD_ID
-    R"(.forge_host","kind":"local","role":"read","summary":"Send a message","params":[{"name":"how","type":"string"}]}],
+                 R"(.forge_host","kind":"local","role":"read","summary":"Send a message","params":[{"name":"how","type":"string"}]}],
 "config":[{"key":"dir","type":"string","default":"${data}/)" WILD_ID
-    R"(_files","unit":"folder","help":"files"},
+                 R"(_files","unit":"folder","help":"files"},
 {"key":"other","type":"string","default":"${data}/chain","unit":"folder","help":"what is not its own"}],
 "events":[{"topic":")" WILD_ID R"(.mixed","fields":[{"name":"n","type":"u64"}]}],
 "metrics":[{"name":")" WILD_ID
-    R"(_mixes_total","type":"counter","labels":["kind"],"help":"Calls"}]})";
+                 R"(_mixes_total","type":"counter","labels":["kind"],"help":"Calls"}]})";
 
 constexpr std::uint32_t kForgeView = 10, kForgeHost = 11;  // places in the manifest
 
@@ -416,10 +423,20 @@ tb_status query(void*, tb_view* view, std::uint32_t method, const tb_value* para
   return TB_OK;
 }
 
+#if WILD_SM == 1
+constexpr decltype(tb_machine::migrate_step) kMigrateStep = nullptr;
+#else
+tb_status migrate_step(tb_ctx* ctx, std::uint32_t, tb_str, std::uint32_t, const tb_sink*) {
+  misbehave(read(&ctx->view, "hook"));
+  return ctx->api->put(ctx, text("moved"), text("x"));
+}
+constexpr auto kMigrateStep = migrate_step;
+#endif
+
 constexpr tb_machine kMachine = {sizeof(tb_machine),
-                                 1,
-                                 1,
-                                 1,
+                                 WILD_SM,
+                                 WILD_SM,
+                                 WILD_SM,
                                  nullptr,
                                  apply,
                                  begin,
@@ -429,7 +446,7 @@ constexpr tb_machine kMachine = {sizeof(tb_machine),
                                  nullptr,
                                  nullptr,
                                  nullptr,
-                                 nullptr};
+                                 kMigrateStep};
 constexpr tb_face kFace = {sizeof(tb_face), 0,       create,  destroy, query,   local,
                            nullptr,         nullptr, nullptr, nullptr, nullptr, nullptr};
 const tb_plugin kPlugin = {
