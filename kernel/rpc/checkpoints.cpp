@@ -129,33 +129,53 @@ Result<json::object> Checkpoints::make(std::uint64_t height) const {
 void Checkpoints::committed(std::uint64_t height) {
   const std::uint64_t length = parts_.chain->genesis().epoch_length;
   const std::uint64_t ended = (height + 1) / length;
-  if (parts_.views == nullptr || ended == 0 || written_ == ended * length - 1) return;
+  if (parts_.views == nullptr || ended == 0) return;
+  const std::uint64_t due = ended * length - 1;
+  if (written_ == due && !missed_.due(height)) return;
   if (writing_.exchange(true)) return;
   const bool taken = parts_.workers->submit(
-      [self = shared_from_this(), due = ended * length - 1] { self->write_due(due); });
+      [self = shared_from_this(), due, height] { self->write_due(due, height); });
   if (!taken) writing_ = false;  // the next block asks again
 }
 
-// All since the newest that was written, in this life or the one before, but no long way back. What
+// What was missed before, if its time has come, and what is new.
+void Checkpoints::write_due(std::uint64_t due, std::uint64_t head) {
+  for (const std::uint64_t height : missed_.take(head)) {
+    if (write_or_tell(height) != Written::kDone) missed_.missed(height);
+  }
+  if (written_ != due) write_new(due);
+  const std::uint64_t kept = MissedCheckpoints::kKept * parts_.chain->genesis().epoch_length;
+  missed_.tried(head, due - std::min(due, kept));
+  writing_ = false;
+}
+
+// All since the newest that was tried, in this life or the one before, but no long way back. What
 // the MMR has not yet waits for the next block.
-void Checkpoints::write_due(std::uint64_t due) {
+void Checkpoints::write_new(std::uint64_t due) {
   const std::uint64_t length = parts_.chain->genesis().epoch_length;
   const std::vector<std::uint64_t> there = written_ == 0 ? heights() : std::vector{written_.load()};
   std::uint64_t height = due;
   if (!there.empty() && there.front() < due && (due - there.front()) / length <= kCaughtUp)
     height = there.front() + length;
   for (; height <= due; height += length) {
-    const Status status = write(height);
-    if (status.code() == Code::kUnavailable) break;
+    const Written written = write_or_tell(height);
+    if (written == Written::kLater) break;
+    if (written == Written::kFailed) missed_.missed(height);
     written_ = height;
-    // A chain that began behind a snapshot has no block of the epochs in front of it.
-    if (status.ok() || status.code() == Code::kNotFound) continue;
-    failed_->add();
-    parts_.log->target("chain").error(
-        "checkpoint not written",
-        {{"height", height}, {"reason", status.message()}, {"hint", status.hint()}});
   }
-  writing_ = false;
+}
+
+// A chain that began behind a snapshot has no block of the epochs in front of it; what is too far
+// below the head comes no nearer.
+Checkpoints::Written Checkpoints::write_or_tell(std::uint64_t height) {
+  const Status status = write(height);
+  if (status.ok() || status.code() == Code::kNotFound) return Written::kDone;
+  if (status.code() == Code::kUnavailable) return Written::kLater;
+  failed_->add();
+  parts_.log->target("chain").error(
+      "checkpoint not written",
+      {{"height", height}, {"reason", status.message()}, {"hint", status.hint()}});
+  return status.code() == Code::kLimit ? Written::kDone : Written::kFailed;
 }
 
 // Of the files, the newest first.

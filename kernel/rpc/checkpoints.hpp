@@ -4,8 +4,9 @@
 //
 // With every epoch that ends one is written to `<data>/checkpoints/<height>.json`, beside the
 // executor and as soon as the MMR has the block; the newest kKeptCheckpoints stay. Each can be made
-// again from the chain, so a file that could not be written is an error in the log and counted, and
-// nothing more. Always held by a shared pointer. Thread: committed() [executor], the rest [worker].
+// again from the chain, so a file that could not be written is an error in the log, counted, and
+// tried again on later blocks (missed_checkpoints.hpp). Always held by a shared pointer. Thread:
+// committed() [executor], the rest [worker].
 #pragma once
 
 #include <atomic>
@@ -21,6 +22,7 @@
 #include "kernel/log/logger.hpp"
 #include "kernel/metrics/registry.hpp"
 #include "kernel/net/worker_pool.hpp"
+#include "kernel/rpc/missed_checkpoints.hpp"
 
 namespace blockd {
 
@@ -52,7 +54,10 @@ class Checkpoints : public std::enable_shared_from_this<Checkpoints> {
   void committed(std::uint64_t height);
 
  private:
-  void write_due(std::uint64_t due);
+  void write_due(std::uint64_t due, std::uint64_t head);
+  void write_new(std::uint64_t due);
+  enum class Written : std::uint8_t { kDone, kLater, kFailed };  // kDone: or it never will be
+  Written write_or_tell(std::uint64_t height);
   Status write(std::uint64_t height) const;
   Status make_room() const;
   std::vector<std::uint64_t> heights() const;
@@ -61,7 +66,8 @@ class Checkpoints : public std::enable_shared_from_this<Checkpoints> {
   const Parts parts_;
   Counter* failed_ = nullptr;
   std::atomic<bool> writing_{false};
-  std::atomic<std::uint64_t> written_{0};  // height of the newest file; 0: not known
+  std::atomic<std::uint64_t> written_{0};  // the newest that was tried; 0: not known
+  MissedCheckpoints missed_;               // of whoever set writing_
 };
 
 }  // namespace blockd

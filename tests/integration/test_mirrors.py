@@ -364,11 +364,35 @@ class Mirrors(unittest.TestCase):
 
         self.assertEqual(node.metric("checkpoint_fail_total"), 0)
         wait_for("the count", lambda: node.rpc("ledger.transfer", {"to": "treasury", "amount": 1}) and node.metric("checkpoint_fail_total") >= 2)
-        said = node.cli("logs", "search", "--level", "error").stdout
-        self.assertIn("checkpoint not written", said)
+        search = ("logs", "search", "--level", "error")
+        said = wait_for("the line in the index", lambda: (lambda out: out if "checkpoint not written" in out else None)(node.cli(*search).stdout))
         self.assertIn(str(node.data / "checkpoints"), said)
         # What is not in a file can still be made.
         self.assertEqual(node.cli_json("checkpoint", "show", "9")["height"], 9)
+
+    def test_a_checkpoint_that_could_not_be_written_is_tried_again_on_later_blocks(self):
+        node = Node(plugins=("ledger",), settings={"chain": {"epoch_length": 200}})
+        self.addCleanup(node.close)
+        node.data.mkdir(parents=True, exist_ok=True)
+        folder = node.data / "checkpoints"
+        folder.write_text("a file in the folder's place")
+        node.start()
+
+        def grow(height):
+            while node.height() < height:
+                node.rpc("start_mining")
+            node.rpc("stop_mining")
+
+        grow(200)
+        wait_for("the count", lambda: node.rpc("ledger.transfer", {"to": "treasury", "amount": 1}) and node.metric("checkpoint_fail_total") >= 2)
+        folder.unlink()
+        wait_for("the file", lambda: node.rpc("ledger.transfer", {"to": "treasury", "amount": 1}) and (folder / "199.json").exists())
+        self.assertLess(node.height(), 399, "long before the next epoch ends")
+        self.assertEqual(json.loads((folder / "199.json").read_text()), node.cli_json("checkpoint", "show", "199"))
+        failed = node.metric("checkpoint_fail_total")
+        for _ in range(5):
+            node.rpc("ledger.transfer", {"to": "treasury", "amount": 1})
+        self.assertEqual(node.metric("checkpoint_fail_total"), failed, "nothing is left to try")
 
     def test_checkpoints_of_many_epochs_are_bounded_and_come_back_after_a_kill(self):
         node = Node(plugins=("ledger",), settings={"chain": {"epoch_length": 10}})
