@@ -40,10 +40,12 @@ class MerkleBuilder {
 // hashed sixteen at once where the processor can. Memory: 32 bytes a leaf.
 class MerkleBatch {
  public:
+  static constexpr std::size_t kWaiting = 16;  // leaves that are not hashed yet, at most
   void add(BytesView data) { add({data}); }
   // The parts of one leaf, one after another.
   void add(std::initializer_list<BytesView> parts);
-  // A leaf that is not copied. REQUIRES: `data` stays until root() or clear().
+  // A leaf that is not copied. REQUIRES: `data` stays until kWaiting leaves have been added, itself
+  // one of them, or until root(), take_leaves() or clear().
   void add_borrowed(BytesView data);
   // `leaf` is the result of merkle_leaf().
   void add_leaf(const Hash& leaf);
@@ -57,7 +59,6 @@ class MerkleBatch {
   void clear();
 
  private:
-  static constexpr std::size_t kWaiting = 16;
   // A leaf that is not hashed yet: somebody's bytes, or the next ones in room_.
   struct Waiting {
     BytesView borrowed;

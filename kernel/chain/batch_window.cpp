@@ -1,5 +1,7 @@
 #include "kernel/chain/batch_window.hpp"
 
+#include "kernel/chain/executor.hpp"
+
 namespace blockd {
 
 Status BatchWindow::begin(BytesView bytes) {
@@ -11,7 +13,7 @@ Status BatchWindow::begin(BytesView bytes) {
 
 Status BatchWindow::before(std::size_t command) {
   if (command == 0 && reader_.parsed() != 0) TB_TRY(begin(bytes_));
-  if (command >= kKept) commands_[command - kKept].reset();
+  if (command >= kCommandsBehind) commands_[command - kCommandsBehind].reset();
   if (command < reader_.parsed()) return {};
   TB_ASSERT(command == reader_.parsed());
   parsed_.clear();

@@ -12,7 +12,8 @@ class BatchWindow {
   // `bytes` must stay until the next begin(). Errors: kCorrupt.
   Status begin(BytesView bytes);
   std::uint64_t time_ms() const { return reader_.time_ms(); }
-  // A slot for each command; null but for those around the one that before() told last.
+  // A slot for each command; null but for those around the one that before() told last: of those
+  // before it kCommandsBehind - 1 (executor.hpp).
   const std::vector<CommandPtr>& commands() const { return commands_; }
   // To be called in front of command 0, 1, 2...; 0 may come again, and begins anew.
   // Errors: kCorrupt.
@@ -20,7 +21,6 @@ class BatchWindow {
 
  private:
   static constexpr std::uint32_t kParsed = 16;  // as many as are hashed at once
-  static constexpr std::size_t kKept = 32;      // behind: BlockInput::keep_commands
   BytesView bytes_;
   BatchReader reader_;
   std::vector<CommandPtr> commands_, parsed_;

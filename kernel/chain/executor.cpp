@@ -388,8 +388,7 @@ void Executor::note_command(std::size_t i, Outcome outcome) {
   const CommandPtr& command = (*in_->commands)[i];
   tries_ = 0;
   envelope_bytes_ += command->envelope.size();
-  if (in_->hash_commands)
-    command_tree_.add_borrowed(command->envelope);  // stays until it is hashed with some others
+  if (in_->hash_commands) command_tree_.add_borrowed(command->envelope);  // see kCommandsBehind
   out_->step_of[i] = out_->steps.size();
   ++taken_commands_;
   if (in_->keep_commands) out_->commands.push_back(command);

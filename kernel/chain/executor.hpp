@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/base/merkle.hpp"
 #include "kernel/chain/active_scripts.hpp"
 #include "kernel/chain/block_codec.hpp"
 #include "kernel/chain/chain.hpp"
@@ -26,6 +27,11 @@ inline constexpr std::uint32_t kMigrateRowsPerBlock = 2000;
 // How often a block, or a command that is no cause of it, meets a plugin's process that goes down.
 inline constexpr int kChildTries = 3;
 
+// Where commands are not kept: one may go when so many have begun after it.
+inline constexpr std::size_t kCommandsBehind = 32;
+static_assert(kCommandsBehind >= MerkleBatch::kWaiting,
+              "the tree of commands reads an envelope until it hashes it with those behind it");
+
 struct BlockInput {
   std::uint64_t height = 0, time_ms = 0;
   Hash previous{};
@@ -34,7 +40,7 @@ struct BlockInput {
   std::shared_ptr<const ParamValues> params;  // in force before the block; null: read from the rows
   std::shared_ptr<const ActiveScripts> scripts;  // of `machines`; null: governance is asked
   const std::vector<CommandPtr>* commands = nullptr;
-  // False: BlockOutput::commands stays empty, and a command may go when 32 have begun after it.
+  // False: BlockOutput::commands stays empty, and a command may go after kCommandsBehind.
   bool keep_commands = true;
   bool producing =
       false;  // commands that do not fit may be left out; else they make the block invalid
