@@ -206,9 +206,24 @@ tb_status StepRun::run_command(std::uint32_t method, const tb_value* params, std
     }
     JsonOut out;
     tb_status status = table.apply(ctx, method, params, count, out.out());
-    if (status == TB_OK && out.error().empty()) result_ = out.finish();
+    if (status != TB_OK) return status;
+    if (out.error().empty()) result_ = out.finish();
+    if (!out.error().empty()) {  // of the end, too
+      result_.clear();
+      result_missing(method, out.error());
+    }
     return status;
   });
+}
+
+// The command counts: what it wrote is sound, and only its sender misses something.
+void StepRun::result_missing(std::uint32_t method, const std::string& why) {
+  if (effects_ == nullptr) return;
+  const std::shared_ptr<const Manifest>& plugin = owner_->machine.manifest;
+  effects_->lines.push_back({plugin, TB_LOG_WARN,
+                             "plugin " + plugin->id + ": the result of " +
+                                 plugin->methods.at(method).name + " is not taken (" + why +
+                                 "): the command counts, its answer is empty"});
 }
 
 tb_status StepRun::run_hook() {

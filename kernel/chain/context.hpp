@@ -213,6 +213,7 @@ class StepRun {
   tb_status guarded(const Frame& frame, Body&& body);
   template <class Body>
   tb_status run_owner(Body&& body);
+  void result_missing(std::uint32_t method, const std::string& why);
   tb_status call_service(Frame& from, std::uint32_t slot, std::uint32_t function,
                          const tb_value* args, std::uint32_t count, tb_out* result, tb_out* error,
                          bool read_only);

@@ -71,6 +71,7 @@ constexpr std::string_view kMetrics = R"json({
 {"name": "plugin_images_leaked", "type": "gauge", "help": "Images that stayed mapped after they were closed"},
 {"name": "plugin_info", "type": "gauge", "labels": ["plugin", "version", "state"], "help": "1 for the present state of a plugin"},
 {"name": "plugin_migration_rows", "type": "gauge", "labels": ["plugin"], "help": "Rows that the migration under way has rewritten; 0 without one"},
+{"name": "plugin_results_dropped_total", "type": "counter", "labels": ["plugin"], "help": "Applied commands whose result was not taken: no UTF-8, too large"},
 {"name": "plugin_upgrade_ready", "type": "gauge", "labels": ["plugin"], "help": "1 while a staged version waits for its switch"},
 {"name": "process_cpu_seconds_total", "type": "counter", "help": "Processor time of the node, whole seconds"},
 {"name": "process_resident_memory_bytes", "type": "gauge", "help": "Memory of the node that is in RAM"},

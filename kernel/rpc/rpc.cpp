@@ -187,9 +187,12 @@ void RpcImpl::committed(const std::shared_ptr<const BlockRecord>& block) {
   metrics_.mined->add();
   metrics_.process.blocks->add();
   for (const Step& step : block->steps) {
-    if (step.kind == StepKind::kCommand)
-      metrics_.plugin_commands->counter({std::string_view(step.plugin), outcome_name(step.outcome)})
-          ->add();
+    if (step.kind != StepKind::kCommand) continue;
+    metrics_.plugin_commands->counter({std::string_view(step.plugin), outcome_name(step.outcome)})
+        ->add();
+    // One that has nothing to say is "{}".
+    if (step.outcome == Outcome::kApplied && step.result.empty())
+      metrics_.results_dropped->counter({std::string_view(step.plugin)})->add();
   }
   const std::uint64_t before = last_time_ms_.exchange(block->header.time_ms);
   if (before && block->header.time_ms >= before)
@@ -367,6 +370,7 @@ void RpcImpl::update_gauges() {
         ->gauge({std::string_view(plugin.id), std::string_view(plugin.version),
                  std::string_view(plugin.state)})
         ->set(1);
+    metrics_.results_dropped->counter({std::string_view(plugin.id)});  // from 0 on
     metrics_.upgrade_ready->gauge({std::string_view(plugin.id)})
         ->add(plugin.state == "staged" ? 1 : 0);
     if (plugin.migration)

@@ -131,7 +131,8 @@ using CallPtr = std::shared_ptr<Call>;
 
 // Counters and gauges of node-and-cli spec section 8 that belong here.
 struct RpcMetrics {
-  MetricFamily *latency, *client_errors, *tx_rejected, *tokens_available, *plugin_commands;
+  MetricFamily *latency, *client_errors, *tx_rejected, *tokens_available, *plugin_commands,
+      *results_dropped;
   MetricFamily *mempool_size, *plugin_info, *upgrade_ready;
   MetricFamily *migration_rows, *images_draining;
   Gauge* images_leaked;

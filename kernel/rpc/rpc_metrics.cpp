@@ -76,6 +76,9 @@ Result<RpcMetrics> RpcMetrics::declare(MetricRegistry& registry) {
                 .label_limit = 256});
   m.plugin_commands = d.labelled(MetricType::kCounter, "plugin_commands_total",
                                  {"plugin", "result"}, "Commands in blocks, by their outcome");
+  m.results_dropped =
+      d.labelled(MetricType::kCounter, "plugin_results_dropped_total", {"plugin"},
+                 "Applied commands whose result was not taken: no UTF-8, too large");
   m.mempool_size = d.family({.name = "mempool_size",
                              .type = MetricType::kGauge,
                              .labels = {"lane"},

@@ -9,6 +9,48 @@
 namespace blockd::test {
 namespace {
 
+// What plugins and the kernel say of them in committed blocks.
+struct Lines : EffectSink {
+  void metric(const Manifest&, std::uint32_t, const std::vector<std::string>&,
+              std::int64_t) override {}
+  void log(const Manifest& plugin, std::uint32_t level, std::string_view text,
+           std::uint64_t height) override {
+    said.push_back(plugin.id + " " + std::to_string(level) + " " + std::to_string(height) + " " +
+                   std::string(text));
+  }
+  void committed(const std::shared_ptr<const BlockRecord>&, const StateViewPtr&) override {}
+  std::vector<std::string> said;
+};
+
+TEST(Chain, a_result_that_cannot_be_taken_is_told_and_the_command_counts) {
+  Lines lines;
+  World w;
+  w.effects = &lines;
+  ASSERT_TRUE(w.open().ok());
+  const Step good = w.run("put", "a", 1);
+  EXPECT_EQ(good.result, R"({"value":"v2:1"})");
+  EXPECT_TRUE(lines.said.empty());
+  const Step text = w.run("bad_result", "text", 0);
+  const Step large = w.run("bad_result", "large", 50u << 20);
+  for (const Step* step : {&text, &large}) {
+    EXPECT_EQ(step->outcome, Outcome::kApplied);
+    EXPECT_EQ(step->result, "");
+  }
+  EXPECT_EQ(w.row("bank", "text"), "kept");
+  EXPECT_EQ(w.row("bank", "large"), "kept");
+  const std::string end = "): the command counts, its answer is empty";
+  EXPECT_EQ(lines.said, (std::vector<std::string>{
+                            "bank 2 2 plugin bank: the result of bank.run is not taken (invalid "
+                            "UTF-8" +
+                                end,
+                            "bank 2 3 plugin bank: the result of bank.run is not taken (more than "
+                            "16777216 bytes" +
+                                end}));
+  EXPECT_EQ(w.chain->dry_run(w.chain->view(), *w.op("bad_result", "a")).outcome, Outcome::kApplied);
+  EXPECT_TRUE(w.chain->replay(true, nullptr).ok);
+  EXPECT_EQ(lines.said.size(), 2u) << "said once, when the block is made";
+}
+
 TEST(Chain, makes_block_0_and_blocks_that_a_view_shows) {
   World w;
   ASSERT_TRUE(w.open().ok());

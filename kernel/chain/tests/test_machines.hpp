@@ -148,6 +148,10 @@ inline tb_status bank_apply(tb_ctx* ctx, std::uint32_t, const tb_value* params, 
     const bool same = block.param_count == 0 || block.params[0] == v;
     return ctx->api->put(ctx, str(key), str(same ? std::to_string(v) : "the table differs"));
   }
+  if (op == "bad_result") {  // n bytes, or bytes that are no UTF-8
+    result->api->put_str(result, str("value"), str(n == 0 ? "\xff" : std::string(n, 'x')));
+    return ctx->api->put(ctx, str(key), str("kept"));
+  }
   if (op == "verify") {
     std::string pk(32, 'k'), sig(64, 's');
     tb_status s = ctx->api->verify(ctx, str(pk), str("m"), str(sig));

@@ -65,6 +65,16 @@ TEST_F(Commands, tell_the_plugins_refusal_with_its_place) {
   EXPECT_EQ(r.error().at("data").at("height").as_int64(), 1);
 }
 
+TEST_F(Commands, without_a_result_that_can_be_taken_are_counted) {
+  const std::string series = "plugin_results_dropped_total{plugin=\"bank\"} ";
+  ASSERT_TRUE(local_call("bank.run", R"({"op":"put","n":5})").body.as_object().contains("result"));
+  EXPECT_EQ(metrics_.render().find(series + "1\n"), std::string::npos);
+  const Reply r = local_call("bank.run", R"({"op":"bad_result"})");
+  ASSERT_TRUE(r.body.as_object().contains("result")) << r.http.body;
+  EXPECT_EQ(r.result().at("height").as_int64(), 2);
+  EXPECT_NE(metrics_.render().find(series + "1\n"), std::string::npos);
+}
+
 TEST_F(Commands, run_dry_without_a_trace) {
   const Reply r = local_call("bank.run", R"({"op":"put","n":5,"_tx":{"dry_run":true}})");
   EXPECT_TRUE(r.result().at("dry_run").as_bool());
