@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,7 +27,8 @@ def is_sanitized():
 
 SANITIZED = is_sanitized()
 STALL = float(os.environ.get("TB_TEST_STALL", 0))  # seconds that a call of a test may come too late, to find tests that race with their node
-PATIENCE = 10 if SANITIZED or STALL else 1  # every bound against hanging is multiplied by it
+FREEZE = float(os.environ.get("TB_TEST_FREEZE", 0))  # seconds that a node may stand still at any moment, which is the other half of a busy machine
+PATIENCE = 10 if SANITIZED or STALL or FREEZE else 1  # every bound against hanging is multiplied by it
 FINDING = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime error: ).*$", re.MULTILINE)
 
 
@@ -64,6 +66,15 @@ def stall():
     """What a busy machine does to a test at any moment; the node goes on meanwhile."""
     if STALL and random.random() < 0.25:
         time.sleep(random.random() * STALL)
+
+
+def freeze_at_times(process):
+    while process.poll() is None:
+        time.sleep(random.random() * 4 * FREEZE)
+        for each in (signal.SIGSTOP, signal.SIGCONT):
+            if process.poll() is None:
+                process.send_signal(each)
+            time.sleep(random.random() * FREEZE if each == signal.SIGSTOP else 0)
 
 
 def wait_for(what, condition, seconds=START_SECONDS, pause=0.02):
@@ -126,6 +137,8 @@ class Node:
         self.greeted_from = self.out.tell()  # a restart appends to what the earlier one has printed
         self.process = subprocess.Popen([BIN / "blockd", "run", "--config", self.dir / "node.yaml", "--data-dir", self.data],
                                         stdout=self.out, stderr=subprocess.STDOUT, env=env, cwd=ROOT)
+        if FREEZE:
+            threading.Thread(target=freeze_at_times, args=(self.process,), daemon=True).start()
         if wait:
             wait_for("the node's start", self.is_up)
         return self
