@@ -221,10 +221,12 @@ class Chain {
   virtual Status rehearse(const Machine& candidate, std::uint64_t blocks, std::uint64_t max_ms) = 0;
 
   // Executes, on a copy, the blocks that would follow if `entry` took effect with the next one:
-  // the switch, and all steps of its migration. Errors: those of the store; what the chain would
-  // refuse is told in SwitchTrial::error. [any; reads only]
-  virtual Result<SwitchTrial> try_switch(const Machine& candidate, const RosterEntry& entry) const {
-    (void)candidate, (void)entry;
+  // the switch, and all steps of its migration that begin within `max_ms`. Errors: those of the
+  // store; what the chain would refuse, and that time or memory was over, is told in
+  // SwitchTrial::error. [any; reads only]
+  virtual Result<SwitchTrial> try_switch(const Machine& candidate, const RosterEntry& entry,
+                                         std::uint64_t max_ms = kMaxTrialMs) const {
+    (void)candidate, (void)entry, (void)max_ms;
     return Status(Code::kUnavailable, "this chain tries no switches");
   }
 

@@ -34,7 +34,8 @@ class ChainImpl final : public Chain {
   Status swap_machines(const SwapPlan* plan) override;
   using Chain::swap_machines;
   Status rehearse(const Machine& candidate, std::uint64_t blocks, std::uint64_t max_ms) override;
-  Result<SwitchTrial> try_switch(const Machine& candidate, const RosterEntry& entry) const override;
+  Result<SwitchTrial> try_switch(const Machine& candidate, const RosterEntry& entry,
+                                 std::uint64_t max_ms) const override;
   StateViewPtr view() const override;
   Status stalled() const override;
   DryRun dry_run(const StateViewPtr& view, const Command& command) const override;

@@ -85,8 +85,8 @@ Result<std::vector<MigrationProgress>> migrations_under_way(const KvReader& stat
 
 // The blocks that would follow the head, without commands, on an overlay that nobody else sees: the
 // switch as the log would have it, then one step of the migration a block.
-Result<SwitchTrial> ChainImpl::try_switch(const Machine& candidate,
-                                          const RosterEntry& entry) const {
+Result<SwitchTrial> ChainImpl::try_switch(const Machine& candidate, const RosterEntry& entry,
+                                          std::uint64_t max_ms) const {
   const StateViewPtr head = view();
   VerifyCache cache;
   Executor executor(
@@ -130,9 +130,9 @@ Result<SwitchTrial> ChainImpl::try_switch(const Machine& candidate,
       trial.complete = true;
       break;
     }
-    if (bytes > kMaxTrialBytes || trial.micros > kMaxTrialMs * 1000) {
+    if (bytes > kMaxTrialBytes || trial.micros > max_ms * 1000) {
       trial.error = "the trial was ended after " + std::to_string(trial.rows) +
-                    " rows: it may use 512 MiB and 60 s";
+                    " rows: it may use 512 MiB and " + std::to_string(max_ms) + " ms";
       break;
     }
     input.machines = output.machines;

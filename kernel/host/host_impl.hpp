@@ -97,6 +97,7 @@ class HostImpl final : public Host {
   // the system allows no such process.
   struct ApartTrial {
     const char *what, *hint;  // "executed …", for the error
+    std::uint64_t step_ms;    // at least so long may it think about a call
     std::function<Status(const Machine& candidate)> run;
   };
   Status try_apart(const Plugin& next, const ApartTrial& trial);

@@ -69,6 +69,7 @@ Status HostImpl::try_apart(const Plugin& next, const ApartTrial& trial) {
   options.child.library = std::filesystem::absolute(next.library()->stored_as()).string();
   options.limits = limits_of(next.manifest().id);
   options.limits.cpu_percent = 0;  // a trial has a bound of its own
+  options.limits.step_ms = std::max(options.limits.step_ms, trial.step_ms);
   std::mutex mutex;
   std::string trouble;  // the first
   options.on_death = [&](const std::string&, const isolation::Death& death, std::uint64_t) {

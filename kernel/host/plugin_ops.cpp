@@ -22,6 +22,8 @@ namespace blockd {
 namespace {
 constexpr std::uint64_t kRehearsalBlocks = 64;
 constexpr std::uint64_t kRehearsalMs = 1000;
+constexpr std::uint64_t kApartMs = 2000;        // of a dry run
+constexpr std::uint64_t kApartStepMs = 30'000;  // a step of many rows at low priority
 
 constexpr int kRehearsalNice = 10;
 
@@ -115,7 +117,7 @@ Status HostImpl::rehearse(const Plugin& next, bool apart) {
   return quietly([&]() -> Status {
     if (apart && !next.library()->isolated())
       TB_TRY(try_apart(next, {"executed the newest blocks again",
-                              "mend it, and try it on those blocks' commands with the test kit",
+                              "mend it, and try it on those blocks' commands with the test kit", 0,
                               [&](const Machine& candidate) {
                                 return chain.rehearse(candidate, kRehearsalBlocks, kRehearsalMs);
                               }}));
@@ -257,15 +259,17 @@ Result<Host::UpgradePlan> HostImpl::stage(const std::string& file, bool dry_run)
     plan.diff = "+ plugin " + now.id + " " + now.version + "\n";
   }
   if (dry_run) {
-    // First apart, for what would take the node along; the figures are those of the node.
+    // First the beginning apart, where each row crosses to another process, for what would take the
+    // node along; the figures are those of the node.
     if (!next->library()->isolated())
       TB_TRY(quietly([&] {
-        return try_apart(*next, {"switched to its rules and rows on a copy",
-                                 "mend it, and try its migration with TestChain::upgrade() of the "
-                                 "test kit",
-                                 [&](const Machine& candidate) {
-                                   return chain_.load()->try_switch(candidate, plan.entry).status();
-                                 }});
+        return try_apart(
+            *next, {"switched to its rules and rows on a copy",
+                    "mend it, and try its migration with TestChain::upgrade() of the "
+                    "test kit",
+                    kApartStepMs, [&](const Machine& candidate) {
+                      return chain_.load()->try_switch(candidate, plan.entry, kApartMs).status();
+                    }});
       }));
     TB_TRY(try_on_copy(*chain_.load(), next->machine(), &plan));
     return plan;
